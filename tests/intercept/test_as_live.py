@@ -141,11 +141,11 @@ def head_by_http_client(url: str) -> Head:
 
 
 @contextmanager
-def _opened(url: str, body: Any = None) -> Iterator[http.client.HTTPResponse]:
+def _opened(url: str, body: Any = None, patience: float = 9) -> Iterator[http.client.HTTPResponse]:
     """Yield the response to a request of http.client, unread."""
     parts = urlsplit(url)
     cls = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    with closing(cls(parts.netloc, timeout=0.25)) as connection:
+    with closing(cls(parts.netloc, timeout=patience)) as connection:
         connection.request("GET" if body is None else "POST", parts.path or "/", body)
         with connection.getresponse() as got:
             yield got
@@ -525,7 +525,7 @@ def _classes(error: BaseException) -> list[str]:
     return classes
 
 
-def _httpx_failures(library: Any, url: str) -> list[Any]:
+def _httpx_failures(library: Any, url: str, patience: float) -> list[Any]:
     def streamed() -> list[bytes]:
         read: list[bytes] = []
         with client.stream("POST", url, content=b"{}") as got:
@@ -535,31 +535,31 @@ def _httpx_failures(library: Any, url: str) -> list[Any]:
                 raise type(error)(repr(read)) from error
         return read
 
-    with library.Client(trust_env=False, timeout=0.25) as client:
+    with library.Client(trust_env=False, timeout=patience) as client:
         return [chain(lambda: client.post(url, content=b"{}").content), chain(streamed)]
 
 
-async def _httpx_failures_async(library: Any, url: str) -> list[Any]:
-    async with library.AsyncClient(trust_env=False, timeout=0.25) as client:
+async def _httpx_failures_async(library: Any, url: str, patience: float) -> list[Any]:
+    async with library.AsyncClient(trust_env=False, timeout=patience) as client:
         try:
             return [(await client.post(url, content=b"{}")).content]
         except Exception as error:  # noqa: BLE001 - what it raises is compared
             return _classes(error)
 
 
-def _requests_failures(url: str) -> list[Any]:
+def _requests_failures(url: str, patience: float) -> list[Any]:
     read: list[bytes] = []
 
     def streamed() -> None:
-        with requests.post(url, b"{}", timeout=0.25, stream=True) as got:
+        with requests.post(url, b"{}", timeout=patience, stream=True) as got:
             read.extend(got.iter_content(None))
 
-    whole = chain(lambda: requests.post(url, b"{}", timeout=0.25).content)
+    whole = chain(lambda: requests.post(url, b"{}", timeout=patience).content)
     return [whole, chain(streamed), b"".join(read)]
 
 
-def _urllib3_failures(url: str) -> list[Any]:
-    with urllib3.PoolManager(timeout=0.25) as pool:
+def _urllib3_failures(url: str, patience: float) -> list[Any]:
+    with urllib3.PoolManager(timeout=patience) as pool:
         ask = partial(pool.request, "GET", url)
         streamed = partial(ask, preload_content=False, retries=False)
         return [
@@ -570,13 +570,13 @@ def _urllib3_failures(url: str) -> list[Any]:
         ]
 
 
-def _http_client_failures(url: str) -> list[Any]:
+def _http_client_failures(url: str, patience: float) -> list[Any]:
     def read(size: int | None) -> list[bytes]:
-        with _opened(url, b"{}") as got:
+        with _opened(url, b"{}", patience) as got:
             return [*iter(lambda: got.read(size), b"")]
 
     def opened() -> bytes:
-        with urllib.request.urlopen(url, b"{}", timeout=0.25) as got:  # noqa: S310 - loopback
+        with urllib.request.urlopen(url, b"{}", timeout=patience) as got:  # noqa: S310 - loopback
             text: bytes = got.read()
             return text
 
@@ -601,8 +601,8 @@ async def _aiohttp_failures(url: str, timeout: aiohttp.ClientTimeout) -> list[An
     return seen
 
 
-def _openai_failures(url: str) -> list[Any]:
-    client = openai.OpenAI(api_key="sk-test", base_url=url, max_retries=1, timeout=0.25)
+def _openai_failures(url: str, patience: float) -> list[Any]:
+    client = openai.OpenAI(api_key="sk-test", base_url=url, max_retries=1, timeout=patience)
 
     def ask(stream: bool) -> Any:
         got: Any = client.chat.completions.create(
@@ -614,9 +614,9 @@ def _openai_failures(url: str) -> list[Any]:
         return [chain(lambda: ask(stream=False)), chain(lambda: ask(stream=True))]
 
 
-def _zhipuai_failures(url: str) -> list[Any]:
+def _zhipuai_failures(url: str, patience: float) -> list[Any]:
     client = zhipuai.ZhipuAI(
-        api_key=f"{'0' * 32}.{'0' * 16}", base_url=url, max_retries=1, timeout=0.25
+        api_key=f"{'0' * 32}.{'0' * 16}", base_url=url, max_retries=1, timeout=patience
     )
 
     def ask(stream: bool) -> Any:
@@ -628,7 +628,7 @@ def _zhipuai_failures(url: str) -> list[Any]:
     return [chain(lambda: ask(stream=False)), chain(lambda: ask(stream=True))]
 
 
-def _dashscope_failures(url: str) -> list[Any]:
+def _dashscope_failures(url: str, patience: float) -> list[Any]:
     def ask(stream: bool) -> Any:
         got: Any = dashscope.Generation.call(
             "qwen-flash",
@@ -636,24 +636,24 @@ def _dashscope_failures(url: str) -> list[Any]:
             stream=stream,
             api_key="sk-" + "0" * 32,
             base_address=url,
-            request_timeout=0.25,
+            request_timeout=patience,
         )
         return [str(part.status_code) for part in got] if stream else str(got.status_code)
 
     return [chain(lambda: ask(stream=False)), chain(lambda: ask(stream=True))]
 
 
-ENDS: dict[str, Callable[[str], Any]] = {
+ENDS: dict[str, Callable[[str, float], Any]] = {
     "httpx": partial(_httpx_failures, httpx),
     "httpx2": partial(_httpx_failures, httpx2),
-    "httpx, async": lambda url: asyncio.run(_httpx_failures_async(httpx, url)),
+    "httpx, async": lambda *at: asyncio.run(_httpx_failures_async(httpx, *at)),
     "requests": _requests_failures,
     "urllib3": _urllib3_failures,
-    "aiohttp, total": lambda url: asyncio.run(
-        _aiohttp_failures(url, aiohttp.ClientTimeout(total=0.25))
+    "aiohttp, total": lambda url, patience: asyncio.run(
+        _aiohttp_failures(url, aiohttp.ClientTimeout(total=patience))
     ),
-    "aiohttp, read": lambda url: asyncio.run(
-        _aiohttp_failures(url, aiohttp.ClientTimeout(sock_read=0.25))
+    "aiohttp, read": lambda url, patience: asyncio.run(
+        _aiohttp_failures(url, aiohttp.ClientTimeout(sock_read=patience))
     ),
     "http.client": _http_client_failures,
     "openai": _openai_failures,
@@ -662,17 +662,18 @@ ENDS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def ended(ask: Callable[[str], Any], base: str | None, *steps: bytes | object) -> None:
+def ended(ask: Callable[[str, float], Any], base: str | None, *steps: bytes | object) -> None:
     """Assert that a failure ends *ask* in the same way in a recording and its replay."""
+    patience = 0.25 if SILENCE in steps else 9  # seconds
     tape = Recorder(Redactor())
     with failing(*steps) as served, use_tape(tape):
         address = base or served
-        live = ask(address)
+        live = ask(address, patience)
     cassette = Cassette(tape.exchanges())
     check_vcrpy_reads(to_files(cassette), cassette)
     player = Player(loads(dumps(cassette)))
     with use_tape(player):
-        assert ask(address) == live
+        assert ask(address, patience) == live
     assert player.unused() == ()
 
 
