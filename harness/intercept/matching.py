@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from harness.secrets.shapes import without_keys
 from harness.types import Exchange, Json, Request
 from harness.wire import MISSING, Missing, compact, read_json, tokens, walk
+from harness.wire.codings import undo_coding
 from harness.wire.form import read_form
 from harness.wire.pointer import ITEMS
 
@@ -54,7 +55,12 @@ def canonical(body: bytes, volatile: Sequence[str] = ()) -> str:
 
 
 def _stable(body: bytes, volatile: Sequence[str]) -> Json | Missing:
-    """Return the value of a JSON or multipart body with volatile values replaced; else MISSING."""
+    """Return the value of a JSON or multipart body with volatile values replaced; else MISSING.
+
+    A body that a client compressed with gzip is read as what it holds.
+    """
+    if body.startswith(_GZIP):
+        body = undo_coding(body, "gzip") or body
     document = read_json(body)
     value = read_form(body) if document.problem else document.value
     if document.problem and value is None:
@@ -62,6 +68,9 @@ def _stable(body: bytes, volatile: Sequence[str]) -> Json | Missing:
     for pointer in volatile:
         _blank(value, tokens(pointer))
     return value
+
+
+_GZIP = b"\x1f\x8b"
 
 
 def _blank(value: Json, path: Sequence[str]) -> None:

@@ -68,6 +68,8 @@ class Player:
     _known_keys: dict[tuple[str, str, bytes], Key] = field(init=False, default_factory=dict)
     _peeked: set[int] = field(init=False, default_factory=set)
     _replayed: list[Exchange] = field(init=False, default_factory=list)
+    _compared: list[Exchange] = field(init=False, default_factory=list)
+    _compared_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -188,11 +190,16 @@ class Player:
         numbers = sorted({*chain(*left)} - self._peeked)
         return tuple(self.cassette.exchanges[number] for number in numbers)
 
-    @cached_property
-    def _compared(self) -> list[Exchange]:
-        """The recorded exchanges, with their requests as a miss is compared with them."""
-        redacted = ((e, self.redactor.request(e.request)) for e in self.cassette.exchanges)
-        return [replace(e, request=self._normalized(clean)) for e, clean in redacted]
+    def _comparable(self) -> list[Exchange]:
+        """Return the recorded exchanges, with their requests as a miss is compared with them.
+
+        Computed once, for all players that `rewound` returned.
+        """
+        with self._compared_lock:
+            for exchange in self.cassette.exchanges[len(self._compared) :]:
+                request = self._normalized(self.redactor.request(exchange.request))
+                self._compared.append(replace(exchange, request=request))
+        return self._compared
 
     def explain_miss(self, request: Request) -> tuple[Distance, str]:
         """Return why *request* has no answer, and its distance to the closest recorded request."""
@@ -209,7 +216,9 @@ class Player:
         if (key, "") in self._index:
             return EQUAL, f"{miss_by_key}, and this key {_REFUSED}"
         volatile = self.cassette.provenance.volatile
-        distance, text = nearest(self._normalized(request), self._compared, volatile, self.names)
+        distance, text = nearest(
+            self._normalized(request), self._comparable(), volatile, self.names
+        )
         return distance, f"{miss}; {text}"
 
 

@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from email.utils import formatdate
+from typing import cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -70,7 +72,7 @@ def application(options: Options, servers: Mapping[str, ProviderServer]) -> Star
 
 
 class _Marked:
-    """Middleware that adds the header `MARK` to every response."""
+    """Middleware that adds the header `MARK`, and the date, to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -78,6 +80,8 @@ class _Marked:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
+                date = (b"date", formatdate(usegmt=True).encode())
+                message["headers"] = [date, *message["headers"]]
                 MutableHeaders(scope=message).append(*MARK)
             await send(message)
 
@@ -85,7 +89,7 @@ class _Marked:
 
 
 @contextmanager
-def run_in_thread(app: Starlette, port: int | None) -> Iterator[str]:
+def run_in_thread(app: ASGIApp, port: int | None) -> Iterator[str]:
     """Serve *app* from a thread during a `with` block; its value is the address.
 
     Raises:
@@ -134,11 +138,48 @@ class _Protocol(H11Protocol):
     """HTTP whose requests have `state["transport"]`, so that a response can cut the connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self.app_state = {**self.app_state, "transport": transport}
-        super().connection_made(transport)
+        gathered = cast("asyncio.Transport", _GatheringTransport(transport))
+        self.app_state = {**self.app_state, "transport": gathered}
+        super().connection_made(gathered)
 
 
-def _config(app: Starlette) -> uvicorn.Config:
+class _GatheringTransport:
+    """A transport that sends what is written in one step of the event loop with one system call."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._written: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        """Send *data* when the current step ends, or at once if much has gathered."""
+        if not self._written:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._written.append(data)
+        self._size += len(data)
+        if self._size > _GATHERED:
+            self._flush()
+
+    def close(self) -> None:
+        """Close the connection when everything is sent."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        data, self._written, self._size = b"".join(self._written), [], 0
+        if data:
+            self._transport.write(data)
+
+    def __getattr__(self, name: str) -> object:
+        """Return an attribute of the connection's own transport."""
+        return getattr(self._transport, name)
+
+
+_GATHERED = 64 * 1024
+"""Bytes that are sent at once, so that a long stream is not held in memory."""
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=_Protocol,
@@ -148,6 +189,7 @@ def _config(app: Starlette) -> uvicorn.Config:
         log_level="error",  # not of requests that are invalid, or for websockets
         access_log=False,
         server_header=False,
+        date_header=False,  # a recorded one, or that of the service behind the proxy, is sent
         timeout_graceful_shutdown=1,
     )
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.cassette.store import find, read
-from harness.errors import CassetteMiss, HarnessError
+from harness.errors import HarnessError
 from harness.faults.injected import InjectedFault, Injector
 from harness.intercept.context import Playback
 from harness.intercept.player import Player
@@ -125,15 +125,16 @@ class Session:
         self.injector = Injector(self.faults)
         self._players = self.library.players(self.only)
 
-    def find(self, request: Request, pace: float = 0.0) -> Playback:
+    def find(self, request: Request, pace: float = 0.0) -> Playback | None:
         """Return the replay of the next recorded exchange that answers *request*, or of a fault.
+
+        Return None if no cassette has one left.
 
         Args:
             request: The request.
             pace: The factor by which recorded latencies are multiplied; 0 is instant.
 
         Raises:
-            CassetteMiss: No cassette has one left. The miss is added to `misses`.
             BadFault: The recorded answer cannot be changed as a fault says.
         """
         fault = self.injector.due(request)
@@ -144,9 +145,13 @@ class Session:
             if exchange is not None:
                 self.answered += 1
                 return Playback(exchange, pace)
+        return None
+
+    def add_miss(self, request: Request) -> str:
+        """Return why *request* has no recorded answer; the text is added to `misses`."""
         _, miss = min(player.explain_miss(request) for player in self._players)
         self.misses.append(miss)
-        raise CassetteMiss(miss)
+        return miss
 
     def used(self) -> set[int]:
         """Return the `id()` of each exchange that has answered a request."""

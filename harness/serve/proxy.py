@@ -15,10 +15,11 @@ from starlette.routing import Route
 from harness.errors import HarnessError, InterceptError
 from harness.providers.clients import ClientVariables, all_clients
 from harness.serve.errors import error_response
-from harness.serve.replay import METHODS, NOT_PASSED_ON
+from harness.serve.replay import NOT_PASSED_ON
 from harness.types import Request
 
 _NOT_FORWARDED = NOT_PASSED_ON | {"host", "content-length"}
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _TIMEOUT = httpx.Timeout(600, connect=10)
 
 
@@ -107,7 +108,7 @@ def application(services: Sequence[Upstream]) -> Starlette:
             return error_response(Request(http.method, target), 502, "upstream_failed", message)
         return _forwarded(response)
 
-    return Starlette(routes=[Route("/{path:path}", forward, methods=[*METHODS])])
+    return Starlette(routes=[Route("/{path:path}", forward, methods=[*_METHODS])])
 
 
 def _forwarded(response: httpx.Response) -> Response:

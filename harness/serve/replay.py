@@ -7,17 +7,17 @@ import re
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness.analysis.transcript import transcript_of
-from harness.errors import BadFault, CassetteMiss
+from harness.errors import BadFault
 from harness.faults import InjectedFault
 from harness.intercept.context import Playback
 from harness.providers import endpoints
@@ -28,7 +28,6 @@ from harness.serve.library import Library, Session
 from harness.serve.links import Links
 from harness.types import Cassette, Json, NetworkError, Request
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 STATUS_PATH = "/__harness/"
 SESSION_HEADER = "x-harness-session"
 CASSETTE_HEADER = "x-harness-cassette"
@@ -110,42 +109,53 @@ class Sessions:
         }
 
 
-def application(sessions: Sessions) -> Starlette:
+def application(sessions: Sessions) -> ASGIApp:
     """Return the ASGI application that answers from *sessions*."""
 
-    async def status(request: HttpRequest) -> Response:
-        if request.method == "DELETE":
-            sessions.opened.clear()
-        return JSONResponse(sessions.status())
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        http = HttpRequest(scope, receive)
+        with suppress(ClientDisconnect):  # before the whole request has come
+            response = await _answer(http, sessions)
+            await response(scope, receive, send)
 
-    async def answer(http: HttpRequest) -> Response:
-        request, prefix, name, cassette = await _read(http, sessions.library)
-        if cassette and cassette not in sessions.library.cassettes:
-            known = ", ".join(sessions.library.cassettes)
-            message = f"there is no cassette {cassette}; served are {known}"
-            return error_response(request, 404, "no_such_cassette", message)
-        if http.headers.get("upgrade", "").lower() == "websocket":
-            return error_response(request, 501, "no_websockets", NO_WEBSOCKETS)
-        links = sessions.links
-        place = f"{http.base_url}".rstrip("/") + prefix if links else ""
-        if links:
-            request = links.restored(request, place)
-        try:
-            playback = sessions.get(name, cassette).find(request, sessions.pace)
-        except CassetteMiss as miss:
-            return error_response(request, 404, "cassette_miss", str(miss))
-        except BadFault as error:
-            return error_response(request, 404, "bad_fault", str(error))
-        if links:
-            playback = replace(playback, recorded=links.rewritten(playback.recorded, place))
-        return response_of(playback)
+    return answer
 
-    return Starlette(
-        routes=[
-            Route(STATUS_PATH, status, methods=["GET", "DELETE"]),
-            Route("/{path:path}", answer, methods=[*METHODS]),
-        ]
-    )
+
+async def _answer(http: HttpRequest, sessions: Sessions) -> Response:
+    """Return the response to a request: from a session, of the server itself, or an error."""
+    request, prefix, name, cassette = await _read(http, sessions.library)
+    if http.scope["path"].rstrip("/") == STATUS_PATH.rstrip("/"):
+        return _status(http.method, request, sessions)
+    if cassette and cassette not in sessions.library.cassettes:
+        known = ", ".join(sessions.library.cassettes)
+        message = f"there is no cassette {cassette}; served are {known}"
+        return error_response(request, 404, "no_such_cassette", message)
+    if http.headers.get("upgrade", "").lower() == "websocket":
+        return error_response(request, 501, "no_websockets", NO_WEBSOCKETS)
+    links = sessions.links
+    place = f"{http.base_url}".rstrip("/") + prefix if links else ""
+    if links:
+        request = links.restored(request, place)
+    session = sessions.get(name, cassette)
+    try:
+        playback = session.find(request, sessions.pace)
+    except BadFault as error:
+        return error_response(request, 404, "bad_fault", str(error))
+    if playback is None:  # others are answered while this request is compared with the recorded
+        miss = await asyncio.to_thread(session.add_miss, request)
+        return error_response(request, 404, "cassette_miss", miss)
+    if links:
+        playback = replace(playback, recorded=links.rewritten(playback.recorded, place))
+    return response_of(playback)
+
+
+def _status(method: str, request: Request, sessions: Sessions) -> Response:
+    """Return the state of all sessions; with DELETE, after each has ended."""
+    if method not in ("GET", "HEAD", "DELETE"):
+        return error_response(request, 405, "method_not_allowed", f"{STATUS_PATH} has no {method}")
+    if method == "DELETE":
+        sessions.opened.clear()
+    return JSONResponse(sessions.status())
 
 
 async def _read(http: HttpRequest, library: Library) -> tuple[Request, str, str, str]:

@@ -170,7 +170,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     for file, text in zip(files, (TALK, PICTURES), strict=True):
         file.write_text(text, encoding="utf-8")
     sandbox = Logged(application(Options(latency=0.004, chunk_gap=0.0005), PROVIDER_SERVERS))
-    with run_in_thread(sandbox, 0) as base, ExitStack() as stack:  # type: ignore[arg-type]
+    with run_in_thread(sandbox, 0) as base, ExitStack() as stack:
         lanes = [stack.enter_context(lane(base, files)) for _ in range(LANES)]
         with ThreadPoolExecutor(LANES) as pool:
             done = list(pool.map(partial(_kill, tmp_path), lanes, range(LANES)))

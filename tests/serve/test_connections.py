@@ -19,6 +19,7 @@ import pytest
 from harness.cassette import store
 from harness.intercept import matching, player
 from harness.sandbox.server import run_in_thread
+from harness.secrets.redactor import Redactor
 from harness.serve.library import Library
 from harness.serve.links import HEADER, Links
 from harness.serve.replay import NO_WEBSOCKETS, Sessions, application
@@ -129,12 +130,103 @@ def test_sessions_share_their_matching_keys(monkeypatch: pytest.MonkeyPatch) -> 
     library = library_of(*(exchange(question=b'{"n": %d}' % n) for n in range(50)))
     sessions = Sessions(library)
     for number in range(20):
-        assert (
-            sessions.get(f"s{number}", "").find(library.exchanges[number].request).response.status
-            == 200
-        )
+        found = sessions.get(f"s{number}", "").find(library.exchanges[number].request)
+        assert found is not None
     assert len(computed) == 50
     assert [len(sessions.get(f"s{n}", "").used()) for n in range(20)] == [1] * 20
+
+
+def raw(address: str, *parts: bytes) -> bytes:
+    """Send bytes on one connection; return all that comes until the server closes it."""
+    host, port = urlsplit(address).netloc.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as client:
+        client.sendall(b"".join(parts))
+        return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def post(body: bytes, *headers: str) -> bytes:
+    """Return a request as it is sent."""
+    lines = ("POST /v1/chat/completions HTTP/1.1", "Host: x", *headers)
+    return "".join(f"{line}\r\n" for line in lines).encode() + (
+        b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    )
+
+
+def test_requests_sent_without_waiting_are_answered_in_order() -> None:
+    """Two on one connection, each with its own answer."""
+    recorded = [exchange(question=b"%d" % n, answer=b"answer %d" % n) for n in (1, 2)]
+    with serving(library_of(*recorded)) as (address, _):
+        got = raw(address, post(b"2"), post(b"1", "Connection: close"))
+    assert got.index(b"answer 2") < got.index(b"answer 1")
+
+
+def test_a_compressed_request_is_matched_by_what_it_holds() -> None:
+    """The recording is of a client that did not compress, with other spaces."""
+    with serving(library_of(exchange(question=b'{"a": 1}', answer=b"yes"))) as (address, _):
+        got = httpx.post(
+            f"{address}/v1/chat/completions",
+            content=gzip.compress(b'{"a":1}'),
+            headers={"content-encoding": "gzip"},
+        )
+    assert got.text == "yes"
+
+
+def test_a_client_that_leaves_before_its_request_is_whole(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Nothing is answered or missed, nothing is printed, and the next client is answered."""
+    with serving(library_of(exchange(question=b"question", answer=b"yes"))) as (address, sessions):
+        host, port = urlsplit(address).netloc.split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(post(b"question")[:-3])
+        assert raw(address, post(b"question", "Connection: close")).endswith(b"yes")
+        session = sessions.get("", "")
+        assert (session.answered, session.misses) == (1, [])
+    assert capfd.readouterr().err == ""
+
+
+def test_the_recorded_date_is_the_only_one() -> None:
+    """The server adds none of its own."""
+    date = ("date", "Sun, 01 Feb 2026 01:30:36 GMT")
+    plain = exchange(answer=b"{}")
+    recorded = replace(plain, response=replace(plain.response, headers=(date,)))
+    with serving(library_of(recorded)) as (address, _):
+        assert httpx.post(f"{address}/v1/chat/completions").headers.get_list("date") == [date[1]]
+
+
+def test_a_long_answer_is_sent_in_its_chunks() -> None:
+    """Several chunks in one system call, and each as recorded."""
+    chunks = (5, 70_000, 3)
+    recorded = exchange(answer=bytes(70_008), chunks=chunks)
+    with serving(library_of(recorded)) as (address, _):
+        got = raw(address, post(b"", "Connection: close"))
+    parts = (b"%x\r\n%s\r\n" % (size, bytes(size)) for size in (*chunks, 0))
+    assert got.endswith(b"\r\n\r\n" + b"".join(parts))
+
+
+def test_the_status_page_counts_no_misses() -> None:
+    """It is there without the slash at its end; another method is refused."""
+    with serving(library_of(exchange())) as (address, sessions):
+        assert httpx.get(f"{address}/__harness").json()["sessions"] == []
+        refused = httpx.post(f"{address}/__harness/")
+        assert (refused.status_code, sessions.opened) == (405, {})
+
+
+def test_recorded_requests_are_made_comparable_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many sessions have misses."""
+    recorded = exchange(question=b'{"a": 1}')
+    compared = []
+
+    def counted(self: Redactor, request: Request) -> Request:
+        compared.append(request.body)
+        return request
+
+    monkeypatch.setattr(Redactor, "request", counted)
+    with serving(library_of(recorded)) as (address, _):
+        for name in ("one", "two"):
+            miss = httpx.post(f"{address}/~{name}/v1/chat/completions", json={"a": 2})
+            assert miss.status_code == 404
+    assert compared.count(b'{"a": 1}') == 1
 
 
 @pytest.mark.parametrize("via", ["", "/~s1", "/one"])
