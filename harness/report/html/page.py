@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 from harness.locale import LANGUAGE, Language, localized, translate
 from harness.report import format
+from harness.report.forks import Forks, Recording
 from harness.report.html import bodies, drift, messages, packing, pictures, sections
 from harness.report.html.charts import charts
 from harness.report.html.packing import Packs
@@ -57,13 +58,16 @@ _SHORT = 300
 _CHINESE = re.compile("[\u3400-\u9fff]")
 
 
-def report(report: Report, home: str = "", refresh: int = 0) -> str:
+def report(
+    report: Report, home: str = "", refresh: int = 0, others: Sequence[Recording] = ()
+) -> str:
     """Return a report as an HTML page.
 
     Args:
         report: The report.
         home: The address of the page that leads to this one; empty if there is none.
         refresh: After how many seconds a browser loads the page again; 0 for never.
+        others: Recordings on other pages, which those of the report may continue.
     """
     shown = sections.sections(report)
     album = pictures.album(sections.pictures(shown))
@@ -83,6 +87,7 @@ def report(report: Report, home: str = "", refresh: int = 0) -> str:
             sandbox=Origin.SANDBOX in report.origins,
             severities=[(s.value, len(report.of(s))) for s in Severity],
             sections=shown,
+            forks=Forks((*sections.recordings(shown), *others)),
             findings=findings,
             album=album,
             gallery=list(sections.gallery(shown, album)),

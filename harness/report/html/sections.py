@@ -13,6 +13,7 @@ from harness.comparison import Comparison, Difference, Facts, Layer, Matrix, Pai
 from harness.comparison.fields import Evidence
 from harness.report import format
 from harness.report.conversation import ConversationTurn, conversation
+from harness.report.forks import Recording
 from harness.report.html import bodies, timelines, word_diff
 from harness.report.model import Report
 from harness.types import Finding, Origin, Problem, Severity, Transcript
@@ -306,6 +307,13 @@ def _shown(difference: Difference) -> ShownDifference:
     if difference.layer is Layer.SHAPE:
         return ShownDifference(difference, (word_diff.Piece(left),), (word_diff.Piece(right),))
     return ShownDifference(difference, *word_diff.side_by_side(left, right))
+
+
+def recordings(sections: Sequence[Section]) -> Iterator[Recording]:
+    """Yield every recording of the page, with its place there."""
+    for section in sections:
+        for column in section.columns:
+            yield Recording.of(column.transcript.provenance, f"#{column.anchor}")
 
 
 def pictures(sections: Sequence[Section]) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -17,16 +18,17 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from harness.cassette.journal import journal_path, read_journal
-from harness.cassette.store import find
+from harness.cassette.store import find, read_provenance
 from harness.errors import HarnessError
 from harness.locale import Language, in_language
 from harness.providers.masking import text_masker
 from harness.report.build import check_report, compare_report, served_report
+from harness.report.forks import Recording
 from harness.report.html.page import index, report
 from harness.report.model import Report
 from harness.report.overview import Cell
 from harness.runner.recordings import read_cassette
-from harness.types import Cassette
+from harness.types import Cassette, Provenance
 
 PER_PAGE = 50
 """The number of recordings on a page of the list."""
@@ -46,6 +48,7 @@ class Row:
     Attributes:
         name: its path, without that of the folder if all recordings are below one.
         cell: its result; None if it cannot be read.
+        recording: its place in the tree of recordings.
         size: in bytes.
     """
 
@@ -53,6 +56,7 @@ class Row:
     name: str
     cell: Cell | None
     size: int
+    recording: Recording
 
 
 class Viewer:
@@ -65,6 +69,7 @@ class Viewer:
         self._paths = list(paths)
         self._language = language
         self._cells: dict[Path, tuple[Version, Cell | None]] = {}
+        self._tree: dict[Path, tuple[Version, Recording]] = {}
         self._mask: Callable[[str], str] = text_masker()
 
     def application(self) -> Starlette:
@@ -136,15 +141,26 @@ class Viewer:
                 yield journal.with_name(journal.name[1:].removesuffix(".journal"))
 
     def _row(self, path: Path) -> Row:
-        about = path.stat()
-        version = (about.st_mtime_ns, about.st_size)
+        version = _version(path)
         if self._cells.get(path, ((0, 0), None))[0] != version:
             checked = check_report([path], lambda text: None)
             self._cells[path] = (version, next(iter(checked.overview), None))
         is_below = len(self._paths) == 1 and path.is_relative_to(self._paths[0])
         name = path.relative_to(self._paths[0]) if is_below else path
         shown = path.name if name == Path() else str(name)
-        return Row(str(path), shown, self._cells[path][1], about.st_size)
+        return Row(str(path), shown, self._cells[path][1], version[1], self._recording(path))
+
+    def _recording(self, path: Path) -> Recording:
+        """Return a recording's place in the tree; only the head of its file is read."""
+        version = _version(path)
+        if path not in self._tree or self._tree[path][0] != version:
+            try:
+                provenance = read_provenance(path)
+            except HarnessError:
+                provenance = Provenance()
+            link = f"/show?{urlencode({'f': str(path)})}"
+            self._tree[path] = (version, Recording.of(provenance, link))
+        return self._tree[path][1]
 
     # ------------------------------------------------------------------------------ the pages
 
@@ -158,7 +174,8 @@ class Viewer:
 
     def _show(self, request: Request) -> Response:
         checked = check_report(self._chosen(request, 1), lambda text: None)
-        return self._page(report(checked, home="/"))
+        others = [self._recording(path) for path in self._files()]
+        return self._page(report(checked, home="/", others=others))
 
     def _compare(self, request: Request) -> Response:
         reads = [read_cassette(path) for path in self._chosen(request, 2)]
@@ -178,6 +195,11 @@ class Viewer:
         cassette = Cassette(content.exchanges, provenance=provenance)
         running: Report = replace(served_report({name: cassette}, ()), title="Recording")
         return self._page(report(running, home="/", refresh=_SECONDS))
+
+
+def _version(path: Path) -> Version:
+    about = path.stat()
+    return about.st_mtime_ns, about.st_size
 
 
 def _has(path: Path, words: Sequence[str]) -> bool:
