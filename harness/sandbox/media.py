@@ -47,13 +47,17 @@ def words(data: bytes) -> str:
 
 
 def film(prompt: str, seed: str) -> bytes:
-    """Return an MP4 file for *prompt*: a container with one picture, and no track to play."""
+    """Return an MP4 file for *prompt*: a container with one picture, and no track to play.
+
+    Like any real film it is long enough to be stored beside its cassette.
+    """
     still = draw(ImageRequest(prompt, 320, 180, seed))
     header = bytes(12) + struct.pack(">II", 1000, 5000) + bytes(80)
     return (
         _box(b"ftyp", b"isom" + bytes(4) + b"isommp42")
         + _box(b"moov", _box(b"mvhd", header))
         + _box(b"mdat", still)
+        + _box(b"free", bytes(2048))
     )
 
 

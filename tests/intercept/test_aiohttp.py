@@ -196,7 +196,7 @@ def test_a_response_that_times_out_is_replayed(server: Server) -> None:
     """A response whose body times out ends so in the replay, after what had arrived."""
 
     async def ask() -> bytes:
-        patience = aiohttp.ClientTimeout(total=0.3)
+        patience = aiohttp.ClientTimeout(total=1)
         async with aiohttp.ClientSession(timeout=patience) as session:
             answer = await session.get(f"{server.base}/waiting")
             with pytest.raises(TimeoutError):
