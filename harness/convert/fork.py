@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from harness.providers.openai.session import message
 from harness.providers.translation import translated
 from harness.runner import replay
 from harness.scenario.files import loads
-from harness.scenario.references import escaped
+from harness.scenario.references import BadReference, escaped, settled
 from harness.scenario.schema_model import TargetForm
 from harness.scenario.steps import Scenario
-from harness.types import CallKind, Mode, Target
+from harness.types import CallKind, Mode, Outcome, Target, Turn
 
 
 def fork(
@@ -57,12 +58,21 @@ def fork(
     common, lost = translated(
         {**scenario.form.parameters, **target.parameters}, *providers, call.mode
     )
-    given, lost_here = translated(step.form.parameters, *providers, call.mode)
     written: Any = scenario.source.value
-    rest, own = written["steps"][step.number :], written["steps"][step.number - 1]
+    answered = _named(scenario, turns[: turn - 1])
+    try:
+        own, *rest = (settled(one, answered) for one in written["steps"][step.number - 1 :])
+    except BadReference as error:
+        raise HarnessError(
+            f"{scenario.name} cannot be continued from turn {turn} on: {error}"
+        ) from None
+    parameters: Any = own.get("parameters", {})
+    given, lost_here = translated(parameters, *providers, call.mode)
+    mode = next((one.mode(target) for one in scenario.steps if not one.form.mode), call.mode)
     first: dict[str, Any] = {"messages": escaped(messages)}
-    first |= {"parameters": given} if step.form.parameters else {}
-    first |= {"expect": own["expect"]} if "expect" in own else {}
+    first |= {"mode": call.mode.value} if call.mode is not mode else {}
+    first |= {"parameters": given} if given else {}
+    first |= {key: own[key] for key in ("name", "expect", "sandbox_only") if key in own}
     kept = {name: written[name] for name in ("history", "poll", "volatile") if name in written}
     document = {
         "name": f"{scenario.name}-at-{turn}-{goal.slug.lower().replace('.', '-')}"[:100],
@@ -70,11 +80,17 @@ def fork(
         "parent": f"{scenario.name}/{target.slug}@{turn}",
         "targets": [str(goal)],
         **({"parameters": common} if common else {}),
-        **({"mode": call.mode.value} if call.mode is not Mode.SYNC else {}),
+        **({"mode": mode.value} if mode is not Mode.SYNC else {}),
         **kept,
         "steps": [first, *rest],
     }
     return dump(document), [*dict.fromkeys([*losses, *lost, *lost_here])]
+
+
+def _named(scenario: Scenario, turns: Iterable[Turn]) -> dict[str, Outcome]:
+    """Return the outcomes of the turns whose steps have a name, by name."""
+    named = ((scenario.steps[turn.step - 1].form.name, turn.outcome) for turn in turns)
+    return {name: outcome for name, outcome in named if name and outcome}
 
 
 def write_fork(text: str, folder: Path) -> Path:

@@ -118,12 +118,19 @@ def references(value: Json) -> Iterator[Reference]:
         for item in value.values() if isinstance(value, dict) else value:
             yield from references(item)
     if isinstance(value, str):
-        for beginning in _BEGINNING.finditer(value):
-            match = _REFERENCE.match(value, beginning.start())
-            if match is None:
-                text = value[beginning.start() :].partition("}}")[0][:60] + "}}"
-                raise BadReference(f"{text} is not a valid reference; {_FORM}")
-            yield Reference(match[0], match["name"], match["field"], match["pointer"] or "")
+        for _, reference in _located(value):
+            yield reference
+
+
+def _located(text: str) -> Iterator[tuple[int, Reference]]:
+    """Yield where each reference in *text* begins, and the reference."""
+    for beginning in _BEGINNING.finditer(text):
+        match = _REFERENCE.match(text, beginning.start())
+        if match is None:
+            shown = text[beginning.start() :].partition("}}")[0][:60] + "}}"
+            raise BadReference(f"{shown} is not a valid reference; {_FORM}")
+        reference = Reference(match[0], match["name"], match["field"], match["pointer"] or "")
+        yield match.start(), reference
 
 
 def escaped(value: Json) -> Json:
@@ -162,10 +169,42 @@ def resolved_text(text: str, outcomes: Mapping[str, Outcome]) -> str:
     Raises BadReference if an answer does not have a referenced value.
     """
     parts, end = [], 0
-    for reference in references(text):
-        start = text.index(reference.text, end)
+    for start, reference in _located(text):
         value = reference.value(outcomes)
         parts += [text[end:start], value if isinstance(value, str) else compact(value)]
         end = start + len(reference.text)
     plain = [part if number % 2 else _LITERAL.sub("", part) for number, part in enumerate(parts)]
     return "".join([*plain, _LITERAL.sub("", text[end:])])
+
+
+def settled(step: Mapping[str, Json], outcomes: Mapping[str, Outcome]) -> dict[str, Json]:
+    """Return a step as it is written, with the values of its references to *outcomes*.
+
+    References to other steps stay.
+
+    Raises:
+        BadReference: An answer does not have a referenced value.
+    """
+    return {name: _settled(part, outcomes, name in VALUES) for name, part in step.items()}
+
+
+VALUES = frozenset({"messages", "parameters", "tool_results"})
+"""The parts of a step in which a text that is nothing but a reference may become any value."""
+
+
+def _settled(value: Json, outcomes: Mapping[str, Outcome], is_value: bool) -> Json:
+    if isinstance(value, dict):
+        return {name: _settled(item, outcomes, is_value) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_settled(item, outcomes, is_value) for item in value]
+    if not isinstance(value, str):
+        return value
+    parts, end = [], 0
+    for start, reference in _located(value):
+        if reference.name in outcomes:
+            found = escaped(reference.value(outcomes))
+            if is_value and reference.text == value.strip():
+                return found
+            parts += [value[end:start], found if isinstance(found, str) else compact(found)]
+            end = start + len(reference.text)
+    return "".join([*parts, value[end:]])

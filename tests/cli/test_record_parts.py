@@ -93,6 +93,39 @@ def test_a_fork_says_something_else(talk: Path, harness: Harness) -> None:
     assert json.loads(exchange.request.body)["messages"][-1]["content"] == "我几岁？"
 
 
+REFERRING = """\
+name: referring
+targets:
+- model: zhipuai/glm-5.3-flash
+steps:
+- {user: 你好, name: first}
+- {user: 再见, name: second, mode: stream}
+- {user: "1: {{ steps.first.content }} 2: {{ steps.second.content }}"}
+"""
+
+
+def test_a_fork_may_refer_to_the_turns_before_it(tmp_path: Path, harness: Harness) -> None:
+    """Their answers are the recorded ones; that of the fork's own turn is the new one."""
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "referring.yaml").write_text(REFERRING, encoding="utf-8")
+    assert harness("record", "referring", "--sandbox", folder=tmp_path).code == 0
+    fork = ("record", "referring/zhipuai@2", "--target", "dashscope/qwen-flash", "--sandbox")
+    done = harness(*fork, folder=tmp_path)
+    assert done.code == 0, done
+    old = recorded(tmp_path, "referring/zhipuai-glm-5.3-flash").exchanges
+    name = "referring-at-2-dashscope-qwen-flash"
+    new = recorded(tmp_path, f"{name}/dashscope-qwen-flash").exchanges
+    assert len(new) == 2
+    first = json.loads(old[0].response.body)["choices"][0]["message"]["content"]
+    said = json.loads(new[1].request.body)["input"]["messages"]
+    assert said[-1]["content"] == f"1: {first} 2: {said[-2]['content']}"
+    is_stream = [
+        e.response.header("content-type") == "text/event-stream;charset=UTF-8" for e in new
+    ]
+    assert is_stream == [True, False]
+    assert harness("replay", name, folder=tmp_path).code == 0
+
+
 def test_a_plan_sends_nothing(talk: Path, harness: Harness) -> None:
     """The plan shows calls and money by the recordings on file."""
     before = recorded(talk)

@@ -9,7 +9,7 @@ import pytest
 import harness
 from harness.errors import BadScenario
 from harness.scenario.files import load, loads
-from harness.scenario.references import BadReference, resolved, resolved_text
+from harness.scenario.references import BadReference, resolved, resolved_text, settled
 from harness.types import Failure, GeneratedFile, Json, Outcome, Reply, ToolCall
 
 ANSWERS: dict[str, Outcome] = {
@@ -42,11 +42,31 @@ HEAD = "name: x\ntargets: [zhipuai/glm-5.3-flash]\nsteps:\n"
         ("{{ name }} and {{ other.steps }} {%", "{{ name }} and {{ other.steps }} {%"),
         (r"\{{ steps.plain.content }}", "{{ steps.plain.content }}"),
         (r"\{{ steps.a }} {{ steps.plain.content }} \{{ step", "{{ steps.a }} hello {{ step"),
+        (
+            r"\{{ steps.plain.content }} is {{ steps.plain.content }}",
+            "{{ steps.plain.content }} is hello",
+        ),
     ],
 )
 def test_a_reference_becomes_the_value(text: str, value: str) -> None:
     """As text, or as JSON; other braces stay as they are."""
     assert resolved_text(text, ANSWERS) == value
+
+
+def test_references_to_some_steps_become_their_values() -> None:
+    """Others stay; a text stays a text, and what looks like a reference in a value is sent."""
+    odd = {"odd": Reply(content="{{ steps.first.image }}")}
+    step: dict[str, Json] = {
+        "user": "{{ steps.first.tool_calls#/0/arguments }} {{ steps.later.content }}",
+        "parameters": {"days": "{{ steps.first.content#/days }}", "odd": "{{ steps.odd.content }}"},
+    }
+    expected = {
+        "user": '{"a/b":1} {{ steps.later.content }}',
+        "parameters": {"days": [1, 2], "odd": r"\{{ steps.first.image }}"},
+    }
+    assert settled(step, {**ANSWERS, **odd}) == expected
+    with pytest.raises(BadReference, match="has no reasoning"):
+        settled({"user": "{{ steps.plain.reasoning }}"}, ANSWERS)
 
 
 def test_a_lone_reference_keeps_its_type() -> None:
