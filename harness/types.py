@@ -319,7 +319,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedFile:
-    """A generated image, video or sound.
+    """A generated image, video or sound, or a transcript of a sound.
 
     Attributes:
         url: The URL in the response; empty if the response is the file.

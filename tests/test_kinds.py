@@ -133,6 +133,9 @@ def test_the_page_of_a_report_shows_the_answer(
         "speech-zhipu",
         "transcription-zhipu",
         "transcription-dashscope",
+        "transcription-task-dashscope",
+        "transcription-task-list-dashscope",
+        "speech-cosyvoice-dashscope",
     ],
 )
 def test_another_input_than_the_scenario_gives_is_found(id: str, project: Path) -> None:

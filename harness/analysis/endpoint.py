@@ -115,6 +115,8 @@ class Fields:
         images: The URLs of generated images.
         videos: The URLs of generated videos.
         sounds: The URLs of generated sounds.
+        transcripts: The URLs of JSON files with the words of sounds.
+        words: The words in such a file.
         results: All results of a task, including failed ones.
         task_id: The id of a task.
         state: The state of a task.
@@ -162,6 +164,8 @@ class Fields:
     images: Pointers = ()
     videos: Pointers = ()
     sounds: Pointers = ()
+    transcripts: Pointers = ()
+    words: Pointers = ()
     results: Pointers = ()
     task_id: Pointers = ()
     state: Pointers = ()

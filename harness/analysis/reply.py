@@ -25,7 +25,7 @@ from harness.types import (
     ToolCall,
     Usage,
 )
-from harness.wire import Missing, query, resolve
+from harness.wire import Missing, query, read_json, resolve
 
 NONE_YET = "null"
 """The finish reason that some services send while there is none; others send null or no key."""
@@ -247,12 +247,23 @@ def _files(parts: Sequence[Part], fields: Fields) -> Iterator[GeneratedFile]:
         Medium.IMAGE: fields.images,
         Medium.VIDEO: fields.videos,
         Medium.AUDIO: fields.sounds,
+        Medium.TEXT: fields.transcripts,
     }
     for medium, pointers in places.items():
         for part in parts:
             for _, link in seen(part.value, pointers):
                 if isinstance(link, str) and link:
                     yield GeneratedFile(link, medium=medium)
+
+
+def with_words(reply: Reply, bodies: Iterable[bytes], fields: Fields) -> Reply:
+    """Return *reply* with the words in the files that it links to as its content.
+
+    *bodies* are those of the downloaded files.
+    """
+    texts = (text for body in bodies for _, text in seen(read_json(body).value, fields.words))
+    words = "\n".join(text for text in texts if isinstance(text, str))
+    return replace(reply, content=words) if words else reply
 
 
 def _numbers(value: Json) -> Iterator[float]:

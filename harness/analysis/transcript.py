@@ -9,6 +9,7 @@ from itertools import count
 
 from harness.analysis.endpoint import Endpoint, Recognise, Role
 from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.reply import with_words
 from harness.types import EMPTY, Cassette, Exchange, Outcome, Reply, Transcript, Turn
 from harness.wire.codings import GZIP, inflate, with_plain_body
 
@@ -26,7 +27,7 @@ class AnalyzedTurn:
 
         None if there is none.
         """
-        known = [r for r in self.readings if r.endpoint and r.endpoint.role is not Role.FILE]
+        known = [r for r in self.readings if r.endpoint and not _is_file(r)]
         return known[-1] if known else None
 
     @cached_property
@@ -47,7 +48,14 @@ class AnalyzedTurn:
         if isinstance(outcome, Reply) and self.polls:
             polled = [r.outcome.states for r in self.polls if isinstance(r.outcome, Reply)]
             outcome = replace(outcome, states=tuple(state for states in polled for state in states))
+        if isinstance(outcome, Reply) and self.answer.endpoint and outcome.files:
+            bodies = (r.exchange.response.body for r in self.readings if _is_file(r))
+            outcome = with_words(outcome, bodies, self.answer.endpoint.fields)
         return outcome
+
+
+def _is_file(reading: AnalyzedExchange) -> bool:
+    return reading.endpoint is not None and reading.endpoint.role is Role.FILE
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,15 @@ from harness.types import Exchange
 FILE = Endpoint(
     name="files.file",
     method="GET",
-    path=re.compile(r".*\.(?:png|jpe?g|webp|gif|bmp|mp4|webm|mp3|wav)", re.IGNORECASE),
+    path=re.compile(
+        r".*\.(?:png|jpe?g|webp|gif|bmp|mp4|webm|mp3|wav)|.*/[0-9a-f-]{36}-[0-9]+\.json",
+        re.IGNORECASE,
+    ),
     role=Role.FILE,
     answer={},
     refusal={},
 )
-"""The endpoint of files that answers link to, such as generated images, on any host."""
+"""The endpoint of files that answers link to: images, films, sounds, transcripts; on any host."""
 
 ENDPOINTS = (*(e for provider in INSTALLED.values() for e in provider.endpoints), FILE)
 """Every endpoint of the installed providers. Those of declared services are named after them."""

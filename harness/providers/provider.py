@@ -70,7 +70,7 @@ class Provider:
             on these hosts only, or if the cassette names the provider; else on every host.
         further: Endpoints that are recognised and checked, but which no scenario asks.
         sdks: The SDKs that can make calls, by their names on PyPI; empty for `distribution` only.
-        asynchronous: The kinds of calls that the SDK's asynchronous client can make.
+        asynchronous: Returns whether the SDK's asynchronous client can make a call.
         edits_images: Whether a call for an image may have images to change.
         hears_files: Whether the audio of a transcription has to be a file, not a URL.
         origin: What adds the provider: the harness, another package, or the project's settings.
@@ -95,7 +95,7 @@ class Provider:
     hosts: tuple[str, ...] = ()
     further: tuple[Endpoint, ...] = ()
     sdks: tuple[str, ...] = ()
-    asynchronous: frozenset[CallKind] = frozenset()
+    asynchronous: Callable[[Call], bool] = lambda call: False
     edits_images: bool = False
     hears_files: bool = False
     origin: str = OWN

@@ -32,14 +32,14 @@ def _is_absolute(link: object) -> bool:
 
 
 def is_picture(reading: AnalyzedExchange) -> bool:
-    """Return whether an exchange is the download of a picture, not of a video or sound."""
+    """Return whether an exchange is the download of a picture, not of another file."""
     if reading.endpoint is not None and reading.endpoint.role is not Role.FILE:
         return False
     media_type = reading.exchange.response.header("content-type") or ""
     if reading.endpoint is None or media_type.startswith(("video/", "audio/")):
         return media_type.startswith("image/")
     path = urlsplit(reading.exchange.request.uri).path
-    return not path.endswith((".mp4", ".webm", ".mp3", ".wav"))
+    return not path.endswith((".mp4", ".webm", ".mp3", ".wav", ".json"))
 
 
 def image_decodes(reading: AnalyzedExchange) -> Iterator[Finding]:

@@ -152,7 +152,8 @@ def _prompt(call: Call, request: AnalyzedExchange) -> Iterator[Finding]:
         items = sent if isinstance(sent, list) else [sent]
         place = request.request_place(fields.texts[0])
         for part, item in zip_longest(call.parts, items, fillvalue=None):
-            if not (part and item == part.value) and not _carries(item, part):
+            is_named = part and isinstance(item, str) and _is_value(item, part)
+            if not is_named and not _carries(item, part):
                 yield violation(_described(part), show(item) if item else "nothing", place)
     has_prompt = fields.prompt and (not fields.texts or call.kind is CallKind.RERANK)
     if has_prompt and call.prompt and (prompt := first(body, fields.prompt)) != call.prompt:

@@ -39,7 +39,6 @@ from harness.types import (
     Cassette,
     ClientKind,
     Failure,
-    Mode,
     Origin,
     Outcome,
     Provenance,
@@ -203,13 +202,14 @@ def provider_of(scenario: Scenario, target: Target) -> Provider:
         )
     for step in scenario.steps:
         kind, mode = step.kind, step.mode(target)
-        is_task = mode is Mode.ASYNC
-        is_missing = target.client is ClientKind.ASYNC and step.is_call
-        if is_missing and (is_task or kind not in provider.asynchronous):
-            kinds = ", ".join(sorted(provider.asynchronous)) or "none"
+        model = step.form.model or target.model
+        call = Call(kind, mode, model, endpoint=target.endpoint, client=target.client)
+        is_async = target.client is ClientKind.ASYNC and step.is_call
+        if is_async and not provider.asynchronous(call):
             raise Unsupported(
-                f"{scenario.path}:{step.line}: client: async cannot make this call: {kind} in mode "
-                f"{mode}; for {provider.name} it makes calls without a task of: {kinds}"
+                f"{scenario.path}:{step.line}: client: async cannot make this call: "
+                f"{target.sdk or provider.distribution} has no asynchronous function for {kind} "
+                f"in mode {mode} with {model}"
             )
         if step.is_call and (kind, mode) not in provider.can:
             can = ", ".join(sorted(f"{kind} {mode}" for kind, mode in provider.can))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from harness.config.services import Service
 from harness.providers.dashscope import client, compatible, parser, session
 from harness.providers.dashscope.endpoints import ENDPOINTS, HEADERS
+from harness.providers.dashscope.functions import has_async
 from harness.providers.dashscope.further import COMPATIBLE_FURTHER, FURTHER
 from harness.providers.openai.service import declare
 from harness.providers.provider import Provider
@@ -32,6 +33,7 @@ PROVIDER = Provider(
             (CallKind.RERANK, Mode.SYNC),
             (CallKind.SPEECH, Mode.SYNC),
             (CallKind.TRANSCRIPTION, Mode.SYNC),
+            (CallKind.TRANSCRIPTION, Mode.ASYNC),
         }
     ),
     open=session.DashScopeSession,
@@ -40,15 +42,7 @@ PROVIDER = Provider(
     headers=HEADERS,
     reasoning=session.reasoning,
     parsers=(parser.PARSER, client.PARSER),
-    asynchronous=frozenset(
-        {
-            CallKind.CHAT,
-            CallKind.PROMPT,
-            CallKind.RERANK,
-            CallKind.SPEECH,
-            CallKind.TRANSCRIPTION,
-        }
-    ),
+    asynchronous=has_async,
     edits_images=True,
 )
 

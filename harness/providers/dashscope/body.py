@@ -10,7 +10,7 @@ from typing import Any
 from harness.analysis.endpoint import Endpoint
 from harness.errors import HarnessError
 from harness.providers.dashscope import endpoints
-from harness.providers.dashscope.functions import sdk_parameters
+from harness.providers.dashscope.functions import sdk_parameters, takes_one_file
 from harness.providers.openai.session import message
 from harness.scenario.messages import is_openai
 from harness.types import EMPTY, Call, CallKind, ContentPart, Medium, Message
@@ -46,6 +46,9 @@ def _input(call: Call, endpoint: Endpoint) -> dict[str, Any]:
         }
     if call.kind is CallKind.SPEECH:
         return {"text": call.prompt}
+    if endpoint is endpoints.TRANSCRIPTION:
+        urls = [url for part in media for url in part.values()]
+        return {"file_url": urls[0]} if takes_one_file(call) else {"file_urls": urls}
     text = [{"text": call.prompt}] if call.prompt else []
     if endpoint in (endpoints.MULTIMODAL, endpoints.IMAGE_GENERATION):
         return {"messages": [{"role": "user", "content": [*text, *media]}]}

@@ -296,6 +296,9 @@ TASK_FIELDS = replace(
     FIELDS,
     images=("/output/results/[]/url", "/output/choices/[]/message/content/[]/image"),
     videos=("/output/video_url", "/output/results/video_url"),
+    # [DOC] of several files, and of one (qwen3-asr-flash-filetrans)
+    transcripts=("/output/results/[]/transcription_url", "/output/result/transcription_url"),
+    words=("/transcripts/[]/text",),
     # [REC] images, videos; the others belong to kinds of task that were never recorded here.
     results=(
         "/output/results/[]",
@@ -324,6 +327,8 @@ _VOLATILE = frozenset(
         "/output/end_time",
         "/output/results/[]/url",
         "/output/video_url",
+        "/output/results/[]/transcription_url",
+        "/output/result/transcription_url",
         "/output/audio/url",
         "/output/audio/id",
         "/output/audio/expires_at",
@@ -416,6 +421,14 @@ VIDEO = replace(
     path=re.compile(r".*/api/v1/services/aigc/(?:video-generation|image2video)/video-synthesis"),
 )
 
+# [DOC] help.aliyun.com, Paraformer, Fun-ASR and Qwen-ASR file transcription
+TRANSCRIPTION = replace(
+    TEXT2IMAGE,
+    name="dashscope.transcription",
+    path=re.compile(r".*/api/v1/services/audio/asr/transcription/?"),
+    fields=replace(TASK_FIELDS, texts=("/input/file_urls", "/input/file_url")),
+)
+
 TASKS = replace(
     TEXT2IMAGE,
     name="dashscope.tasks",
@@ -486,6 +499,17 @@ RERANK = replace(
     fields=RANKING_FIELDS,
 )
 
+# [SDK] dashscope 2.0.2, audio/http_tts: CosyVoice over HTTP
+SPEECH = replace(
+    GENERATION,
+    name="dashscope.speech",
+    path=re.compile(r".*/api/v1/services/audio/tts/SpeechSynthesizer/?"),
+    answer=_answer(record({"audio": record({})}), record({})),
+    event=_answer(record({}), record({})),
+    finish_reasons=frozenset({"stop"}),
+    fields=replace(FIELDS, prompt=("/input/text",), content=()),
+)
+
 # [REC] 4 of 4: speech. What travels inside the socket is not recorded.
 WEBSOCKET = replace(
     CANCEL,
@@ -503,11 +527,13 @@ ENDPOINTS = (
     TEXT2IMAGE,
     IMAGE_GENERATION,
     VIDEO,
+    TRANSCRIPTION,
     TASKS,
     CANCEL,
     EMBEDDINGS,
     MIXED_EMBEDDINGS,
     RERANK,
+    SPEECH,
     WEBSOCKET,
 )
 
@@ -522,6 +548,7 @@ _OTHERWISE = {
     "rerank": RERANK,
     "speech": MULTIMODAL,
     "transcription": MULTIMODAL,
+    "transcription async": TRANSCRIPTION,
 }
 
 

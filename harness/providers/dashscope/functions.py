@@ -6,13 +6,14 @@ import copy
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.endpoint import Pointers
+from harness.analysis.endpoint import Endpoint, Pointers
 from harness.analysis.reply import first
 from harness.providers.dashscope import endpoints
-from harness.types import Json
+from harness.types import Call, CallKind, Json, Mode
 from harness.wire import resolve
 
 if TYPE_CHECKING:
@@ -50,12 +51,14 @@ PICTURES: Mapping[str, Pointers] = {
 FRAMES: Mapping[str, Pointers] = {
     name: (f"/input/{name}",) for name in ("img_url", "first_frame_url", "last_frame_url", "media")
 }
+FILES: Mapping[str, Pointers] = {"file_urls": ("/input/file_urls",)}
 DOCUMENTS: Mapping[str, Pointers] = {
     "query": ("/input/query",),
     "documents": ("/input/documents",),
 }
 
-_IMAGES = "dashscope.aigc.image_generation:ImageGeneration"
+_AIGC = "dashscope.aigc"
+_IMAGES = f"{_AIGC}.image_generation:ImageGeneration"
 
 FUNCTIONS: Mapping[str, SdkFunction] = {
     endpoints.GENERATION.name: SdkFunction("dashscope:Generation.call", {**PROMPT, **MESSAGES}),
@@ -66,15 +69,53 @@ FUNCTIONS: Mapping[str, SdkFunction] = {
     endpoints.MIXED_EMBEDDINGS.name: SdkFunction("dashscope:MultiModalEmbedding.call", CONTENTS),
     endpoints.RERANK.name: SdkFunction("dashscope:TextReRank.call", DOCUMENTS),
     endpoints.TEXT2IMAGE.name: SdkFunction(
-        "dashscope:ImageSynthesis.async_call", {**PROMPT, **PICTURES}
+        f"{_AIGC}.image_synthesis:ImageSynthesis.async_call", {**PROMPT, **PICTURES}
     ),
     endpoints.IMAGE_GENERATION.name: SdkFunction(f"{_IMAGES}.async_call", MESSAGES),
-    endpoints.VIDEO.name: SdkFunction("dashscope:VideoSynthesis.async_call", {**PROMPT, **FRAMES}),
+    endpoints.VIDEO.name: SdkFunction(
+        f"{_AIGC}.video_synthesis:VideoSynthesis.async_call", {**PROMPT, **FRAMES}
+    ),
+    endpoints.TRANSCRIPTION.name: SdkFunction(
+        "dashscope.audio.asr:Transcription.async_call", FILES
+    ),
 }
-"""The way in which the SDK requests each endpoint except `TASKS`, by endpoint name."""
+"""The way in which the SDK requests each endpoint except `TASKS` and `SPEECH`, by endpoint name."""
+
+ONE_FILE = SdkFunction(
+    "dashscope.audio.qwen_asr:QwenTranscription.async_call", {"file_url": ("/input/file_url",)}
+)
+"""The way in which the SDK requests the transcription of one file."""
+
+SPOKEN = SdkFunction("dashscope:HttpSpeechSynthesizer.call", SPEECH)
+"""The way in which the SDK requests the endpoint `SPEECH`."""
+
+_SYNC_ONLY = (endpoints.EMBEDDINGS, endpoints.TRANSCRIPTION, endpoints.SPEECH)
+"""The endpoints that no asynchronous class of the SDK requests."""
 
 IMAGES = SdkFunction(f"{_IMAGES}.call", MESSAGES)
 """The way in which the SDK requests images at the multimodal endpoint, without a task."""
+
+
+def has_async(call: Call) -> bool:
+    """Return whether the SDK has an asynchronous class for *call*."""
+    return endpoints.endpoint_of(call) not in _SYNC_ONLY
+
+
+def function_of(call: Call, endpoint: Endpoint) -> SdkFunction:
+    """Return the function of the SDK that makes *call*, a request to *endpoint*."""
+    if endpoint is endpoints.SPEECH:
+        return SPOKEN
+    if endpoint is endpoints.TRANSCRIPTION and takes_one_file(call):
+        return ONE_FILE
+    is_image = call.kind is CallKind.IMAGE and call.mode is Mode.SYNC
+    if is_image and find_spec("dashscope.aigc.image_generation"):
+        return IMAGES  # an older SDK asks as for a conversation
+    return FUNCTIONS[endpoint.name]
+
+
+def takes_one_file(call: Call) -> bool:
+    """Return whether a model transcribes one file, not a list [DOC] qwen3-asr-flash-filetrans."""
+    return call.model.startswith("qwen")
 
 
 def ask(called: SdkFunction, body: Json, prefix: str = "", **settings: Any) -> Any:

@@ -261,6 +261,36 @@ FILM = post(
     state("PENDING"),
 )
 FILMED = get(POLL, state("SUCCEEDED", video_url="https://oss.example/a.mp4"))
+SOUND = "https://oss.example/a.wav"
+HEARD = post(
+    f"{DASHSCOPE}/services/audio/asr/transcription",
+    {"model": "paraformer-v2", "parameters": {}, "input": {"file_urls": [SOUND]}},
+    state("PENDING"),
+)
+TRANSCRIPT = f"https://oss.example/{TASK}-1.json"
+HEARD_TASK = get(
+    POLL,
+    state(
+        "SUCCEEDED",
+        results=[
+            {"file_url": SOUND, "transcription_url": TRANSCRIPT, "subtask_status": "SUCCEEDED"}
+        ],
+        task_metrics={"TOTAL": 1, "SUCCEEDED": 1, "FAILED": 0},
+    ),
+)
+WORDS = get(TRANSCRIPT, {"file_url": SOUND, "transcripts": [{"channel_id": 0, "text": "Hello."}]})
+SPOKEN = post(
+    f"{DASHSCOPE}/services/audio/tts/SpeechSynthesizer",
+    {"model": "cosyvoice-v3-flash", "input": {"text": "Hello.", "voice": "longanyang"}},
+    {
+        "output": {
+            "finish_reason": "stop",
+            "audio": {"data": "", "url": SOUND, "id": "audio_1", "expires_at": 1765193362},
+        },
+        "usage": {"characters": 6},
+        "request_id": REQUEST,
+    },
+)
 TOO_LATE = post(
     f"{POLL}/cancel",
     None,
@@ -442,6 +472,8 @@ SAMPLES = {
     "dashscope unknown task": (UNKNOWN,),
     "dashscope cancelled too late": (TOO_LATE,),
     "dashscope video": (FILM, FILMED),
+    "dashscope transcription": (HEARD, HEARD_TASK, WORDS),
+    "dashscope speech": (SPOKEN,),
     "dashscope embedding": (EMBEDDED,),
     "dashscope multimodal embedding": (MIXED,),
     "dashscope rerank": (RANKED,),

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from harness.analysis.endpoint import Endpoint
-from harness.analysis.reply import read_refusal
+from harness.analysis.reply import read_refusal, with_words
 from harness.config.extras import extra
 from harness.providers import sdk
 from harness.providers.dashscope import endpoints
 from harness.providers.dashscope.body import body_of, refuse_file_names
 from harness.providers.dashscope.functions import (
-    FUNCTIONS,
-    IMAGES,
+    SPOKEN,
     SdkFunction,
     ask,
     dumped,
+    function_of,
     plain,
     session_argument,
 )
 from harness.providers.event_loop import EventLoop
+from harness.providers.http import download
 from harness.providers.provider import Sleep
 from harness.providers.retries import retry_after
 from harness.types import (
@@ -36,15 +36,19 @@ from harness.types import (
     Credentials,
     Failure,
     Json,
+    Medium,
     Mode,
     Outcome,
     Reasoning,
+    Reply,
     View,
 )
 from harness.wire import resolve
 
 if TYPE_CHECKING:
     import requests
+
+T = TypeVar("T")
 
 WRONG_KEY = "sk-00000000000000000000000000000000"
 """An invalid API key in the right format: `sk-` and 32 hex digits."""
@@ -59,6 +63,9 @@ IMAGE_MESSAGE_PATHS = ("output.choices[0].message.content[0]",)
 VIDEO_PATHS = ("output.video_url",)
 RANKING_PATHS = ("output.results[0].index", "output.results[0].relevance_score")
 SPEECH_PATHS = ("output.audio.url",)
+
+RESOLVE_UPLOADS = {"X-DashScope-OssResourceResolve": "enable"}
+"""The header for uploaded files, which the SDK's functions for other endpoints add themselves."""
 
 
 class NoAnswer(Exception):
@@ -147,25 +154,9 @@ class DashScopeSession:
 
     def _answer(self, call: Call) -> Outcome:
         endpoint, body = endpoints.endpoint_of(call), body_of(self._with_uploads(call))
-        paths = _paths(call, endpoint)
-        function = FUNCTIONS[endpoint.name]
-        if call.kind is CallKind.IMAGE and find_spec("dashscope.aigc.image_generation"):
-            function = IMAGES  # an older SDK asks as for a conversation
-        settings: dict[str, Any] = {**self._settings(call), **session_argument(self._session)}
-        streamed = call.mode is Mode.STREAM
-        responses: Iterable[Any]
-        if call.client is ClientKind.ASYNC:
-            self._loop = self._loop or self._open.enter_context(EventLoop())
-            responses = self._loop.run(_ask_async(function, body, self._settings(call), streamed))
-        elif streamed:
-            responses = ask(function, body, **settings, stream=True)
-        else:
-            response = ask(function, body, **settings)
-            return _refusal(endpoint, response) or sdk.outcome_of(
-                endpoint, [_view(response, paths)]
-            )
+        paths, streamed = _paths(call, endpoint), call.mode is Mode.STREAM
         views: list[View] = []
-        for response in responses:
+        for response in self._responses(call, endpoint, body, streamed=streamed):
             refusal = _refusal(endpoint, response, views)
             if refusal is not None:
                 return refusal
@@ -174,24 +165,49 @@ class DashScopeSession:
             return sdk.EMPTY_STREAM
         return sdk.outcome_of(endpoint, views, body, streamed=streamed)
 
+    def _responses(
+        self, call: Call, endpoint: Endpoint, body: Json, *, streamed: bool = False
+    ) -> Iterable[Any]:
+        """Send a request; return the SDK's response objects, of which a stream has several."""
+        function, settings = function_of(call, endpoint), self._settings(call)
+        if call.client is ClientKind.ASYNC:
+            return self._run(_ask_async(function, body, settings, streamed))
+        if function is SPOKEN:  # it takes no session, and the address by another name
+            given = {"api_key": settings["api_key"], "url": settings.get("base_address")}
+            return [ask(function, body, **given).response]
+        settings |= session_argument(self._session)
+        if endpoint is endpoints.TRANSCRIPTION:
+            settings["headers"] = RESOLVE_UPLOADS
+        if streamed:
+            return cast(Iterable[Any], ask(function, body, **settings, stream=True))
+        return [ask(function, body, **settings)]
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Return the result of *coroutine*, which runs in the event loop of this session."""
+        self._loop = self._loop or self._open.enter_context(EventLoop())
+        return self._loop.run(coroutine)
+
     def _task(self, call: Call) -> Outcome:
-        endpoint = endpoints.endpoint_of(call)
-        settings: dict[str, Any] = {**self._settings(call), **session_argument(self._session)}
-        response = ask(FUNCTIONS[endpoint.name], body_of(self._with_uploads(call)), **settings)
+        endpoint, body = endpoints.endpoint_of(call), body_of(self._with_uploads(call))
+        (response,) = self._responses(call, endpoint, body)
         refusal = _refusal(endpoint, response)
         if refusal is not None:
             return refusal
         submitted = _view(response, TASK_PATHS)
         task = resolve(submitted.value, "/output/task_id") or None
         fetch = partial(self._state, call, endpoint, task)
-        return sdk.poll_task(endpoints.TASKS, submitted, fetch, call.poll, self._sleep)
+        outcome = sdk.poll_task(endpoints.TASKS, submitted, fetch, call.poll, self._sleep)
+        return _with_transcripts(outcome) if isinstance(outcome, Reply) else outcome
 
     def _state(self, call: Call, endpoint: Endpoint, task: Any) -> View | Failure:
-        from dashscope import ImageSynthesis
         from dashscope.api_entities import dashscope_response
+        from dashscope.client.base_api import BaseAsyncAioApi, BaseAsyncApi
 
-        # The fetch of both classes of images is this, but takes no address.
-        fetched = super(ImageSynthesis, ImageSynthesis).fetch(task, **self._settings(call))
+        # The fetch of every class of tasks is this, but takes no address.
+        if call.client is ClientKind.ASYNC:
+            fetched = self._run(_closing(BaseAsyncAioApi.fetch(task, **self._settings(call))))
+        else:
+            fetched = BaseAsyncApi.fetch(task, **self._settings(call))
         name, results = _TASKS[endpoint.name]
         response = getattr(dashscope_response, name).from_api_response(fetched)
         succeeded = resolve(response, "/output/task_status") in endpoints.TASKS.states.succeeded
@@ -199,15 +215,35 @@ class DashScopeSession:
         return _refusal(endpoints.TASKS, response) or _view(response, paths)
 
 
+def _with_transcripts(reply: Reply) -> Reply:
+    """Return *reply* with the words of its transcripts, which are downloaded."""
+    files = tuple(
+        replace(file, data=download(file.url)) if file.medium is Medium.TEXT else file
+        for file in reply.files
+    )
+    bodies = (file.data or b"" for file in files if file.medium is Medium.TEXT)
+    return with_words(replace(reply, files=files), bodies, endpoints.TASK_FIELDS)
+
+
 async def _ask_async(
     function: SdkFunction, body: Json, settings: dict[str, Any], streamed: bool
 ) -> list[Any]:
     """Return the responses of the SDK's asynchronous class, whose connections are then closed."""
+
+    async def responses() -> list[Any]:
+        stream = {"stream": True} if streamed else {}  # a task would take it as a parameter
+        answer = await ask(function, body, "Aio", **settings, **stream)
+        return [response async for response in answer] if streamed else [answer]
+
+    return await _closing(responses())
+
+
+async def _closing(answer: Awaitable[T]) -> T:
+    """Return what *answer* does, after the connections of the SDK's asynchronous classes close."""
     import dashscope
 
     try:
-        answer = await ask(function, body, "Aio", **settings, stream=streamed)
-        return [response async for response in answer] if streamed else [answer]
+        return await answer
     finally:
         close = getattr(dashscope, "close_shared_aio_session", None)
         if close is not None:
@@ -226,11 +262,14 @@ _TASKS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     endpoints.TEXT2IMAGE.name: ("ImageSynthesisResponse", IMAGE_PATHS),
     endpoints.IMAGE_GENERATION.name: ("ImageGenerationResponse", IMAGE_MESSAGE_PATHS),
     endpoints.VIDEO.name: ("VideoSynthesisResponse", VIDEO_PATHS),
+    endpoints.TRANSCRIPTION.name: ("TranscriptionResponse", ()),
 }
 """The SDK's class for polls of a task and the access paths of its result, by endpoint name."""
 
 
 def _paths(call: Call, endpoint: Endpoint) -> tuple[str, ...]:
+    if endpoint is endpoints.SPEECH:
+        return ()  # the response's output is a dict
     if call.kind in _SHOWN:
         return _SHOWN[call.kind]
     in_messages = call.parameters.get("result_format") == "message"

@@ -84,7 +84,7 @@ def declared(
             for mode in (Mode.SYNC, Mode.STREAM)
             if mode is Mode.SYNC or kind is CallKind.CHAT
         ),
-        asynchronous=frozenset(operations),
+        asynchronous=lambda call: True,
         hears_files=True,
         open=partial(OpenAISession, service.base_url, operations),
         endpoints=endpoints,

@@ -208,8 +208,14 @@ async def _generate_multimodal(state: SandboxState, request: Request) -> Respons
     return await _chat(state, request, body, MULTIMODAL)
 
 
-def _speak(state: SandboxState, request: Request, body: dict[str, Json]) -> Response:
-    state.find_model("dashscope", body.get("model"), "speech", "multimodal")
+async def _synthesize(state: SandboxState, request: Request) -> Response:
+    return _speak(state, request, await read_object(request), "speech")
+
+
+def _speak(
+    state: SandboxState, request: Request, body: dict[str, Json], endpoint: str = "multimodal"
+) -> Response:
+    state.find_model("dashscope", body.get("model"), "speech", endpoint)
     text, request_id = kinds.spoken(body), str(uuid.uuid4())
     check_content([text])
     state.check_rate_limit(text)
@@ -277,12 +283,16 @@ class _ImageTask:
         urls: The URLs of the images; empty if the task will fail.
         in_choices: Whether the images are choices with messages, not results.
         prompt: The prompt of a video; empty for images.
+        sounds: The URLs of the sounds to write down; empty for images and videos.
+        alone: Whether the model takes one sound, not a list.
     """
 
     count: int
     urls: tuple[str, ...]
     in_choices: bool = False
     prompt: str = ""
+    sounds: tuple[str, ...] = ()
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,12 +373,8 @@ async def _submit(state: SandboxState, request: Request, endpoint: str) -> Respo
     image, count = drawing.image, drawing.count
     failure = _TIMEOUT if state.should_fail(image.prompt) else drawing.failure
     urls = [] if failure else [_image_url(state, request, image, n) for n in range(count)]
-    id, request_id = str(uuid.uuid4()), str(uuid.uuid4())
     task = _ImageTask(count, tuple(urls), in_choices=endpoint == "image-generation")
-    state.tasks.submit(id, task, failure)
-    output: Json = {"task_id": id, "task_status": "PENDING"}
-    headers = _headers(request_id, request, [_GATEWAY])
-    return json_response({"request_id": request_id, "output": output}, headers)
+    return _submitted(state, request, task, failure)
 
 
 async def _submit_video(state: SandboxState, request: Request) -> Response:
@@ -383,8 +389,30 @@ async def _submit_video(state: SandboxState, request: Request) -> Response:
     failure = _TIMEOUT if state.should_fail(prompt) else None
     seed = f"{body.get('model')}/{read_member(body, 'parameters').get('seed')}"
     url = _file_url(state, request, "mp4", partial(film, prompt, seed))
+    return _submitted(state, request, _ImageTask(1, (url,), prompt=prompt), failure)
+
+
+async def _submit_transcription(state: SandboxState, request: Request) -> Response:
+    """Start the transcription of sounds and return the response [DOC] Paraformer, Qwen-ASR."""
+    if request.headers.get("x-dashscope-async", "").lower() != "enable":
+        raise Refused(Reason.NOT_ASYNC)
+    body = await read_object(request)
+    state.find_model("dashscope", body.get("model"), "transcription async", "transcription")
+    alone = str(body.get("model")).startswith("qwen")
+    sounds = kinds.sounds(body, "file_url" if alone else "file_urls")
+    state.check_rate_limit(sounds[-1])
+    failure = _TIMEOUT if any(map(state.should_fail, sounds)) else None
+    urls = (_file_url(state, request, "json", partial(kinds.transcript, state, s)) for s in sounds)
+    task = _ImageTask(len(sounds), tuple(urls), sounds=sounds, alone=alone)
+    return _submitted(state, request, task, failure)
+
+
+def _submitted(
+    state: SandboxState, request: Request, task: _ImageTask, failure: tuple[str, str] | None
+) -> Response:
+    """Start a task and return the response to its submission."""
     id, request_id = str(uuid.uuid4()), str(uuid.uuid4())
-    state.tasks.submit(id, _ImageTask(1, () if failure else (url,), prompt=prompt), failure)
+    state.tasks.submit(id, replace(task, urls=()) if failure else task, failure)
     output: Json = {"task_id": id, "task_status": "PENDING"}
     answer: Json = {"request_id": request_id, "output": output}
     return json_response(answer, _headers(request_id, request, [_GATEWAY]))
@@ -434,7 +462,9 @@ async def _poll_images(state: SandboxState, request: Request) -> Response:
             count = len(task.result.urls)
             # [REC] video_duration; [DOC] video_count, video_ratio
             video: Json = {"video_duration": 5, "video_ratio": "standard", "video_count": count}
-            body["usage"] = video if task.result.prompt else {"image_count": count}
+            images: Json = {"image_count": count}
+            heard: Json = {"seconds" if task.result.alone else "duration": count}
+            body["usage"] = video if task.result.prompt else heard if task.result.sounds else images
     kind = "application/json;charset=UTF-8"
     headers = _headers(request_id, request, [], kind, "Accept-Encoding")
     return json_response(body, _without(headers, "x-request", "x-dash"))
@@ -455,12 +485,19 @@ def _task_output(task: Task, images: _ImageTask) -> Json:
         return output | {"choices": [_message_of(url) for url in images.urls], "finished": True}
     if succeeded and images.prompt:
         output |= {"orig_prompt": images.prompt, "video_url": images.urls[0]}
+    elif succeeded and images.alone:
+        output["result"] = {"transcription_url": images.urls[0]}
+    elif succeeded and images.sounds:
+        output["results"] = [
+            {"file_url": sound, "transcription_url": url, "subtask_status": "SUCCEEDED"}
+            for sound, url in zip(images.sounds, images.urls, strict=True)
+        ]
     elif succeeded:
         output["results"] = [{"url": url} for url in images.urls]
     if failed and task.failure:
         # [DOC] code and message inside output; the HTTP status stays 200
         output["code"], output["message"] = task.failure
-    if images.prompt:
+    if images.prompt or images.alone:
         return output  # [REC] a video task has no metrics
     output["task_metrics"] = {
         "TOTAL": images.count,
@@ -491,6 +528,8 @@ SERVER = ProviderServer(
         ("POST", "/services/aigc/image-generation/generation", _submit_drawings),
         ("POST", "/services/aigc/video-generation/video-synthesis", _submit_video),
         ("POST", "/services/aigc/image2video/video-synthesis", _submit_video),
+        ("POST", "/services/audio/asr/transcription", _submit_transcription),
+        ("POST", "/services/audio/tts/SpeechSynthesizer", _synthesize),
         (
             "POST",
             "/services/embeddings/text-embedding/text-embedding",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 from harness.sandbox.media import hear
@@ -112,6 +113,28 @@ def speech_answer(body: dict[str, Json], request_id: str, url: str) -> dict[str,
         "usage": {"characters": len(spoken(body))},
         "request_id": request_id,
     }
+
+
+def sounds(body: dict[str, Json], name: str) -> tuple[str, ...]:
+    """Return the URLs of sounds in the member *name* of a request's input.
+
+    Raises Refused unless it is a URL, or a list of them.
+    """
+    given = read_member(body, "input").get(name)
+    urls = given if isinstance(given, list) else [given]
+    if not urls or not all(isinstance(url, str) and "://" in url for url in urls):
+        raise Refused(Reason.BAD_PARAMETER, f"Required parameter(s) missing or invalid: {name}")
+    return tuple(map(str, urls))
+
+
+def transcript(state: SandboxState, url: str) -> bytes:
+    """Return the JSON file with the words of a sound [DOC] Paraformer file transcription."""
+    text = hear(state, url)
+    sentence = {"begin_time": 0, "end_time": 1000, "sentence_id": 1, "text": text}
+    channel = {"channel_id": 0, "text": text, "sentences": [sentence]}
+    properties = {"audio_format": "pcm_s16le", "channels": [0], "original_sampling_rate": 8000}
+    file = {"file_url": url, "properties": properties, "transcripts": [channel]}
+    return json.dumps(file, ensure_ascii=False).encode()
 
 
 def heard(state: SandboxState, audio: list[str]) -> str:
