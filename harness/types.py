@@ -8,7 +8,7 @@ with its response. A `Turn` has all three, so that the SDK can be checked agains
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -805,9 +805,6 @@ class Finding:
     source: str = ""
     expected: str = ""
     actual: str = ""
-
-
-Findings: TypeAlias = Iterable[Finding]
 
 
 @dataclass(frozen=True, slots=True)

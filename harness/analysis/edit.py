@@ -174,6 +174,13 @@ def event_blocks(analyzed: AnalyzedExchange) -> list[bytes]:
     return [body[start:end] for start, end in pairwise(starts)]
 
 
+def with_text_replaced(analyzed: AnalyzedExchange, old: str, new: str) -> Exchange | None:
+    """Return the exchange with *old* replaced where the answer has it first; None without it."""
+    body, text = analyzed.exchange.response.body, old.encode()
+    changed = body.replace(text, new.encode(), 1)
+    return with_body(analyzed.exchange, changed) if text in body else None
+
+
 def with_event_blocks(analyzed: AnalyzedExchange, blocks: Sequence[bytes]) -> Exchange:
     """Return the exchange with all events replaced; bytes before the first one are kept."""
     events = analyzed.stream.events

@@ -56,3 +56,9 @@ def having(*names: str) -> Schema:
         "required": list(names),
         "properties": {name: {"not": {"type": "null"}} for name in names},
     }
+
+
+def types_of(schema: Schema) -> list[str]:
+    """Return the names of the JSON types that a schema allows; empty if it does not name any."""
+    types = schema.get("type", [])
+    return [types] if isinstance(types, str) else list(types)

@@ -121,6 +121,12 @@ def text_of(content: Json | Missing) -> str | None:
 _STATUS = re.compile(r"\s*HTTP_STATUS/([0-9]{3})\s*")
 
 
+def joined(texts: Iterable[str | None]) -> str | None:
+    """Return the texts as one, without those that are None; None if all are."""
+    found = [text for text in texts if text is not None]
+    return "".join(found) if found else None
+
+
 def status_of(part: Part) -> int:
     """Return the HTTP status in a comment `HTTP_STATUS/...` of an event; 200 if there is none."""
     matches = (_STATUS.fullmatch(comment) for comment in part.comments)

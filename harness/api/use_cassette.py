@@ -18,7 +18,7 @@ from harness.analysis.transcript import transcript_of
 from harness.api.placeholders import placeholder_keys, real_keys
 from harness.cassette.artefacts import to_files
 from harness.cassette.journal import Head, Journal
-from harness.cassette.store import read, write_cassette
+from harness.cassette.store import file_stamp, read, write_cassette
 from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.config.environment import load_environment, without_proxies
 from harness.config.hosts import AllowedHosts
@@ -287,7 +287,7 @@ class CassetteContext:
         check_hosts(self._hosts.patterns)
         with ExitStack() as stack:
             stack.callback(self._journal.close)
-            self._file_stamp, self._cassette = _stamp(self.path), self._load()
+            self._file_stamp, self._cassette = file_stamp(self.path), self._load()
             cassette = _with_volatile_of(project, self._cassette)
             advice = self._advice() if self._file_stamp else ""
             player = Player(cassette, redactor, self.normalize_request, self.pace, advice=advice)
@@ -490,7 +490,7 @@ class CassetteContext:
         written = to_files(cassette)
         check_vcrpy_reads(written, cassette)
         with self._journal.removed_afterwards():
-            if _stamp(self.path) != self._file_stamp:
+            if file_stamp(self.path) != self._file_stamp:
                 raise CannotWrite(f"{self.path} was changed by another process since it was read")
             write_cassette(self.path, written)
         self.written = True
@@ -511,15 +511,6 @@ class CassetteContext:
             f"{self.path}: {count} unused recorded {'request' if count == 1 else 'requests'}; "
             f"accept that with allow_unused=True, or record the cassette again{''.join(lines)}"
         )
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Return the inode, size and modification time of a file, to detect changes; () without one."""
-    try:
-        status = path.stat()
-    except OSError:
-        return ()
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _with_volatile_of(project: Settings, cassette: Cassette) -> Cassette:

@@ -17,25 +17,10 @@ import base64
 from collections.abc import Collection, Mapping
 from datetime import date
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
-from harness.cassette.safe_yaml import KeyPath
+from harness.cassette.safe_yaml import Invalid, KeyPath, expect
 from harness.wire import compact
-
-
-class Invalid(Exception):
-    """An invalid value in a cassette.
-
-    Attributes:
-        path: The keys and indices that lead to the value.
-        problem: What is wrong with it.
-    """
-
-    def __init__(self, path: KeyPath, problem: str) -> None:
-        super().__init__(problem)
-        self.path = path
-        self.problem = problem
-
 
 STRANGERS: Mapping[str, str] = {
     "http_interactions": "a cassette of betamax or of VCR for Ruby",
@@ -212,20 +197,3 @@ def key(mapping: object, name: str, path: KeyPath) -> object:
     if name not in values:
         raise Invalid(path, f"the key {name} is missing")
     return values[name]
-
-
-T = TypeVar("T")
-_NAMES: Mapping[type, str] = {
-    dict: "a mapping",
-    list: "a list",
-    int: "a number",
-    bytes: "text",
-    str: "text",
-}
-
-
-def expect(value: object, kind: type[T], path: KeyPath) -> T:
-    """Return *value* if it is a *kind*. Raises Invalid otherwise."""
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise Invalid(path, f"should be {_NAMES[kind]}, not {type(value).__name__}")
-    return value

@@ -13,8 +13,8 @@ import yaml
 
 from harness.cassette import fast_reader, foreign, safe_yaml
 from harness.cassette.artefacts import NAME
-from harness.cassette.foreign import Invalid, expect, json_bytes, key
-from harness.cassette.safe_yaml import KeyPath
+from harness.cassette.foreign import json_bytes, key
+from harness.cassette.safe_yaml import Invalid, KeyPath, expect, line_of, problem_of
 from harness.cassette.writer import HARNESS_FORMAT, PROVENANCE_TEXTS, VCRPY_FORMAT
 from harness.errors import BadCassette, UnversionedCassetteWarning
 from harness.types import (
@@ -53,7 +53,8 @@ def load_yaml(text: str | bytes, source: str) -> Cassette:
     try:
         document = safe_yaml.load(text)
     except yaml.YAMLError as error:
-        raise _conflict(text, source) or _not_yaml(error, source) from None
+        not_yaml = BadCassette(f"not YAML: {problem_of(error)}", source, line_of(error))
+        raise _conflict(text, source) or not_yaml from None
     except (ValueError, RecursionError, OverflowError) as error:
         raise BadCassette(f"not a cassette: {error}", source) from None
     try:
@@ -74,12 +75,6 @@ def _conflict(text: str | bytes, source: str) -> BadCassette | None:
         return None
     message = "a merge conflict: keep one of the two recordings, or record it again"
     return BadCassette(message, source, raw.count(b"\n", 0, marker.start()) + 1)
-
-
-def _not_yaml(error: yaml.YAMLError, source: str) -> BadCassette:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return BadCassette(f"not YAML: {problem}", source, mark.line + 1 if mark else None)
 
 
 def _message(error: Invalid) -> str:
@@ -325,7 +320,7 @@ def _word(value: object, path: KeyPath) -> str:
         return value.decode("latin-1")
     if isinstance(value, float | date) or type(value) is int:
         return str(value)
-    raise Invalid(path, f"should be text, not {type(value).__name__}")
+    raise Invalid(path, f"expected text, actual {type(value).__name__}")
 
 
 def _bytes(body: object, path: KeyPath) -> bytes:

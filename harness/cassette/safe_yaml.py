@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import yaml
+
+T = TypeVar("T")
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -38,8 +41,12 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
         return True
 
 
-class FlowList(list[float]):
-    """A list of numbers that is written on one line."""
+class FlowList(list[Any]):
+    """A list that is written on one line."""
+
+
+class FlowDict(dict[str, Any]):
+    """A mapping that is written on one line."""
 
 
 def _text(dumper: Any, text: str) -> Any:
@@ -49,8 +56,12 @@ def _text(dumper: Any, text: str) -> Any:
     )
 
 
-def _flow_list(dumper: Any, numbers: FlowList) -> Any:
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", numbers, flow_style=True)
+def _flow_list(dumper: Any, items: FlowList) -> Any:
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=True)
+
+
+def _flow_dict(dumper: Any, members: FlowDict) -> Any:
+    return dumper.represent_mapping("tag:yaml.org,2002:map", members, flow_style=True)
 
 
 def _file_body(loader: Any, node: Any) -> bytes:
@@ -74,6 +85,7 @@ def _boolean(loader: Any, node: Any) -> bool | str:
 
 _Dumper.add_representer(str, _text)
 _Dumper.add_representer(FlowList, _flow_list)
+_Dumper.add_representer(FlowDict, _flow_dict)
 _Loader.add_constructor(
     "tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node)
 )
@@ -185,6 +197,47 @@ def _measured(
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 """Keys and indices that lead from the top of a document to a value."""
+
+
+class Invalid(Exception):
+    """An invalid value in a YAML file.
+
+    Attributes:
+        path: The keys and indices that lead to the value.
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, path: KeyPath, problem: str) -> None:
+        super().__init__(problem)
+        self.path = path
+        self.problem = problem
+
+
+_NAMES: Mapping[type, str] = {
+    dict: "a mapping",
+    list: "a list",
+    int: "a number",
+    bytes: "text",
+    str: "text",
+}
+
+
+def expect(value: object, kind: type[T], path: KeyPath) -> T:
+    """Return *value* if it is a *kind*. Raises Invalid otherwise."""
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise Invalid(path, f"expected {_NAMES[kind]}, actual {type(value).__name__}")
+    return value
+
+
+def problem_of(error: yaml.YAMLError) -> str:
+    """Return why a text is not YAML, in one line."""
+    return getattr(error, "problem", None) or str(error).splitlines()[0]
+
+
+def line_of(error: yaml.YAMLError) -> int | None:
+    """Return the line at which a text is not YAML, from 1; None if it is not known."""
+    mark = getattr(error, "problem_mark", None)
+    return mark.line + 1 if mark else None
 
 
 def line(text: str | bytes, path: KeyPath) -> int | None:

@@ -161,6 +161,15 @@ def _content(path: Path) -> bytes:
         raise BadCassette(f"cannot be read: {error.strerror}", path) from None
 
 
+def file_stamp(path: Path) -> tuple[int, ...]:
+    """Return the inode, size and modification time of a file, to detect changes; () without one."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def file_bytes(path: Path) -> bytes:
     """Return the bytes of a regular file of at most `LARGEST` bytes. Raises OSError."""
     return read_file(path, LARGEST)

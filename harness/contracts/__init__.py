@@ -11,7 +11,8 @@ is `absent`, `present` or the JSON type of its value.
 """
 
 from harness.contracts.contract import Contract, extend, learn, merge
-from harness.contracts.files import dumps, load, loads
+from harness.contracts.files import load
+from harness.contracts.format import dumps, loads
 from harness.contracts.judge import CLAUSES, Judge
 from harness.contracts.schema import changes
 

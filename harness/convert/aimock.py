@@ -15,7 +15,7 @@ from harness.convert.converted import Converted
 from harness.convert.synthetic import Answer
 from harness.errors import BadCassette
 from harness.types import Json, Message, ToolCall
-from harness.wire import compact, read_json
+from harness.wire import read_json
 
 _PART = "the request: a fixture has a part of the last message, here taken for all of it"
 _IGNORED = "how the answer is delivered (latency, chunkSize, chaos and so on)"
@@ -123,11 +123,13 @@ def _messages(match: _Match) -> list[Message]:
 
 def _answer(answer: _Answer, number: int) -> Answer:
     calls = (
-        ToolCall(call.id or f"call_{number}_{index}", call.name, _as_text(call.arguments))
+        ToolCall(
+            call.id or f"call_{number}_{index}", call.name, synthetic.as_json_text(call.arguments)
+        )
         for index, call in enumerate(answer.tool_calls)
     )
     return Answer(
-        content=None if answer.content is None else _as_text(answer.content),
+        content=None if answer.content is None else synthetic.as_json_text(answer.content),
         reasoning=answer.reasoning,
         tool_calls=tuple(calls),
         finish_reason=answer.finish_reason,
@@ -135,7 +137,3 @@ def _answer(answer: _Answer, number: int) -> Answer:
         id=answer.id,
         model=answer.model,
     )
-
-
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else compact(value)

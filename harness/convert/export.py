@@ -11,7 +11,7 @@ import harness
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.cassette.writer import dumps
 from harness.convert import har, otel
-from harness.convert.synthetic import message_json
+from harness.providers.openai.session import message as openai_message
 from harness.report.conversation import sent_messages
 from harness.types import Cassette, Exchange, Json, Message, Provenance, Reply
 
@@ -69,7 +69,7 @@ def _line(
     answer = Message("assistant", reply.content or "", reply.tool_calls)
     usage = reply.usage
     line: dict[str, Json] = {
-        "messages": [message_json(message) for message in (*messages, answer)],
+        "messages": [openai_message(message) for message in (*messages, answer)],
         "model": reply.model,
         "source": read.transcript.source,
         "turn": turn.turn.number,

@@ -34,12 +34,12 @@ def with_messages(
         if match := _EVENT.fullmatch(name):
             asked.append({"role": match[1], **event})
         elif name == "gen_ai.choice":
-            message = _decoded(event.get("message"))
+            message = decoded(event.get("message"))
             answered.append({**event, **(message if isinstance(message, dict) else {})})
         elif name == "gen_ai.content.prompt":
-            asked += _objects(event.get("gen_ai.prompt"))
+            asked += objects(event.get("gen_ai.prompt"))
         elif name == "gen_ai.content.completion":
-            answered += _objects(event.get("gen_ai.completion"))
+            answered += objects(event.get("gen_ai.completion"))
     if asked and INPUT not in given:
         given[INPUT] = [_message(message, "user") for message in asked]
         given.setdefault("gen_ai.operation.name", "chat")
@@ -74,7 +74,7 @@ def _message(given: Mapping[str, Any], role: str) -> dict[str, Any]:
 
 
 def _calls(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for call in _objects(given.get("tool_calls")):
+    for call in objects(given.get("tool_calls")):
         function = call.get("function")
         named = function if isinstance(function, dict) else call
         yield _call(call.get("id"), named.get("name"), named.get("arguments"))
@@ -89,10 +89,12 @@ def _call(id: Any, name: Any, arguments: Any) -> dict[str, Any]:
     return {"type": "tool_call", "id": id or "", "name": name or "", "arguments": arguments or "{}"}
 
 
-def _decoded(value: Any) -> Any:
+def decoded(value: Any) -> Any:
+    """Return the value of a JSON text, and any other value unchanged."""
     return read_json(value.encode()).value if isinstance(value, str) else value
 
 
-def _objects(value: Any) -> list[dict[str, Any]]:
-    items = _decoded(value)
+def objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects in an array, or in its JSON text; empty for anything else."""
+    items = decoded(value)
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.convert import synthetic
 from harness.convert.converted import Converted
-from harness.convert.older_spans import with_messages
+from harness.convert.older_spans import decoded, objects, with_messages
 from harness.convert.synthetic import Answer
 from harness.errors import BadCassette
 from harness.report.conversation import sent_messages
@@ -90,8 +90,7 @@ def _events(span: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def _objects(value: Any, name: str) -> list[dict[str, Any]]:
     """Return the objects in the array *name* of an object; none if there is no such array."""
-    items = value.get(name) if isinstance(value, dict) else None
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    return objects(value.get(name)) if isinstance(value, dict) else []
 
 
 def _start(span: Mapping[str, Any]) -> int:
@@ -131,9 +130,8 @@ def _value(value: Mapping[str, Any]) -> Any:
 
 def _structured(value: Any) -> list[Any]:
     """Return a list that may stand in an attribute as JSON text."""
-    if isinstance(value, str):
-        value = read_json(value.encode()).value
-    return value if isinstance(value, list) else []
+    items = decoded(value)
+    return items if isinstance(items, list) else []
 
 
 def _in_messages(attributes: Mapping[str, Any]) -> list[Message]:
@@ -164,14 +162,12 @@ def _text(parts: Sequence[Any], kind: str = "text") -> str:
 
 def _calls(parts: Sequence[Mapping[str, Any]]) -> tuple[ToolCall, ...]:
     return tuple(
-        ToolCall(str(p.get("id", "")), str(p.get("name", "")), _arguments(p.get("arguments")))
+        ToolCall(
+            str(p.get("id", "")), str(p.get("name", "")), synthetic.as_json_text(p.get("arguments"))
+        )
         for p in parts
         if p.get("type") == "tool_call"
     )
-
-
-def _arguments(value: Any) -> str:
-    return value if isinstance(value, str) else compact(value)
 
 
 def _answer(attributes: Mapping[str, Any]) -> Answer:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.providers.openai.session import message as openai_message
 from harness.types import EMPTY, Exchange, Json, Message, Request, Response, Timing, ToolCall
-from harness.wire import compact_bytes
+from harness.wire import compact, compact_bytes
 
 URI = "https://api.openai.com/v1/chat/completions"
-NOTE = "made up from messages in OpenAI's form; not the bytes of a service"
 LOST = "the bytes, headers and chunks that travelled: they are made up in OpenAI's form"
 _HEADERS = (("content-type", "application/json"),)
 
@@ -37,6 +37,11 @@ class Answer:
     model: str = ""
 
 
+def as_json_text(value: object) -> str:
+    """Return a text unchanged, and any other value as JSON text."""
+    return value if isinstance(value, str) else compact(value)
+
+
 def chat(
     model: str,
     messages: Sequence[Message],
@@ -57,14 +62,13 @@ def chat(
     """
     body: dict[str, Json] = {
         "model": model,
-        "messages": [message_json(message) for message in messages],
+        "messages": [openai_message(message) for message in messages],
         **parameters,
     }
-    message = message_json(Message("assistant", answer.content or "", answer.tool_calls))
-    if answer.content is None:
-        message["content"] = None
-    if answer.reasoning is not None:
-        message["reasoning_content"] = answer.reasoning
+    said = Message(
+        "assistant", answer.content or "", answer.tool_calls, reasoning=answer.reasoning or ""
+    )
+    message = {**openai_message(said), "content": answer.content}
     usual = "tool_calls" if answer.tool_calls else "stop"
     value: dict[str, Json] = {
         "id": answer.id or f"chatcmpl-imported-{number}",
@@ -85,24 +89,7 @@ def refusal(
     model: str, messages: Sequence[Message], status: int, error: Mapping[str, Json]
 ) -> Exchange:
     """Return an exchange in OpenAI's chat form whose answer is an error."""
-    body: dict[str, Json] = {"model": model, "messages": [message_json(m) for m in messages]}
+    body: dict[str, Json] = {"model": model, "messages": [openai_message(m) for m in messages]}
     request = Request("POST", URI, _HEADERS, compact_bytes(body))
     answer = compact_bytes({"error": dict(error)})
     return Exchange(request, Response(status, "", _HEADERS, answer))
-
-
-def message_json(message: Message) -> dict[str, Json]:
-    """Return a message in OpenAI's chat form."""
-    value: dict[str, Json] = {"role": message.role, "content": message.content}
-    if message.tool_calls:
-        value["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in message.tool_calls
-        ]
-    if message.tool_call_id:
-        value["tool_call_id"] = message.tool_call_id
-    return value

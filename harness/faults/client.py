@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from harness.errors import HarnessError
 from harness.faults.delivery import Reaction, content_of
 from harness.types import Failure, Json, Reply
+from harness.wire.text import ellipsized
 
 CRASHES: tuple[type[BaseException], ...] = (
     AssertionError,
@@ -257,5 +258,4 @@ def _excerpt(value: object, other: object) -> str:
 
 
 def _short(text: str, most: int = _MAX_LENGTH) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+    return ellipsized(" ".join(text.split()), most)

@@ -22,6 +22,7 @@ from harness.analysis.edit import (
 )
 from harness.analysis.endpoint import Endpoint, Schema
 from harness.analysis.fault import faults_of
+from harness.analysis.json_schema import types_of
 from harness.analysis.reply import read_answer
 from harness.faults.delivery import (
     Delivery,
@@ -363,7 +364,7 @@ def members(schema: Schema, value: Json, path: str = "") -> Iterator[Member]:
             here,
             required=name in required,
             optional=name not in required | alternative,
-            nullable=bool(own) and all("null" in _types(layer) for layer in own),
+            nullable=bool(own) and all("null" in types_of(layer) for layer in own),
         )
         yield from members({"allOf": own}, child, here)
 
@@ -373,8 +374,3 @@ def _layers(schema: Schema) -> Iterator[Schema]:
     yield schema
     for part in (*schema.get("allOf", ()), *filter(None, [schema.get("else")])):
         yield from _layers(part)
-
-
-def _types(schema: Schema) -> list[str]:
-    types = schema.get("type", [])
-    return [types] if isinstance(types, str) else list(types)

@@ -124,8 +124,8 @@ def _reply(turn: AnalyzedTurn) -> Reply | None:
 
     Returns None if the turn was not answered, or the SDK shows no reply.
     """
-    reply = turn.turn.outcome if isinstance(turn.outcome, Reply) else None
-    return reply if isinstance(reply, Reply) else None
+    shown = turn.turn.outcome
+    return shown if isinstance(shown, Reply) and isinstance(turn.outcome, Reply) else None
 
 
 def _failure(turn: AnalyzedTurn) -> Failure | None:
@@ -133,8 +133,8 @@ def _failure(turn: AnalyzedTurn) -> Failure | None:
 
     Returns None if the turn was not refused, or the SDK shows no failure.
     """
-    failure = turn.turn.outcome if isinstance(turn.outcome, Failure) else None
-    return failure if isinstance(failure, Failure) else None
+    shown = turn.turn.outcome
+    return shown if isinstance(shown, Failure) and isinstance(turn.outcome, Failure) else None
 
 
 def _with_reply(turn: AnalyzedTurn, **changes: object) -> Turn | None:

@@ -17,6 +17,7 @@ from harness.analysis.difference import Change, ChangeKind, compare_json, leaves
 from harness.analysis.exchange import AnalyzedExchange
 from harness.types import Failure, Json, Outcome, Reply
 from harness.wire import MISSING, Missing, resolve, type_name
+from harness.wire.text import ellipsized
 
 
 class Kind(StrEnum):
@@ -210,6 +211,4 @@ def shortened(value: Json | Missing, longest: int = 90) -> str:
     """Return a value's type and at most *longest* characters of it; "nothing" for MISSING."""
     if isinstance(value, Missing):
         return "nothing"
-    text = repr(value)
-    text = text if len(text) <= longest else text[: longest - 1] + "…"
-    return f"{type_name(value)} {text}"
+    return f"{type_name(value)} {ellipsized(repr(value), longest)}"

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import harness
 from harness.cassette.artefacts import FOLDER, NAME
-from harness.cassette.store import file_bytes
+from harness.cassette.store import file_bytes, file_stamp
 from harness.config.settings import load_settings
 from harness.providers.masking import environment_secrets
 from harness.report.outline import Outline
@@ -94,7 +94,7 @@ class KnownResults:
     def __init__(
         self,
         database: sqlite3.Connection | None = None,
-        keys: Mapping[Path, tuple[bytes, _Stamp]] = MappingProxyType({}),
+        keys: Mapping[Path, tuple[bytes, tuple[int, ...]]] = MappingProxyType({}),
     ) -> None:
         self._database = database
         self._keys = keys
@@ -122,7 +122,7 @@ class KnownResults:
     def write(self, path: Path, result: Result) -> None:
         """Keep the result of a file, unless the file changed since its digest was computed."""
         key, stamp = self._keys.get(path, (b"", None))
-        if self._database is None or not key or _stamp(path) != stamp:
+        if self._database is None or not key or file_stamp(path) != stamp:
             return
         with suppress(sqlite3.Error, ValueError):  # ValueError: half a character in a text
             row = (key, time.time(), _as_json().dump_json(result))
@@ -147,23 +147,12 @@ def _as_json() -> TypeAdapter[Result]:
 
 # ----------------------------------------------------------------------------------- digests
 
-_Stamp = tuple[int, int, int] | None
 
-
-def _stamp(path: Path) -> _Stamp:
-    """Return what changes if a file is written; None if there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _keys(files: Iterable[Path]) -> Iterator[tuple[Path, tuple[bytes, _Stamp]]]:
+def _keys(files: Iterable[Path]) -> Iterator[tuple[Path, tuple[bytes, tuple[int, ...]]]]:
     """Yield each file that can be read, with its digest and its stamp before it was read."""
     common = _digest(_surroundings())
     for path in files:
-        stamp = _stamp(path)
+        stamp = file_stamp(path)
         with suppress(OSError):
             content = file_bytes(path)
             key = _digest([common, os.fsencode(path), content, *_artefacts(path, content)])
@@ -196,7 +185,7 @@ def _surroundings() -> Iterator[bytes]:
     yield settings.read_bytes() if settings else b""
     for file in sorted(Path(harness.__path__[0]).rglob("*")):
         if file.suffix in (".py", ".toml", ".json"):
-            yield f"{file} {_stamp(file)}".encode()
+            yield f"{file} {file_stamp(file)}".encode()
 
 
 def _digest(parts: Iterable[bytes]) -> bytes:

@@ -17,6 +17,7 @@ from harness.config.plugins import OWN
 from harness.errors import HarnessError
 from harness.types import NOWHERE, Failure, Finding, Json, Place, Reply, Severity
 from harness.wire import resolve
+from harness.wire.text import ellipsized
 
 
 class Scope(StrEnum):
@@ -143,14 +144,14 @@ def sdk_rule(check: TranscriptCheck, evidence: str = "", severity: Severity = ER
 
 # --------------------------------------------------------------------------------- findings
 
-_MAX_SHOWN = 90
+_MAX_SHOWN = 91
 
 
 def show(value: object) -> str:
     """Return a value as JSON on one line for messages, cut off if it is long."""
     text = json.dumps(value, ensure_ascii=False, default=repr)
     text = text.encode("utf-8", "replace").decode()
-    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
+    return ellipsized(text, _MAX_SHOWN)
 
 
 def violation(

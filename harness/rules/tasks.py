@@ -13,7 +13,7 @@ from harness.analysis.reply import first, seen
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import answers, checked_endpoint, pointer_to, show, violation
 from harness.types import Finding, Json
-from harness.wire import resolve
+from harness.wire import as_text, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,9 @@ def _reports(reading: AnalyzedExchange) -> Iterator[_Report]:
     if endpoint is None or endpoint.role not in (Role.SUBMIT, Role.POLL):
         return
     for part in answers(reading):
-        task = _text(first(part.value, endpoint.fields.task_id))
-        state = _text(first(part.value, endpoint.fields.state))
+        task = as_text(first(part.value, endpoint.fields.task_id))
+        state = as_text(first(part.value, endpoint.fields.state))
         yield _Report(reading, endpoint, part, task, state)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _polled(reading: AnalyzedExchange) -> str | None:

@@ -23,7 +23,7 @@ from harness.rules.rule import (
 )
 from harness.rules.schemas import violations
 from harness.types import Finding, Json, Place, Reply, ToolCall
-from harness.wire import read_json, resolve
+from harness.wire import as_text, read_json, resolve
 
 CALLING = "tool_calls"
 """The finish reason of an answer that calls tools."""
@@ -106,8 +106,7 @@ def tool_pieces_belong(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def _text(value: Json, pointer: str) -> str:
-    text = resolve(value, pointer)
-    return text if isinstance(text, str) else ""
+    return as_text(resolve(value, pointer)) or ""
 
 
 def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,12 @@ Handler = Callable[[SandboxState, Request], Awaitable[Response]]
 """A function that returns the response to a request, whose API key is already checked."""
 
 
+def check_key(token: str, key: str) -> None:
+    """Raise Refused unless *token* is the API key *key*."""
+    if not hmac.compare_digest(token.encode(), key.encode()):
+        raise Refused(Reason.WRONG_KEY)
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderServer:
     """The description of a provider's server in the sandbox.
@@ -32,19 +39,19 @@ class ProviderServer:
     Attributes:
         prefix: The path of the base URL for clients, such as `/api/v1`.
         key: The accepted API key, unless `Options.keys` has another.
-        check_key: Called with the token in a request and the accepted key; raises Refused if the
-            token is not valid.
         routes: (HTTP method, path below the prefix, handler) of each route.
         refuse: Returns the error response for a request and the Refused that it raised.
+        check_key: Called with the token in a request and the accepted key; raises Refused if the
+            token is not valid.
         open_routes: Routes, as in `routes`, that no API key is sent to.
         other_prefix: A second path at which the routes are, too; usually empty.
     """
 
     prefix: str
     key: str
-    check_key: Callable[[str, str], None]
     routes: tuple[tuple[str, str, Handler], ...]
     refuse: Callable[[Request, Refused], Response]
+    check_key: Callable[[str, str], None] = check_key
     open_routes: tuple[tuple[str, str, Handler], ...] = ()
     other_prefix: str = ""
 

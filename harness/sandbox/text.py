@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from random import Random
 
 from harness.types import Message
+from harness.wire.text import ellipsized
 
 _TOKEN = re.compile(r"\s?[A-Za-z]+|\d+|[\u4e00-\u9fff]{1,2}|\s+|.", re.DOTALL)
 
@@ -59,6 +60,11 @@ def rank(query: str, documents: Sequence[str], limit: int | None = None) -> list
     shares = [len(wanted & keywords(document)) / (len(wanted) or 1) for document in documents]
     best = sorted(enumerate(shares), key=lambda pair: (-pair[1], pair[0]))[:limit]
     return [(number, round(share, 6)) for number, share in best]
+
+
+def count_tokens(texts: Iterable[str]) -> int:
+    """Return the number of tokens in all of *texts*."""
+    return sum(len(tokens(text)) for text in texts)
 
 
 def count_prompt_tokens(messages: Iterable[Message], tools: str = "") -> int:
@@ -119,5 +125,4 @@ def keywords(text: str) -> set[str]:
 
 def excerpt(text: str, length: int = 24) -> str:
     """Return *text* on one line; beyond *length* characters it is cut and ends with `…`."""
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[:length] + "…"
+    return ellipsized(" ".join(text.split()), length + 1)

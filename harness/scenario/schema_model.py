@@ -26,8 +26,9 @@ from pydantic import (
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
-from harness.scenario.yaml_source import cut, shown
+from harness.scenario.yaml_source import shown
 from harness.types import ClientKind, Credentials, Json, Medium, Mode, Severity, Target
+from harness.wire.text import ellipsized
 
 STEP_TYPES = (
     *("system", "user", "assistant", "prompt", "image", "video", "embedding", "rerank", "speech"),
@@ -71,7 +72,7 @@ def _schema(value: dict[str, Any]) -> dict[str, Any]:
         Draft202012Validator.check_schema(value)
     except SchemaError as error:
         detail = f"{error.json_path}: {error.message}"
-        raise problem(f"is not a JSON Schema: {cut(detail, 200)}") from None
+        raise problem(f"is not a JSON Schema: {ellipsized(detail, 200)}") from None
     return value
 
 

@@ -18,6 +18,7 @@ import yaml
 
 from harness.errors import BadScenario
 from harness.types import Json
+from harness.wire.text import ellipsized
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
@@ -65,12 +66,7 @@ def shown(value: Json) -> str:
         return "true" if value else "false"
     if isinstance(value, (dict, list)):
         return "a mapping" if isinstance(value, dict) else "a list"
-    return cut(repr(value), 60)
-
-
-def cut(text: str, length: int) -> str:
-    """Return *text*, cut to at most *length* characters."""
-    return text if len(text) <= length else text[: length - 1] + "…"
+    return ellipsized(repr(value), 60)
 
 
 def read(text: str | bytes, path: Path | None = None) -> Source:

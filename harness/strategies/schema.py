@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from harness.analysis.endpoint import Endpoint, Schema
+from harness.analysis.json_schema import types_of
 from harness.providers.operation import Values
 from harness.strategies.text import sentences, texts
 from harness.types import Json
@@ -39,11 +40,6 @@ def _items(schema: Schema) -> Schema:
     return next((part["items"] for part in _all_of(schema) if "items" in part), {})
 
 
-def _types(schema: Schema) -> list[str]:
-    types = schema.get("type", [])
-    return [types] if isinstance(types, str) else list(types)
-
-
 def _is_index(step: str) -> bool:
     return step == "[]" or step.isdigit()
 
@@ -57,7 +53,7 @@ def _subschema(schema: Schema, pointer: str) -> Schema | None:
         if _is_index(step):
             schema = _items(schema)
             continue
-        properties, types = _properties(schema), _types(schema)
+        properties, types = _properties(schema), types_of(schema)
         is_open = not properties and (not types or "object" in types)
         if step not in properties and not is_open:
             return None
@@ -154,7 +150,7 @@ def _complete(draw: st.DrawFn, schema: Schema, value: Json, nulls: bool) -> Json
     properties, required = _properties(schema), _required(schema)
     members = {n: _complete(draw, properties.get(n, {}), v, nulls) for n, v in value.items()}
     for name in (name for name in properties if name not in value):
-        is_nullable = "null" in _types(properties[name])
+        is_nullable = "null" in types_of(properties[name])
         if is_nullable and (nulls or name in required):
             members[name] = None
         elif name in required:
@@ -170,7 +166,7 @@ def fitting(schema: Schema) -> SearchStrategy[Json]:
     """
     if "const" in schema or "enum" in schema:
         return st.sampled_from(schema.get("enum", [schema.get("const")]))
-    return st.one_of([_of_type(schema, type) for type in _types(schema) or ["object"]])
+    return st.one_of([_of_type(schema, type) for type in types_of(schema) or ["object"]])
 
 
 def _of_type(schema: Schema, type: str) -> SearchStrategy[Json]:

@@ -8,6 +8,7 @@ from harness.wire.events import Event, Stream, read_events, read_lines
 from harness.wire.json import (
     MAX_DEPTH,
     Document,
+    as_text,
     children,
     compact,
     compact_bytes,
@@ -23,6 +24,7 @@ __all__ = [
     "Event",
     "Missing",
     "Stream",
+    "as_text",
     "children",
     "compact",
     "compact_bytes",

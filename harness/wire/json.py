@@ -83,6 +83,11 @@ def _is_too_deep(value: Json) -> bool:
     return True
 
 
+def as_text(value: object) -> str | None:
+    """Return *value* if it is a text, else None."""
+    return value if isinstance(value, str) else None
+
+
 def children(value: Json) -> Iterable[Json]:
     """Return the values in an object or array; empty for any other value."""
     if isinstance(value, dict):

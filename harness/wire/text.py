@@ -24,6 +24,11 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
 
 
+def ellipsized(text: str, length: int) -> str:
+    """Return *text*; if it is longer than *length* characters, so many, the last one being `…`."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 def count(number: int, noun: str) -> str:
     """Return *number* and *noun*, with a plural `s` if needed, such as `1 turn` or `2 turns`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

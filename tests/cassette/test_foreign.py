@@ -123,8 +123,8 @@ def test_bodies_of_betamax() -> None:
         (POST, OK.replace("string: y", "text: y"), "body.text: unknown key 'text'"),
         (BARE, "{status: 200, body: {type: xml, content: a}}", "body.type: 'xml'; allowed: json"),
         (BARE, "{status: 200, body: {type: binary, content: xx}}", "has to be hexadecimal"),
-        (BARE, "{status: 200, body: {type: text, content: 1}}", "should be text, not int"),
-        (POST, OK.replace("headers: {}", "headers: {a: {b: c}}"), "should be text, not dict"),
+        (BARE, "{status: 200, body: {type: text, content: 1}}", "expected text, actual int"),
+        (POST, OK.replace("headers: {}", "headers: {a: {b: c}}"), "expected text, actual dict"),
     ],
 )
 def test_an_unknown_key_is_never_ignored(request_: str, response: str, where: str) -> None:

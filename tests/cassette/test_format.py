@@ -540,9 +540,9 @@ PLACE = "interactions[0]"
         ("interactions: []\nversion:\n", "f.yaml:2: version: vcrpy format None; this reads 1"),
         (
             "version: 1\ninteractions: {}\n",
-            "f.yaml:2: interactions: should be a list, not dict",
+            "f.yaml:2: interactions: expected a list, actual dict",
         ),
-        ("interactions:\nversion: 1", "f.yaml:1: interactions: should be a list, not NoneType"),
+        ("interactions:\nversion: 1", "f.yaml:1: interactions: expected a list, actual NoneType"),
         ("a: [\n", "f.yaml:2: not YAML: did not find expected node content"),
         ("a: b: c\n", "f.yaml:1: not YAML: mapping values are not allowed in this context"),
         ("a: *b\n", "f.yaml:1: not YAML: found undefined alias"),
@@ -569,7 +569,7 @@ PLACE = "interactions[0]"
         ("a: &a [*a]\n", "f.yaml: not a cassette: the anchor a stands inside itself"),
         (
             "interactions:\n- 1\nversion: 1\n",
-            f"f.yaml:2: {PLACE}: should be a mapping, not int",
+            f"f.yaml:2: {PLACE}: expected a mapping, actual int",
         ),
         (
             "interactions:\n- request: {}\n  x: 1\nversion: 1\n",
@@ -579,25 +579,25 @@ PLACE = "interactions[0]"
             "interactions:\n- response: {}\n  request:\n    a: 1\nversion: 1\n",
             f"f.yaml:3: {PLACE}.request: the key method is missing",
         ),
-        (entry("[a]"), f"f.yaml:1: {PLACE}.request.method: should be text, not list"),
-        (entry("true"), f"f.yaml:1: {PLACE}.request.method: should be text, not bool"),
+        (entry("[a]"), f"f.yaml:1: {PLACE}.request.method: expected text, actual list"),
+        (entry("true"), f"f.yaml:1: {PLACE}.request.method: expected text, actual bool"),
         (
             entry(request="headers: [a]"),
-            f"f.yaml:1: {PLACE}.request.headers: should be a mapping, not list",
+            f"f.yaml:1: {PLACE}.request.headers: expected a mapping, actual list",
         ),
         (
             entry(request="headers: {a: {b: c}}"),
-            f"f.yaml:1: {PLACE}.request.headers.a: should be text, not dict",
+            f"f.yaml:1: {PLACE}.request.headers.a: expected text, actual dict",
         ),
         (
             entry(request="headers: {a: [[]]}"),
-            f"f.yaml:1: {PLACE}.request.headers.a: should be text, not list",
+            f"f.yaml:1: {PLACE}.request.headers.a: expected text, actual list",
         ),
         (
             entry(request="headers: {~: [a]}"),
-            f"f.yaml:1: {PLACE}.request.headers: should be text, not NoneType",
+            f"f.yaml:1: {PLACE}.request.headers: expected text, actual NoneType",
         ),
-        (entry(request="body: 5"), f"f.yaml:1: {PLACE}.request.body: should be text, not int"),
+        (entry(request="body: 5"), f"f.yaml:1: {PLACE}.request.body: expected text, actual int"),
         (
             entry(request="body: [.nan]"),
             f"f.yaml:1: {PLACE}.request.body: a body written as YAML has to be JSON: "
@@ -620,15 +620,15 @@ PLACE = "interactions[0]"
         ),
         (
             entry(response="status: {code: OK}, body: {}"),
-            f"f.yaml:1: {PLACE}.response.status.code: should be a number, not str",
+            f"f.yaml:1: {PLACE}.response.status.code: expected a number, actual str",
         ),
         (
             entry(response="status: {code: true}, body: {}"),
-            f"f.yaml:1: {PLACE}.response.status.code: should be a number, not bool",
+            f"f.yaml:1: {PLACE}.response.status.code: expected a number, actual bool",
         ),
         (
             entry(response="status: {code: 1}, body: x"),
-            f"f.yaml:1: {PLACE}.response.body: should be a mapping, not str",
+            f"f.yaml:1: {PLACE}.response.body: expected a mapping, actual str",
         ),
         (
             OURS.format("recorded_from: moon"),
@@ -636,28 +636,31 @@ PLACE = "interactions[0]"
         ),
         (
             OURS.format("exchanges: {}"),
-            "f.yaml:4: metadata.harness.exchanges: should be a list, not dict",
+            "f.yaml:4: metadata.harness.exchanges: expected a list, actual dict",
         ),
         (
             OURS.format("script: ab12"),
-            "f.yaml:4: metadata.harness.script: should be a list, not str",
+            "f.yaml:4: metadata.harness.script: expected a list, actual str",
         ),
         (
             OURS.format("script: [[]]"),
-            "f.yaml:4: metadata.harness.script[0]: should be text, not list",
+            "f.yaml:4: metadata.harness.script[0]: expected text, actual list",
         ),
         (
             OURS.format("sdk: zhipuai"),
-            "f.yaml:4: metadata.harness.sdk: should be a mapping, not str",
+            "f.yaml:4: metadata.harness.sdk: expected a mapping, actual str",
         ),
-        (OURS.format("target: {}"), "f.yaml:4: metadata.harness.target: should be text, not dict"),
+        (
+            OURS.format("target: {}"),
+            "f.yaml:4: metadata.harness.target: expected text, actual dict",
+        ),
         (
             OURS.format("").replace("format: 1", "format: 9"),
             "f.yaml:3: metadata.harness.format: harness format 9; this reads 1: record it again",
         ),
         (
             "metadata: {harness: [1]}\ninteractions: []\nversion: 1\n",
-            "f.yaml:1: metadata.harness: should be a mapping, not list",
+            "f.yaml:1: metadata.harness: expected a mapping, actual list",
         ),
     ],
 )

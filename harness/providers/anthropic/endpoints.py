@@ -22,7 +22,7 @@ from harness.analysis.json_schema import (
     nullable,
     record,
 )
-from harness.analysis.reply import NONE_YET, is_refusal, read_refusal
+from harness.analysis.reply import NONE_YET, is_refusal, joined, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
 from harness.wire import Missing, query, resolve
 
@@ -240,11 +240,6 @@ def _count(value: Json, name: str) -> int | None:
     return count if type(count) is int else None
 
 
-def _joined(texts: Iterator[str | None]) -> str | None:
-    found = [text for text in texts if text is not None]
-    return "".join(found) if found else None
-
-
 def _blocks(value: Json) -> list[dict[str, Json]]:
     content = value.get("content") if isinstance(value, dict) else None
     items = content if isinstance(content, list) else []
@@ -271,8 +266,8 @@ def _whole(value: dict[str, Json]) -> Reply:
     return Reply(
         id=_text(value, "id"),
         model=_text(value, "model"),
-        content=_joined(_text(b, "text") for b in blocks if b.get("type") == "text"),
-        reasoning=_joined(_text(b, "thinking") for b in blocks if b.get("type") == "thinking"),
+        content=joined(_text(b, "text") for b in blocks if b.get("type") == "text"),
+        reasoning=joined(_text(b, "thinking") for b in blocks if b.get("type") == "thinking"),
         tool_calls=tuple(call_of(b) for b in blocks if b.get("type") == "tool_use"),
         finish_reason=_reason(value),
         usage=_usage(value),
@@ -288,7 +283,7 @@ def _streamed(events: list[dict[str, Json]]) -> Reply:
         id=_text(head, "id"),
         model=_text(head, "model"),
         content="".join(pieces) if pieces else None,
-        reasoning=_joined(_text(e.get("delta"), "thinking") for e in events),
+        reasoning=joined(_text(e.get("delta"), "thinking") for e in events),
         tool_calls=tuple(_calls(events)),
         finish_reason=next((reason for reason in reversed(reasons) if reason), None),
         usage=_counts(head, events),
@@ -312,9 +307,9 @@ def _calls(events: list[dict[str, Json]]) -> Iterator[ToolCall]:
         if not isinstance(block, dict) or block.get("type") != "tool_use":
             continue
         of_block = (e for e in events if e.get("index") == event.get("index"))
-        joined = _joined(_text(e.get("delta"), "partial_json") for e in of_block)
+        arguments = joined(_text(e.get("delta"), "partial_json") for e in of_block)
         call = call_of(block)
-        yield ToolCall(call.id, call.name, joined or call.arguments)
+        yield ToolCall(call.id, call.name, arguments or call.arguments)
 
 
 def _counts(head: Json, events: list[dict[str, Json]]) -> Usage | None:

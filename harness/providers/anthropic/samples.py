@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.analysis.edit import with_body
+from harness.analysis.edit import with_body, with_text_replaced
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of
 from harness.analysis.sample import USER, exchange, post
@@ -143,13 +143,6 @@ def _is_stream(analyzed: AnalyzedExchange) -> bool:
     return _is_message(analyzed) and analyzed.is_stream
 
 
-def _replaced(analyzed: AnalyzedExchange, old: str, new: str) -> Exchange | None:
-    """Return the exchange with *old* in its answer replaced, where it occurs first."""
-    body, text = analyzed.exchange.response.body, old.encode()
-    changed = body.replace(text, new.encode(), 1)
-    return with_body(analyzed.exchange, changed) if text in body else None
-
-
 @exchange_fault("message_events_are_in_order", 0, 1, 2, when=_is_stream)
 def anthropic_event_lost(analyzed: AnalyzedExchange, which: int) -> Exchange | None:
     """Remove the start of the message, the end of a block or the end of the message."""
@@ -170,20 +163,20 @@ def anthropic_event_after_the_end(analyzed: AnalyzedExchange) -> Exchange | None
 @exchange_fault("event_names_are_types", when=_is_stream)
 def anthropic_event_misnamed(analyzed: AnalyzedExchange) -> Exchange | None:
     """Name the first event after another type than that of its data."""
-    return _replaced(analyzed, "event: message_start", "event: message_begin")
+    return with_text_replaced(analyzed, "event: message_start", "event: message_begin")
 
 
 @exchange_fault("stop_reason_fits_blocks", "end_turn", "stop_sequence", when=_is_message)
 def anthropic_call_ends_the_turn(analyzed: AnalyzedExchange, reason: str) -> Exchange | None:
     """Set the stop reason of an answer that uses a tool to another one."""
-    return _replaced(analyzed, '"stop_reason":"tool_use"', f'"stop_reason":"{reason}"')
+    return with_text_replaced(analyzed, '"stop_reason":"tool_use"', f'"stop_reason":"{reason}"')
 
 
 @exchange_fault("cache_tokens_add_up", when=_is_message)
 def anthropic_cache_miscounted(analyzed: AnalyzedExchange) -> Exchange | None:
     """Count a token more of those written to caches than their lifetimes have."""
     name = '"cache_creation_input_tokens":'
-    return _replaced(analyzed, f"{name}3", f"{name}4")
+    return with_text_replaced(analyzed, f"{name}3", f"{name}4")
 
 
 @exchange_fault("thinking_is_signed", when=_is_stream)
@@ -199,7 +192,7 @@ def anthropic_signature_in_pieces(analyzed: AnalyzedExchange) -> Exchange | None
 @exchange_fault("thinking_goes_back_unchanged", when=_is_message)
 def anthropic_thinking_changed(analyzed: AnalyzedExchange) -> Exchange | None:
     """Change a word of the thinking that the answer has and a later request repeats."""
-    return _replaced(analyzed, "The user asks", "The user wants")
+    return with_text_replaced(analyzed, "The user asks", "The user wants")
 
 
 FAULTS = faults_of(vars())

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from harness.providers.anthropic.endpoints import conversation
 from harness.providers.anthropic.samples import events
-from harness.providers.openai.sandbox import KEY, REFUSALS, Facts, check_key, read_chat
+from harness.providers.openai.sandbox import KEY, REFUSALS, Facts, read_chat
 from harness.sandbox import model
 from harness.sandbox.provider_server import ProviderServer, json_response, stream_response
 from harness.sandbox.requests import Reason, Refused, describe, last_question, read_object
@@ -148,7 +148,6 @@ def _refuse(request: Request, refused: Refused) -> Response:
 SERVER = ProviderServer(
     prefix="/anthropic",
     key=KEY,
-    check_key=check_key,
     routes=(("POST", "/v1/messages", _create),),
     refuse=_refuse,
 )

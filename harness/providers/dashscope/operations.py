@@ -5,7 +5,7 @@ Letters with a number, such as B3, are sections of docs/WIRE_FACTS.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from uuid import UUID
 
@@ -35,7 +35,8 @@ def frame_event(number: int, data: bytes) -> bytes:
     return b"id:%d\nevent:result\n:HTTP_STATUS/200\ndata:%s\n\n" % (number, data)
 
 
-def _frame(events: Sequence[bytes]) -> bytes:
+def frame_events(events: Iterable[bytes]) -> bytes:
+    """Return the body of a stream with these data, whose events are counted from 1."""
     return b"".join(frame_event(number, data) for number, data in enumerate(events, start=1))
 
 
@@ -80,7 +81,7 @@ DASHSCOPE = ApiForm(
     models=_MODELS,
     ids=(lambda created, number: _uuid(number),),
     task_id=_uuid,
-    frame=_frame,
+    frame=frame_events,
     headers=_headers,
     id_per_poll=True,
     operations=(

@@ -21,7 +21,7 @@ from harness.analysis.sample import (
     png,
     post,
 )
-from harness.providers.dashscope.operations import frame_event
+from harness.providers.dashscope.operations import frame_events
 from harness.providers.dashscope.rules import is_dashscope, own_events
 from harness.types import Exchange, Json, Request, Response
 from harness.wire import compact_bytes, resolve
@@ -42,7 +42,7 @@ def stream(uri: str, request: Json, body: bytes, **headers: str) -> Exchange:
 
 def named_events(*values: Json) -> bytes:
     """Return the body of a stream, with one event (id, name, status, data) for each value."""
-    return b"".join(frame_event(n, compact_bytes(value)) for n, value in enumerate(values, start=1))
+    return frame_events(map(compact_bytes, values))
 
 
 GENERATION = f"{AIGC}/text-generation/generation"

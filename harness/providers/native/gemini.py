@@ -11,7 +11,7 @@ from harness.analysis.endpoint import Endpoint, Fields, Part, Role, Schema
 from harness.analysis.json_schema import INTEGER, NAME, OBJECT, STRING, array, record
 from harness.analysis.reply import is_refusal, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
-from harness.wire import query, resolve
+from harness.wire import as_text, query, resolve
 
 FINISH_REASONS = frozenset(
     {
@@ -117,8 +117,7 @@ def read(parts: Sequence[Part], request: Json) -> Outcome | None:
 
 
 def _text(value: Json, pointer: str) -> str | None:
-    text = resolve(value, pointer)
-    return text if isinstance(text, str) else None
+    return as_text(resolve(value, pointer))
 
 
 def _usage(value: Json) -> Usage | None:

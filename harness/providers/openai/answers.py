@@ -11,7 +11,7 @@ from starlette.requests import Request
 from harness.sandbox.media import speak, words
 from harness.sandbox.requests import Range, Reason, Refused, check_content, read_texts
 from harness.sandbox.state import SandboxState
-from harness.sandbox.text import embed, rank, tokens
+from harness.sandbox.text import count_tokens, embed, rank
 from harness.types import Json
 from harness.wire.form import read_form
 
@@ -27,10 +27,6 @@ def _whole(body: dict[str, Json], name: str, allowed: Range) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _count(texts: list[str]) -> int:
-    return sum(len(tokens(text)) for text in texts)
-
-
 def embedding(state: SandboxState, body: dict[str, Json], dimension: int) -> dict[str, Json]:
     """Return the answer with an embedding of each text, as numbers or in base64, as asked for."""
     texts = read_texts(body.get("input"))
@@ -42,7 +38,7 @@ def embedding(state: SandboxState, body: dict[str, Json], dimension: int) -> dic
         {"object": "embedding", "index": index, "embedding": _packed(v) if in_base64 else [*v]}
         for index, v in enumerate(vectors)
     ]
-    count = _count(texts)
+    count = count_tokens(texts)
     usage: Json = {"prompt_tokens": count, "total_tokens": count}
     return {"object": "list", "data": data, "model": body["model"], "usage": usage}
 
@@ -64,7 +60,7 @@ def ranking(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
             {"document": texts[index]} if body.get("return_documents") else {}
         )
         results.append({"index": index, "relevance_score": score, **document})
-    count = _count([query, *texts])
+    count = count_tokens([query, *texts])
     return {"results": results, "usage": {"prompt_tokens": count, "total_tokens": count}}
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hmac
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -118,18 +117,11 @@ class Facts:
     ]
 
 
-def check_key(token: str, key: str) -> None:
-    """Raise Refused unless *token* is the API key."""
-    if not hmac.compare_digest(token.encode(), key.encode()):
-        raise Refused(Reason.WRONG_KEY)
-
-
 def server(prefix: str, facts: Facts = Facts()) -> ProviderServer:
     """Return the server of a service in OpenAI's format, with *prefix* as the path of its URL."""
     return ProviderServer(
         prefix=prefix,
         key=KEY,
-        check_key=check_key,
         routes=(
             ("POST", "/chat/completions", partial(_chat, facts)),
             ("POST", "/embeddings", partial(_embeddings, facts)),

@@ -310,7 +310,8 @@ def spoken(data: bytes) -> Reply:
     return Reply(files=(GeneratedFile("", data, Medium.AUDIO),))
 
 
-def _chat_body(call: Call) -> dict[str, Any]:
+def chat_body(call: Call) -> dict[str, Any]:
+    """Return the JSON body of a chat, without `stream`."""
     messages = [message(line) for line in call.messages]
     return {"model": call.model, "messages": messages, **call.parameters}
 
@@ -348,7 +349,7 @@ def transcription_body(call: Call) -> dict[str, Any]:
     return {"model": call.model, "file": (path.name, path.read_bytes()), **call.parameters}
 
 
-CHAT = Operation(OPERATION, "chat.completions.create", _chat_body, ANSWER_PATHS)
+CHAT = Operation(OPERATION, "chat.completions.create", chat_body, ANSWER_PATHS)
 RERANK = Operation("/rerank", "", ranking_body)
 
 OPERATIONS: Mapping[str, tuple[CallKind, Operation]] = {

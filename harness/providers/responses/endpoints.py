@@ -22,10 +22,10 @@ from harness.analysis.json_schema import (
     nullable,
     record,
 )
-from harness.analysis.reply import NONE_YET, is_refusal, read_refusal
+from harness.analysis.reply import NONE_YET, is_refusal, joined, read_refusal
 from harness.providers.openai.endpoints import ROLES
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
-from harness.wire import MISSING, query, resolve
+from harness.wire import MISSING, as_text, query, resolve
 
 ENDED = ("response.completed", "response.incomplete", "response.failed")
 """The types of the last event of a stream; no set, since a damaged type may be a list."""
@@ -213,7 +213,7 @@ def _content(content: Json) -> Json:
     parts = content if isinstance(content, list) else []
     if not any(resolve(part, "/image_url") is not MISSING for part in parts):
         texts = (_text(part, "/text") for part in parts)
-        return _joined(texts) or "" if isinstance(content, list) else content
+        return joined(texts) or "" if isinstance(content, list) else content
     return [
         {"type": "image_url", "image_url": {"url": _text(part, "/image_url")}}
         if resolve(part, "/image_url") is not MISSING
@@ -243,13 +243,7 @@ def _is_failed(part: Part) -> bool:
 
 
 def _text(value: Json, pointer: str) -> str | None:
-    text = resolve(value, pointer)
-    return text if isinstance(text, str) else None
-
-
-def _joined(texts: Iterator[str | None]) -> str | None:
-    found = [text for text in texts if text is not None]
-    return "".join(found) if found else None
+    return as_text(resolve(value, pointer))
 
 
 def _usage(value: Json) -> Usage | None:
@@ -290,8 +284,8 @@ def _whole(response: Json) -> Reply:
     return Reply(
         id=_text(response, "/id"),
         model=_text(response, "/model"),
-        content=_joined(texts),
-        reasoning=_joined(thoughts),
+        content=joined(texts),
+        reasoning=joined(thoughts),
         tool_calls=tuple(_calls(iter(items))),
         finish_reason=_finish(response),
         usage=_usage(response),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.analysis.edit import with_body
+from harness.analysis.edit import with_body, with_text_replaced
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of
 from harness.analysis.sample import USER, exchange, post
@@ -121,13 +121,6 @@ def _is_stream(analyzed: AnalyzedExchange) -> bool:
     return _is_response(analyzed) and analyzed.is_stream
 
 
-def _replaced(analyzed: AnalyzedExchange, old: str, new: str) -> Exchange | None:
-    """Return the exchange with *old* in its answer replaced, where it occurs first."""
-    body, text = analyzed.exchange.response.body, old.encode()
-    changed = body.replace(text, new.encode(), 1)
-    return with_body(analyzed.exchange, changed) if text in body else None
-
-
 @exchange_fault("response_ends_once", when=_is_stream)
 def responses_last_event_lost(analyzed: AnalyzedExchange) -> Exchange | None:
     """Remove the last event."""
@@ -156,7 +149,7 @@ def responses_event_lost(analyzed: AnalyzedExchange) -> Exchange | None:
 @exchange_fault("items_are_added_first", when=_is_stream)
 def responses_item_never_added(analyzed: AnalyzedExchange) -> Exchange | None:
     """Give the first item another index than 0."""
-    return _replaced(
+    return with_text_replaced(
         analyzed,
         '"type":"response.output_item.added","output_index":0',
         '"type":"response.output_item.added","output_index":3',
@@ -166,7 +159,7 @@ def responses_item_never_added(analyzed: AnalyzedExchange) -> Exchange | None:
 @exchange_fault("deltas_join_to_items", when=_is_stream)
 def responses_delta_changed(analyzed: AnalyzedExchange) -> Exchange | None:
     """Change a letter of a delta."""
-    return _replaced(analyzed, '"delta":"It is', '"delta":"It was')
+    return with_text_replaced(analyzed, '"delta":"It is', '"delta":"It was')
 
 
 @exchange_fault("items_end_as_they_were_done", when=_is_stream)

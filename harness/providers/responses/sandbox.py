@@ -145,7 +145,6 @@ _OPENAI = server("/openai/v1")
 SERVER = ProviderServer(
     prefix=_OPENAI.prefix,
     key=_OPENAI.key,
-    check_key=_OPENAI.check_key,
     routes=(("POST", "/responses", _create),),
     refuse=_OPENAI.refuse,
 )

@@ -22,9 +22,9 @@ from harness.providers import sdk
 from harness.providers.http import bound_client, tls_context
 from harness.providers.openai.session import (
     arguments,
+    chat_body,
     data_url,
     embeddings_body,
-    message,
     prompt_body,
     ranking_body,
     settings_in,
@@ -229,7 +229,7 @@ class ZhipuSession:
             return _failure(error)
 
     def _stream(self, client: Any, call: Call) -> Outcome:
-        stream = _send(client, CHAT, {**_chat_body(call), "stream": True})
+        stream = _send(client, CHAT, {**chat_body(call), "stream": True})
         views: list[View] = []
         # Closed here: the SDK leaves a stream open that it did not read to its end.
         with closing(stream.response):
@@ -262,12 +262,6 @@ def _state(client: Any, call: Call, task: str) -> View | Failure:
     return _view(result, (*TASK_PATHS[1:], *(paths if succeeded else ())))
 
 
-def _chat_body(call: Call) -> dict[str, Any]:
-    """Return the JSON body of a chat, without `stream`."""
-    messages = [message(line) for line in call.messages]
-    return {"model": call.model, "messages": messages, **call.parameters}
-
-
 def _video_body(call: Call) -> dict[str, Any]:
     """Return the JSON body of a call for a video; its pictures are sent in it."""
     urls = [data_url(part) for part in call.media]
@@ -276,8 +270,8 @@ def _video_body(call: Call) -> dict[str, Any]:
 
 
 _WAYS: Mapping[str, tuple[Endpoint, Callable[[Call], dict[str, Any]], tuple[str, ...]]] = {
-    "chat": (CHAT, _chat_body, ANSWER_PATHS),
-    "chat async": (ASYNC_CHAT, _chat_body, ANSWER_PATHS),
+    "chat": (CHAT, chat_body, ANSWER_PATHS),
+    "chat async": (ASYNC_CHAT, chat_body, ANSWER_PATHS),
     "image": (IMAGE, prompt_body, IMAGE_PATHS),
     "video async": (VIDEOS, _video_body, VIDEO_PATHS),
     "embedding": (EMBEDDINGS, embeddings_body, EMBEDDING_PATHS),

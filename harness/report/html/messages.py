@@ -176,11 +176,13 @@ def label(message: str, about: str = "") -> Markup:
 
 def place(place: Place) -> Markup:
     """Return the place of a finding as an element with its text in both languages."""
-    return Markup('<span data-zh="{}">{}</span>').format(
-        plain(chinese.place(place)), plain(str(place))
-    )
+    return _both(chinese.place(place), str(place))
 
 
 def detail(text: str) -> Markup:
     """Return what a finding expects or meets as an element with its text in both languages."""
-    return Markup('<span data-zh="{}">{}</span>').format(plain(chinese.sentence(text)), plain(text))
+    return _both(chinese.sentence(text), text)
+
+
+def _both(translated: str, english: str) -> Markup:
+    return Markup('<span data-zh="{}">{}</span>').format(plain(translated), plain(english))

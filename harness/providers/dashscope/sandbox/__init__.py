@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 import uuid
 from collections.abc import Callable
@@ -52,12 +51,6 @@ from harness.types import Json, Medium
 
 KEY = "sk-sandbox0000000000000000000000000"
 """The API key that the sandbox accepts; it is not valid for the real service."""
-
-
-def check_key(token: str, key: str) -> None:
-    """Raise Refused unless *token* is the API key."""
-    if not hmac.compare_digest(token.encode(), key.encode()):
-        raise Refused(Reason.WRONG_KEY)
 
 
 # ------------------------------------------------------------------------------------- headers
@@ -519,7 +512,6 @@ def _local_time(time: datetime) -> str:
 SERVER = ProviderServer(
     prefix="/api/v1",
     key=KEY,
-    check_key=check_key,
     routes=(
         ("POST", "/services/aigc/text-generation/generation", _generate_text),
         ("POST", "/services/aigc/multimodal-generation/generation", _generate_multimodal),

@@ -8,8 +8,9 @@ import uuid
 from harness.sandbox.media import hear
 from harness.sandbox.requests import Range, Reason, Refused, check_ranges, read_member, read_texts
 from harness.sandbox.state import SandboxState, now
-from harness.sandbox.text import embed, rank, tokens
+from harness.sandbox.text import count_tokens, embed, rank
 from harness.types import Json
+from harness.wire import as_text
 
 DIMENSION = 1024
 """The length of an embedding, unless the request has another."""
@@ -45,7 +46,7 @@ def embed_texts(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
         {"embedding": [*embed(text, length)], "text_index": index}
         for index, text in enumerate(texts)
     ]
-    return _answer({"embeddings": vectors}, {"total_tokens": _count(texts)})
+    return _answer({"embeddings": vectors}, {"total_tokens": count_tokens(texts)})
 
 
 def embed_contents(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
@@ -58,7 +59,7 @@ def embed_contents(state: SandboxState, body: dict[str, Json]) -> dict[str, Json
     for index, (medium, value) in enumerate(map(_content, contents)):
         vectors.append({"index": index, "embedding": [*embed(value, length)], "type": medium})
     texts = [value for medium, value in map(_content, contents) if medium == "text"]
-    usage: Json = {"input_tokens": _count(texts), "image_tokens": 0}
+    usage: Json = {"input_tokens": count_tokens(texts), "image_tokens": 0}
     return _answer({"embeddings": vectors}, usage)
 
 
@@ -87,7 +88,7 @@ def rank_documents(state: SandboxState, body: dict[str, Json]) -> dict[str, Json
             {"document": shown} if parameters.get("return_documents") else {}
         )
         results.append({"index": index, "relevance_score": score, **document})
-    return _answer({"results": results}, {"total_tokens": _count([query, *texts])})
+    return _answer({"results": results}, {"total_tokens": count_tokens([query, *texts])})
 
 
 def _as_text(value: Json) -> str:
@@ -96,8 +97,7 @@ def _as_text(value: Json) -> str:
 
 def spoken(body: dict[str, Json]) -> str:
     """Return the text to speak in a request; "" if it is none for speech."""
-    text = read_member(body, "input").get("text")
-    return text if isinstance(text, str) else ""
+    return as_text(read_member(body, "input").get("text")) or ""
 
 
 def speech_answer(body: dict[str, Json], request_id: str, url: str) -> dict[str, Json]:
@@ -140,7 +140,3 @@ def transcript(state: SandboxState, url: str) -> bytes:
 def heard(state: SandboxState, audio: list[str]) -> str:
     """Return the words of the sounds that a message has."""
     return "".join(hear(state, value) for value in audio)
-
-
-def _count(texts: list[str]) -> int:
-    return sum(len(tokens(text)) for text in texts)
