@@ -79,6 +79,12 @@ BROKEN = (
         "a usable JSON Schema",
     ),
     Broken(
+        "tool_arguments_fit",
+        foreign(edited(TOOL, '\\"Beijing\\"', "1")),
+        "turn 1, exchange 1, /choices/0/message/tool_calls/0",
+        "in the arguments of get_weather at /city",
+    ),
+    Broken(
         "history_is_carried",
         talked((ASKED, SYNC), (AGAIN, asking(GOES_ON, "weather", "time"))),
         "turn 2, exchange 2, request, /messages",

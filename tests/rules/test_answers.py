@@ -9,7 +9,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.sample import post
 from harness.analysis.transcript import analyze
 from harness.providers.endpoints import recognise
-from harness.rules.answers import refusal_status_fits_code
+from harness.rules.answers import refusal_fits_schema, refusal_status_fits_code
 from harness.types import Json
 
 from .making import foreign
@@ -19,9 +19,9 @@ BUSY: Json = {"error": {"code": "1302", "message": "too many requests"}}
 """A code that is documented to come with HTTP 429."""
 
 
-def refused(status: int) -> AnalyzedExchange:
+def refused(status: int, body: Json = BUSY) -> AnalyzedExchange:
     """Return the refusal with an HTTP status, analyzed."""
-    exchange = with_status(post(URI, {"model": "glm-4", "messages": []}, BUSY), status)
+    exchange = with_status(post(URI, {"model": "glm-4", "messages": []}, body), status)
     return analyze(foreign(exchange), recognise).readings[0]
 
 
@@ -30,3 +30,10 @@ def test_a_code_with_another_status_is_a_finding(status: int, count: int) -> Non
     """Every status from 400 on counts, 400 itself included."""
     findings = list(refusal_status_fits_code(refused(status)))
     assert len(findings) == count
+
+
+def test_a_refusal_in_another_form_is_a_finding() -> None:
+    """A code that is a number, where the service documents a text."""
+    (finding,) = refusal_fits_schema(refused(429, {"error": {"code": 1302, "message": "busy"}}))
+    assert finding.place.pointer == "/error/code"
+    assert list(refusal_fits_schema(refused(429))) == []

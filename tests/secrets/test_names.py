@@ -20,6 +20,8 @@ SECRETS = [
     (json.dumps({"api_key": LETTERS}), LETTERS),
     (json.dumps({"access_token": MIXED, "token_type": "bearer"}), MIXED),
     (json.dumps({"refresh_token": MIXED}), MIXED),
+    (json.dumps({"token": MIXED}), MIXED),
+    (f"refresh_token: {MIXED}", MIXED),
     (json.dumps({"Credentials": {"AccessKeySecret": MIXED, "SecurityToken": "x"}}), MIXED),
     (json.dumps({"text": json.dumps({"client_secret": MIXED})}), MIXED),
     (f"<AccessKeySecret>{MIXED}</AccessKeySecret>", MIXED),
