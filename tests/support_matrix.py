@@ -220,14 +220,42 @@ KINDS = (
         "built-in web search",
         "内置联网搜索",
         "steps: [{user: 今天的新闻}]",
-        {"zhipu": "glm-4", "zai": "glm-4", "dashscope": "qwen-plus", "compatible": "qwen-plus"},
+        {
+            "zhipu": "glm-4",
+            "zai": "glm-4",
+            "dashscope": "qwen-plus",
+            "compatible": "qwen-plus",
+            "responses": "m",
+        },
         parameters={
+            "responses": "{tools: [{type: web_search}]}",
             **dict.fromkeys(
                 ("zhipu", "zai"), "{tools: [{type: web_search, web_search: {enable: true}}]}"
             ),
             "dashscope": "{result_format: message, enable_search: true}",
             "compatible": "{enable_search: true}",
         },
+    ),
+    Kind(
+        "code-interpreter",
+        "built-in code interpreter",
+        "内置代码解释器",
+        "mode: stream\nsteps: [{user: 6 乘 7 等于几？}]",
+        {"dashscope": "qwen3.7-plus", "compatible": "qwen3.7-plus", "responses": "m"},
+        parameters={
+            "dashscope": "{incremental_output: true, enable_code_interpreter: true}",
+            "compatible": "{enable_code_interpreter: true}",
+            "responses": "{tools: [{type: code_interpreter, container: {type: auto}}]}",
+        },
+    ),
+    Kind(
+        "cache",
+        "prefix to be cached (cache_control)",
+        "显式缓存前缀（cache_control）",
+        "steps:\n  - system: [{text: 你是图书管理员。, cache_control: {type: ephemeral}}]\n"
+        "  - user: [{text: 很长的目录。, cache_control: {type: ephemeral}}, 有哪些书？]\n"
+        "  - user: 谢谢",
+        {"dashscope": "qwen3.7-plus", "compatible": "qwen3.7-plus", "anthropic": "m"},
     ),
     Kind(
         "reference",

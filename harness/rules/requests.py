@@ -25,6 +25,7 @@ from harness.types import (
     ContentPart,
     Finding,
     Json,
+    Medium,
     Message,
     Mode,
     shorten,
@@ -73,6 +74,8 @@ def conversation_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
             if expected != actual:
                 yield violation(show(expected), show(actual), place)
             sent_parts = resolve(value, "/content")
+            if isinstance(sent_parts, str) and not any(part.members for part in parts):
+                parts = tuple(part for part in parts if part.medium is not Medium.TEXT)
             for part, sent_part in zip_longest(parts, _items(sent_parts), fillvalue=None):
                 if parts and not _carries(sent_part, part):
                     yield violation(

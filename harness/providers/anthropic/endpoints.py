@@ -169,10 +169,10 @@ def conversation(request: Json) -> list[tuple[str, Json]]:
 
 
 def _content(content: Json | Missing) -> Json:
-    """Return a content as text; its texts and other media as a list if it has others than texts."""
+    """Return a content as text; as a list if it has others than texts, or texts to be cached."""
     blocks = content if isinstance(content, list) else []
     shown = [block for block in blocks if resolve(block, "/type") in ("text", "image", "document")]
-    if any(resolve(block, "/type") != "text" for block in shown):
+    if any(resolve(b, "/type") != "text" or resolve(b, "/cache_control") for b in shown):
         return [_medium(block) for block in shown]
     return content if isinstance(content, str) else "".join(_text(b, "text") or "" for b in shown)
 

@@ -80,7 +80,9 @@ def _is_instruction(line: Message) -> bool:
 
 def _body(call: Call) -> dict[str, Any]:
     instructions = [line for line in call.messages if _is_instruction(line)]
-    system = "\n\n".join(line.content for line in instructions)
+    system: Any = "\n\n".join(line.content for line in instructions)
+    if any(line.parts for line in instructions):
+        system = [block for line in instructions for block in _blocks(line)]
     others = tuple(line for line in call.messages if line not in instructions)
     body: dict[str, Any] = {
         "model": call.model,

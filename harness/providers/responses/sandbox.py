@@ -40,6 +40,7 @@ async def _create(state: SandboxState, request: Request) -> Response:
     state.check_rate_limit(last_question(call.messages))
     thinks = isinstance(body.get("reasoning"), dict)
     reply = model.generate(call, thinking=thinks)
+    ran = [*_run_tools(body.get("tools"))]
     head: dict[str, Json] = {
         "id": f"resp_{uuid.uuid4().hex}",
         "object": "response",
@@ -50,11 +51,12 @@ async def _create(state: SandboxState, request: Request) -> Response:
     if call.mode is Mode.STREAM:
         headers = [("content-type", "text/event-stream; charset=utf-8")]
         numbered = (
-            events({**event, "sequence_number": n}) for n, event in enumerate(_events(reply, head))
+            events({**event, "sequence_number": n})
+            for n, event in enumerate(_events(head, reply, ran))
         )
         return stream_response(state.stream(numbered), headers)
     return json_response(
-        _ended(reply, head, [*_items(reply)]), [("content-type", "application/json")]
+        _ended(reply, head, [*ran, *_items(reply)]), [("content-type", "application/json")]
     )
 
 
@@ -75,6 +77,25 @@ def _ended(reply: Reply, head: dict[str, Json], items: list[Json]) -> dict[str, 
         "output": items,
         "usage": counts,
     }
+
+
+def _run_tools(tools: Json) -> Iterator[dict[str, Json]]:
+    """Yield the calls of those *tools* that the service itself runs [SDK] openai."""
+    for tool in tools if isinstance(tools, list) else ():
+        kind = tool.get("type") if isinstance(tool, dict) else None
+        if kind == "code_interpreter":
+            yield {
+                "id": f"ci_{uuid.uuid4().hex}",
+                "type": "code_interpreter_call",
+                "status": "completed",
+                "code": "print(6 * 7)",
+                "container_id": "cntr_sandbox",
+                "outputs": None,
+            }
+        elif kind == "web_search":
+            action: Json = {"type": "search", "query": "sandbox"}
+            id = f"ws_{uuid.uuid4().hex}"
+            yield {"id": id, "type": "web_search_call", "status": "completed", "action": action}
 
 
 def _items(reply: Reply) -> Iterator[dict[str, Json]]:
@@ -101,12 +122,14 @@ def _items(reply: Reply) -> Iterator[dict[str, Json]]:
         }
 
 
-def _events(reply: Reply, head: dict[str, Json]) -> Iterator[dict[str, Json]]:
+def _events(
+    head: dict[str, Json], reply: Reply, ran: list[dict[str, Json]]
+) -> Iterator[dict[str, Json]]:
     """Yield the events of a stream, without their numbers, in the documented order."""
     begun: Json = {**head, "status": "in_progress", "output": [], "usage": None}
     yield {"type": "response.created", "response": begun}
     yield {"type": "response.in_progress", "response": begun}
-    items = [*_items(reply)]
+    items = [*ran, *_items(reply)]
     for index, item in enumerate(items):
         yield from _item_events(index, item)
     ended = _ended(reply, head, [*items])
@@ -118,6 +141,9 @@ def _item_events(index: int, item: dict[str, Json]) -> Iterator[dict[str, Json]]
     member = {"message": "content", "reasoning": "summary"}.get(str(kind), "arguments")
     empty: Json = "" if member == "arguments" else []
     place: dict[str, Json] = {"output_index": index, "item_id": item["id"]}
+    if kind in _RUN:
+        yield from _run_events(index, item)
+        return
     added: Json = {**item, member: empty}
     yield {"type": "response.output_item.added", "output_index": index, "item": added}
     whole = item[member]
@@ -137,6 +163,26 @@ def _item_events(index: int, item: dict[str, Json]) -> Iterator[dict[str, Json]]
         for piece in tokens(whole):
             yield {"type": f"{name}.delta", **place, "delta": piece}
         yield {"type": f"{name}.done", **place, "arguments": whole}
+    yield {"type": "response.output_item.done", "output_index": index, "item": item}
+
+
+_RUN = {"code_interpreter_call": "interpreting", "web_search_call": "searching"}
+"""The name of the event while the service runs a tool, by the type of the tool's call."""
+
+
+def _run_events(index: int, item: dict[str, Json]) -> Iterator[dict[str, Json]]:
+    """Yield the events of a tool that the service itself runs."""
+    kind = str(item["type"])
+    place: dict[str, Json] = {"output_index": index, "item_id": item["id"]}
+    added: Json = {**item, "status": "in_progress", **({"code": ""} if "code" in item else {})}
+    yield {"type": "response.output_item.added", "output_index": index, "item": added}
+    yield {"type": f"response.{kind}.in_progress", **place}
+    if "code" in item:
+        for piece in tokens(str(item["code"])):
+            yield {"type": f"response.{kind}_code.delta", **place, "delta": piece}
+        yield {"type": f"response.{kind}_code.done", **place, "code": item["code"]}
+    yield {"type": f"response.{kind}.{_RUN[kind]}", **place}
+    yield {"type": f"response.{kind}.completed", **place}
     yield {"type": "response.output_item.done", "output_index": index, "item": item}
 
 

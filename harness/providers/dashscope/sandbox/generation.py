@@ -223,6 +223,8 @@ class AnswerFormat:
         output: Json = {"choices": choices} if self.message else choices[0]
         if self.parameters.get("enable_search") is True and isinstance(output, dict):
             output = output | {"search_info": {"search_results": [_SEARCH_RESULT]}}
+        if self.parameters.get("enable_code_interpreter") is True and isinstance(output, dict):
+            output = output | {"tool_info": [_PROGRAM]}
         return output
 
     def usage(
@@ -231,6 +233,12 @@ class AnswerFormat:
         """Return the member `usage`; a multimodal answer has more details [REC]."""
         total = input_tokens + output_tokens
         cached: Json = {"cached_tokens": 0}
+        run: dict[str, Json] = {
+            plugin: {"count": 1}
+            for name, plugin in _PLUGINS.items()
+            if self.parameters.get(name) is True
+        }
+        plugins: dict[str, Json] = {"plugins": run} if run else {}
         thought: dict[str, Json] = {"reasoning_tokens": thought_tokens} if self.thinks else {}
         if self.multimodal:
             return {
@@ -240,8 +248,10 @@ class AnswerFormat:
                 "input_tokens": input_tokens,
                 "output_tokens_details": thought | {"text_tokens": output_tokens - thought_tokens},
                 "prompt_tokens_details": cached,
+                **plugins,
             }
         usage: dict[str, Json] = {
+            **plugins,
             "total_tokens": total,
             "output_tokens": output_tokens,
             "input_tokens": input_tokens,
@@ -252,7 +262,9 @@ class AnswerFormat:
         return usage if streamed else dict(sorted(usage.items()))
 
 
-# [DOC] C4
+# [DOC] C4: what proves that a tool of the service ran
+_PLUGINS = {"enable_search": "search", "enable_code_interpreter": "code_interpreter"}
+_PROGRAM: Json = {"type": "code_interpreter", "code_interpreter": {"code": "print(6 * 7)"}}
 _SEARCH_RESULT: Json = {
     "index": 1,
     "title": "沙盒",
