@@ -80,6 +80,31 @@ class AnalyzedTranscript:
         """The analyzed exchanges of all turns, in order."""
         return tuple(reading for turn in self.turns for reading in turn.readings)
 
+    @cached_property
+    def choices(self) -> tuple[AnalyzedExchange, ...]:
+        """These exchanges, then each further choice of their answers as an answer of its own."""
+        return (*self.readings, *(one for r in self.readings for one in r.other_choices))
+
+    @cached_property
+    def streams(self) -> tuple[AnalyzedExchange, ...]:
+        """The exchanges whose answer is a stream."""
+        return tuple(reading for reading in self.readings if reading.is_stream)
+
+    @cached_property
+    def streamed_choices(self) -> tuple[AnalyzedExchange, ...]:
+        """What `choices` has of streams."""
+        return tuple(choice for choice in self.choices if choice.is_stream)
+
+    @cached_property
+    def reports(self) -> tuple[AnalyzedExchange, ...]:
+        """The exchanges that submit or poll a task."""
+        return tuple(reading for turn in self.turns for reading in turn.polls)
+
+    @cached_property
+    def is_of_sdk(self) -> bool:
+        """Whether an SDK made any of the calls, so that there is what it was called with."""
+        return any(turn.turn.call or turn.turn.outcome for turn in self.turns)
+
 
 def _answered(turn: AnalyzedTurn) -> AnalyzedTurn:
     if turn.readings and turn.readings[-1].exchange.broken_off:

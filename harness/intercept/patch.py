@@ -1,4 +1,4 @@
-"""The patches of the process, installed while any block is open.
+"""The patches of the process, installed while any block is open, or kept for the next ones.
 
 Each library is patched by the module of this package that has its name. No library is imported
 for this: one that is imported already is patched at once, any other when the program imports it.
@@ -55,6 +55,14 @@ def use_block(block: Block) -> Iterator[Block]:
         _patches.release()
 
 
+def keep_patches(keep: bool) -> None:
+    """Leave the patches in place after the last block, or remove them again.
+
+    They take longer to install than most blocks run. Without an open block they change nothing.
+    """
+    _patches.keep(keep)
+
+
 _LIBRARIES: Mapping[str, str] = {
     "aiohttp.client": "harness.intercept.aiohttp",
     "httplib2": "harness.intercept.http_client",
@@ -74,8 +82,10 @@ class _Patches:
 
     def __init__(self) -> None:
         self._users = 0
+        self._are_kept = False
         self._lock = threading.Lock()
-        self._originals: list[tuple[Any, str, Any]] = []
+        self._patched: list[tuple[Any, str, Any, Any]] = []
+        """The owner and the name of each attribute, its original, and what replaces it."""
         self._libraries: list[ModuleType] = []
         self._imports = [_AwaitedImport(name, self._on_import) for name in _LIBRARIES]
 
@@ -85,15 +95,21 @@ class _Patches:
             awaited.wait()  # before the lock, which `_on_import` takes at the end of an import
         with self._lock:
             self._users += 1
-            if self._users == 1:
+            if self._users == 1 and not self._are_in_place():
+                self._remove()
                 self._install()
 
     def release(self) -> None:
         """Count one tape less in use, and remove the patches if it was the last."""
         with self._lock:
             self._users -= 1
-            if self._users == 0:
-                self._remove()
+            self._remove_unused()
+
+    def keep(self, keep: bool) -> None:
+        """Set whether the patches stay when no tape is in use; remove them if they need not."""
+        with self._lock:
+            self._are_kept = keep
+            self._remove_unused()
 
     def _install(self) -> None:
         for patch in (*network_guard.patches(), *threads.patches()):
@@ -109,21 +125,33 @@ class _Patches:
             else:
                 sys.meta_path.insert(0, awaited)
 
+    def _remove_unused(self) -> None:
+        if not self._users:
+            network_guard.resolved_names.clear()
+            if not self._are_kept:
+                self._remove()
+
+    def _are_in_place(self) -> bool:
+        """Return whether patches are installed, and nothing has replaced them since."""
+        return bool(self._patched) and all(
+            vars(owner).get(name) is patch for owner, name, _, patch in self._patched
+        )
+
     def _remove(self) -> None:
         for awaited in self._imports:
             awaited.stop()
-        network_guard.resolved_names.clear()
         self._libraries.clear()
-        while self._originals:
-            owner, name, original = self._originals.pop()
+        while self._patched:
+            owner, name, original, _ = self._patched.pop()
             if original is _INHERITED:
                 delattr(owner, name)
             else:
                 setattr(owner, name, original)
 
     def _patch(self, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
-        self._originals.append((owner, name, vars(owner).get(name, _INHERITED)))
-        setattr(owner, name, wrap(getattr(owner, name)))
+        original, patch = vars(owner).get(name, _INHERITED), wrap(getattr(owner, name))
+        self._patched.append((owner, name, original, patch))
+        setattr(owner, name, patch)
 
     def _patch_library(self, name: str) -> None:
         library = sys.modules[name]
@@ -143,7 +171,7 @@ class _Patches:
 
     def _on_import(self, name: str) -> None:
         with self._lock:
-            if self._users:
+            if self._patched:
                 self._patch_library(name)
 
 
@@ -163,7 +191,7 @@ class _AwaitedImport(MetaPathFinder):
 
     def wait(self) -> None:
         """Wait until other threads have finished importing the module."""
-        if self.name in sys.modules:
+        if self.name in sys.modules and not self.is_loaded:
             with suppress(ImportError):
                 import_module(self.name)
 

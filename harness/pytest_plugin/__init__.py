@@ -34,7 +34,9 @@ from harness.pytest_plugin.network import (
     backstop,
     check_allowed_hosts,
     checked,
+    end_patches,
     isolate,
+    patches_for,
     wide_fixtures,
 )
 from harness.pytest_plugin.scenarios import ScenarioFile
@@ -218,15 +220,26 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
     """Set placeholder keys around a test that replays, so that its fixtures can create clients."""
     if not has_cassette(item):
         return (yield)
     from harness.api.placeholders import placeholder_keys
 
     replays = item.config.getoption("--record") == "none"
-    with placeholder_keys() if replays else nullcontext(), backstop(item):
+    with (
+        patches_for(nextitem),
+        placeholder_keys() if replays else nullcontext(),
+        backstop(item),
+    ):
         return (yield)
+
+
+def pytest_sessionfinish() -> None:
+    """Remove the patches that were kept for a test which did not run."""
+    end_patches()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

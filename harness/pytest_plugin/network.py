@@ -7,6 +7,7 @@ send, as it would go live in silence; in a recording it lets them send, and they
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -48,6 +49,31 @@ def check_allowed_hosts(items: Iterable[pytest.Item]) -> None:
                 namespace.check_hosts(hosts_of(item))
             except HarnessError as error:
                 raise pytest.UsageError(f"{item.nodeid}: {error}") from None
+
+
+@contextmanager
+def patches_for(following: pytest.Item | None) -> Iterator[None]:
+    """Run the `with` block, the protocol of a test, and keep its patches for the *following* one.
+
+    Between two tests with cassettes no test or fixture runs.
+    """
+    from harness.intercept.patch import keep_patches
+
+    is_kept = False
+    keep_patches(True)
+    try:
+        yield
+        is_kept = following is not None and has_cassette(following)
+    finally:
+        keep_patches(is_kept)
+
+
+def end_patches() -> None:
+    """Remove the patches, if there are any, that no test uses now."""
+    if "harness.intercept.patch" in sys.modules:
+        from harness.intercept.patch import keep_patches
+
+        keep_patches(False)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ a developer's report; the sources are in docs/WIRE_FACTS.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from harness.analysis.transcript import AnalyzedTranscript
@@ -33,7 +33,11 @@ from harness.rules.rule import (
     choice_rule,
     conversation_rule,
     exchange_rule,
+    history_rule,
     sdk_rule,
+    stream_choice_rule,
+    stream_rule,
+    task_rule,
 )
 from harness.types import Finding, Transcript
 
@@ -42,9 +46,9 @@ COMMON_RULES: tuple[Rule, ...] = (
     exchange_rule(wire_format.request_is_json, "JSON A1 B1"),
     exchange_rule(wire_format.body_is_json, "JSON A1 B1"),
     exchange_rule(wire_format.content_type_agrees_with_body, "HTTP A1 B3"),
-    exchange_rule(wire_format.stream_is_well_formed, "SSE A2 B3"),
-    exchange_rule(wire_format.events_are_json, "A2 B3"),
-    exchange_rule(wire_format.done_marker, "A2 B3"),
+    stream_rule(wire_format.stream_is_well_formed, "SSE A2 B3"),
+    stream_rule(wire_format.events_are_json, "A2 B3"),
+    stream_rule(wire_format.done_marker, "A2 B3"),
     exchange_rule(wire_format.delivery_as_asked, "A2 B3"),
     exchange_rule(wire_format.status_agrees_with_body, "HTTP A6 B7", WARNING),
     exchange_rule(answers.answer_fits_schema, "A1 A2 A4 A5 B1 B2 B3 B4 B5 B8"),
@@ -65,28 +69,28 @@ COMMON_RULES: tuple[Rule, ...] = (
     exchange_rule(usage.usage_is_not_negative, "A1 B1"),
     exchange_rule(usage.usage_details_fit, "A1 B4 A7", WARNING),
     exchange_rule(usage.output_is_counted, "C1 C2", WARNING),
-    exchange_rule(usage.usage_is_told, "A2 A7", WARNING),
-    exchange_rule(usage.usage_never_shrinks, "B3 first"),
-    exchange_rule(usage.input_tokens_stay, "B3 C4 A7", WARNING),
-    exchange_rule(streams.stream_keeps_its_identity, "A2 B3"),
-    choice_rule(streams.stream_finishes_once, "A2 B3 first"),
-    choice_rule(streams.nothing_after_finish, "A2 B3"),
-    choice_rule(streams.cumulative_stream_only_grows, "B3"),
-    choice_rule(streams.cumulative_calls_only_grow, "B3 B6"),
-    choice_rule(streams.deltas_do_not_repeat, "A2 B3"),
-    conversation_rule(streams.stream_equals_whole, "A1 A2 B2 B3", WARNING),
-    exchange_rule(tasks.task_state_is_known, "A4 B5", WARNING),
+    stream_rule(usage.usage_is_told, "A2 A7", WARNING),
+    stream_rule(usage.usage_never_shrinks, "B3 first"),
+    stream_rule(usage.input_tokens_stay, "B3 C4 A7", WARNING),
+    stream_rule(streams.stream_keeps_its_identity, "A2 B3"),
+    stream_choice_rule(streams.stream_finishes_once, "A2 B3 first"),
+    stream_choice_rule(streams.nothing_after_finish, "A2 B3"),
+    stream_choice_rule(streams.cumulative_stream_only_grows, "B3"),
+    stream_choice_rule(streams.cumulative_calls_only_grow, "B3 B6"),
+    stream_choice_rule(streams.deltas_do_not_repeat, "A2 B3"),
+    history_rule(streams.stream_equals_whole, "A1 A2 B2 B3", WARNING),
+    task_rule(tasks.task_state_is_known, "A4 B5", WARNING),
     conversation_rule(tasks.task_moves_forward, "A4 B5"),
-    exchange_rule(tasks.poll_answers_its_task, "A4 B5"),
-    conversation_rule(tasks.task_keeps_its_id, "A4 B5"),
-    exchange_rule(tasks.result_only_after_success, "A4 B5"),
-    exchange_rule(tasks.success_has_result, "A4 B5"),
-    exchange_rule(tasks.failed_task_says_why, "B5"),
-    exchange_rule(tasks.task_times_in_order, "B5"),
+    task_rule(tasks.poll_answers_its_task, "A4 B5"),
+    history_rule(tasks.task_keeps_its_id, "A4 B5"),
+    task_rule(tasks.result_only_after_success, "A4 B5"),
+    task_rule(tasks.success_has_result, "A4 B5"),
+    task_rule(tasks.failed_task_says_why, "B5"),
+    task_rule(tasks.task_times_in_order, "B5"),
     conversation_rule(tasks.task_times_stay, "B5 A7"),
-    exchange_rule(tasks.task_metrics_add_up, "B5"),
+    task_rule(tasks.task_metrics_add_up, "B5"),
     choice_rule(tools.tool_calls_are_complete, "A3 B6"),
-    choice_rule(tools.tool_pieces_belong, "A2 B6"),
+    stream_choice_rule(tools.tool_pieces_belong, "A2 B6"),
     choice_rule(tools.tool_type_is_known, "A3 B6", WARNING),
     conversation_rule(tools.tool_was_declared, "A3 B6"),
     conversation_rule(tools.tool_arguments_fit, "schema A3 B6"),
@@ -94,9 +98,9 @@ COMMON_RULES: tuple[Rule, ...] = (
     choice_rule(tools.tool_calls_finish_as_such, "B6 first", WARNING),
     exchange_rule(tools.tool_results_answer_calls, "A3 B6"),
     exchange_rule(conversations.messages_are_well_formed, "A1 A3 B7", WARNING),
-    conversation_rule(conversations.history_is_carried, "A1", WARNING),
-    conversation_rule(conversations.reasoning_is_carried, "C1 C2", WARNING),
-    conversation_rule(conversations.prefix_is_stable, "C1", INFO),
+    history_rule(conversations.history_is_carried, "A1", WARNING),
+    history_rule(conversations.reasoning_is_carried, "C1 C2", WARNING),
+    history_rule(conversations.prefix_is_stable, "C1", INFO),
     exchange_rule(vectors.embedding_for_each_text, "B8"),
     exchange_rule(vectors.embeddings_have_one_length, "B8"),
     exchange_rule(vectors.embedding_has_asked_length, "B8", WARNING),
@@ -144,27 +148,28 @@ def judge(analyzed: AnalyzedTranscript, rules: Iterable[Rule]) -> Judged:
     If the transcript selects rules, the others are not applied. Rules that it ignores are applied,
     so that a report can count their findings.
     """
-    transcript = analyzed.transcript
-    findings = [
-        finding
-        for rule in rules
-        if not transcript.selected or rule.name in transcript.selected
-        for finding in _findings(rule, analyzed)
-    ]
+    transcript, answered = analyzed.transcript, analyzed.answered
+    findings: list[Finding] = []
+    for rule in rules:
+        is_selected = not transcript.selected or rule.name in transcript.selected
+        if is_selected and rule.subjects(answered):
+            findings += _findings(rule, answered)
     return Judged(
         tuple(finding for finding in findings if finding.rule not in transcript.ignored),
         tuple(finding for finding in findings if finding.rule in transcript.ignored),
     )
 
 
-def _findings(rule: Rule, analyzed: AnalyzedTranscript) -> Iterator[Finding]:
-    """Yield the findings of a rule; one that says so if it needs a package that is missing."""
+def _findings(rule: Rule, analyzed: AnalyzedTranscript) -> list[Finding]:
+    """Return the findings of a rule; one that says so if it needs a package that is missing."""
+    findings: list[Finding] = []
     try:
         for finding in rule.findings(analyzed):
-            yield _complete(finding, rule, analyzed.transcript)
+            findings.append(_complete(finding, rule, analyzed.transcript))  # noqa: PERF401
     except MissingExtra as error:
         finding = _complete(Finding(f"not checked: {error}"), rule, analyzed.transcript)
-        yield replace(finding, severity=INFO)
+        findings.append(replace(finding, severity=INFO))
+    return findings
 
 
 def _complete(finding: Finding, rule: Rule, transcript: Transcript) -> Finding:

@@ -114,16 +114,17 @@ def answer_says_something(reading: AnalyzedExchange) -> Iterator[Finding]:
     endpoint, outcome = checked_endpoint(reading), reading.outcome
     if endpoint is None or not endpoint.finish_reasons or not isinstance(outcome, Reply):
         return
+    if outcome.finish_reason not in _ENDED_ITSELF or (outcome.content or "").strip():
+        return
     results = (*endpoint.fields.tool_calls, *endpoint.fields.images, *endpoint.fields.others)
     if any(value not in _SAYING_NOTHING for _, _, value in values(reading, results)):
         return
     if not reading.is_stream and any(violations(endpoint.answer, p.value) for p in reading.parts):
         return  # what is missing is reported with the schema
-    if outcome.finish_reason in _ENDED_ITSELF and not (outcome.content or "").strip():
-        ends = [part for part, reply in replies(reading) if reply.finish_reason]
-        place = field_place(reading, ends[-1], endpoint.fields.content)
-        thought = ", but reasoning" if outcome.reasoning else ""
-        yield violation("a text, a tool call or another result", f"none{thought}", place)
+    ends = [part for part, reply in replies(reading) if reply.finish_reason]
+    place = field_place(reading, ends[-1], endpoint.fields.content)
+    thought = ", but reasoning" if outcome.reasoning else ""
+    yield violation("a text, a tool call or another result", f"none{thought}", place)
 
 
 def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Pointers, Role
@@ -34,6 +36,8 @@ class Scope(StrEnum):
     SDK = "sdk"
 
 
+Subjects = Callable[[AnalyzedTranscript], Sequence[Any]]
+
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 
@@ -47,7 +51,7 @@ class Rule:
         scope: What the rule checks.
         severity: The severity of its findings, unless a project or a scenario sets another.
         evidence: The sources of the rule, as keys of `evidence.EVIDENCE`.
-        by_choice: Whether an answer with several choices is checked once for each.
+        subjects: Returns what of a transcript the function is called with, one by one.
         origin: What adds the rule: the harness, or another package.
         broken: Returns an exception that names the package of the rule, from a reason. The table of
             all rules sets both.
@@ -57,7 +61,7 @@ class Rule:
     scope: Scope
     severity: Severity = ERROR
     evidence: tuple[str, ...] = ()
-    by_choice: bool = False
+    subjects: Subjects = field(default=lambda analyzed: (analyzed,), repr=False)
     origin: str = OWN
     broken: Callable[[str], HarnessError] = field(default=HarnessError, repr=False)
 
@@ -84,15 +88,10 @@ class Rule:
         Raises:
             HarnessError: The rule is another package's, and its function raised an exception.
         """
-        analyzed = analyzed.answered
-        subjects: Iterable[Any] = (analyzed,)
-        if self.scope is Scope.EXCHANGE:
-            readings = [r for r in analyzed.readings if not _is_exempt(r.endpoint, self.name)]
-            others = (o for r in readings for o in r.other_choices) if self.by_choice else ()
-            subjects = (*readings, *others)
         try:
-            for subject in subjects:
-                yield from self.check(subject)
+            for subject in self.subjects(analyzed.answered):
+                if self.scope is not Scope.EXCHANGE or not _is_exempt(subject.endpoint, self.name):
+                    yield from self.check(subject)
         except Exception as error:
             if self.origin == OWN:
                 raise
@@ -108,20 +107,30 @@ ExchangeCheck = Callable[[AnalyzedExchange], Iterator[Finding]]
 TranscriptCheck = Callable[[AnalyzedTranscript], Iterator[Finding]]
 
 
-def exchange_rule(check: ExchangeCheck, evidence: str = "", severity: Severity = ERROR) -> Rule:
+def exchange_rule(
+    check: ExchangeCheck,
+    evidence: str = "",
+    severity: Severity = ERROR,
+    subjects: Subjects = attrgetter("readings"),
+) -> Rule:
     """Return a rule that checks each exchange by itself.
 
     *evidence* has the names of sources, separated by spaces.
     """
-    return Rule(check, Scope.EXCHANGE, severity, tuple(evidence.split()))
+    return Rule(check, Scope.EXCHANGE, severity, tuple(evidence.split()), subjects)
 
 
-def choice_rule(check: ExchangeCheck, evidence: str = "", severity: Severity = ERROR) -> Rule:
-    """Return a rule that checks each choice of each exchange by itself.
+choice_rule = partial(exchange_rule, subjects=attrgetter("choices"))
+"""Return a rule that checks each choice of each exchange by itself."""
 
-    *evidence* has the names of sources, separated by spaces.
-    """
-    return replace(exchange_rule(check, evidence, severity), by_choice=True)
+stream_rule = partial(exchange_rule, subjects=attrgetter("streams"))
+"""Return a rule that checks each stream by itself, and is not called with other answers."""
+
+stream_choice_rule = partial(exchange_rule, subjects=attrgetter("streamed_choices"))
+"""Return a rule that checks each choice of each stream by itself."""
+
+task_rule = partial(exchange_rule, subjects=attrgetter("reports"))
+"""Return a rule that checks each exchange that submits or polls a task."""
 
 
 def conversation_rule(
@@ -134,12 +143,29 @@ def conversation_rule(
     return Rule(check, Scope.CONVERSATION, severity, tuple(evidence.split()))
 
 
+def history_rule(check: TranscriptCheck, evidence: str = "", severity: Severity = ERROR) -> Rule:
+    """Return a rule that compares exchanges, and is not called with a single one.
+
+    *evidence* has the names of sources, separated by spaces.
+    """
+    return replace(conversation_rule(check, evidence, severity), subjects=_with_earlier)
+
+
+def _with_earlier(analyzed: AnalyzedTranscript) -> Sequence[AnalyzedTranscript]:
+    return (analyzed,) if len(analyzed.readings) > 1 else ()
+
+
 def sdk_rule(check: TranscriptCheck, evidence: str = "", severity: Severity = ERROR) -> Rule:
     """Return a rule that compares what an SDK sent and returned with the exchanges.
 
     *evidence* has the names of sources, separated by spaces.
     """
-    return Rule(check, Scope.SDK, severity, tuple(evidence.split()))
+    return Rule(check, Scope.SDK, severity, tuple(evidence.split()), _run_by_sdk)
+
+
+def _run_by_sdk(analyzed: AnalyzedTranscript) -> Sequence[AnalyzedTranscript]:
+    """Return the transcript, unless no SDK has run: it was read from a cassette."""
+    return (analyzed,) if analyzed.is_of_sdk else ()
 
 
 # --------------------------------------------------------------------------------- findings

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 from harness.types import Json
 
@@ -90,7 +91,7 @@ def _runs(pattern: str) -> _Runs:
     return tuple((tuple(keys), "".join(f"/{escape(key)}" for key in keys)) for keys in runs)
 
 
-def _collect(node: Json, runs: _Runs, pointer: str, matches: list[tuple[str, Json]]) -> None:
+def _collect(node: Any, runs: _Runs, pointer: str, matches: list[tuple[str, Json]]) -> None:
     """Append (pointer, value) of every match below *node* to *matches*.
 
     Args:
@@ -99,13 +100,12 @@ def _collect(node: Json, runs: _Runs, pointer: str, matches: list[tuple[str, Jso
         pointer: The pointer to *node*.
         matches: The list to append to.
     """
-    (keys, path), *rest = runs
+    keys, path = runs[0]
     for key in keys:
-        member = node.get(key, MISSING) if type(node) is dict else _member(node, key)
-        if isinstance(member, Missing):
+        node = node.get(key, MISSING) if type(node) is dict else _member(node, key)
+        if node is MISSING:
             return
-        node = member
-    if not rest:
+    if len(runs) == 1:
         matches.append((pointer + path, node))
     elif isinstance(node, list):
         for position, item in enumerate(node):

@@ -69,6 +69,36 @@ def test_patches_are_installed_while_any_tape_is_used() -> None:
     assert patched_attributes() == BEFORE
 
 
+def test_patches_are_kept_for_the_next_tape() -> None:
+    """Kept patches stay between tapes, and change nothing there."""
+    try:
+        patch.keep_patches(True)
+        with use_tape(answering("one")):
+            inside = patched_attributes()
+        assert patched_attributes() == inside
+        with use_tape(answering("two")):
+            assert patched_attributes() == inside
+            assert httpx.get("http://a/").text == "two"
+    finally:
+        patch.keep_patches(False)
+    assert patched_attributes() == BEFORE
+
+
+def test_kept_patches_that_were_replaced_are_installed_again() -> None:
+    """A mock that ends between two tapes may put back what was there before the first one."""
+    original = httpx.HTTPTransport.handle_request
+    try:
+        patch.keep_patches(True)
+        with use_tape(answering("one")):
+            pass
+        httpx.HTTPTransport.handle_request = original  # type: ignore[method-assign]
+        with use_tape(answering("two")):
+            assert httpx.get("http://a/").text == "two"
+    finally:
+        patch.keep_patches(False)
+    assert patched_attributes() == BEFORE
+
+
 def test_patches_are_removed_after_an_exception() -> None:
     """Patches are removed after any exception."""
     for error in (ValueError(), KeyboardInterrupt()):

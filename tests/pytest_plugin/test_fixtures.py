@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -345,3 +346,36 @@ def test_library(monkeypatch):
     result.stdout.fnmatch_lines(["harness: 1 replayed, 0 recorded, 0 live; pycurl was not watched"])
     result = run("LIBRARY = ''\n" + tests, "-k", "library")
     result.stdout.fnmatch_lines(["*; no test went to the network"])
+
+
+PLAIN_BETWEEN = """
+import socket
+REAL, SEEN = socket.getaddrinfo, []
+
+@pytest.mark.cassette
+def test_one():
+    SEEN.append(socket.getaddrinfo)
+
+@pytest.mark.cassette
+def test_two():
+    SEEN.append(socket.getaddrinfo)
+
+def test_plain():
+    assert SEEN[0] is SEEN[1] is not REAL
+    assert socket.getaddrinfo is REAL
+
+@pytest.mark.cassette
+def test_fails():
+    assert False
+
+@pytest.mark.cassette
+def test_not_run():
+    pass
+"""
+
+
+def test_patches_stay_between_tests_with_cassettes_only(run: Run) -> None:
+    """They are removed before any other test, and at the end."""
+    original = socket.getaddrinfo
+    run(PLAIN_BETWEEN, "-x").assert_outcomes(passed=3, failed=1)
+    assert socket.getaddrinfo is original

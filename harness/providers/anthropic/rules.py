@@ -15,6 +15,7 @@ from harness.rules.rule import (
     conversation_rule,
     exchange_rule,
     show,
+    stream_rule,
     violation,
 )
 from harness.types import Failure, Finding, Json, Reply
@@ -228,8 +229,8 @@ def _signed(reading: AnalyzedExchange) -> Iterator[tuple[str, str]]:
 
 
 RULES: tuple[Rule, ...] = (
-    exchange_rule(message_events_are_in_order, "C7"),
-    exchange_rule(event_names_are_types, "C7 C8"),
+    stream_rule(message_events_are_in_order, "C7"),
+    stream_rule(event_names_are_types, "C7 C8"),
     exchange_rule(stop_reason_fits_blocks, "C7"),
     exchange_rule(cache_tokens_add_up, "C7", WARNING),
     exchange_rule(thinking_is_signed, "C7", WARNING),

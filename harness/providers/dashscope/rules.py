@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterator
 
 from harness.analysis.exchange import AnalyzedExchange
-from harness.rules.rule import WARNING, Rule, checked_endpoint, exchange_rule, show, violation
+from harness.rules.rule import (
+    WARNING,
+    Rule,
+    checked_endpoint,
+    exchange_rule,
+    show,
+    stream_rule,
+    violation,
+)
 from harness.rules.wire_format import event_part
 from harness.types import Finding
 from harness.wire import Event, resolve
@@ -115,9 +123,9 @@ def _milliseconds(reading: AnalyzedExchange, name: str) -> int | None:
 
 
 RULES: tuple[Rule, ...] = (
-    exchange_rule(dashscope_events_count_up, "B3"),
-    exchange_rule(dashscope_event_is_named, "B3"),
-    exchange_rule(dashscope_event_tells_status, "B3"),
+    stream_rule(dashscope_events_count_up, "B3"),
+    stream_rule(dashscope_event_is_named, "B3"),
+    stream_rule(dashscope_event_tells_status, "B3"),
     exchange_rule(dashscope_request_ids_agree, "first", WARNING),
     exchange_rule(dashscope_times_agree, "first A7", WARNING),
 )

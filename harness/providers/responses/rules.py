@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.providers.responses.endpoints import ENDED, read
-from harness.rules.rule import Rule, exchange_rule, show, violation
+from harness.rules.rule import Rule, exchange_rule, show, stream_rule, violation
 from harness.types import Failure, Finding
 from harness.wire import MISSING, query, resolve
 
@@ -200,10 +200,10 @@ def status_fits_details(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 RULES: tuple[Rule, ...] = (
-    exchange_rule(response_ends_once, "C8"),
-    exchange_rule(sequence_numbers_rise_by_one, "C8"),
-    exchange_rule(items_are_added_first, "C8"),
-    exchange_rule(deltas_join_to_items, "C8"),
-    exchange_rule(items_end_as_they_were_done, "C8"),
+    stream_rule(response_ends_once, "C8"),
+    stream_rule(sequence_numbers_rise_by_one, "C8"),
+    stream_rule(items_are_added_first, "C8"),
+    stream_rule(deltas_join_to_items, "C8"),
+    stream_rule(items_end_as_they_were_done, "C8"),
     exchange_rule(status_fits_details, "C8"),
 )

@@ -16,6 +16,7 @@ from harness.rules.rule import (
     exchange_rule,
     fields_of,
     show,
+    stream_rule,
     violation,
 )
 from harness.rules.wire_format import event_part
@@ -72,7 +73,7 @@ def zhipu_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 _BEIJING = timezone(timedelta(hours=8))
-_TIMED_ID = re.compile(r"(20\d{12})[0-9a-f]{8,24}", re.ASCII)
+_TIMED_ID = re.compile(r"(20\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)[0-9a-f]{8,24}", re.ASCII)
 _MAX_DIFFERENCE = 3600
 """The maximum difference in seconds; in all 60 recordings [REC] it is below 120."""
 
@@ -93,11 +94,14 @@ def zhipu_id_tells_time(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 def _time(own: object) -> int | None:
     match = _TIMED_ID.fullmatch(own) if isinstance(own, str) else None
+    if match is None:
+        return None
     try:
-        time = datetime.strptime(match[1] if match else "", "%Y%m%d%H%M%S")
+        year, month, day, hour, minute, second = map(int, match.groups())
+        time = datetime(year, month, day, hour, minute, second, tzinfo=_BEIJING)
     except ValueError:
         return None
-    return int(time.replace(tzinfo=_BEIJING).timestamp())
+    return int(time.timestamp())
 
 
 _LEVELS = (0, 1, 2, 3)
@@ -117,7 +121,7 @@ def zhipu_filter_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 RULES: tuple[Rule, ...] = (
-    exchange_rule(zhipu_events_have_no_name, "A2", WARNING),
+    stream_rule(zhipu_events_have_no_name, "A2", WARNING),
     exchange_rule(zhipu_ids_agree, "A1 first", WARNING),
     exchange_rule(zhipu_id_tells_time, "first A7", WARNING),
     exchange_rule(zhipu_filter_is_known, "A5", WARNING),
