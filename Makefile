@@ -15,6 +15,8 @@ KEYWORDS := --no-default-keywords -k mark -k t -k text -k label -k plural:1,2 \
 
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start hundreds of processes, which would each compile all that they import.
+unexport PYTHONDONTWRITEBYTECODE
 
 SITE := mkdocs-material mkdocs-static-i18n
 

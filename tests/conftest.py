@@ -30,6 +30,10 @@ from harness.sandbox import Options, serve
 
 ROOT = Path(__file__).parent.parent
 
+# Tests start hundreds of processes, which would each compile all that they import.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # How long an example takes says how busy the machine is; what hangs has a deadline of its own.
 settings.register_profile("harness", deadline=None)
 settings.load_profile("harness")
