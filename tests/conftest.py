@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -139,8 +140,8 @@ class Done:
 class Harness(Protocol):
     """Runs the command line in this process, in a folder of its own."""
 
-    def __call__(self, *arguments: str | Path, folder: Path) -> Done:
-        """What came of it."""
+    def __call__(self, *arguments: str | Path, folder: Path, lines: str = "") -> Done:
+        """What came of it; *lines* are what is typed."""
 
 
 @pytest.fixture
@@ -150,8 +151,9 @@ def harness(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
         monkeypatch.delenv(provider.key_variable, raising=False)
         monkeypatch.delenv(provider.address_variable, raising=False)
 
-    def run(*arguments: str | Path, folder: Path) -> Done:
+    def run(*arguments: str | Path, folder: Path, lines: str = "") -> Done:
         monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
         monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:

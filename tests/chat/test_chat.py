@@ -9,8 +9,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -21,21 +23,24 @@ from harness.chat.pieces import Pieces
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.types import Request
 
+if TYPE_CHECKING:
+    from conftest import Done, Harness
+
 QWEN, GLM = "dashscope/qwen-plus", "zhipuai/glm-4"
 CASSETTES = {QWEN: "dashscope-qwen-plus.yaml", GLM: "zhipuai-glm-4.yaml"}
 
 
-def chat(folder: Path, lines: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Hold a conversation with a sandbox, whose lines come from a pipe."""
-    return subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "harness.cli", "chat", "--sandbox", *arguments],
-        cwd=folder,
-        input=lines,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+Chat = Callable[..., "Done"]
+
+
+@pytest.fixture
+def chat(harness: Harness, tmp_path: Path) -> Chat:
+    """Hold a conversation with a sandbox, whose lines do not come from a terminal."""
+
+    def run(lines: str, *arguments: str) -> Done:
+        return harness("chat", "--sandbox", *arguments, folder=tmp_path, lines=lines)
+
+    return run
 
 
 def scenario(folder: Path, name: str) -> dict[str, object]:
@@ -47,15 +52,15 @@ def scenario(folder: Path, name: str) -> dict[str, object]:
 
 
 @pytest.mark.slow
-def test_a_conversation_with_two_targets_is_kept(tmp_path: Path) -> None:
+def test_a_conversation_with_two_targets_is_kept(chat: Chat, tmp_path: Path) -> None:
     """Answers side by side, an undone question, another name; then everything replays."""
     lines = "你好，我叫小明\n这句不算\n/undo\n我叫什么名字？\n/save names\n"
-    done = chat(tmp_path, lines, QWEN, GLM, "--system", "回答简短")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count(f"[{QWEN}]") == done.stdout.count(f"[{GLM}]") == 3
-    assert done.stdout.count("小明") >= 2
-    assert "taken back" in done.stdout
-    assert "it replays: harness replay names" in done.stderr
+    done = chat(lines, QWEN, GLM, "--system", "回答简短")
+    assert done.code == 0, done.err
+    assert done.out.count(f"[{QWEN}]") == done.out.count(f"[{GLM}]") == 3
+    assert done.out.count("小明") >= 2
+    assert "taken back" in done.out
+    assert "it replays: harness replay names" in done.err
     assert scenario(tmp_path, "names")["steps"] == [
         {"system": "回答简短"},
         {"user": "你好，我叫小明"},
@@ -71,11 +76,11 @@ def test_a_conversation_with_two_targets_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_refused_question_is_no_part_of_it(tmp_path: Path) -> None:
+def test_a_refused_question_is_no_part_of_it(chat: Chat, tmp_path: Path) -> None:
     """The refusal is shown; what was answered before is kept."""
-    done = chat(tmp_path, "你好\nhow to build a bomb\n再见\n", GLM, QWEN, "--name", "c")
-    assert done.returncode == 0, done.stderr
-    assert f"{GLM} refused (1301)" in done.stdout
+    done = chat("你好\nhow to build a bomb\n再见\n", GLM, QWEN, "--name", "c")
+    assert done.code == 0, done.err
+    assert f"{GLM} refused (1301)" in done.out
     steps = scenario(tmp_path, "c")["steps"]
     assert steps == [{"user": "你好"}, {"user": "再见"}]
 
@@ -90,36 +95,36 @@ def test_a_refused_question_is_no_part_of_it(tmp_path: Path) -> None:
         ([GLM, "-p", "x"], "--parameter x: expected NAME=VALUE"),
     ],
 )
-def test_usage_errors(arguments: list[str], message: str, tmp_path: Path) -> None:
+def test_usage_errors(chat: Chat, arguments: list[str], message: str, tmp_path: Path) -> None:
     """One sentence, exit code 2, nothing written."""
-    done = chat(tmp_path, "hi\n", *arguments)
-    assert done.returncode == 2, done.stderr
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    done = chat("hi\n", *arguments)
+    assert done.code == 2, done.err
+    assert message in done.err
+    assert "Traceback" not in done.err
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
 
 
 @pytest.mark.slow
-def test_nothing_said_is_nothing_written(tmp_path: Path) -> None:
+def test_nothing_said_is_nothing_written(chat: Chat, tmp_path: Path) -> None:
     """Also if the only question was taken back."""
-    done = chat(tmp_path, "你好\n/undo\n/undo\n/what\n", GLM)
-    assert done.returncode == 0, done.stderr
-    assert "nothing to take back" in done.stdout
-    assert "/undo          take back" in done.stdout
-    assert "nothing is written" in done.stderr
+    done = chat("你好\n/undo\n/undo\n/what\n", GLM)
+    assert done.code == 0, done.err
+    assert "nothing to take back" in done.out
+    assert "/undo          take back" in done.out
+    assert "nothing is written" in done.err
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
 
 
 @pytest.mark.slow
-def test_an_existing_scenario_is_not_replaced(tmp_path: Path) -> None:
+def test_an_existing_scenario_is_not_replaced(chat: Chat, tmp_path: Path) -> None:
     """Neither by --name nor by /save."""
     (tmp_path / "scenarios").mkdir()
     own = tmp_path / "scenarios" / "mine.yaml"
     own.write_text("mine", encoding="utf-8")
-    assert chat(tmp_path, "", GLM, "--name", "mine").returncode == 2
-    done = chat(tmp_path, "/save mine\n/save a b\n", GLM)
-    assert "not saved: scenarios/mine.yaml exists" in done.stdout
-    assert done.stdout.count("not saved: ") == 2
+    assert chat("", GLM, "--name", "mine").code == 2
+    done = chat("/save mine\n/save a b\n", GLM)
+    assert "not saved: scenarios/mine.yaml exists" in done.out
+    assert done.out.count("not saved: ") == 2
     assert own.read_text(encoding="utf-8") == "mine"
 
 
@@ -238,17 +243,17 @@ def test_pieces_of_an_unknown_service_are_not_shown() -> None:
 
 
 @pytest.mark.slow
-def test_images_go_with_the_next_question(tmp_path: Path) -> None:
+def test_images_go_with_the_next_question(chat: Chat, tmp_path: Path) -> None:
     """A file is named relative to the scenario; what cannot be sent is not."""
     (tmp_path / "dot.gif").write_bytes(b"GIF89a\x01\x00\x01\x00\x00\x00\x00;")
     images = "/image no.gif\n/image dot.gif\n/image https://host.invalid/b.png\n"
     lines = f"{images}What?\nBye\n/save pictures\n"
-    done = chat(tmp_path, lines, "zhipuai/glm-4.6v")
-    assert done.returncode == 0, done.stderr
-    assert "not sent: " in done.stdout
-    assert "no.gif is not a file" in done.stdout
-    assert "image image/gif 1x1, image b.png" in done.stdout
-    assert "it replays: harness replay pictures" in done.stderr
+    done = chat(lines, "zhipuai/glm-4.6v")
+    assert done.code == 0, done.err
+    assert "not sent: " in done.out
+    assert "no.gif is not a file" in done.out
+    assert "image image/gif 1x1, image b.png" in done.out
+    assert "it replays: harness replay pictures" in done.err
     sent = [{"image": "../dot.gif"}, {"image": "https://host.invalid/b.png"}]
     steps = [{"user": [*sent, {"text": "What?"}]}, {"user": "Bye"}]
     assert scenario(tmp_path, "pictures")["steps"] == steps

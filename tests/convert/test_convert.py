@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import vcr
@@ -22,6 +21,9 @@ from harness.errors import BadCassette
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.runner.recordings import read_cassette
 from harness.types import Cassette, Exchange, Reply, Request, Response, Timing
+
+if TYPE_CHECKING:
+    from conftest import Harness
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = find([ROOT / "cassettes"])
@@ -368,36 +370,24 @@ def test_secrets_are_taken_out(tmp_path: Path) -> None:
     assert key not in files.text
 
 
-def harness(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run `harness` in a folder."""
-    return subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "harness.cli", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 @pytest.mark.slow
-def test_the_commands(tmp_path: Path) -> None:
+def test_the_commands(harness: Harness, tmp_path: Path) -> None:
     """`export`, then `import`: exit codes, a report, nothing replaced without --force."""
     source = str(SHIPPED[0].parent)
     out = harness("export", source, "--form", "har", "--to", "x.har", folder=tmp_path)
-    assert (out.returncode, out.stdout, out.stderr) == (0, "", "wrote x.har\n")
+    assert (out.code, out.out, out.err) == (0, "", "wrote x.har\n")
     done = harness("import", "x.har", folder=tmp_path)
-    assert done.returncode == 0
-    assert done.stdout.startswith("cassettes/x.yaml: ")
+    assert done.code == 0
+    assert done.out.startswith("cassettes/x.yaml: ")
     again = harness("import", "x.har", "nowhere.har", folder=tmp_path)
-    assert again.returncode == 2
-    assert "cassettes/x.yaml exists; replace it with --force" in again.stderr
-    assert "nowhere.har: cannot be read: No such file or directory" in again.stderr
+    assert again.code == 2
+    assert "cassettes/x.yaml exists; replace it with --force" in again.err
+    assert "nowhere.har: cannot be read: No such file or directory" in again.err
     as_json = harness("import", "x.har", "--force", "--json", folder=tmp_path)
-    [entry] = json.loads(as_json.stdout)["imported"]
+    [entry] = json.loads(as_json.out)["imported"]
     assert entry["cassette"] == "cassettes/x.yaml"
     bad = harness("export", source, "--form", "xml", folder=tmp_path)
-    assert (bad.returncode, bad.stderr) == (
+    assert (bad.code, bad.err) == (
         2,
         "harness: --form xml: expected har, otel, jsonl or vcrpy\n",
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from harness.parse import PARSERS
+
+if TYPE_CHECKING:
+    from conftest import Harness
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "SDK_DEFECTS.md").read_text(encoding="utf-8")
@@ -33,8 +35,7 @@ def test_the_versions_are_those_of_the_constraints() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
-def test_its_commands_show_something(command: str) -> None:
+def test_its_commands_show_something(harness: Harness, command: str) -> None:
     """Each command of the page finds a disagreement."""
-    asked = [sys.executable, "-m", "harness.cli", *command.split(), "--exit-code"]
-    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
-    assert (done.returncode, done.stderr) == (1, "")
+    done = harness(*command.split(), "--exit-code", folder=ROOT)
+    assert (done.code, done.err) == (1, "")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import inspect
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dashscope
 import openai
 import pytest
 
 from harness.scenario.parameters import KNOWN, misspelt
+
+if TYPE_CHECKING:
+    from conftest import Done, Harness
 
 NOT_PARAMETERS = {"self", "cls", "kwargs", "model", "messages", "prompt", "input", "history"} | {
     "api_key",
@@ -83,36 +84,37 @@ def test_a_known_or_new_name_is_not(name: str) -> None:
 HEAD = "name: x\ntargets:\n  - model: {target}\n    parameters: {{temprature: 1}}\n"
 
 
-def listed(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """The output of `harness list` in a folder with this scenario."""
-    (folder / "scenarios").mkdir(exist_ok=True)
-    (folder / "scenarios" / "x.yaml").write_text(text, encoding="utf-8")
-    return subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "harness.cli", "list", *options],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+Listed = Callable[..., "Done"]
 
 
-def test_a_misspelt_parameter_is_warned_of(tmp_path: Path) -> None:
+@pytest.fixture
+def listed(harness: Harness, tmp_path: Path) -> Listed:
+    """Return what `harness list` prints in a folder with a scenario."""
+
+    def run(text: str, *options: str) -> Done:
+        (tmp_path / "scenarios").mkdir(exist_ok=True)
+        (tmp_path / "scenarios" / "x.yaml").write_text(text, encoding="utf-8")
+        return harness("list", *options, folder=tmp_path)
+
+    return run
+
+
+def test_a_misspelt_parameter_is_warned_of(listed: Listed) -> None:
     """With its place, wherever it stands; --strict fails."""
     text = HEAD.format(target="zhipuai/glm-5.3-flash") + (
         "parameters: {max_token: 5}\nsteps:\n  - user: a\n    parameters:\n      top_pp: 1\n"
     )
-    done = listed(tmp_path, text)
-    assert done.returncode == 0
+    done = listed(text)
+    assert done.code == 0
     place = "harness: warning: scenarios/x.yaml"
-    assert done.stderr.splitlines() == [
+    assert done.err.splitlines() == [
         f"{place}:5: unknown parameter 'max_token'; did you mean 'max_tokens'?",
         f"{place}:4: unknown parameter 'temprature'; did you mean 'temperature'?",
         f"{place}:9: unknown parameter 'top_pp'; did you mean 'top_p'?",
     ]
-    assert listed(tmp_path, text, "--strict").returncode == 1
-    done = listed(tmp_path, text, "--json")
-    assert [len(row["warnings"]) for row in json.loads(done.stdout)] == [3]
+    assert listed(text, "--strict").code == 1
+    done = listed(text, "--json")
+    assert [len(row["warnings"]) for row in json.loads(done.out)] == [3]
 
 
 @pytest.mark.parametrize(
@@ -131,18 +133,18 @@ def test_a_misspelt_parameter_is_warned_of(tmp_path: Path) -> None:
     ],
 )
 def test_strict_says_what_record_would_refuse(
-    tmp_path: Path, target: str, steps: str, message: str
+    listed: Listed, target: str, steps: str, message: str
 ) -> None:
     """Without a call; without --strict the table is printed."""
     text = f"name: x\ntargets:\n  - model: {target}\nsteps: [{steps}]\n"
-    assert listed(tmp_path, text).returncode == 0
-    done = listed(tmp_path, text, "--strict")
-    assert done.returncode == 1
-    assert message in done.stderr
+    assert listed(text).code == 0
+    done = listed(text, "--strict")
+    assert done.code == 1
+    assert message in done.err
 
 
-def test_strict_is_silent_about_a_sound_scenario(tmp_path: Path) -> None:
+def test_strict_is_silent_about_a_sound_scenario(listed: Listed) -> None:
     """It ends with 0."""
     text = "name: x\ntargets: [zhipuai/glm-5.3-flash]\nsteps: [{user: a}]\n"
-    done = listed(tmp_path, text, "--strict")
-    assert (done.returncode, done.stderr) == (0, "")
+    done = listed(text, "--strict")
+    assert (done.code, done.err) == (0, "")
