@@ -97,7 +97,7 @@ class AnalyzedExchange:
 
     @cached_property
     def response_json(self) -> Document:
-        """The body of the response, parsed as one JSON document (with a problem, if it is none)."""
+        """The body of the response, parsed as JSON; `Document.problem` says why it is not JSON."""
         return read_json(self.exchange.response.body)
 
     @cached_property

@@ -83,7 +83,7 @@ def demo(
 
 
 def _require_extras(jobs: Sequence[Job]) -> None:
-    """Raise MissingExtra at once unless sandbox, report page and the SDKs of *jobs* are there."""
+    """Raise MissingExtra if the sandbox, the report page or an SDK of *jobs* is not installed."""
     from importlib import import_module
 
     from harness.config.extras import missing

@@ -37,7 +37,7 @@ class _Masked:
 
     @property
     def buffer(self) -> _Masked:
-        """The binary stream below this one."""
+        """The binary stream that this text stream writes to."""
         return _Masked(self._stream.buffer, self._mask)
 
     def __getattr__(self, name: str) -> Any:

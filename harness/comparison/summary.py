@@ -171,7 +171,7 @@ def name(transcript: AnalyzedTranscript) -> str:
 def names(transcripts: Sequence[AnalyzedTranscript]) -> tuple[str, ...]:
     """Return a name for each transcript, in order.
 
-    Transcripts with the same target are told apart by scenario, day or file, in parentheses, if
+    Transcripts with the same target get their scenario, day or file in parentheses, if
     one of these distinguishes them all.
     """
     twins = ([t for t in transcripts if name(t) == name(each)] for each in transcripts)

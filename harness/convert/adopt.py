@@ -200,7 +200,7 @@ def _exact(question: Question, before: Question | None) -> list[Step]:
 
 
 def _readable(question: Question, before: Question | None) -> list[Step]:
-    """Return a step for each message; empty if a message has more than steps can say."""
+    """Return a step for each message; empty if steps cannot express one of the messages."""
     messages = question.openai_messages(_new(question, before))
     sent = [message for message in messages if isinstance(message, dict)]
     roles = [message.get("role") for message in sent]

@@ -38,7 +38,7 @@ def _otel(reads: Sequence[AnalyzedTranscript]) -> tuple[str, list[str]]:
 
 
 def _vcrpy(reads: Sequence[AnalyzedTranscript]) -> tuple[str, list[str]]:
-    """Return one cassette in the form of stock vcrpy, files included."""
+    """Return one cassette that plain vcrpy reads, with bodies in place of artefact files."""
     plain = [
         Exchange(exchange.request, replace(exchange.response, artefact=None))
         for exchange in _exchanges(reads)

@@ -51,7 +51,7 @@ IMPORTS: Mapping[str, Read] = MappingProxyType(
 
 
 def form_of(content: bytes) -> str:
-    """Return the name of the form of a file; `cassette` if it is none of the others."""
+    """Return the name of the format of a file; `cassette` if no other one fits."""
     content = _as_utf8(content)
     document = read_json(content)
     if not document.problem:

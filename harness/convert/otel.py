@@ -35,7 +35,7 @@ def reads(document: Json) -> bool:
 
 
 def read(content: bytes, source: str) -> Converted:
-    """Return an exchange for each span of a chat; one document, or one a line.
+    """Return an exchange for each chat span in a file of OTLP JSON or of JSON lines of it.
 
     Raises:
         BadCassette: The file has no spans.

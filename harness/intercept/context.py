@@ -302,10 +302,10 @@ def refuse(error: InterceptError) -> NoReturn:
 
 
 def _note(error: InterceptError, blocks: Sequence[Block]) -> None:
-    """Note *error* in *blocks*; raise NotAnswered if this is none of their own threads.
+    """Note *error* in *blocks*; raise NotAnswered in a thread that does not belong to them.
 
-    A BaseException ends a pool's worker or an event loop's callback without a word, and what waits
-    for its result never ends.
+    A BaseException would silently end a worker of a pool or a callback of an event loop, and
+    whatever waits for its result would wait forever.
     """
     for block in blocks:
         block.errors.append(error)
@@ -386,7 +386,7 @@ class Deferred:
 
 
 class Played(BaseException):
-    """The end of a deferred request: it is replayed instead of sent."""
+    """Raised to leave the code that would send a request which is replayed instead."""
 
 
 @contextmanager

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Table(Mapping[str, T]):
-    """A read-only mapping whose items a function returns anew for each use."""
+    """A read-only mapping whose items are computed by a function, at each access."""
 
     def __init__(self, read: Callable[[], Mapping[str, T]]) -> None:
         self._read = read

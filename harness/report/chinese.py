@@ -76,7 +76,7 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 @lru_cache(4096)
 def sentence(text: str) -> str:
-    """Return a sentence in Chinese, its values as they are; the text itself if it is none."""
+    """Return a sentence of `SENTENCES` in Chinese, with its values; any other unchanged."""
     for pattern, known in _patterns():
         if match := pattern.fullmatch(text):
             return translate(known).format(*match.groups())

@@ -84,7 +84,7 @@ def _key(change: DriftChange) -> _Key:
 
 
 def _renamed(groups: Sequence[ChangeGroup]) -> list[ChangeGroup]:
-    """Return *groups*, each removed field and the added one that replaces it as one group."""
+    """Return *groups* with each pair of a removed field and its replacement merged into one."""
     left = list(groups)
     for gone in (group for group in groups if group.kind == ChangeKind.REMOVED):
         candidates = [new for new in left if new.kind == ChangeKind.ADDED and _replaces(new, gone)]

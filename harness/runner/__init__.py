@@ -324,7 +324,7 @@ def record(
 
 
 def _all_but(turn: int, cassette: Cassette, source: Source) -> RecordedPrefix:
-    """Return the exchanges of all turns of *cassette* but one, each of which answers its request.
+    """Return the exchanges of *cassette* except those of one turn, to be replayed and not sent.
 
     Raises:
         HarnessError: There is no such turn, or *source* is another kind of server.
@@ -380,8 +380,10 @@ def new_journal(
 def write_recording(cassette: Cassette, path: Path, journal: Journal) -> None:
     """Write a cassette that vcrpy can read, then remove the journal of its recording.
 
-    It says that it was recorded from a sandbox if the answers do, whichever server was meant.
-    Raises CannotWrite; the journal stays then.
+    Its origin becomes a sandbox if the answers have the mark of one. The journal is kept if the
+    cassette cannot be written.
+
+    Raises CannotWrite.
     """
     origin = origin_of(cassette.exchanges, cassette.provenance.recorded_from)
     provenance = replace(cassette.provenance, recorded_from=origin)

@@ -134,7 +134,7 @@ def _located(text: str) -> Iterator[tuple[int, Reference]]:
 
 
 def escaped(value: Json) -> Json:
-    """Return *value* with a backslash before what would be a reference, so that it is sent."""
+    """Return *value* with references in its texts escaped by a backslash, so that they are sent."""
     if isinstance(value, dict):
         return {name: escaped(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -188,7 +188,7 @@ class Step:
 
     @property
     def text(self) -> str:
-        """The text of the step, of a list of parts their texts; empty for tool results."""
+        """The text of the step, or the joined texts of its parts; empty for tool results."""
         value = getattr(self.form, self.form.type)
         if isinstance(value, RankingForm):
             return value.query

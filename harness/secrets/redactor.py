@@ -204,7 +204,7 @@ class Redactor:
             )
 
     def _left(self, clean: Exchange, exchange: Exchange) -> Iterator[tuple[str, Sequence[Found]]]:
-        """Yield (location, secrets) for everything that would be written and still holds some."""
+        """Yield (location, secrets) for each part of the cleaned exchange that still has some."""
         for where, text in _parts(clean):
             if found := self._search.find(text):
                 yield where, found

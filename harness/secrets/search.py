@@ -143,7 +143,7 @@ class Search:
                 start = text.find(form, start + len(form))
 
     def _packed(self, data: Iterable[Packed], depth: int) -> Iterator[Found]:
-        """Yield the encoded data that hold secrets, encoded again without them."""
+        """Yield each piece of encoded data that has secrets, with its text without them."""
         for part in data:
             if found := self.find(part.plain, depth=depth):
                 text = part.pack(replaced(part.plain, found))

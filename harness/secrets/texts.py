@@ -146,9 +146,9 @@ class Reading:
     escape: _Escape | None = None
 
     def origin(self, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Return where *spans* of this text are in the text as it was at first.
+        """Return the spans of the original text that *spans* of this unescaped text come from.
 
-        The spans must not overlap, and be in order.
+        The spans must be in order, and must not overlap.
         """
         if self.inner is None or self.escape is None:
             return list(spans)

@@ -28,7 +28,7 @@ class Upstream:
     """A service that the proxy sends requests to.
 
     Attributes:
-        client: The variables of its clients.
+        client: The environment variables by which its clients are configured.
         address: Its base URL.
     """
 

@@ -159,7 +159,7 @@ def _status(method: str, request: Request, sessions: Sessions) -> Response:
 
 
 async def _read(http: HttpRequest, library: Library) -> tuple[Request, str, str, str]:
-    """Return a request without the server's own base path; this path, session and cassette."""
+    """Return (request, prefix, session, cassette); *prefix* was removed from the request's path."""
     raw: bytes = http.scope.get("raw_path") or http.url.path.encode()
     path, session = raw.decode("latin-1"), http.headers.get(SESSION_HEADER, "")
     if match := _SESSION.fullmatch(path):

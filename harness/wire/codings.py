@@ -74,7 +74,7 @@ def with_changed_body(exchange: Exchange) -> Exchange:
 def with_coding(exchange: Exchange) -> Exchange:
     """Return *exchange* with its response as it was sent: the inverse of `with_coding_undone`.
 
-    If the body was changed since, it is coded anew, or stays plain where that is not possible.
+    A body that was changed since is compressed again, or stays plain if there is no encoder.
     """
     coded, response = exchange.coded, exchange.response
     if coded is None:

@@ -1,8 +1,8 @@
 """Compressed data, recognized by its own bytes, whatever a header says about it.
 
-gzip, zlib and zstd begin with bytes of their own; brotli does not, and is tried on what is no text.
-The libraries for zstd and brotli are optional: data in a coding of which there is none stays as it
-is, and `UNREADABLE` tells so.
+gzip, zlib and zstd have magic bytes; brotli has none, and is tried on data that is not text. The
+libraries for zstd and brotli are optional: without them such data stays compressed, and
+`unreadable` names the coding.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def unreadable(raw: bytes) -> str:
 
 
 def _content(coding: Coding, raw: memoryview) -> tuple[bytes, int]:
-    """Return the content of compressed data, empty if it is none, and the size of the data."""
+    """Return the content and the size of compressed data; empty and 0 if it cannot be read."""
     if coding.start is None:
         return b"", 0
     decompressor = coding.start()

@@ -8,7 +8,7 @@ from harness.types import Json
 
 
 def read_form(body: bytes) -> dict[str, Json] | None:
-    """Return the fields of a multipart body by their names; None if it is none.
+    """Return the fields of a multipart body by their names; None if *body* is not multipart.
 
     A field is its text, or an object of its file name, its other headers and its content. Further
     fields of one name are called `name[2]`, `name[3]` ...

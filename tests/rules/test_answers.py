@@ -9,7 +9,11 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.sample import post
 from harness.analysis.transcript import analyze
 from harness.providers.endpoints import recognise
-from harness.rules.answers import refusal_fits_schema, refusal_status_fits_code
+from harness.rules.answers import (
+    reasoning_is_kept_apart,
+    refusal_fits_schema,
+    refusal_status_fits_code,
+)
 from harness.types import Json
 
 from .making import foreign
@@ -37,3 +41,14 @@ def test_a_refusal_in_another_form_is_a_finding() -> None:
     (finding,) = refusal_fits_schema(refused(429, {"error": {"code": 1302, "message": "busy"}}))
     assert finding.place.pointer == "/error/code"
     assert list(refusal_fits_schema(refused(429))) == []
+
+
+@pytest.mark.parametrize(("length", "count"), [(21, 1), (20, 0)])
+def test_a_text_that_begins_with_its_reasoning_is_a_finding(length: int, count: int) -> None:
+    """Only if the reasoning is long; a short one may be the beginning by chance."""
+    thought = "x" * length
+    message: Json = {"role": "assistant", "content": f"{thought} So.", "reasoning_content": thought}
+    answer: Json = {"choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
+    exchange = post(URI, {"model": "glm-4", "messages": []}, answer)
+    reading = analyze(foreign(exchange), recognise).readings[0]
+    assert len(list(reasoning_is_kept_apart(reading))) == count

@@ -165,7 +165,10 @@ class Viewer:
     # ------------------------------------------------------------------------------ the pages
 
     def _chosen(self, request: Request, least: int) -> list[Path]:
-        """Return the recordings that a request names. Raises HarnessError if one is none."""
+        """Return the recordings that a request names.
+
+        Raises HarnessError for fewer than *least*, or a file that is not in the list.
+        """
         known = {str(path): path for path in self._files()}
         names = list(dict.fromkeys(request.query_params.getlist("f")))
         if len(names) < least or not {*names} <= {*known}:

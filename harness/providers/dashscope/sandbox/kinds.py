@@ -96,7 +96,7 @@ def _as_text(value: Json) -> str:
 
 
 def spoken(body: dict[str, Json]) -> str:
-    """Return the text to speak in a request; "" if it is none for speech."""
+    """Return the text that a request for speech gives; "" if it gives none."""
     return as_text(read_member(body, "input").get("text")) or ""
 
 
