@@ -80,6 +80,27 @@ def pictures(count: int) -> Iterator[Exchange]:
     return (exchange(ZHIPU + "images/generations", request, body) for _ in range(count))
 
 
+def many_choices(count: int) -> Iterator[Exchange]:
+    """One answer with many choices."""
+    answer: dict[str, Json] = {"id": "id-1", "created": 1, "model": "glm-4"}
+    message: Json = {"role": "assistant", "content": "a"}
+    answer["choices"] = [
+        {"index": i, "finish_reason": "stop", "message": message} for i in range(count)
+    ]
+    request: Json = {"model": "glm-4", "messages": [user("hello")], "n": count}
+    yield exchange(ZHIPU + "chat/completions", request, json.dumps(answer))
+
+
+def many_findings(count: int) -> Iterator[Exchange]:
+    """One answer with many tool calls, each of which breaks a rule."""
+    calls: list[Json] = [{"id": f"{i}", "type": "odd", "function": {}} for i in range(count)]
+    message: Json = {"role": "assistant", "content": "", "tool_calls": calls}
+    answer: dict[str, Json] = {"id": "id-1", "created": 1, "model": "glm-4"}
+    answer["choices"] = [{"index": 0, "finish_reason": "tool_calls", "message": message}]
+    request: Json = {"model": "glm-4", "messages": [user("hello")]}
+    yield exchange(ZHIPU + "chat/completions", request, json.dumps(answer))
+
+
 def one_text(megabytes: int) -> Iterator[Exchange]:
     """One answer with a text of many escapes."""
     yield chat([user("hello")], 'ab "x\n' * (megabytes * 2**20 // 8))
@@ -113,6 +134,7 @@ def one_vector(megabytes: int) -> Iterator[Exchange]:
 
 SHAPES: Mapping[str, tuple[Callable[[int], Iterator[Exchange]], tuple[int, ...]]] = {
     **{shape.__name__: (shape, COUNTS) for shape in (separate, continued, pictures)},
+    **{shape.__name__: (shape, COUNTS) for shape in (many_choices, many_findings)},
     **{shape.__name__: (shape, MEGABYTES) for shape in (one_text, many_words, one_stream)},
     one_vector.__name__: (one_vector, MEGABYTES),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +19,7 @@ from harness.types import (
 )
 from harness.wire import Document, Stream, read_events, read_json, read_lines, resolve
 from harness.wire.form import read_form
-from harness.wire.spans import nearest_span
+from harness.wire.spans import Offsets
 
 DONE = "[DONE]"
 """The data of the last event of a stream in OpenAI's format; it is not JSON."""
@@ -164,8 +163,33 @@ class AnalyzedExchange:
         """Each choice after the first as an answer of its own; empty if there is one choice."""
         if not isinstance(self.outcome, Reply) or not self.outcome.other_choices:
             return ()
-        about = (self.exchange, self.endpoint, self.number, self.turn)
-        return tuple(AnalyzedChoice(*about, one.index) for one in self.outcome.other_choices)
+        about, located = (self.exchange, self.endpoint, self.number, self.turn), self._by_choice
+        return tuple(
+            AnalyzedChoice(*about, tuple(located.get(one.index, located[None])))
+            for one in self.outcome.other_choices
+        )
+
+    @cached_property
+    def _by_choice(self) -> dict[int | None, list[tuple[Part, int]]]:
+        """(part, position of the choice in it) by the choice; those without any are in all lists.
+
+        The key None has the parts without any choice.
+        """
+        fields = self.endpoint.fields if self.endpoint else Fields()
+        located: dict[int | None, list[tuple[Part, int]]] = {None: []}
+        for part in self.parts:
+            choices = resolve(part.value, fields.choices)
+            items = list(enumerate(choices)) if isinstance(choices, list) else []
+            for position, item in items:
+                if isinstance(item, dict):
+                    index = item.get("index")
+                    key = index if type(index) is int else position
+                    own = only_choice(part, fields, {**item, "index": 0})
+                    located.setdefault(key, [*located[None]]).append((own, position))
+            if not items:
+                for listed in located.values():
+                    listed.append((part, 0))
+        return located
 
     def place(
         self, pointer: str = "", part: Part | None = None, offset: int | None = None
@@ -191,17 +215,32 @@ class AnalyzedExchange:
         """
         is_json = self.exchange.request.body.lstrip()[:1] in (b"{", b"[")
         if offset is None and pointer and is_json:  # a value of a form has no place of its own
-            span = nearest_span(self.exchange.request.body, pointer)
-            offset = span.start if span else None
+            offset = self._request_offsets.nearest(pointer)
         return Place(self.turn, self.number, None, offset, pointer, request=True)
+
+    @cached_property
+    def _request_offsets(self) -> Offsets:
+        return Offsets(self.exchange.request.body)
+
+    @cached_property
+    def _offsets(self) -> Offsets:
+        return Offsets(self.exchange.response.body)
+
+    @cached_property
+    def _offsets_by_event(self) -> dict[int, Offsets]:
+        return {}
 
     def _byte(self, pointer: str, part: Part) -> int | None:
         if part.event is None:
-            span = nearest_span(self.exchange.response.body, pointer) if pointer else None
-            return span.start if span else None
-        event = self.stream.events[part.event - 1] if pointer else None
-        span = nearest_span(event.data.encode(), pointer) if event else None
-        return event.byte(span.start) if event and span else part.offset
+            return self._offsets.nearest(pointer) if pointer else None
+        if not pointer:
+            return part.offset
+        event, known = self.stream.events[part.event - 1], self._offsets_by_event
+        if part.event not in known:
+            known.clear()  # the findings of an event follow each other
+            known[part.event] = Offsets(event.data.encode())
+        start = known[part.event].nearest(pointer)
+        return part.offset if start is None else event.byte(start)
 
 
 @dataclass(frozen=True)
@@ -209,38 +248,22 @@ class AnalyzedChoice(AnalyzedExchange):
     """An exchange with one choice of its answer, which stands where the only one would stand.
 
     Attributes:
-        choice: The index of the choice.
+        located: (part, position of the choice in it) of the parts with the choice or without any.
     """
 
-    choice: int = 0
-
-    @cached_property
-    def _located(self) -> tuple[tuple[Part, int], ...]:
-        """(part, position of the choice in it) of the parts with the choice or without any."""
-        return tuple(self._own(AnalyzedExchange(self.exchange, self.endpoint).parts))
-
-    def _own(self, parts: Iterable[Part]) -> Iterator[tuple[Part, int]]:
-        fields = self.endpoint.fields if self.endpoint else Fields()
-        for part in parts:
-            choices = resolve(part.value, fields.choices)
-            items = list(enumerate(choices)) if isinstance(choices, list) else []
-            if not items:
-                yield part, 0
-            for position, item in items:
-                if isinstance(item, dict) and item.get("index", position) == self.choice:
-                    yield only_choice(part, fields, {**item, "index": 0}), position
+    located: tuple[tuple[Part, int], ...] = ()
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The JSON values of the response that have the choice, with no other, or none."""
-        return tuple(part for part, _ in self._located)
+        return tuple(part for part, _ in self.located)
 
     def place(
         self, pointer: str = "", part: Part | None = None, offset: int | None = None
     ) -> Place:
         """Return a place in the response, for a finding."""
         first = f"{self.endpoint.fields.choices}/0" if self.endpoint else ""
-        position = next((at for one, at in self._located if one is part), 0)
+        position = next((at for one, at in self.located if one is part), 0)
         if first and pointer.startswith(first):
             pointer = f"{first[:-1]}{position}{pointer.removeprefix(first)}"
         return super().place(pointer, part, offset)

@@ -26,6 +26,7 @@ from harness.types import (
     Usage,
 )
 from harness.wire import Missing, query, read_json, resolve
+from harness.wire.pointer import ITEMS
 
 NONE_YET = "null"
 """The finish reason that some services send while there is none; others send null or no key."""
@@ -99,9 +100,14 @@ def seen(value: Json, pointers: Pointers) -> Iterator[tuple[str, Json]]:
 def first(value: Json, pointers: Pointers) -> Json:
     """Return the first value at *pointers* that is not null; None if there is none."""
     for pattern in pointers:
-        for _, item in query(value, pattern):
-            if item is not None:
+        if ITEMS not in pattern:  # the common case, without a list and pointers
+            item = resolve(value, pattern)
+            if item is not None and not isinstance(item, Missing):
                 return item
+        else:
+            for _, match in query(value, pattern):
+                if match is not None:
+                    return match
     return None
 
 
@@ -137,7 +143,8 @@ def _reply(parts: Sequence[Part], fields: Fields, cumulative: bool | None) -> Re
     by_index = _by_choice(parts, fields)
     own = by_index.pop(0, [])
     is_cumulative = grows(own, fields) if cumulative is None else cumulative
-    choice = _choice(0, own, fields, is_cumulative)
+    texts = _texts(own, fields.content)
+    choice = _choice(0, own, texts, fields, is_cumulative)
     streamed = any(part.event is not None for part in parts)
     state = _last_text(parts, fields.state)
     return Reply(
@@ -153,10 +160,11 @@ def _reply(parts: Sequence[Part], fields: Fields, cumulative: bool | None) -> Re
         ranking=tuple(_ranking(parts, fields)),
         task_id=_first_text(parts, fields.task_id),
         states=(state,) if state is not None else (),
-        pieces=tuple(_texts(own, fields.content)) if streamed else (),
+        pieces=tuple(texts) if streamed else (),
         cumulative=is_cumulative and streamed,
         other_choices=tuple(
-            _choice(index, by_index[index], fields, is_cumulative) for index in sorted(by_index)
+            _choice(index, parts, _texts(parts, fields.content), fields, is_cumulative)
+            for index, parts in sorted(by_index.items())
         ),
     )
 
@@ -188,11 +196,14 @@ def only_choice(part: Part, fields: Fields, choice: Json) -> Part:
     return replace(part, value=changed(part.value, fields.choices.split("/")[1:]))
 
 
-def _choice(index: int, parts: Sequence[Part], fields: Fields, cumulative: bool) -> Choice:
+def _choice(
+    index: int, parts: Sequence[Part], texts: Sequence[str], fields: Fields, cumulative: bool
+) -> Choice:
+    """Return the choice that *parts* have; *texts* are the pieces of its content."""
     reasons = (v for v in _each(parts[::-1], fields.finish_reason) if isinstance(v, str))
     return Choice(
         index=index,
-        content=_joined(_texts(parts, fields.content), cumulative),
+        content=_joined(texts, cumulative),
         reasoning=_joined(_texts(parts, fields.reasoning), cumulative),
         tool_calls=_tool_calls(parts, fields, cumulative),
         finish_reason=next((reason for reason in reasons if reason != NONE_YET), None),
@@ -205,6 +216,8 @@ def grows(parts: Sequence[Part], fields: Fields) -> bool:
     A tool call is repeated if it has the same id as in the first event, and a name; later pieces of
     an incremental tool call have no name.
     """
+    if len(parts) < 2:
+        return True
     steps = [
         after.startswith(before)
         for pointers in (fields.content, fields.reasoning)

@@ -5,6 +5,7 @@ The figures of one turn of one target are tokens, times, shares of scripts, and 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -302,12 +303,13 @@ def scripts(text: str) -> tuple[float | None, float | None]:
     >>> scripts("GLM 好")
     (0.25, 0.75)
     """
-    letters = [letter for letter in text if letter.isalpha()]
+    letters = {letter: count for letter, count in Counter(text).items() if letter.isalpha()}
     if not letters:
         return None, None
-    han = sum(1 for letter in letters if _is_han(letter))
-    latin = sum(1 for letter in letters if letter < "\u0250")
-    return round(han / len(letters), 3), round(latin / len(letters), 3)
+    total = sum(letters.values())
+    han = sum(count for letter, count in letters.items() if _is_han(letter))
+    latin = sum(count for letter, count in letters.items() if letter < "\u0250")
+    return round(han / total, 3), round(latin / total, 3)
 
 
 _HAN = (

@@ -45,6 +45,8 @@ class Event:
 
         Returns `data_offset` for an offset beyond the data.
         """
+        if len(self.lines) == 1 and offset <= len(self.data):  # each character has a byte
+            return self.lines[0] + offset
         for start, line in zip(self.lines, self.data.encode().split(b"\n"), strict=False):
             if offset <= len(line):
                 return start + offset

@@ -48,20 +48,31 @@ def escape(key: object) -> str:
 
 def resolve(value: Json, pointer: str) -> Json | Missing:
     """Return the value at *pointer*; `MISSING` if there is none."""
-    node: Json | Missing = value
-    for key in tokens(pointer):
-        node = _member(node, key)
-    return node
+    return _descend(value, tokens(pointer))
+
+
+def _descend(value: Json | Missing, keys: tuple[str, ...]) -> Json | Missing:
+    for key in keys:
+        value = value.get(key, MISSING) if type(value) is dict else _member(value, key)
+        if value is MISSING:
+            break
+    return value
 
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
+@lru_cache(maxsize=1024)
+def _index(key: str) -> int | None:
+    return int(key) if _INDEX.fullmatch(key) else None
+
+
 def _member(value: Json | Missing, key: str) -> Json | Missing:
     if isinstance(value, dict):
         return value.get(key, MISSING)
-    if isinstance(value, list) and _INDEX.fullmatch(key) and int(key) < len(value):
-        return value[int(key)]
+    if isinstance(value, list):
+        index = _index(key)
+        return MISSING if index is None or index >= len(value) else value[index]
     return MISSING
 
 

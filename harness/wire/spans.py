@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.wire.pointer import tokens
@@ -39,21 +40,48 @@ def span(text: bytes, pointer: str) -> Span | None:
     """
     found = _value(text, 0)
     for key in tokens(pointer):
-        members = _members(text, found) if found else ()
+        members = _members(text, found.start) if found else ()
         found = next((value for name, value in members if name == key), None)
     return found
 
 
-def nearest_span(text: bytes, pointer: str) -> Span | None:
-    """Return the span of the value at *pointer*, or of its nearest ancestor that exists.
+class Offsets:
+    """The byte offsets of the values of one JSON text; each object and array is read once."""
 
-    Returns None if *text* is not JSON.
-    """
-    found = span(text, pointer)
-    while found is None and pointer:
-        pointer = pointer.rpartition("/")[0]
-        found = span(text, pointer)
-    return found
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._of_members: dict[int, Mapping[str, int]] = {}
+        self._of_items: dict[int, Sequence[int]] = {}
+
+    def nearest(self, pointer: str) -> int | None:
+        """Return the offset of the value at *pointer*, or of its nearest ancestor that exists.
+
+        Returns None if the text does not begin with a JSON value.
+        """
+        token = _TOKEN.match(self._text)
+        if token is None or token[1] in b"}],:":
+            return None
+        start = token.start(1)
+        for key in tokens(pointer):
+            inner = self._inner(start, key)
+            if inner is None:
+                break
+            start = inner
+        return start
+
+    def _inner(self, start: int, key: str) -> int | None:
+        """Return the offset of a member or item of the value at *start*; None if it has none."""
+        if self._text[start : start + 1] == b"{":
+            if start not in self._of_members:
+                found = ((name, value.start) for name, value in _members(self._text, start))
+                self._of_members[start] = dict(found)
+            return self._of_members[start].get(key)
+        if start not in self._of_items:
+            items = (value.start for _, value in _members(self._text, start))
+            self._of_items[start] = array("Q", items)
+        offsets = self._of_items[start]
+        is_index = key.isdecimal() and str(int(key)) == key and int(key) < len(offsets)
+        return offsets[int(key)] if is_index else None
 
 
 def _value(text: bytes, start: int) -> Span | None:
@@ -70,11 +98,11 @@ def _value(text: bytes, start: int) -> Span | None:
     return None
 
 
-def _members(text: bytes, whole: Span) -> Iterator[tuple[str, Span]]:
-    """Yield (name, span) of each member of an object; the name of an array item is its index."""
-    opening = text[whole.start : whole.start + 1]
-    start, number = whole.start + 1, 0
-    while opening in (b"{", b"[") and start < whole.end:
+def _members(text: bytes, start: int) -> Iterator[tuple[str, Span]]:
+    """Yield (name, span) of each member of the object at *start*, or (index, span) of each item."""
+    opening = text[start : start + 1]
+    start, number = start + 1, 0
+    while opening in (b"{", b"["):
         name = str(number)
         if opening == b"{":
             key = _TOKEN.match(text, start)

@@ -43,12 +43,14 @@ def calls(exchanges: tuple[Exchange, ...]) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["separate", "continued", "pictures"])
+@pytest.mark.parametrize(
+    "name", ["separate", "continued", "pictures", "many_choices", "many_findings"]
+)
 def test_no_rule_compares_every_exchange_with_every_other(name: str) -> None:
-    """Twice the exchanges are at most a little more than twice the calls."""
+    """Twice the exchanges, choices or findings are at most a little more than twice the calls."""
     shape, _ = SHAPES[name]
     judge(tuple(shape(2)))  # what is made once
-    once, twice = (calls(tuple(shape(count))) for count in (150, 300))
+    once, twice = (calls(tuple(shape(count))) for count in (100, 200))
     assert twice < 2.1 * once
 
 

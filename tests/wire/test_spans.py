@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.wire import resolve, walk
-from harness.wire.spans import nearest_span, span
+from harness.wire.spans import Offsets, span
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -31,13 +31,15 @@ def test_every_value_has_its_span(value: Any, style: dict[str, Any]) -> None:
         result = span(text, pointer)
         assert result is not None
         assert json.loads(text[result.start : result.end]) == expected == resolve(value, pointer)
+        assert Offsets(text).nearest(pointer) == result.start
 
 
 @settings(max_examples=150, deadline=None)
 @given(text=st.binary(max_size=40), pointer=st.text(alphabet="/a0~1", max_size=8))
 def test_a_span_is_within_the_bytes(text: bytes, pointer: str) -> None:
     """Bytes that are not JSON raise nothing."""
-    result = span(text, pointer)
+    result, start = span(text, pointer), Offsets(text).nearest(pointer)
+    assert start is None or 0 <= start < len(text)
     assert result is None or 0 <= result.start < result.end <= len(text)
 
 
@@ -47,13 +49,12 @@ def test_a_missing_value_has_no_span(pointer: str) -> None:
     assert span(b'{"a": [1, 2]}', pointer) is None or pointer == "x"
 
 
-def test_the_nearest_span_is_that_of_an_ancestor() -> None:
-    """The innermost existing value."""
-    text = b'{"a": {"b": [1, 2]}}'
-    result = nearest_span(text, "/a/b/7/c")
-    assert result is not None
-    assert text[result.start : result.end] == b"[1, 2]"
-    assert nearest_span(b"", "/a") is None
+def test_the_nearest_offset_is_that_of_an_ancestor() -> None:
+    """The innermost existing value; of a broken text, the beginning of its first value."""
+    offsets = Offsets(b'{"a": {"b": [1, 2]}}')
+    pointers = ("/a/b/7/c", "/a/b/1", "/a/b/01", "/c", "")
+    assert [offsets.nearest(pointer) for pointer in pointers] == [12, 16, 12, 0, 0]
+    assert [Offsets(text).nearest("/a") for text in (b"", b"]", b" x")] == [None, None, 1]
 
 
 def test_escaped_keys_have_spans() -> None:
