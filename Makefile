@@ -24,7 +24,7 @@ SITE := mkdocs-material mkdocs-static-i18n
 COVERAGE_FLOOR := 88
 
 .PHONY: site picture catalogues mutation screenshots help demo quick test lint types tests kill-matrix shipped bench \
-  bench-check fuzz clean docs drift release oldest resolve clients frameworks compat
+  bench-check fuzz clean docs drift release oldest resolve clients frameworks compat stores
 
 help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
@@ -47,6 +47,7 @@ help:
 	@echo "make resolve  resolve the core beside frameworks that pin much; needs a registry"
 	@echo "make clients  npm's SDKs, curl and Java against harness serve and its proxy; needs a registry"
 	@echo "make frameworks  record and replay LiteLLM, LangChain ... offline; needs a registry"
+	@echo "make stores   cassettes in a bucket, against an S3 server on this machine; needs a registry"
 	@echo "make compat   pytest-recording's and vcrpy's own tests on our tape; needs a registry"
 	@echo "make clean    remove .venv and everything built"
 
@@ -146,6 +147,12 @@ clients: $(READY)
 # Each framework in an environment of its own; docs/CLIENTS.md has the table.
 frameworks: $(READY) $(UV)
 	@$(BIN)/python -m tests.clients.frameworks $(UV) $(VENV)/frameworks
+
+# In an environment of its own: S3's library asks for an old python-dateutil.
+stores: $(READY) $(UV)
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)/stores
+	@$(UV) pip install --quiet --python $(VENV)/stores --editable '.[stores]'
+	@$(VENV)/stores/bin/python -m pytest -q tests/cassette/test_remote.py
 
 # In an environment of its own, without pytest-recording; tests/compat/reasons.toml has the reasons.
 compat: $(READY) $(UV) | build

@@ -54,11 +54,15 @@ def test_the_core_is_small() -> None:
 
 
 def test_all_has_every_extra_of_users() -> None:
-    """But zai-sdk, which cannot be beside zhipuai; `images` is a part of `sandbox`."""
+    """But zai-sdk, which cannot be beside zhipuai; `images` is a part of `sandbox`.
+
+    What a bucket or a cluster needs is much, and for few.
+    """
     extras = PROJECT["project"]["optional-dependencies"]
     (everything,) = map(Requirement, extras["all"])
-    of_developers = {"all", "test", "dev", "docs", "bench", "mutation"}
-    assert everything.extras == extras.keys() - of_developers - {"zai", "images"}
+    of_developers = {"all", "test", "dev", "docs", "bench", "mutation", "stores"}
+    left_out = {"zai", "images", "s3", "oss", "dask"}
+    assert everything.extras == extras.keys() - of_developers - left_out
     assert {*extras["images"]} <= {*extras["sandbox"]}
 
 

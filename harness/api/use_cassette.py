@@ -18,6 +18,7 @@ from harness.analysis.transcript import transcript_of
 from harness.api.placeholders import placeholder_keys, real_keys
 from harness.cassette.artefacts import to_files
 from harness.cassette.journal import Head, Journal
+from harness.cassette.remote import home, location
 from harness.cassette.store import file_stamp, read, write_cassette
 from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.config.environment import load_environment, without_proxies
@@ -73,7 +74,8 @@ def use_cassette(
     """Answer the HTTP requests of a `with` block or a decorated function from a cassette.
 
     Args:
-        path: The file of the cassette.
+        path: The file of the cassette; the address of a store too, such as
+            `s3://bucket/cassettes/one.yaml` (docs/BUCKETS.md).
         record: With `none`, every answer comes from the cassette, nothing reaches the network, and
             an SDK without a key gets a placeholder. With `missing`, requests that are not on the
             cassette are sent and added to it, and replace recorded requests that the block no
@@ -113,7 +115,7 @@ def use_cassette(
         BadFault: at a request whose recorded answer cannot be changed as a fault says.
     """
     return CassetteContext(
-        Path(path),
+        location(os.fspath(path)),
         record,
         volatile,
         secrets,
@@ -282,7 +284,7 @@ class CassetteContext:
         redactor = Redactor(secrets, endpoints.HEADERS)
         head = Head(Provenance(volatile=tuple(self.volatile)))
         self._journal = Journal(self.path, head, overwrite=self.record == "all")
-        project = load_settings(self.path.parent)
+        project = load_settings(home(self.path))
         self._hosts = AllowedHosts((*self.allow_hosts, *project.allow_hosts))
         check_hosts(self._hosts.patterns)
         with ExitStack() as stack:

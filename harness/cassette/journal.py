@@ -41,8 +41,8 @@ Entering the context raises an exception if nothing may be written any more.
 
 
 def journal_path(cassette: Path) -> Path:
-    """Return the path of the journal of a cassette."""
-    return cassette.with_name(f".{cassette.name}.journal")
+    """Return the path of the journal of a cassette; of one in a store it is beside the copy."""
+    return Path(os.fspath(cassette)).with_name(f".{cassette.name}.journal")
 
 
 def unfinished(cassette: Path) -> bool:

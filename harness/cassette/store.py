@@ -13,10 +13,11 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TypeAlias, TypeVar
 
-from harness.cassette import safe_yaml
+from harness.cassette import remote, safe_yaml
 from harness.cassette.artefacts import FOLDER, CassetteFiles, has_hash, with_artefacts
 from harness.cassette.fast_reader import NotCanonical, load_provenance
 from harness.cassette.reader import loads
+from harness.cassette.remote import RemotePath, location
 from harness.cassette.workers import in_order
 from harness.config.files import LARGEST as LARGEST
 from harness.config.files import read_ends, read_file
@@ -32,12 +33,15 @@ class Store:
     slug of a target has no `~`.
 
     Attributes:
-        folder: The folder.
+        folder: The folder; given as an address, the path of its copy.
         repeat: The number of the repeat that the methods of this store refer to, from 1.
     """
 
     folder: Path
     repeat: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", location(self.folder))
 
     def path(self, scenario: str, target: Target) -> Path:
         """Return the path of the cassette of a scenario and target."""
@@ -95,10 +99,10 @@ _REPEAT_NAME = re.compile(rf"(.+){REPEAT}([2-9]|[1-9][0-9]+)\.yaml")
 def repeats_of(first: Path) -> dict[int, Path]:
     """Return the paths of the repeats of the recording at *first*, by ascending number."""
     repeats = {}
-    for path in first.parent.glob("*.yaml") if first.parent.is_dir() else ():
-        match = _REPEAT_NAME.fullmatch(path.name)
+    for name in os.listdir(first.parent) if first.parent.is_dir() else ():
+        match = _REPEAT_NAME.fullmatch(name)
         if match and f"{match[1]}.yaml" == first.name:
-            repeats[int(match[2])] = path
+            repeats[int(match[2])] = first.with_name(name)
     return dict(sorted(repeats.items()))
 
 
@@ -172,7 +176,23 @@ def file_stamp(path: Path) -> tuple[int, ...]:
 
 def file_bytes(path: Path) -> bytes:
     """Return the bytes of a regular file of at most `LARGEST` bytes. Raises OSError."""
+    remote.fetch(path)
     return read_file(path, LARGEST)
+
+
+def artefact_path(cassette: Path, name: str) -> Path:
+    """Return the path of the artefact *name* of a cassette.
+
+    In a store, it is in a folder above the cassette's, if the cassettes of several folders have it.
+    """
+    own = cassette.parent / FOLDER / name
+    if isinstance(cassette, RemotePath):
+        for parent in cassette.parents[: cassette.key.count("/")]:
+            path = parent / FOLDER / name
+            remote.fetch(path)
+            if path.exists():
+                return path
+    return own
 
 
 def _read_artefact(cassette: Path, content: bytes, index: int, artefact: Artefact) -> bytes:
@@ -185,7 +205,7 @@ def _read_artefact(cassette: Path, content: bytes, index: int, artefact: Artefac
             cassette's *content*.
     """
     try:
-        body = file_bytes(cassette.parent / FOLDER / artefact.name)
+        body = file_bytes(artefact_path(cassette, artefact.name))
         if len(body) != artefact.size:
             problem = f"was altered: it has {len(body)} bytes, not {artefact.size}"
         elif has_hash(artefact.name, body):
@@ -204,11 +224,13 @@ def _read_artefact(cassette: Path, content: bytes, index: int, artefact: Artefac
 def find(paths: list[Path]) -> list[Path]:
     """Return the files among *paths*, and the *.yaml files below the folders, sorted by folder.
 
-    A folder in one of them that cannot be read is among the result: reading it is an error.
+    A folder in one of them that cannot be read is among the result: reading it is an error. Of
+    addresses, the result has the paths of the copies.
 
     Raises:
         HarnessError: A path does not exist, or a folder has no cassettes or cannot be read.
     """
+    paths = [location(path) for path in paths]
     for path in paths:
         require_path(path)
     cassettes: list[Path] = []
@@ -244,7 +266,8 @@ def _below(folder: Path) -> Iterator[Path]:
         closed.append(Path(error.filename))
 
     for parent, _, names in os.walk(folder, onerror=on_error):
-        yield from (Path(parent, name) for name in names if name.endswith(".yaml"))
+        inside = folder / os.path.relpath(parent, folder)
+        yield from (inside / name for name in names if name.endswith(".yaml"))
     yield from closed
 
 
@@ -270,6 +293,7 @@ def read_all(
         BadCassette: One of *paths* is a file that cannot be read.
         HarnessError: A path does not exist, or a folder has no cassettes.
     """
+    paths = [location(path) for path in paths]
     named = set(paths)
     files = find(list(paths))
     results = in_order(partial(_read_or_error, read_one), files, jobs)
@@ -299,8 +323,9 @@ def write_cassette(path: Path, files: CassetteFiles) -> None:
 
     If writing fails, CannotWrite is raised, and an existing cassette is unchanged.
     """
+    folder = remote.root(path) / FOLDER
     for name, body in files.artefacts.items():
-        _write_artefact(path.parent / FOLDER / name, body)
+        _write_artefact(folder / name, body)
     write_text(path, files.text)
 
 
@@ -313,7 +338,14 @@ def _write_artefact(path: Path, body: bytes) -> None:
         is_same_size = stat.S_ISREG(status.st_mode) and status.st_size == len(body)
         if is_same_size and path.read_bytes() == body:
             return
-    _write(path, body)
+    try:
+        _write(path, body)
+    except CannotWrite:  # another writer may have been first; the name is a hash of the bytes
+        if not isinstance(path, RemotePath):
+            raise
+        remote.refresh(path)
+        if not path.exists():
+            raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -325,6 +357,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
+    if isinstance(path, RemotePath):
+        remote.put(path, content)
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         real = path.resolve() if path.is_symlink() else path

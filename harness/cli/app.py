@@ -304,11 +304,12 @@ def print_json(value: object) -> None:
 
 def folders_of_tests(scenarios: Path, cassettes: Path) -> list[Path]:
     """Return the folders of cassettes of a project that has no folder of scenarios; else none."""
+    from harness.cassette.remote import location
     from harness.prune import cassette_folders
 
     if scenarios.is_dir() or scenarios != SCENARIOS:
         return []
-    is_named = cassettes != CASSETTES and cassettes.is_dir()
+    is_named = cassettes != CASSETTES and location(cassettes).is_dir()
     return [cassettes] if is_named else [*cassette_folders([Path()])]
 
 

@@ -24,19 +24,20 @@ def replay(
     Needs no key and opens no connection. Checks every rule for response formats and for SDKs, and
     the expectations of the scenario.
     """
+    from harness.cassette.store import Store
+
+    store = Store(cassettes)
     if no_network:
         from harness.intercept import namespace
 
         namespace.isolate()
     from harness.cassette import age
-    from harness.cassette.store import Store
     from harness.intercept.clock import checked_pace
     from harness.report.build import add_age_findings, replay_report
     from harness.runner import batch
 
     speed, limit = checked_pace(pace), age.limit_of_options(max_age, max_age_fails)
     work = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
-    store = Store(cassettes)
     work = batch.with_repeats(work, store)
     with app.progress() as shown:
         report = replay_report(work, store, shown, "Replay", app.processes(jobs), speed)

@@ -90,13 +90,15 @@ def _files(paths: list[Path], problems: list[str]) -> Iterator[Path]:
     def refused(error: OSError) -> None:
         problems.append(f"{error.filename}: cannot be read: {error.strerror}")
 
-    for path in paths:
+    from harness.cassette.remote import location
+
+    for path in map(location, paths):
         if not path.is_dir():
             yield path
             continue
         for folder, folders, names in os.walk(path, onerror=refused):
             folders[:] = sorted(name for name in folders if name not in IGNORED_FOLDERS)
-            files = (Path(folder, name) for name in sorted(names))
+            files = (path / os.path.relpath(folder, path) / name for name in sorted(names))
             # Reading a pipe would block; a broken link has no content.
             yield from (file for file in files if file.is_file())
 

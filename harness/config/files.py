@@ -11,6 +11,12 @@ LARGEST = 256 * 2**20
 """The largest file that is read, in bytes."""
 
 
+def cache_folder() -> Path:
+    """Return the folder of this user's caches of the harness."""
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(caches) / "llm-conversation-harness"
+
+
 def read_file(path: Path, largest: int = LARGEST) -> bytes:
     """Return the bytes of a regular file. Raises OSError for any other, and if it is too large."""
     if _size(path) > largest:

@@ -21,6 +21,7 @@ CORE = "core"
 FOR_USERS = (
     *(CORE, "zhipu", "zai", "dashscope", "openai", "anthropic"),
     *("sandbox", "serve", "chat", "images", "report", "strategies"),
+    *("remote", "s3", "oss", "dask"),
 )
 """The extras, in the order of tables; others are for development, or are sums of these."""
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from harness.cassette.remote import around_access
 from harness.config.hosts import NO_HOSTS, AllowedHosts
 from harness.errors import InterceptError, NoActiveCassette, NotAnswered
 from harness.types import NO_STATUS, BrokenOff, Exchange, Request, Response
@@ -359,6 +360,9 @@ def passthrough() -> Iterator[None]:
         yield
     finally:
         _passthrough.reset(token)
+
+
+around_access.append(passthrough)
 
 
 def in_passthrough() -> bool:

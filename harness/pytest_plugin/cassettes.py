@@ -38,9 +38,10 @@ class MarkOptions:
     """The arguments of the mark `cassette`.
 
     Attributes:
-        path: The cassette's file, relative to the folder of the test's file. If it is empty, the
-            cassette is in `folder` and named after the test.
-        folder: The folder of such cassettes, relative to the folder of the test's file.
+        path: The cassette's file, relative to the folder of the test's file, or its address in a
+            store. If it is empty, the cassette is in `folder` and named after the test.
+        folder: The folder of such cassettes, relative to the folder of the test's file, or its
+            address in a store.
         volatile: See `use_cassette`.
         secrets: See `use_cassette`.
         allow_unused: See `use_cassette`.
@@ -72,6 +73,7 @@ class MarkOptions:
             raise TypeError(f"findings={self.findings!r} is not valid; expected 'fail' or 'show'")
 
 
+_FETCHED = pytest.StashKey[dict[str, Path | Exception]]()
 _CONTEXT = pytest.StashKey["CassetteContext"]()
 _FAILURE = pytest.StashKey[BaseException | None]()
 _MAY_FOLLOW = pytest.StashKey[bool]()
@@ -270,10 +272,12 @@ def _check_owner(context: CassetteContext) -> None:
 
 def _exists(cassette: Path, test: str) -> bool:
     """Return whether the test that recorded a cassette is still in its file."""
+    from harness.cassette.remote import home
+
     file, _, name = test.partition("::")
     function = name.rpartition("::")[2].partition("[")[0]
     try:
-        text = (cassette.parent / file).read_text(encoding="utf-8")
+        text = (home(cassette) / file).read_text(encoding="utf-8")
     except (OSError, ValueError):
         return False
     return re.search(rf"\bdef {re.escape(function)}\b", text) is not None
@@ -281,12 +285,13 @@ def _exists(cassette: Path, test: str) -> bool:
 
 def hosts_of(item: pytest.Item) -> tuple[str, ...]:
     """Return the hosts that a test's mark and the project allow; none if these are invalid."""
+    from harness.cassette.remote import home
     from harness.config.hosts import AllowedHosts
     from harness.config.settings import load_settings
     from harness.errors import HarnessError
 
     try:
-        project = load_settings(cassette_path(item).parent)
+        project = load_settings(home(cassette_path(item)))
         return AllowedHosts((*_options(item, {}).allow_hosts, *project.allow_hosts)).patterns
     except (HarnessError, pytest.fail.Exception):  # told when the cassette is opened
         return ()
@@ -294,11 +299,13 @@ def hosts_of(item: pytest.Item) -> tuple[str, ...]:
 
 def _create_context(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteContext:
     from harness.api.use_cassette import CassetteContext
+    from harness.cassette.remote import home
     from harness.intercept.hooks import identity, keep_all
 
     options = item.stash[_OPTIONS] = _options(item, defaults)
-    path = cassette_path(item)
     with _errors_as_failures():
+        path = cassette_path(item)
+        test_file = Path(os.path.relpath(item.path, home(path))).as_posix()
         return CassetteContext(
             path,
             item.config.getoption("--record"),
@@ -306,7 +313,7 @@ def _create_context(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteC
             options.secrets,
             options.allow_unused,
             must_exist=False,
-            test=f"{Path(os.path.relpath(item.path, path.parent)).as_posix()}::{name_of(item)}",
+            test=f"{test_file}::{name_of(item)}",
             allow_hosts=options.allow_hosts,
             normalize_request=options.normalize_request or identity,
             before_record=options.before_record or keep_all,
@@ -318,9 +325,29 @@ def _create_context(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteC
 
 def cassette_path(item: pytest.Item) -> Path:
     """Return the path of a test's cassette, which its mark sets; no fixture has to run for it."""
+    from harness.cassette.remote import is_address
+
     options = _options(item, {})
-    path = Path(options.path) if str(options.path) else options.folder / _default_path(item)
-    return item.path.parent / path
+    chosen = options.path if str(options.path) else options.folder
+    folder = _fetched(item, chosen) if is_address(chosen) else item.path.parent / chosen
+    return folder if str(options.path) else folder / _default_path(item)
+
+
+def _fetched(item: pytest.Item, address: str | Path) -> Path:
+    """Return the local path for the address of a store, which is read once in a test run."""
+    from harness.cassette.remote import location
+    from harness.errors import HarnessError
+
+    known = item.config.stash.setdefault(_FETCHED, {})
+    if str(address) not in known:
+        try:
+            known[str(address)] = location(address)
+        except HarnessError as error:
+            known[str(address)] = error
+    found = known[str(address)]
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def name_of(item: pytest.Item) -> str:

@@ -24,8 +24,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import harness
-from harness.cassette.artefacts import FOLDER, NAME
-from harness.cassette.store import file_bytes, file_stamp
+from harness.cassette.artefacts import NAME
+from harness.cassette.store import artefact_path, file_bytes, file_stamp
 from harness.config.settings import load_settings
 from harness.providers.masking import environment_secrets
 from harness.report.outline import Outline
@@ -42,12 +42,6 @@ _KEPT = 30 * 86_400
 """Seconds for which an unused result is kept."""
 _PART = 1.0
 """The longest time in seconds whose results an interrupted run loses."""
-
-
-def cache_folder() -> Path:
-    """Return the folder of this user's caches of the harness."""
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(caches) / "llm-conversation-harness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +149,7 @@ def _keys(files: Iterable[Path]) -> Iterator[tuple[Path, tuple[bytes, tuple[int,
         stamp = file_stamp(path)
         with suppress(OSError):
             content = file_bytes(path)
-            key = _digest([common, os.fsencode(path), content, *_artefacts(path, content)])
+            key = _digest([common, os.fsencode(str(path)), content, *_artefacts(path, content)])
             yield path, (key, stamp)
 
 
@@ -166,7 +160,7 @@ def _artefacts(path: Path, content: bytes) -> Iterator[bytes]:
     """Yield a digest of each artefact that a cassette's *content* names."""
     for name in sorted(set(_ARTEFACT.findall(content))):
         try:
-            yield _digest([file_bytes(path.parent / FOLDER / os.fsdecode(name))])
+            yield _digest([file_bytes(artefact_path(path, os.fsdecode(name)))])
         except OSError:
             yield b""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.analysis.transcript import AnalyzedTranscript, analyze, transcript_of
 from harness.cassette import store
 from harness.cassette.age import ALWAYS, Period
+from harness.cassette.remote import located, location
 from harness.cassette.store import Skip, Store, refuse
 from harness.errors import BadCassette, HarnessError
 from harness.providers import endpoints
@@ -76,7 +77,7 @@ def repeats_of(first: AnalyzedTranscript, skip: Skip = refuse) -> tuple[Analyzed
     passed to *skip*, which raises BadCassette by default.
     """
     own, repeats = first.transcript, []
-    for path in store.repeats_of(Path(own.source)).values() if own.source else ():
+    for path in store.repeats_of(located(own.source)).values() if own.source else ():
         try:
             other = read_cassette(path).transcript
         except BadCassette as error:
@@ -110,7 +111,7 @@ def read_side(
         HarnessError: The file, scenario or target does not exist, a cassette cannot be read, or
             none of a folder.
     """
-    path = Path(name)
+    path = location(name)
     is_special = path.exists() and not path.is_dir() and not path.is_file()
     if is_special or (path.is_file() and name.endswith((".yaml", ".yml"))):
         return [read_cassette(path)]

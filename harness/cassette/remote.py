@@ -1,0 +1,377 @@
+"""Folders of cassettes in a store that fsspec knows, such as `s3://bucket/cassettes`.
+
+A file in a store is read from a copy on this machine, and `RemotePath` is the path of that copy:
+it is opened like any other path, and shown as the file's address. `location` turns an address into
+such a path, and brings the copies below it up to date; `put` writes a file, to the store first.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+from harness.config.extras import extra, install_command
+from harness.config.files import cache_folder
+from harness.errors import CannotWrite, HarnessError, MissingExtra
+
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.+)", re.DOTALL)
+"""An address. `Path` leaves one slash of the two: `s3:/bucket`."""
+_MIRROR = "cassettes-of-stores"
+"""The name of the folder with all copies."""
+_LOCAL = ("file", "local")
+_EXTRAS = {"s3": "s3", "s3a": "s3", "oss": "oss"}
+"""The extra with the package for the stores of a scheme; fsspec alone knows those of others."""
+_PART = 64 * 2**20
+"""The number of bytes that are fetched at once, besides one file."""
+_MOST = 500
+"""The number of files that are fetched at once."""
+
+around_access: list[Callable[[], AbstractContextManager[None]]] = []
+"""The contexts in which stores are accessed: that of the network guard lets the access pass."""
+
+
+if TYPE_CHECKING:
+    _LocalPath = Path
+else:
+    _LocalPath = type(Path())
+
+
+class RemotePath(_LocalPath):
+    """The path of the copy of a file or folder in a store; its text is the address."""
+
+    __slots__ = ()
+
+    @property
+    def key(self) -> str:
+        """The name in the store: the address without its scheme."""
+        return os.fspath(self).partition(f"{os.sep}{_MIRROR}{os.sep}")[2].partition(os.sep)[2]
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of the address, such as `s3`."""
+        name = os.fspath(self).partition(f"{os.sep}{_MIRROR}{os.sep}")[2].partition(os.sep)[0]
+        return name.rpartition("-")[0]
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.key}"
+
+    def __fspath__(self) -> str:
+        return str(super().__str__())
+
+    def __reduce__(self) -> Any:
+        return _path, (self.scheme, self.key)
+
+
+def is_address(path: Path | str) -> bool:
+    """Return whether *path* is the address of a store, and not a file or folder of this machine."""
+    return (
+        not isinstance(path, RemotePath)
+        and _ADDRESS.fullmatch(str(path)) is not None
+        and not os.path.lexists(path)
+    )
+
+
+def location(path: Path | str) -> Path:
+    """Return the local path for a path or an address, with the files at the address fetched.
+
+    Raises:
+        HarnessError: The address has a password or a query, or the store cannot be read.
+        MissingExtra: The package for this store is not installed.
+    """
+    local = located(path)
+    if isinstance(local, RemotePath) and not isinstance(path, RemotePath):
+        refresh(local)
+    return local
+
+
+def located(path: Path | str) -> Path:
+    """Return the local path for a path or an address, without a look at the store.
+
+    Raises as `location` does.
+    """
+    found = _ADDRESS.fullmatch(str(path)) if is_address(path) else None
+    if found is None:
+        return Path(path) if isinstance(path, str) else path
+    scheme, key = found[1], found[2].rstrip("/")
+    if scheme in _LOCAL:
+        return Path("/" + key)
+    if "?" in key or ":" in key.partition("/")[0].rpartition("@")[0]:
+        raise HarnessError(
+            f"{scheme}://...: an address has no keys, passwords or queries, since it is shown and "
+            "kept; set them where the store's library reads them, such as AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY"
+        )
+    return _path(scheme, key)
+
+
+def root(cassette: Path) -> Path:
+    """Return the folder that keeps the artefacts of a cassette: that of the address, in a store."""
+    folders = [path for path in cassette.parents if path in known.listed]
+    return folders[-1] if isinstance(cassette, RemotePath) and folders else cassette.parent
+
+
+def home(path: Path) -> Path:
+    """Return the folder from which the project of a cassette is searched upwards."""
+    return Path.cwd() if isinstance(path, RemotePath) else path.parent
+
+
+def _path(scheme: str, key: str) -> RemotePath:
+    if any(part in ("", ".", "..") for part in key.split("/")):
+        raise HarnessError(f"{scheme}://{key}: no part of a name may be empty, '.' or '..'")
+    return RemotePath(_mirror(scheme), key)
+
+
+@cache
+def _mirror(scheme: str) -> Path:
+    """Return the folder with the copies from one service; of memory it ends with the process."""
+    with extra("remote"):
+        import fsspec
+    settings = {name: value for name, value in os.environ.items() if "ENDPOINT" in name}
+    service = json.dumps([settings, fsspec.config.conf.get(scheme)], sort_keys=True, default=str)
+    name = f"{scheme}-{hashlib.sha256(service.encode()).hexdigest()[:8]}"
+    if scheme != "memory":
+        return cache_folder() / _MIRROR / name
+    folder = tempfile.mkdtemp(prefix="harness-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder, _MIRROR, name)
+
+
+# --------------------------------------------------------------------------------- reading
+
+
+class _Known:
+    """What this process knows of stores.
+
+    Attributes:
+        versions: The version of each file, by address, as it was last seen in its store.
+        listed: The folders whose files are all known.
+    """
+
+    def __init__(self) -> None:
+        self.versions: dict[str, str] = {}
+        self.listed: set[RemotePath] = set()
+
+
+known = _Known()
+
+
+def refresh(remote: RemotePath) -> None:
+    """Bring the copies of a file, or of all files of a folder, up to date."""
+    with _access(remote) as store:
+        try:
+            infos = store.find(remote.key, detail=True)
+        except FileNotFoundError:
+            infos = {}
+            if not store.exists(_bucket(remote)):
+                raise
+        found = {
+            _path(remote.scheme, _key(store, name)): info
+            for name, info in infos.items()
+            if info.get("type") != "directory" and not name.endswith("/")
+        }
+        for name in [name for name in known.versions if _is_below(name, str(remote))]:
+            del known.versions[name]
+        known.versions.update({str(path): _version(info) for path, info in found.items()})
+        _fetch(store, {path: info for path, info in found.items() if not _is_current(path)})
+    known.listed.add(remote)
+    _delete_others(remote, found)
+
+
+def fetch(path: Path) -> None:
+    """Fetch a file in a store that is not below an address of this process; else do nothing."""
+    if not isinstance(path, RemotePath) or str(path) in known.versions:
+        return
+    if path not in known.listed and known.listed.isdisjoint(path.parents):
+        refresh(path)
+
+
+def _bucket(remote: RemotePath) -> str:
+    return remote.key.partition("/")[0]
+
+
+def _key(store: Any, name: str) -> str:
+    return str(store._strip_protocol(name)).strip("/")
+
+
+def _is_below(address: str, folder: str) -> bool:
+    return address == folder or address.startswith(f"{folder}/")
+
+
+def _version(info: Mapping[str, Any]) -> str:
+    """Return a text that differs for another content of a file; of most stores the ETag."""
+    facts = {name.lower(): value for name, value in info.items()}
+    names = ("etag", "size") if facts.get("etag") else _TIMES
+    values = [facts.get(name, "") for name in names]
+    return json.dumps([str(v.timestamp() if isinstance(v, datetime) else v) for v in values])
+
+
+_TIMES = ("md5", "lastmodified", "mtime", "modified", "created", "size")
+
+
+def _etag(version: str) -> str:
+    return str(json.loads(version)[0])
+
+
+def _is_current(path: RemotePath) -> bool:
+    try:
+        return os.stat(path).st_mtime_ns == _stamp(known.versions[str(path)])
+    except OSError:
+        return False
+
+
+def _stamp(version: str) -> int:
+    """Return the modification time of the copy of a version, which tells it from all others."""
+    return int.from_bytes(hashlib.sha256(version.encode()).digest()[:8], "big") >> 4
+
+
+def _fetch(store: Any, files: Mapping[RemotePath, Mapping[str, Any]]) -> None:
+    """Fetch *files*, several at a time, with few of them in memory."""
+    part: list[RemotePath] = []
+    size = 0
+    for path, info in files.items():
+        part.append(path)
+        size += info.get("size") or 0
+        if size >= _PART or len(part) >= _MOST:
+            _fetch_part(store, part)
+            part, size = [], 0
+    _fetch_part(store, part)
+
+
+def _fetch_part(store: Any, paths: Sequence[RemotePath]) -> None:
+    contents = store.cat([path.key for path in paths]) if paths else {}
+    if isinstance(contents, bytes):  # a list of one file is one file to some stores
+        contents = {paths[0].key: contents}
+    by_key = {_key(store, name): content for name, content in contents.items()}
+    for path in paths:
+        _write_copy(path, by_key[path.key])
+
+
+def _write_copy(path: RemotePath, content: bytes) -> None:
+    local = Path(os.fspath(path))
+    local.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = local.with_name(f".{local.name}.{token_hex(4)}.new")
+    try:
+        temporary.write_bytes(content)
+        stamp = _stamp(known.versions[str(path)])
+        os.utime(temporary, ns=(stamp, stamp))
+        temporary.replace(local)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _delete_others(remote: RemotePath, found: Mapping[RemotePath, Any]) -> None:
+    """Delete the copies of files that are not in the store; journals are this machine's own."""
+    kept = {os.fspath(path) for path in found}
+    for folder, _, names in os.walk(os.fspath(remote)):
+        for name in names:
+            if not name.startswith(".") and (local := os.path.join(folder, name)) not in kept:
+                os.unlink(local)
+
+
+# --------------------------------------------------------------------------------- writing
+
+
+def put(path: RemotePath, content: bytes) -> None:
+    """Write a file to its store, whole or not at all, and then its copy.
+
+    Raises:
+        CannotWrite: The store cannot be written, or another writer has written the file since this
+            process read it.
+    """
+    version = known.versions.get(str(path))
+    try:
+        with _access(path) as store:
+            _upload(store, path, content, version)
+            known.versions[str(path)] = _version(store.info(path.key))
+    except (FileExistsError, _Changed):
+        raise CannotWrite(
+            f"{path} cannot be written: another writer has written it since it was read"
+        ) from None
+    except HarnessError as error:
+        raise CannotWrite(f"{error}; nothing was written") from None
+    _write_copy(path, content)
+
+
+class _Changed(Exception):
+    """A file of a store is not the version that is to be replaced."""
+
+
+def _upload(store: Any, path: RemotePath, content: bytes, version: str | None) -> None:
+    """Put a new file, or one instead of *version*; S3 compares the version by itself."""
+    if version is None:
+        store.pipe_file(path.key, content, mode="create")
+        return
+    if _version(store.info(path.key)) != version:
+        raise _Changed
+    options = {"IfMatch": _etag(version)} if path.scheme.startswith("s3") else {}
+    store.pipe_file(path.key, content, **options)
+
+
+# ---------------------------------------------------------------------------------- stores
+
+
+@contextmanager
+def _access(remote: RemotePath) -> Iterator[Any]:
+    """Give the store of a path; its errors are turned into one sentence.
+
+    Raises:
+        HarnessError: The store cannot be accessed.
+        FileExistsError: A file to be created exists.
+    """
+    with ExitStack() as stack:
+        for context in around_access:
+            stack.enter_context(context())
+        try:
+            yield _store(remote.scheme)
+        except (HarnessError, FileExistsError, _Changed):
+            raise
+        except Exception as error:  # noqa: BLE001 - each store's library has its own
+            if "PreconditionFailed" in f"{error} {error.__cause__}":
+                raise _Changed from None
+            raise HarnessError(f"{remote}: {_reason(error)}") from None
+
+
+def _store(scheme: str) -> Any:
+    import fsspec
+
+    try:
+        store = fsspec.filesystem(scheme, use_listings_cache=False)
+    except ImportError:
+        package = "s3fs" if _EXTRAS.get(scheme) == "s3" else "ossfs"
+        command = install_command(_EXTRAS.get(scheme, "remote"))
+        text = f"{package} is not installed; install it with: {command}"
+        if scheme not in _EXTRAS:
+            text = f"fsspec needs another package for {scheme}://; its documentation names it"
+        raise MissingExtra(text) from None
+    except ValueError:
+        raise HarnessError("fsspec knows no store with this scheme") from None
+    return store
+
+
+_CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what this store's library reads"
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong with a store, without the text of the error, which may quote a key."""
+    name = type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        return "there is no such bucket, folder or file"
+    if isinstance(error, PermissionError) or "InvalidAccessKeyId" in str(error):
+        return f"access is refused; {_CREDENTIALS}"
+    if "Credentials" in name:
+        return f"there are no credentials; {_CREDENTIALS}"
+    if isinstance(error, ConnectionError | TimeoutError) or re.search("Connect|Timeout|SSL", name):
+        return f"the store cannot be reached ({name}); check the network and its endpoint"
+    return f"the store cannot be used ({name})"
