@@ -13,7 +13,7 @@ from harness.errors import HarnessError
 if TYPE_CHECKING:
     from harness.convert.converted import Converted
 
-FORMS = "har, otel, aimock, curl or cassette"
+FORMS = "har, otel, aimock, curl, toml or cassette"
 
 
 def import_(
@@ -22,7 +22,8 @@ def import_(
         typer.Argument(
             metavar="FILE",
             help="HAR, spans of OpenTelemetry (OTLP JSON), fixtures of aimock, transcripts of "
-            "curl (--trace or -v), cassettes of vcrpy, pytest-recording, cassetter or go-vcr.",
+            "curl (--trace, --trace-ascii or -v), cassettes of vcrpy, pytest-recording, cassetter "
+            "or go-vcr.",
         ),
     ],
     to: Annotated[

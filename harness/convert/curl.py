@@ -1,6 +1,7 @@
-"""Transcripts of curl: what `curl --trace FILE` and `curl -v` print.
+"""Transcripts of curl: what `curl --trace FILE`, `curl --trace-ascii FILE` and `curl -v` print.
 
-A trace has every byte, as hexadecimal. `curl -v` has no request body; it is taken from the command
+A trace has every byte, as hexadecimal; with `--trace-ascii`, a dot stands for each byte that is no
+printable ASCII. `curl -v` has no request body; it is taken from the command
 line before it (`$ curl ... -d '{...}'`) if there is one.
 """
 
@@ -8,19 +9,27 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.convert.cassettes import NO_PIECES
 from harness.convert.converted import Converted
 from harness.errors import BadCassette
 from harness.types import Exchange, Request, Response
 from harness.wire.codings import undo_coding, with_plain_body
 
-_TRACE = re.compile(r"^(=>|<=) (?:Send|Recv) (header|data), \d+ bytes", re.MULTILINE)
+_TRACE = re.compile(
+    r"^(?:[\d:.]+ )?(?:\[[\w-]+\] )?(=>|<=) (?:Send|Recv) (header|data), (\d+) bytes",
+    re.MULTILINE,
+)
 _HEX = re.compile(r"^[0-9a-f]{4,}: ((?:[0-9a-f]{2} ){1,16})")
+_ASCII = re.compile(r"^([0-9a-f]{4,}): (.*)")
 _VERBOSE = re.compile(r"^> (\S+ \S+ HTTP/[\d.]+)\r?$", re.MULTILINE)
+_DOT_AT_LINE_END = re.compile(rb"\.(?=\.?(?:(?:data|event|id|retry):|:|$))")
 _PROMPT = re.compile(r"^\s*[$#%>]\s+(curl\s.*)$")
-_NO_TIMES = "the times and sizes of the pieces of a stream"
+_DOTS = (
+    "bytes that are no printable ASCII: --trace-ascii prints dots, taken for line ends in streams"
+)
 _NO_QUESTION = "the request body, which `curl -v` does not print"
 
 
@@ -34,6 +43,7 @@ class _Raw:
     body: bytes = b""
     scheme: str = "https"
     known_data: bool = True
+    is_exact: bool = True
 
 
 def reads(text: str) -> bool:
@@ -49,7 +59,9 @@ def read(content: bytes, source: str) -> Converted:
     """
     text = content.decode("utf-8", "surrogateescape")
     if not reads(text):
-        raise BadCassette("not a transcript of curl: made with --trace FILE or -v", source)
+        raise BadCassette(
+            "not a transcript of curl: made with --trace FILE, --trace-ascii FILE or -v", source
+        )
     converted = Converted()
     raws = _traced(text) if _TRACE.search(text) else _verbose(text)
     for number, raw in enumerate(raws, start=1):
@@ -57,38 +69,71 @@ def read(content: bytes, source: str) -> Converted:
         if exchange is None:
             converted.skip(f"{source}, request {number}", "it got no response")
             continue
-        converted.lose(_NO_TIMES)
+        converted.lose(NO_PIECES)
         if not raw.known_data:
             converted.lose(_NO_QUESTION)
+        if not raw.is_exact:
+            converted.lose(_DOTS)
         converted.exchanges.append(exchange)
     return converted
 
 
 def _traced(text: str) -> Iterator[_Raw]:
     """Yield the exchanges of a trace."""
-    raw, kind, scheme = _Raw(), "", "https"
-    for line in text.splitlines():
-        if match := _TRACE.match(line):
-            kind = f"{match[1]} {match[2]}"
-            if kind == "=> header" and raw.received:
+    raw, scheme = _Raw(), "https"
+    for kind, size, lines in _blocks(text):
+        for line in lines if not kind else ():
+            scheme = _scheme(line, scheme)
+        data = _data(lines, size) if kind else b""
+        if kind == "=> header":
+            if raw.received:
                 yield raw
                 raw = _Raw()
-            if kind == "=> header":
-                raw.scheme = scheme
-        elif match := _HEX.match(line):
-            data = bytes.fromhex(match[1])
-            if kind == "=> header":
-                raw.sent += data
-            elif kind == "=> data":
-                raw.data += data
-            elif kind == "<= header":
-                raw.received += data
-            elif kind == "<= data":
-                raw.body += data
-        else:
-            kind = ""
-            scheme = _scheme(line, scheme)
+            raw.sent += data
+            raw.scheme = scheme
+        elif kind == "=> data":
+            raw.data += data
+        elif kind == "<= header":
+            raw.received += data
+        elif kind == "<= data":
+            raw.body += data
+        raw.is_exact = raw.is_exact and (not data or _is_hex(lines))
     yield raw
+
+
+def _blocks(text: str) -> Iterator[tuple[str, int, list[str]]]:
+    """Yield the kind, the size and the lines of each part of a trace; remarks have no kind."""
+    kind, size, lines = "", 0, list[str]()
+    for line in text.split("\n"):
+        match = _TRACE.match(line)
+        if match or not _ASCII.match(line):
+            yield kind, size, lines
+            kind, size, lines = "", 0, [line]
+        if match:
+            kind, size, lines = f"{match[1]} {match[2]}", int(match[3]), []
+        elif _ASCII.match(line):
+            lines.append(line.removesuffix("\r"))
+    yield kind, size, lines
+
+
+def _is_hex(lines: Sequence[str]) -> bool:
+    return all(_HEX.match(line) for line in lines)
+
+
+def _data(lines: Sequence[str], size: int) -> bytes:
+    """Return the bytes that lines of a trace show, as hexadecimal or as text.
+
+    A line of text ends where the next one begins: two bytes that are not shown are CR and LF.
+    """
+    if _is_hex(lines):
+        return b"".join(bytes.fromhex(m[1]) for line in lines if (m := _HEX.match(line)))
+    found = [match for line in lines if (match := _ASCII.match(line))]
+    ends = [*(int(match[1], 16) for match in found[1:]), size]
+    return b"".join(
+        match[2].encode("latin-1", "replace")
+        + (b"\r\n" if end - int(match[1], 16) == len(match[2]) + 2 else b"")
+        for match, end in zip(found, ends, strict=True)
+    )
 
 
 def _scheme(line: str, known: str) -> str:
@@ -155,6 +200,8 @@ def _exchange(raw: _Raw) -> Exchange | None:
         return None
     response = Response(int(code), reason, received)
     received_body = _without_chunks(raw.body) if response.header("transfer-encoding") else raw.body
+    if not raw.is_exact and "event-stream" in (response.header("content-type") or ""):
+        received_body = _DOT_AT_LINE_END.sub(b"\n", received_body)
     body = undo_coding(received_body, response.header("content-encoding") or "identity")
     request = Request(method, uri, headers, raw.data)
     return Exchange(request, with_plain_body(response, received_body if body is None else body))

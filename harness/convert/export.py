@@ -34,7 +34,9 @@ def _har(reads: Sequence[AnalyzedTranscript]) -> tuple[str, list[str]]:
 
 
 def _otel(reads: Sequence[AnalyzedTranscript]) -> tuple[str, list[str]]:
-    return _json(otel.write(reads, harness.__version__)), otel.LOSSES
+    unread = sum(not sent_messages(t) for r in reads for t in r.turns if t.outcome is not None)
+    unread_texts = [f"the messages of {unread} turns, whose format is not read"] if unread else []
+    return _json(otel.write(reads, harness.__version__)), [*otel.LOSSES, *unread_texts]
 
 
 def _vcrpy(reads: Sequence[AnalyzedTranscript]) -> tuple[str, list[str]]:
@@ -58,8 +60,11 @@ def _conversations(read: AnalyzedTranscript) -> Iterator[dict[str, Json]]:
     turns = [(turn, sent_messages(turn)) for turn in read.turns]
     for number, (turn, messages) in enumerate(turns):
         later = turns[number + 1][1] if number + 1 < len(turns) else ()
-        goes_on = len(later) > len(messages) and later[: len(messages)] == messages
-        if messages and not goes_on and isinstance(turn.outcome, Reply):
+        if not isinstance(turn.outcome, Reply) or not messages:
+            continue
+        said = [message.content for message in later[len(messages) : len(messages) + 1]]
+        goes_on = later[: len(messages)] == messages and said == [turn.outcome.content or ""]
+        if not goes_on:
             yield _line(read, turn, turn.outcome, messages)
 
 

@@ -10,10 +10,17 @@ import base64
 import binascii
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from harness.convert.converted import Converted
 from harness.errors import BadCassette
@@ -27,7 +34,19 @@ _NO_BODY = "its response body was not saved (content.text is missing)"
 
 
 class _Form(BaseModel):
-    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", populate_by_name=True, coerce_numbers_to_str=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_null(cls, value: Any) -> Any:
+        """Leave out members that are null, which some tools write for what they do not know."""
+        if not isinstance(value, dict):
+            return value
+        return {name: item for name, item in value.items() if item is not None}
+
+
+def _in_utc(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 class _Pair(_Form):
@@ -69,7 +88,9 @@ class _Own(_Form):
 
 
 class _Entry(_Form):
-    started: AwareDatetime | None = Field(None, alias="startedDateTime")
+    started: Annotated[datetime, AfterValidator(_in_utc)] | None = Field(
+        None, alias="startedDateTime"
+    )
     time: float = 0.0
     request: _Request
     response: _Response
@@ -112,6 +133,12 @@ def _add(converted: Converted, entry: _Entry, where: str) -> None:
     response, content = entry.response, entry.response.content
     if response.status == 0:
         converted.skip(where, "it got no response")
+        return
+    if response.status == 101:
+        converted.skip(where, "a websocket, whose messages are not read")
+        return
+    if entry.request.method.upper() == "CONNECT":
+        converted.skip(where, "a tunnel (CONNECT), whose content the proxy did not read")
         return
     if content.text is None and content.size > 0:
         converted.skip(where, _NO_BODY)

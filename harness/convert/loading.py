@@ -14,7 +14,7 @@ from harness.cassette.artefacts import CassetteFiles, to_files, with_artefacts
 from harness.cassette.reader import loads
 from harness.cassette.store import file_bytes
 from harness.cassette.vcrpy_check import check_vcrpy_reads
-from harness.convert import aimock, curl, har, otel
+from harness.convert import aimock, cassettes, curl, har, otel
 from harness.convert.converted import Converted
 from harness.errors import BadCassette
 from harness.providers.endpoints import HEADERS, recognise
@@ -25,26 +25,14 @@ from harness.wire import read_json
 
 Read = Callable[[bytes, str], Converted]
 
-_NO_TIMES = "the times and sizes of the pieces of a stream"
-
-
-def _cassette(content: bytes, source: str) -> Converted:
-    """Return the exchanges of a cassette of vcrpy, cassetter or go-vcr."""
-    exchanges = loads(content, source).exchanges
-    converted = Converted([*exchanges])
-    for exchange in exchanges:
-        if exchange.timing is None:
-            converted.lose(_NO_TIMES)
-    return converted
-
-
 IMPORTS: Mapping[str, Read] = MappingProxyType(
     {
         "har": har.read,
         "otel": otel.read,
         "aimock": aimock.read,
         "curl": curl.read,
-        "cassette": _cassette,
+        "toml": cassettes.read_toml,
+        "cassette": cassettes.read,
     }
 )
 """The readers of the forms that are imported, by name."""
@@ -61,7 +49,10 @@ def form_of(content: bytes) -> str:
     first = read_json(content.partition(b"\n")[0])
     if not first.problem and otel.reads(first.value):
         return "otel"
-    return "curl" if curl.reads(content.decode("utf-8", "replace")) else "cassette"
+    text = content.decode("utf-8", "replace")
+    if document.problem and cassettes.reads_toml(text):
+        return "toml"
+    return "curl" if curl.reads(text) else "cassette"
 
 
 def load(
@@ -97,11 +88,21 @@ def load(
         raise BadCassette(f"no exchange can be imported{why}", path)
     redactor = Redactor(tuple(secrets), HEADERS)
     clean = tuple(redactor.exchange(exchange) for exchange in converted.exchanges)
+    for before, after in zip(converted.exchanges, clean, strict=True):
+        if _header_names(before) != _header_names(after):
+            converted.lose(_OWN_HEADERS)
     note = f"imported from {path.name}"
     cassette = Cassette(clean, Provenance(note=note))
     files = to_files(cassette)
     check_vcrpy_reads(files, cassette)
     return files, replace(converted, exchanges=[*clean])
+
+
+_OWN_HEADERS = "headers that no recording keeps, such as Connection and User-Agent"
+
+
+def _header_names(exchange: Exchange) -> list[str]:
+    return [name for name, _ in (*exchange.request.headers, *exchange.response.headers)]
 
 
 def _as_utf8(content: bytes) -> bytes:

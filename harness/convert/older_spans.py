@@ -1,8 +1,8 @@
-"""Older names for what GenAI spans have in `gen_ai.input.messages` and `gen_ai.output.messages`.
+"""Other places for what GenAI spans have in `gen_ai.input.messages` and `gen_ai.output.messages`.
 
-OpenLLMetry numbers the messages (`gen_ai.prompt.0.content`). The conventions before 1.37 have an
-event for each message (`gen_ai.user.message`), and before 1.28 one for all of them
-(`gen_ai.content.prompt`).
+OpenLLMetry numbers the messages (`gen_ai.prompt.0.content`). The conventions since 1.37 may have
+them on one event (`gen_ai.client.inference.operation.details`), those before have an event for each
+message (`gen_ai.user.message`), and before 1.28 one for all of them (`gen_ai.content.prompt`).
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ def with_messages(
     for name, event in events:
         if match := _EVENT.fullmatch(name):
             asked.append({"role": match[1], **event})
+        elif name == "gen_ai.client.inference.operation.details":
+            given = {**event, **given}
         elif name == "gen_ai.choice":
             message = decoded(event.get("message"))
             answered.append({**event, **(message if isinstance(message, dict) else {})})
@@ -42,9 +44,10 @@ def with_messages(
             answered += objects(event.get("gen_ai.completion"))
     if asked and INPUT not in given:
         given[INPUT] = [_message(message, "user") for message in asked]
-        given.setdefault("gen_ai.operation.name", "chat")
     if answered and OUTPUT not in given:
         given[OUTPUT] = [_message(message, "assistant") for message in answered]
+    if INPUT in given:  # the name of the operation is there since 1.27
+        given.setdefault("gen_ai.operation.name", "chat")
     for old, new in _COUNTS.items():
         if f"gen_ai.usage.{old}_tokens" in given:
             given.setdefault(f"gen_ai.usage.{new}_tokens", given[f"gen_ai.usage.{old}_tokens"])

@@ -1,13 +1,16 @@
 """Spans of OpenTelemetry's GenAI conventions, as OTLP JSON.
 
 Names of attributes: the conventions of 2026 (`gen_ai.input.messages` ...), and those of
-`older_spans`. A span has what a program saw of a call, not what travelled.
+`older_spans`. Messages may be attributes of the span, or of its events or log records. Names of
+fields are those of OTLP (`startTimeUnixNano`) or of protobuf (`start_time_unix_nano`). A span has
+what a program saw of a call, not what travelled.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +18,7 @@ from urllib.parse import urlsplit
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.convert import synthetic
 from harness.convert.converted import Converted
-from harness.convert.older_spans import decoded, objects, with_messages
+from harness.convert.older_spans import INPUT, OUTPUT, decoded, objects, with_messages
 from harness.convert.synthetic import Answer
 from harness.errors import BadCassette
 from harness.report.conversation import sent_messages
@@ -29,9 +32,17 @@ _REASONS = {"tool_call": "tool_calls"}
 _REASONS_BACK = {"tool_calls": "tool_call"}
 
 
+_NO_ANSWER = "its answer was not captured (gen_ai.output.messages is missing)"
+_OTHER_PARTS = "parts of messages that are no text, such as pictures"
+_OTHER_CHOICES = "all choices but the first"
+_ROOTS = ("resourceSpans", "resource_spans", "resourceLogs", "resource_logs")
+
+
 def reads(document: Json) -> bool:
-    """Return whether a JSON document has spans as OTLP JSON."""
-    return isinstance(document, dict) and isinstance(document.get("resourceSpans"), list)
+    """Return whether a JSON document has spans, or log records, as OTLP JSON."""
+    return isinstance(document, dict) and any(
+        isinstance(document.get(name), list) for name in _ROOTS
+    )
 
 
 def read(content: bytes, source: str) -> Converted:
@@ -44,19 +55,29 @@ def read(content: bytes, source: str) -> Converted:
     if not documents or not all(reads(document) for document in documents):
         raise BadCassette("not OTLP JSON: there are no resourceSpans", source)
     converted = Converted()
-    spans = [span for document in documents for span in _spans(document)]
+    documents = [_camel(document) for document in documents]
+    spans = [span for document in documents for span in _below(document, "resourceSpans")]
+    logs = _logs(documents)
     for number, span in enumerate(sorted(spans, key=_start), start=1):
-        attributes = with_messages(_attributes(span.get("attributes")), _events(span))
+        events = [*_events(span), *logs.get(str(span.get("spanId")), ())]
+        attributes = with_messages(_attributes(span.get("attributes")), events)
         operation = attributes.get("gen_ai.operation.name")
         if operation not in _CHATS:
             if any(name.startswith("gen_ai.") for name in attributes):
                 converted.skip(f"{source}, span {number}", f"{operation} is not a chat")
             continue
         messages = _in_messages(attributes)
-        if not messages:
-            converted.skip(f"{source}, span {number}", _NO_CONTENT)
+        answers = _structured(attributes.get(OUTPUT))
+        if not messages or not answers:
+            failure = attributes.get("error.type")
+            why = f"it failed: {failure}" if failure else _NO_ANSWER if messages else _NO_CONTENT
+            converted.skip(f"{source}, span {number}", why)
             continue
         converted.lose(synthetic.LOST)
+        if len(answers) > 1:
+            converted.lose(_OTHER_CHOICES)
+        if _has_other_parts([*_structured(attributes.get(INPUT)), *answers]):
+            converted.lose(_OTHER_PARTS)
         converted.exchanges.append(
             synthetic.chat(
                 str(attributes.get("gen_ai.request.model", "unknown")),
@@ -64,9 +85,54 @@ def read(content: bytes, source: str) -> Converted:
                 _answer(attributes),
                 number,
                 _timing(span),
+                _parameters(attributes),
             )
         )
     return converted
+
+
+def _camel(value: Any) -> Any:
+    """Return a document with the names of fields as OTLP has them; those of attributes stay."""
+    if isinstance(value, dict):
+        return {_camel_name(name): _camel(item) for name, item in value.items()}
+    return [_camel(item) for item in value] if isinstance(value, list) else value
+
+
+def _camel_name(name: str) -> str:
+    return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
+
+
+def _has_other_parts(messages: Sequence[Any]) -> bool:
+    parts = (part for message in messages for part in _objects(message, "parts"))
+    return any(part.get("type") not in _KNOWN_PARTS for part in parts)
+
+
+_KNOWN_PARTS = ("text", "reasoning", "tool_call", "tool_call_response")
+
+
+def _parameters(attributes: Mapping[str, Any]) -> dict[str, Json]:
+    """Return the parameters of a request that a span has."""
+    pairs = ((name, attributes.get(f"gen_ai.request.{old}")) for old, name in _PARAMETERS.items())
+    found: dict[str, Json] = {name: value for name, value in pairs if value is not None}
+    tools: list[Json] = [
+        {"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}}
+        for tool in _structured(attributes.get("gen_ai.tool.definitions"))
+        if isinstance(tool, dict) and tool.get("type") == "function" and "name" in tool
+    ]
+    return {**found, "tools": tools} if tools else found
+
+
+_PARAMETERS: Mapping[str, str] = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "max_tokens": "max_tokens",
+    "seed": "seed",
+    "frequency_penalty": "frequency_penalty",
+    "presence_penalty": "presence_penalty",
+    "stop_sequences": "stop",
+    "choice.count": "n",
+}
+"""The members of a request by the names of their attributes."""
 
 
 def _documents(content: bytes) -> list[Any]:
@@ -76,10 +142,26 @@ def _documents(content: bytes) -> list[Any]:
     return [read_json(line).value for line in content.splitlines() if line.strip()]
 
 
-def _spans(document: Any) -> Iterator[dict[str, Any]]:
-    for resource in _objects(document, "resourceSpans"):
-        for scope in _objects(resource, "scopeSpans"):
-            yield from _objects(scope, "spans")
+def _below(document: Any, root: str) -> Iterator[dict[str, Any]]:
+    """Yield the spans or log records of a document, those of OTLP before 0.20 included."""
+    kind = root.removeprefix("resource")
+    for resource in _objects(document, root):
+        for name in (f"scope{kind}", f"instrumentationLibrary{kind}"):
+            for scope in _objects(resource, name):
+                yield from _objects(scope, {"Spans": "spans", "Logs": "logRecords"}[kind])
+
+
+def _logs(documents: Sequence[Any]) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    """Return the name and the content of each log record, by the span that it belongs to."""
+    found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    records = [record for document in documents for record in _below(document, "resourceLogs")]
+    for record in sorted(records, key=lambda r: _nanoseconds(r.get("timeUnixNano"))):
+        attributes, body = _attributes(record.get("attributes")), record.get("body")
+        content = _value(body) if isinstance(body, dict) else {}
+        name = record.get("eventName") or attributes.get("event.name")
+        event = (str(name), {**attributes, **(content if isinstance(content, dict) else {})})
+        found.setdefault(str(record.get("spanId")), []).append(event)
+    return found
 
 
 def _events(span: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -124,7 +206,7 @@ def _value(value: Mapping[str, Any]) -> Any:
         return _attributes(_objects(value["kvlistValue"], "values"))
     if "intValue" in value:
         text = str(value["intValue"])
-        return int(text) if text.isdecimal() else None
+        return int(text) if re.fullmatch(r"-?[0-9]{1,30}", text) else None
     return next((v for k, v in value.items() if k.endswith("Value")), None)
 
 
@@ -137,7 +219,7 @@ def _structured(value: Any) -> list[Any]:
 def _in_messages(attributes: Mapping[str, Any]) -> list[Message]:
     system = _structured(attributes.get("gen_ai.system_instructions"))
     messages = [Message("system", _text(system))] if system else []
-    for message in _structured(attributes.get("gen_ai.input.messages")):
+    for message in _structured(attributes.get(INPUT)):
         if isinstance(message, dict):
             messages += _messages(str(message.get("role", "user")), message)
     return messages
@@ -171,7 +253,7 @@ def _calls(parts: Sequence[Mapping[str, Any]]) -> tuple[ToolCall, ...]:
 
 
 def _answer(attributes: Mapping[str, Any]) -> Answer:
-    given = _structured(attributes.get("gen_ai.output.messages"))
+    given = _structured(attributes.get(OUTPUT))
     first = given[0] if given and isinstance(given[0], dict) else {}
     parts = _objects(first, "parts")
     named = _structured(attributes.get("gen_ai.response.finish_reasons"))

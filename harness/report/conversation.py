@@ -101,7 +101,18 @@ def sent_messages(turn: AnalyzedTurn) -> tuple[Message, ...]:
     first = next((r for r in turn.readings if not r.is_binary and _is_question(r)), None)
     if first is None:
         return ()
-    return tuple(_sent(first.request_json.value)) or tuple(_inputs(first))
+    return (
+        tuple(_translated(first)) or tuple(_sent(first.request_json.value)) or tuple(_inputs(first))
+    )
+
+
+def _translated(reading: AnalyzedExchange) -> Iterator[Message]:
+    """Yield the messages of a request in a format of its own, such as Anthropic's."""
+    endpoint = reading.endpoint
+    if endpoint is not None and endpoint.conversation is not None:
+        for _, message in endpoint.conversation(reading.request_json.value):
+            if isinstance(message, dict):
+                yield _message(message)
 
 
 def _asked(call: Call) -> Message:

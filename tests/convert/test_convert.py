@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import vcr
 
+from harness.cassette.artefacts import CassetteFiles, with_artefacts
 from harness.cassette.reader import loads
 from harness.cassette.store import find, read
 from harness.convert import IMPORTS, export, load
 from harness.convert.har import write as write_har
 from harness.convert.loading import form_of
+from harness.convert.synthetic import LOST
 from harness.errors import BadCassette
 from harness.providers.servers import PROVIDER_SERVERS
+from harness.report.conversation import sent_messages
 from harness.runner.recordings import read_cassette
-from harness.types import Cassette, Exchange, Reply, Request, Response, Timing
+from harness.types import Artefact, Cassette, Exchange, Reply, Request, Response, Timing
 
 if TYPE_CHECKING:
     from conftest import Harness
@@ -169,7 +174,7 @@ def test_har_that_chromium_recorded(sandbox: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-@pytest.mark.parametrize("way", ["--trace", "-v"])
+@pytest.mark.parametrize("way", ["--trace", "--trace-ascii", "-v"])
 def test_a_transcript_of_curl(sandbox: str, tmp_path: Path, way: str) -> None:
     """What curl printed about two requests is imported; a trace has the request's bytes too."""
     address = f"{sandbox}/api/v1/services/aigc/text-generation/generation"
@@ -178,13 +183,13 @@ def test_a_transcript_of_curl(sandbox: str, tmp_path: Path, way: str) -> None:
     for text in ("你好", "再见"):
         body = json.dumps(
             {"model": "qwen-plus", "input": {"messages": [{"role": "user", "content": text}]}},
-            ensure_ascii=False,
+            ensure_ascii=way == "--trace-ascii",
         )
         options = ["-H", f"Authorization: Bearer {KEY}", "-H", "Content-Type: application/json"]
-        trace = ["--trace", "-", "-o", str(tmp_path / "out")] if way == "--trace" else ["-v"]
+        trace = ["-v"] if way == "-v" else [way, "-", "-o", str(tmp_path / "out")]
         command = ["curl", "-sS", *trace, *options, "-d", body, address]
         done = subprocess.run(command, capture_output=True, check=True)  # noqa: S603
-        if way == "--trace":
+        if way != "-v":
             transcript += done.stdout
             answers.append((tmp_path / "out").read_bytes())
         else:
@@ -195,7 +200,10 @@ def test_a_transcript_of_curl(sandbox: str, tmp_path: Path, way: str) -> None:
     path = tmp_path / "curl.txt"
     path.write_bytes(transcript)
     assert form_of(transcript) == "curl"
-    cassette, _ = imported(path)
+    cassette, converted = imported(path)
+    if way == "--trace-ascii":
+        answers = [re.sub(rb"[^ -~]", b".", answer) for answer in answers]
+        assert any("no printable ASCII" in loss for loss in converted.losses)
     assert [e.response.body.rstrip(b"\n") for e in cassette.exchanges] == answers
     assert [e.request.uri for e in cassette.exchanges] == [address] * 2
     asked = [json.loads(e.request.body)["input"]["messages"][0] for e in cassette.exchanges]
@@ -370,8 +378,7 @@ def test_secrets_are_taken_out(tmp_path: Path) -> None:
     assert key not in files.text
 
 
-@pytest.mark.slow
-def test_the_commands(harness: Harness, tmp_path: Path) -> None:
+def test_the_commands(tmp_path: Path, harness: Harness) -> None:
     """`export`, then `import`: exit codes, a report, nothing replaced without --force."""
     source = str(SHIPPED[0].parent)
     out = harness("export", source, "--form", "har", "--to", "x.har", folder=tmp_path)
@@ -466,7 +473,7 @@ def test_a_byte_order_mark_is_no_content(encoding: str, tmp_path: Path) -> None:
 
 def test_an_impossible_time_or_address_is_named(tmp_path: Path) -> None:
     """A time beyond the calendar is lost; an exchange without a valid URL is left out."""
-    prompt = {"gen_ai.prompt.0.content": "hi"}
+    prompt = {"gen_ai.prompt.0.content": "hi", "gen_ai.completion.0.content": "ho"}
     _, converted = imported(saved(tmp_path, "late.json", _span(prompt, start="9" * 40)))
     assert converted.losses["its time, which is no date"] == 1
     text, _ = export([read_cassette(SHIPPED[0])], "har")
@@ -476,3 +483,227 @@ def test_an_impossible_time_or_address_is_named(tmp_path: Path) -> None:
     assert converted.skipped == [
         f"{tmp_path / 'x.har'}, exchange 1: its URL is not valid: Invalid IPv6 URL"
     ]
+
+
+def test_spans_by_the_names_of_protobuf(tmp_path: Path) -> None:
+    """Fields in snake_case, as Python's and other encoders write them, and older envelopes."""
+    document = json.dumps(
+        _span({"gen_ai.prompt.0.content": "hi", "gen_ai.completion.0.content": "o"})
+    )
+    for new, old in (
+        ("resourceSpans", "resource_spans"),
+        ("scopeSpans", "instrumentation_library_spans"),
+        ("stringValue", "string_value"),
+        ("startTimeUnixNano", "start_time_unix_nano"),
+    ):
+        document = document.replace(new, old)
+    path = tmp_path / "snake.json"
+    path.write_text(document, encoding="utf-8")
+    (exchange,) = imported(path)[0].exchanges
+    assert json.loads(exchange.request.body)["messages"] == [{"role": "user", "content": "hi"}]
+    assert exchange.timing is not None
+
+
+def test_messages_in_log_records_and_events_belong_to_their_span(tmp_path: Path) -> None:
+    """By the span's id, in a file of its own lines; parameters and tools are in the request."""
+    span = {
+        "spanId": "a1",
+        "startTimeUnixNano": "1",
+        "attributes": [
+            {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
+            {"key": "gen_ai.request.temperature", "value": {"doubleValue": 0.5}},
+            {
+                "key": "gen_ai.tool.definitions",
+                "value": {"stringValue": '[{"type": "function", "name": "f", "parameters": {}}]'},
+            },
+        ],
+    }
+
+    def record(name: str, body: dict[str, Any]) -> dict[str, Any]:
+        pairs = [{"key": key, "value": value} for key, value in body.items()]
+        return {"spanId": "a1", "eventName": name, "body": {"kvlistValue": {"values": pairs}}}
+
+    message = [
+        {"key": "content", "value": {"stringValue": "ho"}},
+        {"key": "role", "value": {"stringValue": "assistant"}},
+    ]
+    logs = [
+        record("gen_ai.user.message", {"content": {"stringValue": "hi"}}),
+        record("gen_ai.choice", {"message": {"kvlistValue": {"values": message}}}),
+    ]
+    lines = [
+        {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]},
+        {"resourceLogs": [{"scopeLogs": [{"logRecords": logs}]}]},
+    ]
+    path = tmp_path / "lines.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    cassette, converted = imported(path)
+    (exchange,) = cassette.exchanges
+    body = json.loads(exchange.request.body)
+    assert body["messages"] == [{"role": "user", "content": "hi"}]
+    assert (body["temperature"], body["tools"][0]["function"]["name"]) == (0.5, "f")
+    assert json.loads(exchange.response.body)["choices"][0]["message"]["content"] == "ho"
+    assert converted.skipped == []
+
+
+@pytest.mark.parametrize(
+    ("more", "skipped", "lost"),
+    [
+        ({"error.type": "429"}, "it failed: 429", ""),
+        ({}, "its answer was not captured (gen_ai.output.messages is missing)", ""),
+        (
+            {
+                "gen_ai.output.messages": json.dumps(
+                    [{"role": "assistant", "parts": [{"type": "uri", "uri": "x"}]}] * 2
+                )
+            },
+            "",
+            "all choices but the first, parts of messages that are no text, such as pictures",
+        ),
+    ],
+)
+def test_what_a_span_does_not_have_is_named(
+    more: dict[str, str], skipped: str, lost: str, tmp_path: Path
+) -> None:
+    """No answer is made up where there was none."""
+    asked = {"gen_ai.input.messages": json.dumps([{"role": "user", "parts": []}])}
+    whole = {"gen_ai.prompt.0.content": "hi", "gen_ai.completion.0.content": "ho"}
+    lines = [json.dumps(_span(span)) for span in (whole, {**asked, **more})]
+    path = tmp_path / "spans.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    _, converted = imported(path)
+    assert [text.partition(", span 2: ")[2] for text in converted.skipped] == [skipped][
+        : bool(skipped)
+    ]
+    assert ", ".join(sorted(set(converted.losses) - {LOST})) == lost
+
+
+GO = """\
+version: 2
+interactions:
+- id: 0
+  request: {method: POST, url: "https://api.openai.com/v1/chat/completions", body: "{}", form: {}}
+  response:
+    body: "{}"
+    headers: {Date: ["Sun, 29 Nov 2026 07:58:17 GMT"], Content-Encoding: [gzip]}
+    status: 200 OK
+    code: 200
+    duration: %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("duration", "seconds"),
+    [("1m2.5s", 62.5), ("350.25ms", 0.35025), ("1250000000", 1.25), ('""', None), ("soon", None)],
+)
+def test_the_duration_of_go_vcr_is_kept(duration: str, seconds: float, tmp_path: Path) -> None:
+    """At the response's date; a stale coding is not taken for that of the body."""
+    (tmp_path / "go.yaml").write_text(GO % duration, encoding="utf-8")
+    (exchange,) = imported(tmp_path / "go.yaml")[0].exchanges
+    assert (exchange.timing and exchange.timing.total) == seconds
+    assert exchange.timing is None or exchange.response.header("content-encoding") is None
+
+
+@pytest.mark.parametrize("form", ["yaml", "toml"])
+def test_cassettes_of_cassetter(form: str) -> None:
+    """Both of its forms, made by it: bytes are kept, in the order of recording, not of the file."""
+    cassette, _ = imported(Path(__file__).parent / "made" / f"cassetter.{form}")
+    paths = [exchange.request.uri.rpartition("/")[2] for exchange in cassette.exchanges]
+    assert paths == ["completions", "sse", "bin", "none"]
+    chat, stream, binary, _ = cassette.exchanges
+    assert json.loads(chat.response.body)["text"] == '你好\n"x"'
+    assert stream.response.body.decode() == 'data: {"a":"你"}\n\ndata: [DONE]\n\n'
+    assert (binary.request.body, binary.response.body) == (
+        bytes(range(200, 256)),
+        bytes(range(256)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_", "response", "reason"),
+    [
+        ({"method": "CONNECT"}, {}, "a tunnel (CONNECT), whose content the proxy did not read"),
+        ({}, {"status": 101}, "a websocket, whose messages are not read"),
+        ({"postData": None, "headers": None}, {"statusText": None, "headers": None}, ""),
+        ({"headers": [{"name": "x", "value": 3}]}, {"content": {"text": "{}", "size": None}}, ""),
+    ],
+)
+def test_odd_entries_of_har(
+    request_: dict[str, Any], response: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    """Null and numbers where HAR has texts, a time without a zone; what is no exchange is named."""
+    asked = {"method": "POST", "url": "https://api.openai.com/v1/chat/completions"}
+    given = {"status": 200, "content": {"text": "{}"}}
+    plain = {"startedDateTime": "2026-11-01T10:00:00", "time": None}
+    entries = [
+        {**plain, "request": asked, "response": given},
+        {**plain, "request": {**asked, **request_}, "response": {**given, **response}},
+    ]
+    cassette, converted = imported(saved(tmp_path, "odd.har", {"log": {"entries": entries}}))
+    assert [text.partition("entry 2: ")[2] for text in converted.skipped] == [reason][
+        : bool(reason)
+    ]
+    assert len(cassette.exchanges) == (1 if reason else 2)
+    assert cassette.exchanges[0].timing is not None
+
+
+RECORDINGS = find(
+    [ROOT.parent / "shared" / "recordings", ROOT.parent / "shared" / "more-recordings"]
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["har", "vcrpy"])
+def test_round_trips_of_real_recordings_keep_every_byte(form: str, tmp_path: Path) -> None:
+    """Method, URI, status and bodies are equal; headers too, or their loss is named."""
+    for number, path in enumerate(RECORDINGS[::5]):
+        own = read_cassette(path)
+        out = tmp_path / f"{number}.{form}"
+        out.write_text(export([own], form)[0], encoding="utf-8")
+        files, converted = load(out, keep_all=True)
+        back = with_artefacts(loads(files.text), partial(_artefact, files))
+        kept = [r.exchange for r in own.readings if r.exchange.response.status != 101]
+        assert len(kept) == len(back.exchanges)
+        for before, after in zip(kept, back.exchanges, strict=True):
+            assert bytes_of(after) == bytes_of(before), path
+            headers = (before.request.headers, before.response.headers)
+            is_equal = headers == (after.request.headers, after.response.headers)
+            assert is_equal or any("headers that no recording keeps" in x for x in converted.losses)
+
+
+def _artefact(files: CassetteFiles, index: int, artefact: Artefact) -> bytes:
+    return files.artefacts[artefact.name]
+
+
+def bytes_of(exchange: Exchange) -> tuple[object, ...]:
+    """Return what travelled, without headers."""
+    request, response = exchange.request, exchange.response
+    sent = (request.method, request.uri, request.body)
+    return (*sent, response.status, response.reason, response.body)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["otel", "jsonl"])
+def test_exports_of_real_recordings_keep_every_answer_or_name_it(form: str, tmp_path: Path) -> None:
+    """Each answered text is there, unless the format of its request is named as not read."""
+    for path in RECORDINGS[::5]:
+        own = read_cassette(path)
+        text, losses = export([own], form)
+        (tmp_path / "spans").write_text(text, encoding="utf-8")
+        chats = [t for t in own.turns if isinstance(t.outcome, Reply) and t.outcome.content]
+        answers = {
+            t.outcome.content for t in chats if isinstance(t.outcome, Reply) and sent_messages(t)
+        }
+        unread = [turn for turn in own.turns if turn.outcome and not sent_messages(turn)]
+        assert form == "jsonl" or bool(unread) == ("not read" in losses[-1])
+        if not answers:
+            continue
+        if form == "jsonl":
+            said = [
+                m["content"] for line in text.splitlines() for m in json.loads(line)["messages"]
+            ]
+        else:
+            found = load(tmp_path / "spans")[1].exchanges
+            bodies = (json.loads(exchange.response.body) for exchange in found)
+            said = [body["choices"][0]["message"]["content"] for body in bodies]
+        assert answers <= {*said}, path

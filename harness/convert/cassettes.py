@@ -1,0 +1,116 @@
+"""Cassettes of vcrpy, cassetter and go-vcr, with what they say of times."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import yaml
+
+from harness.cassette import safe_yaml
+from harness.cassette.reader import loads
+from harness.convert.converted import Converted
+from harness.errors import BadCassette
+from harness.types import Exchange, Response, Timing
+from harness.wire.codings import drop_stale_content_encoding
+
+NO_PIECES = "the times and sizes of the pieces of a stream"
+_IN_SECONDS: Mapping[str, float] = {
+    "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9
+}  # fmt: skip
+_PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|μs|ns)")
+
+
+def read(content: bytes, source: str) -> Converted:
+    """Return the exchanges of a cassette, in the order in which they were recorded.
+
+    Raises:
+        BadCassette: The file is no cassette.
+    """
+    exchanges = [*loads(content, source).exchanges]
+    if all(exchange.timing is None for exchange in exchanges):
+        notes = [*_notes(content, len(exchanges))]
+        order = sorted(range(len(exchanges)), key=lambda n: str(notes[n].get("recorded_at", "")))
+        exchanges = [_timed(exchanges[n], _part(notes[n], "response")) for n in order]
+    converted = Converted(exchanges)
+    for exchange in exchanges:
+        if not exchange.chunks:
+            converted.lose(NO_PIECES)
+    return converted
+
+
+def reads_toml(text: str) -> bool:
+    """Return whether a text has the interactions of a cassette as TOML."""
+    return "[[interactions]]" in text
+
+
+def read_toml(content: bytes, source: str) -> Converted:
+    """Return the exchanges of a cassette of cassetter in TOML.
+
+    Raises:
+        BadCassette: The file is no such cassette.
+    """
+    try:
+        document: Any = tomllib.loads(content.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadCassette(f"not TOML: {error}", source) from None
+    interactions = document.get("interactions")
+    for interaction in interactions if isinstance(interactions, list) else ():
+        for side in (_part(interaction, "request"), _part(interaction, "response")):
+            kind = side.pop("body_type", "none")  # the text of JSON is kept as it stands
+            side["body"] = {
+                "type": "text" if kind == "json" else kind,
+                "content": side.pop("body_content", None),
+            }
+    return read(json.dumps(document, default=str).encode(), source)
+
+
+def _notes(content: bytes, count: int) -> Iterator[dict[str, Any]]:
+    """Yield each interaction as the file has it; an empty object where it has none."""
+    document: Any = None
+    if b"recorded_at" not in content and b"duration" not in content:
+        yield from ({} for _ in range(count))
+        return
+    with suppress(yaml.YAMLError, ValueError, RecursionError, OverflowError):
+        document = safe_yaml.load(content)
+    listed = document.get("interactions") if isinstance(document, dict) else None
+    found = listed if isinstance(listed, list) else []
+    for number in range(count):
+        note = found[number] if number < len(found) else None
+        yield note if isinstance(note, dict) else {}
+
+
+def _part(value: Any, name: str) -> dict[str, Any]:
+    part = value.get(name) if isinstance(value, dict) else None
+    return part if isinstance(part, dict) else {}
+
+
+def _timed(exchange: Exchange, note: Mapping[str, Any]) -> Exchange:
+    """Return an exchange with the duration that go-vcr noted, at the date of the response."""
+    seconds, sent = _seconds(note.get("duration")), _date(exchange.response)
+    if seconds is None or sent is None:
+        return exchange
+    response = drop_stale_content_encoding(exchange.response)
+    return replace(exchange, response=response, timing=Timing(sent, seconds, seconds))
+
+
+def _seconds(duration: Any) -> float | None:
+    """Return a duration of Go, such as `1m2.5s` or a number of nanoseconds, in seconds."""
+    if type(duration) is int:
+        return duration / 1e9 if duration > 0 else None
+    parts = [*_PART.finditer(duration)] if isinstance(duration, str) else []
+    if not parts or "".join(part[0] for part in parts) != duration:
+        return None
+    return sum(float(part[1]) * _IN_SECONDS[part[2]] for part in parts) or None
+
+
+def _date(response: Response) -> float | None:
+    with suppress(TypeError, ValueError):
+        return parsedate_to_datetime(response.header("date") or "").timestamp()
+    return None
