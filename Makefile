@@ -178,6 +178,7 @@ mutation: $(READY)
 
 shipped: $(READY)
 	@$(BIN)/harness record --sandbox
+	@cd examples/kinds && ../../$(BIN)/harness record --sandbox
 
 # In an environment of its own: cassetter is a pytest plugin too, and no test is to meet it.
 bench: $(READY)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from _pytest.mark import ParameterSet
 from rich.console import Console
-from support_matrix import CELLS, DOCS, Kind, page
+from support_matrix import CELLS, DOCS, ROOT, Kind, page
 
 import harness
 from harness.analysis.transcript import analyze
@@ -245,6 +245,19 @@ def test_the_steps_of_the_guide_are_recorded(page_name: str, project: Path) -> N
     assert [f for f in harness.check(transcript) if f.severity is not Severity.INFO] == []
     artefacts = (project / "cassettes" / "one" / "artefacts").iterdir()
     assert {file.suffix for file in artefacts} == {".png", ".mp4", ".wav"}
+
+
+EXAMPLES = ROOT / "examples" / "kinds"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((EXAMPLES / "scenarios").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_the_examples_replay(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offline, from their cassettes, without a finding; after a change: make shipped."""
+    monkeypatch.chdir(EXAMPLES)
+    transcripts = harness.replay(path, cassettes=EXAMPLES / "cassettes")
+    assert [finding for transcript in transcripts for finding in harness.check(transcript)] == []
 
 
 @pytest.mark.parametrize("language", DOCS)

@@ -156,7 +156,7 @@ def test_an_sdk_without_images_in_messages_is_asked_as_for_a_conversation(
     """DashScope's SDK before 1.25 has no class for them; the reply is the same."""
     call = picture(mode=Mode.SYNC, model="qwen-image")
     newer = reply_of(session.send(call))
-    monkeypatch.setattr("harness.providers.dashscope.session.find_spec", lambda _: None)
+    monkeypatch.setattr("harness.providers.dashscope.functions.find_spec", lambda _: None)
     older = reply_of(session.send(call))
     assert [len(reply.images) for reply in (newer, older)] == [1, 1]
     assert older.usage == newer.usage
