@@ -45,7 +45,7 @@ def prune(
     A cassette recorded by a scenario or by a test's mark is unused if that scenario or test does
     not exist; tests are known with --tests only. Cassettes of harness.use_cassette are never
     listed, since which ones code opens cannot be known. An artefact is unused if no file in its
-    cassette's folder names it.
+    cassette's folder names it. What cannot be read is kept and named; the exit code is then 2.
     """
     from harness import prune
 
@@ -53,14 +53,15 @@ def prune(
     collected = prune.collect(tests) if tests else None
     folders = paths or [cassettes, *prune.cassette_folders(tests or [])]
     searched = [folder for folder in dict.fromkeys(folders) if paths or folder.is_dir()]
-    result = prune.search(searched, prune.find_owners(cassettes, jobs, collected))
-    if delete:
-        prune.delete(result.unused, searched)
-    if as_json:
-        _print_json(result, searched, jobs, collected, delete)
-    else:
-        _print(result, searched, _summary(jobs, collected, scenarios), delete)
-    raise typer.Exit(1 if fail and result.unused else 0)
+    with app.skipping() as skip:
+        result = prune.search(searched, prune.find_owners(cassettes, jobs, collected), skip)
+        if delete:
+            prune.delete(result.unused, searched)
+        if as_json:
+            _print_json(result, searched, jobs, collected, delete)
+        else:
+            _print(result, searched, _summary(jobs, collected, scenarios), delete)
+        raise typer.Exit(1 if fail and result.unused else 0)
 
 
 def _jobs(scenarios: Path, tests: list[Path] | None) -> tuple[Job, ...] | None:

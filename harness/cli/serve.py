@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import app
-from harness.errors import HarnessError
+from harness.errors import BadCassette, HarnessError
 
 if TYPE_CHECKING:
     from harness.serve import Result
@@ -77,7 +77,8 @@ def serve(
     with them set; otherwise the server runs until Ctrl-C. /__harness/ tells what was answered.
     `/~NAME/` before a path, or the header x-harness-session, keeps clients apart; the name of a
     cassette before a path, or the header x-harness-cassette, chooses one. Exit code: that of the
-    command, or 1 for requests without a recorded answer and for unused recorded requests.
+    command, or 1 for requests without a recorded answer and for unused recorded requests, or 2 if a
+    file in a folder is no cassette; it is named and left out.
     """
     from harness.config.extras import extra
     from harness.intercept.clock import checked_pace
@@ -95,7 +96,10 @@ def serve(
         record_through_proxy(recording, command, upstream, port, reports=reports, as_json=as_json)
     if upstream:
         raise HarnessError("--upstream is for recording: add --record FILE")
-    library = load(paths or [app.CASSETTES])
+    left_out: list[BadCassette] = []
+    library = load(paths or [app.CASSETTES], left_out.append)
+    for error in left_out:
+        typer.echo(f"harness: left out: {error}", err=True)
     links = Links.of(library.exchanges) if rewrite_links else None
     if links:
         typer.echo(f"# links to {len(links.recorded)} recorded files are rewritten", err=True)
@@ -112,7 +116,7 @@ def serve(
         for path in reports:
             write(report, path)
     failed = bool(result.misses) or (bool(result.unused) and not allow_unused)
-    raise typer.Exit(result.exit_code or (1 if failed else 0))
+    raise typer.Exit(result.exit_code or (1 if failed else 2 if left_out else 0))
 
 
 def announce(to_stderr: bool, as_json: bool, address: str, variables: Mapping[str, str]) -> None:

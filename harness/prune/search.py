@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import stat
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,26 +54,35 @@ class SearchResult:
     unknown: tuple[Path, ...]
 
 
-def search(folders: Sequence[Path], owners: Owners) -> SearchResult:
+def search(
+    folders: Sequence[Path], owners: Owners, skip: Callable[[HarnessError], None]
+) -> SearchResult:
     """Search *folders* for unused files.
 
-    Raises HarnessError if a folder does not exist, or a folder or file cannot be read.
+    What cannot be read is passed to *skip*, and counts as used: a cassette, all artefacts of a
+    folder in which a file cannot be read, or all of a folder.
+
+    Raises HarnessError if a folder does not exist.
     """
     unused: dict[Path, UnusedFile] = {}
     unknown: dict[Path, Path] = {}
-    try:
-        for root in folders:
-            if not root.is_dir():
-                raise HarnessError(f"{root}: there is no such folder")
-            for folder, subfolders, names in walk(root):
-                files = [folder / name for name in names]
-                here = [*_temporary(files), *_cassettes(files, owners, unknown)]
-                if FOLDER in subfolders:
-                    paths = {file.path for file in here}
+
+    def skip_unreadable(error: OSError) -> None:
+        skip(HarnessError(f"{error.filename}: cannot be read: {error.strerror}"))
+
+    for root in folders:
+        if not root.is_dir():
+            raise HarnessError(f"{root}: there is no such folder")
+        for folder, subfolders, names in walk(root, skip_unreadable):
+            files = [folder / name for name in names]
+            here = [*_temporary(files), *_cassettes(files, owners, unknown, skip_unreadable)]
+            if FOLDER in subfolders:
+                paths = {file.path for file in here}
+                try:
                     here += _artefacts(folder / FOLDER, [f for f in files if f not in paths])
-                unused |= {real_path(file.path): file for file in here}
-    except OSError as error:
-        raise HarnessError(f"{error.filename}: cannot be read: {error.strerror}") from None
+                except OSError as error:
+                    skip_unreadable(error)
+            unused |= {real_path(file.path): file for file in here}
     return SearchResult(tuple(unused.values()), tuple(unknown.values()))
 
 
@@ -86,7 +95,10 @@ def _temporary(files: Iterable[Path]) -> Iterator[UnusedFile]:
 
 
 def _cassettes(
-    files: Iterable[Path], owners: Owners, unknown: dict[Path, Path]
+    files: Iterable[Path],
+    owners: Owners,
+    unknown: dict[Path, Path],
+    skip: Callable[[OSError], None],
 ) -> Iterator[UnusedFile]:
     for file in files:
         status = file.lstat()
@@ -97,36 +109,47 @@ def _cassettes(
         except (BadCassette, UnknownOwner):
             unknown[real_path(file)] = file
             continue
+        except OSError as error:
+            skip(error)
+            continue
         if reason:
             yield UnusedFile(file, "cassette", reason, status.st_size)
 
 
-def _artefacts(folder: Path, beside: Iterable[Path]) -> Iterator[UnusedFile]:
-    """Yield the artefacts in *folder* whose hash none of the files *beside* the folder contains."""
+def _artefacts(folder: Path, beside: Iterable[Path]) -> list[UnusedFile]:
+    """Return the artefacts in *folder* whose hash none of the files *beside* it contains.
+
+    Raises OSError if one of these files, or the folder, cannot be read.
+    """
+    unused: list[UnusedFile] = []
     hashes: set[str] = set()
     for file in beside:
         if file.is_file():
-            hashes |= {digest.decode() for digest in _HASH.findall(file.read_bytes())}
+            hashes |= {digest.decode() for digest in _HASH.findall(read_file(file))}
     for file in sorted(folder.iterdir()):
         status = file.lstat()
         is_artefact = NAME.fullmatch(file.name) and stat.S_ISREG(status.st_mode)
         if is_artefact and file.stem not in hashes:
             reason = "no file beside its folder names it"
-            yield UnusedFile(file, "artefact", reason, status.st_size)
+            unused.append(UnusedFile(file, "artefact", reason, status.st_size))
+    return unused
 
 
 def delete(unused: Iterable[UnusedFile], roots: Iterable[Path]) -> None:
     """Delete unused files, then folders that became empty, except *roots*.
 
-    Raises CannotWrite if a file or folder cannot be deleted.
+    Raises CannotWrite, after all others, if a file or folder cannot be deleted.
     """
     kept = {real_path(root) for root in roots}
+    problems = []
     for file in unused:
         try:
             file.path.unlink(missing_ok=True)
             _delete_empty(real_path(file.path.parent), kept)
         except OSError as error:
-            raise CannotWrite(f"{file.path} cannot be deleted: {error.strerror}") from None
+            problems.append(f"{file.path} cannot be deleted: {error.strerror}")
+    if problems:
+        raise CannotWrite("; ".join(problems))
 
 
 def _delete_empty(folder: Path, kept: set[Path]) -> None:

@@ -7,26 +7,30 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
+from harness.config.files import read_file
 from harness.errors import HarnessError
 
 _NOT_SEARCHED = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__"})
 
 
-def walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+def _fail(error: OSError) -> NoReturn:
+    raise HarnessError(f"{error.filename}: cannot be read: {error.strerror}") from None
+
+
+def walk(
+    root: Path, on_error: Callable[[OSError], None] = _fail
+) -> Iterator[tuple[Path, list[str], list[str]]]:
     """Yield *root* and each folder below it, with the names of its subfolders and of its files.
 
-    Linked folders and folders such as `.git` are left out. Raises OSError for a folder that cannot
-    be read.
+    Linked folders and folders such as `.git` are left out. *on_error* is called with the error of a
+    folder that cannot be read; by default, HarnessError is raised.
     """
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    for folder, subfolders, names in os.walk(root, onerror=fail):
+    for folder, subfolders, names in os.walk(root, onerror=on_error):
         links = {name for name in subfolders if Path(folder, name).is_symlink()}
         subfolders[:] = sorted(set(subfolders) - links - _NOT_SEARCHED)
         yield Path(folder), list(subfolders), sorted(names)
@@ -77,7 +81,10 @@ def collect(paths: Sequence[Path]) -> Tests:
         for test in _list_cassettes(paths)
     }
     files = frozenset(file for file, _ in cassettes)
-    source = b"\n".join(path.read_bytes() for path in _python_files(roots))
+    try:
+        source = b"\n".join(read_file(path) for path in _python_files(roots) if path.is_file())
+    except OSError as error:
+        _fail(error)
     return Tests(roots, cassettes, frozenset(cassettes.values()), files, source)
 
 

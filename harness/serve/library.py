@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from harness.cassette.store import find, read
+from harness.cassette.store import Skip, read, read_all, refuse
 from harness.errors import HarnessError
 from harness.faults.injected import InjectedFault, Injector
 from harness.intercept.context import Playback
@@ -82,21 +82,25 @@ class Library:
         return "", path
 
 
-def load(paths: Sequence[Path]) -> Library:
+def load(paths: Sequence[Path], skip: Skip = refuse) -> Library:
     """Return the cassettes at *paths*: files, or folders with all cassettes in them.
+
+    A file in a folder that cannot be read is passed to *skip*.
 
     Raises:
         HarnessError: There is no cassette at a path, or two would have the same name.
-        BadCassette: A cassette cannot be read.
+        BadCassette: One of *paths* is a file that cannot be read.
     """
     cassettes: dict[str, Cassette] = {}
     for path in paths:
         folder = path if path.is_dir() else path.parent
-        for file in find([path]):
+        for file, cassette in read_all([path], read, skip):
             name = file.relative_to(folder).with_suffix("").as_posix()
             if name in cassettes:
                 raise HarnessError(f"{file}: another cassette is called {name} too; serve one")
-            cassettes[name] = read(file)
+            cassettes[name] = cassette
+    if not cassettes:
+        raise HarnessError(f"no cassette in {', '.join(map(str, paths))} can be read")
     return Library(cassettes)
 
 

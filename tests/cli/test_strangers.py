@@ -72,6 +72,21 @@ def test_a_contract_is_checked_and_extended_by_the_rest(harness: Harness, folder
         assert "other.yaml: not a vcrpy cassette" in output
 
 
+def test_the_rest_is_served(harness: Harness, folder: Path) -> None:
+    """The command's own failure comes first; a folder of strangers alone serves nothing."""
+    for code, expected in ((0, 2), (7, 7)):
+        ends = [sys.executable, "-c", f"exit({code})"]
+        ran = harness("serve", "c", "--", *ends, folder=folder)
+        assert ran.code == expected, ran.err
+        for name in STRANGERS:
+            assert ran.err.count(f"left out: c/{name}:") == 1
+        assert "answered 0, missed 0, unused 0" in ran.err
+    (folder / "d").mkdir()
+    (folder / "d/empty.yaml").touch()
+    ran = harness("serve", "d", "--", *ends, folder=folder)
+    assert (ran.code, ran.err) == (2, "harness: no cassette in d can be read\n")
+
+
 def test_a_file_that_is_named_has_to_be_readable(harness: Harness, folder: Path) -> None:
     """Nothing is done without it."""
     ran = harness("parse", "c/other.yaml", "c/n2.yaml", folder=folder)

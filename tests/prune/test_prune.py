@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -317,6 +318,33 @@ def test_artefacts_go_with_the_cassettes_that_name_them(harness: Harness, folder
     assert not (folder / "cassettes/gone").exists()
 
 
+def test_what_cannot_be_read_is_kept_and_told(
+    harness: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cassette without permission may be used, and may name any artefact beside it."""
+    put(folder / "cassettes/gone/a.yaml", FILE)
+    put(folder / "cassettes/gone/closed.yaml", FILE + b"1", scenario="gone")
+    put(folder / "cassettes/slogan/b.yaml", FILE + b"2")
+    (folder / "cassettes/slogan/b.yaml").unlink()
+    (folder / "cassettes/gone/a.yaml").unlink()
+    before = files(folder)
+
+    def read(path: Path) -> bytes:
+        if path.name == "closed.yaml":
+            raise PermissionError(13, "Permission denied", str(path))
+        return path.read_bytes()
+
+    monkeypatch.setattr(sys.modules["harness.prune.search"], "read_file", read)
+    done = harness("prune", "--delete", folder=folder)
+    assert done.code == 2
+    assert done.err == (
+        "harness: left out: cassettes/gone/closed.yaml: cannot be read: Permission denied\n"
+    )
+    deleted = before - files(folder)
+    assert deleted > OF_SCENARIOS
+    assert {Path(name).parent.parent.name for name in deleted - OF_SCENARIOS} == {"slogan"}
+
+
 def test_files_that_were_never_finished(harness: Harness, folder: Path) -> None:
     """Once nobody can be writing them any more."""
     old = time.time() - TEMPORARY_FOR - 60
@@ -354,15 +382,19 @@ def test_links_are_not_followed(
 def test_what_cannot_be_deleted_is_told(
     harness: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One message."""
+    """One message, after all others are deleted."""
+    unlink = Path.unlink
 
     def refuse(path: Path, missing_ok: bool = False) -> None:
-        raise PermissionError(13, "Permission denied")
+        if path.name == "dashscope-gone.yaml":
+            raise PermissionError(13, "Permission denied")
+        unlink(path, missing_ok)
 
     monkeypatch.setattr(Path, "unlink", refuse)
     done = harness("prune", "--delete", folder=folder)
     assert done.code == 2
-    assert "cannot be deleted: Permission denied" in done.err
+    assert "dashscope-gone.yaml cannot be deleted: Permission denied" in done.err
+    assert OF_SCENARIOS & files(folder) == {"cassettes/slogan/dashscope-gone.yaml"}
 
 
 def test_without_scenarios_their_cassettes_are_not_judged(harness: Harness, folder: Path) -> None:
