@@ -201,7 +201,7 @@ def _continuation(turn: AnalyzedTurn, request: AnalyzedExchange, past: _Past) ->
     bare = _without_reasoning(sent.messages)
     continued = list(past.beginnings(bare))
     if not continued:
-        if _should_continue(turn, past.turn):
+        if sent.messages and _should_continue(turn, past.turn):
             expected = "a request that begins with the one of the turn before"
             yield violation(expected, show(bare), request.request_place(sent.pointer))
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import TypeAlias
 
 from harness.analysis.difference import compare_by_position
@@ -122,8 +123,11 @@ def _differences(
 def _may_differ(pointer: str, shown: _Value, wire: _Value, reading: AnalyzedExchange) -> bool:
     """Return whether the SDK may show *shown* where the answer has *wire*.
 
-    It may show an empty value, or a correct status code, where the answer has none or null.
+    It may show an empty value, or a correct status code, where the answer has none or null, and
+    a time as an object of Python's.
     """
+    if isinstance(shown, datetime) and isinstance(wire, str):
+        return _is_time(wire, shown)
     if wire is not MISSING and wire is not None:
         return False
     if pointer == "/status_code":
@@ -132,6 +136,13 @@ def _may_differ(pointer: str, shown: _Value, wire: _Value, reading: AnalyzedExch
         statuses += [outcome.status] if isinstance(outcome, Failure) else []
         return shown is MISSING or shown in statuses
     return shown is MISSING or shown is None or shown in ("", [], {})
+
+
+def _is_time(text: str, time: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(text) == time
+    except ValueError:
+        return False
 
 
 def _typed(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from harness.cassette.store import Store
 from harness.convert.adopt import adopt, free_name, write_all
 from harness.convert.loading import read_any
 from harness.errors import CannotWrite, HarnessError
+from harness.providers.rules import check
 from harness.runner import replay
 from harness.scenario.files import load
 from harness.types import Cassette, Exchange, Json, Request, Response
@@ -152,3 +154,16 @@ def test_nearly_all_real_exchanges_are_adopted() -> None:
         total += len(cassette.exchanges)
         assert all(one.reason for one in left)
     assert adopted >= 0.9 * total, (adopted, total)
+
+
+def test_what_stands_beside_an_error_is_in_the_sdks_exception(tmp_path: Path) -> None:
+    """OpenAI's SDK has it in the exception's response; a replay does not call it lost."""
+    exchange = asked([QUESTION], said(""), COMPATIBLE)
+    error = {"code": "invalid_api_key", "message": "no", "param": None, "type": "invalid"}
+    body = json.dumps({"error": error, "request_id": "1"}).encode()
+    refused = replace(exchange, response=replace(exchange.response, status=401, body=body))
+    (made,), _ = adopt(Cassette((refused,)), "app.yaml", "app")
+    store = Store(tmp_path / "cassettes")
+    write_all([made], tmp_path, store)
+    transcript = replay(load(tmp_path / "app.yaml"), made.target, store)
+    assert "sdk_agrees_with_wire" not in {finding.rule for finding in check(transcript)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from harness.analysis.edit import with_status
@@ -51,6 +52,12 @@ def shown(old: str, new: str, **accessed: Any) -> Reply:
     return replace(whole, views=(View(json.loads(text.replace(old, new, 1)), accessed),))
 
 
+def shown_time(until: datetime) -> Reply:
+    """What an SDK shows of a plain answer that has a time beside it."""
+    whole = reply(SYNC)
+    return replace(whole, views=(View({**whole.views[0].value, "until": until}),))
+
+
 def reached(value: Any) -> Reply:
     """An SDK on whose object the documented access path gives this value."""
     whole = reply(SYNC)
@@ -88,6 +95,10 @@ AGREEING = {
         SYNC, outcome=shown('{"', '{"code": "", "message": null, "x": [], "')
     ),
     "status code": played(SYNC, outcome=shown('{"', '{"status_code": 200, "')),
+    "a time as an object": played(
+        edited(SYNC, '{"', '{"until": "2026-05-08T20:54:05Z", "'),
+        outcome=shown_time(datetime(2026, 5, 8, 20, 54, 5, tzinfo=UTC)),
+    ),
     "access path": played(SYNC, outcome=reached("It is sunny.")),
     "stream": played(STREAM, outcome=honest(STREAM)),
     "cumulative stream": played(CUMULATIVE, outcome=honest(CUMULATIVE)),

@@ -6,9 +6,9 @@ import pytest
 
 from harness.analysis.sample import post
 from harness.providers.rules import check
-from harness.types import Exchange, Json
+from harness.types import Exchange, Json, Message
 
-from .making import asking, foreign
+from .making import asking, foreign, talked
 
 ANTHROPIC = "https://api.anthropic.com/v1/messages"
 RESPONSES = "https://api.openai.com/v1/responses"
@@ -108,6 +108,16 @@ RESPONSE = (
 def found(*exchanges: Exchange) -> list[tuple[str, str]]:
     """Return the rule and the JSON pointer of each finding."""
     return [(one.rule, one.place.pointer) for one in check(foreign(*exchanges))]
+
+
+def test_a_history_that_the_service_compacted_is_its_own() -> None:
+    """A request with a compaction need not repeat what was before it."""
+    asked = (Message("user", "The weather?"), Message("assistant", "Sunny."))
+    calls = (asked[:1], (*asked, Message("user", "Well?")))
+    compacted: list[Json] = [{"type": "compaction", "encrypted_content": "x"}, QUESTION]
+    exchanges = (response([QUESTION], [said("Sunny.")]), response(compacted, [said("Bye.")]))
+    transcript = talked(*zip(calls, exchanges, strict=True))
+    assert "history_is_carried" not in {finding.rule for finding in check(transcript)}
 
 
 def test_conversations_that_are_carried() -> None:

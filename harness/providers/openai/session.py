@@ -384,8 +384,12 @@ def _failure(
     if isinstance(error, operation.module.APIStatusError) and error.status_code >= 400:
         response = error.response
         refusal = _refusal(error, endpoint)
+        whole = read_json(response.content).value  # which the exception has as its response
+        (view,) = refusal.views
+        members = {**whole, **view.value} if isinstance(whole, dict) else view.value
         return replace(
             refusal,
+            views=(View(members),),
             message=refusal.message or response.text[:200],
             request_id=refusal.request_id or response.headers.get("x-request-id"),
             retry_after=retry_after(response.headers.get("retry-after")),
