@@ -11,6 +11,8 @@ _UNSAFE = re.compile(
 
 def plain(text: str) -> str:
     """Replace control characters, bidirectional marks and lone surrogates in *text* by U+FFFD."""
+    if text.isprintable():
+        return text
     return _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n"))
 
 

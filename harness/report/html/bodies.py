@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from markupsafe import Markup, escape
+
 from harness.types import Place
 from harness.wire import read_json
 from harness.wire.spans import span
@@ -78,6 +80,20 @@ def pieces(body: bytes, marks: Sequence[Mark]) -> tuple[Piece, ...]:
     if len(body) <= MAX_BODY and body[:1] in b"{[" and not read_json(body).problem:
         return tuple(_indented(body, marks))
     return tuple(_unchanged(body, marks))
+
+
+def html(found: Sequence[Piece]) -> Markup:
+    """Return pieces as HTML: tokens in elements of their kind, marks with links to findings."""
+    texts = str(escape("\0".join(piece.text for piece in found))).split("\0")
+    return Markup("".join(map(_element, found, texts)))  # noqa: S704 - the texts are escaped
+
+
+def _element(piece: Piece, text: str) -> str:
+    if piece.findings:
+        title = ", ".join(f"#{number}" for number in piece.findings)
+        link = f'<a href="#f-{piece.findings[0]}" title="{title}">{text}</a>'
+        return f'<mark class="offending">{link}</mark>'
+    return text if piece.kind in ("", "gap") else f'<span class="{piece.kind}">{text}</span>'
 
 
 def _indented(body: bytes, marks: Sequence[Mark]) -> Iterator[Piece]:

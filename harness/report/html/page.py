@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from harness.locale import LANGUAGE, Language, localized, translate
 from harness.report import format
 from harness.report.forks import Forks, Recording
-from harness.report.html import bodies, drift, messages, packing, pictures, sections
+from harness.report.html import bodies, drift, messages, packing, pictures, sections, timelines
 from harness.report.html.charts import charts
 from harness.report.html.packing import Packs
 from harness.report.html.prose import prose
@@ -223,6 +223,7 @@ def _environment() -> Environment:
         "localized": localized,
     }
     environment.filters |= {
+        "body": bodies.html,
         "seconds": format.seconds,
         "number": format.number,
         "money": format.money,
@@ -232,6 +233,7 @@ def _environment() -> Environment:
         "language": language,
         "prose": prose,
         "size": size,
+        "ticks": ticks,
         "short": lambda text: cut(line(text), _SHORT),
         "day": lambda time: time[:10],
         "rule_text": RULE_TEXTS.get,
@@ -287,3 +289,13 @@ def indented(text: str) -> str:
 def size(number: int) -> str:
     """Return a number of bytes as text: `812 B`, `3.4 kB`."""
     return f"{number} B" if number < 1000 else f"{number / 1000:.1f} kB"
+
+
+def ticks(chunks: Iterable[timelines.Tick]) -> Markup:
+    """Return the chunks of a stream as SVG; only numbers are in it."""
+    svg = (
+        f'<rect class="tick" x="{one.x}%" y="{round(100 - one.height, 1)}%" width="2"'
+        f' height="{one.height}%"><title>{format.seconds(one.at)}, {size(one.size)}</title></rect>'
+        for one in chunks
+    )
+    return Markup("".join(svg))  # noqa: S704

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
@@ -194,17 +195,30 @@ class Section:
 
 def sections(report: Report) -> tuple[Section, ...]:
     """Return a section for each scenario; findings are numbered across all sections, from 1."""
+    by_scenario = _by_scenario(report)
     done: list[Section] = []
     numbered = 0
     for number, scenario in enumerate(report.scenarios, start=1):
-        done.append(_section(report, scenario, f"s{number}", numbered))
+        done.append(_section(by_scenario[scenario], scenario, f"s{number}", numbered))
         numbered += len(done[-1].findings)
     return tuple(done)
 
 
+def _by_scenario(report: Report) -> Mapping[str, Report]:
+    """Return the part of a report that is about each of its scenarios."""
+    parts: dict[str, dict[str, list[Any]]] = {name: defaultdict(list) for name in report.scenarios}
+    for read in report.reads:
+        parts[read.transcript.scenario]["reads"].append(read)
+    for name in ("findings", "ignored", "problems", "matrices", "comparisons"):
+        for one in getattr(report, name):
+            if one.scenario in parts:
+                parts[one.scenario][name].append(one)
+    return {name: Report(report.title, **part) for name, part in parts.items()}
+
+
 def _section(report: Report, scenario: str, anchor: str, numbered: int) -> Section:
-    reads = [read for read in report.reads if read.transcript.scenario == scenario]
-    found = _sorted([f for f in report.findings if f.scenario == scenario])
+    reads = report.reads
+    found = _sorted(report.findings)
     findings = tuple(
         NumberedFinding(number, finding, anchor, _exchange(finding, reads, anchor))
         for number, finding in enumerate(found, start=numbered + 1)
@@ -214,14 +228,14 @@ def _section(report: Report, scenario: str, anchor: str, numbered: int) -> Secti
         name=scenario or "(no scenario)",
         columns=tuple(_column(r, findings, f"{anchor}-t{n}") for n, r in enumerate(reads, start=1)),
         findings=findings,
-        ignored=tuple(_sorted([f for f in report.ignored if f.scenario == scenario])),
-        problems=tuple(p for p in report.problems if p.scenario == scenario),
-        matrices=tuple(_matrix(m) for m in report.matrices if m.scenario == scenario),
-        comparisons=tuple(_comparison(c) for c in report.comparisons if c.scenario == scenario),
+        ignored=tuple(_sorted(report.ignored)),
+        problems=tuple(report.problems),
+        matrices=tuple(_matrix(matrix) for matrix in report.matrices),
+        comparisons=tuple(_comparison(comparison) for comparison in report.comparisons),
     )
 
 
-def _sorted(findings: list[Finding]) -> list[Finding]:
+def _sorted(findings: Iterable[Finding]) -> list[Finding]:
     order = list(Severity)
     return sorted(findings, key=lambda f: (order.index(f.severity), f.target))
 
