@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard harness/locale/*/LC_MESSAGES/*.po))
 TEMPLATE := build/harness.pot
 KEYWORDS := --no-default-keywords -k mark -k t -k text -k label -k plural:1,2 \
-  -k localized -k localized_count:2,3
+  -k localized -k localized_count:2,3 -k pgettext:1c,2
 
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -113,6 +113,29 @@ def test_a_value_of_the_page_is_translated(value: str) -> None:
     assert locale.translate(message) != message
 
 
+def test_an_error_message_is_translated_with_its_values(template: Catalog) -> None:
+    """Each value stands in the Chinese message, in whatever order; English elsewhere."""
+    messages = [str(message.id) for message in template if message.context == locale.ERROR]
+    assert len(messages) > 150
+    for message in messages:
+        values = [f"值{number}" for number in range(message.count("{}"))]
+        english = message.format(*values)
+        with locale.in_language(locale.Language.ZH):
+            chinese = locale.localized_error(english)
+        assert re.search("[\u4e00-\u9fff]", re.sub("值[0-9]", "", chinese)) or "tool" in message
+        assert sorted(re.findall("值[0-9]", chinese)) == values
+        assert locale.localized_error(english) == english
+
+
+def test_what_stands_before_an_error_message_is_kept() -> None:
+    """A path and a line, and a message within a message."""
+    with locale.in_language(locale.Language.ZH):
+        assert locale.localized_error("a b.yaml:3: not YAML: found a tab") == (
+            "a b.yaml:3: 不是 YAML：found a tab"
+        )
+        assert locale.localized_error("x: it rains") == "x: it rains"
+
+
 def test_without_a_translation_a_message_is_english() -> None:
     """A missing catalogue or sentence is no error."""
     assert locale.translate("No such message.") == "No such message."

@@ -24,7 +24,7 @@ from typer.core import TyperGroup
 from harness.cli import app, help_texts
 from harness.cli.masked_output import masked_output
 from harness.errors import HarnessError, InterceptError
-from harness.locale import LANGUAGE, Language, language_of, localized
+from harness.locale import LANGUAGE, Language, language_of, localized, localized_error
 
 HEADINGS = RECORD, JUDGE, SERVE, PROJECT = (
     "Record and replay",
@@ -378,7 +378,7 @@ def _run(arguments: Sequence[str], child: Sequence[str]) -> None:
         command = help_texts.localize(typer.main.get_command(command_line()))
         command(arguments, prog_name="harness", obj=child)
     except (HarnessError, InterceptError) as error:
-        _fail(str(error))
+        _fail(localized_error(str(error)))
     except OSError as error:
         _fail(_explain(error))
 

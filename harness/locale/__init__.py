@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gettext
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 CHINESE = "zh_CN"
@@ -51,6 +52,64 @@ def localized_count(number: int, singular: str, plural: str) -> str:
     """Return *number* with its noun, `{} turn` or `{} turns`, in the language of the user."""
     language = CHINESE if LANGUAGE.get() is Language.ZH else Language.EN
     return translate_count(singular, plural, number, language).format(number)
+
+
+ERROR = "error"
+"""The context of error messages in the catalogues."""
+
+_LONGEST = 2000
+"""The largest number of characters of an error message that is translated."""
+
+
+def localized_error(message: str) -> str:
+    """Return the message of an error in the language of the user, its values as they are.
+
+    What stands before a known message, such as a path and a line, is kept.
+    """
+    if LANGUAGE.get() is not Language.ZH or len(message) > _LONGEST:
+        return message
+    return _chinese_error(message)
+
+
+@lru_cache(1024)
+def _chinese_error(message: str) -> str:
+    if found := _errors().translate(message):
+        return found
+    before, colon, rest = message.partition(": ")
+    return f"{before}{colon}{_chinese_error(rest)}" if rest else message
+
+
+@cache
+def _errors() -> Templates:
+    # gettext has no function that lists the messages of a catalogue.
+    messages: Iterable[object] = getattr(_catalogue(CHINESE), "_catalog", ())
+    pairs = (str(message).partition("\x04") for message in messages)
+    return Templates((text for context, _, text in pairs if context == ERROR), ERROR)
+
+
+class Templates:
+    """Messages with a `{}` for each value, by which a finished text is translated to Chinese."""
+
+    def __init__(self, messages: Iterable[str], context: str = "") -> None:
+        self._context = context
+        order = sorted(messages, key=lambda text: (text.count("{}"), -len(text)))
+        self._patterns = tuple(
+            (re.compile(re.escape(text).replace(r"\{\}", "(.+?)"), re.DOTALL), text)
+            for text in order
+        )
+
+    def translate(self, text: str) -> str:
+        """Return *text* in Chinese, its values as they are; empty if it fits no message."""
+        for pattern, message in self._patterns:
+            if match := pattern.fullmatch(text):
+                catalogue = _catalogue(CHINESE)
+                known = (
+                    catalogue.pgettext(self._context, message)
+                    if self._context
+                    else catalogue.gettext(message)
+                )
+                return known.format(*match.groups())
+        return ""
 
 
 DOMAIN = "harness"

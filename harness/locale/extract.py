@@ -1,15 +1,35 @@
-"""Extraction of rule texts for the catalogues, called by Babel (see `[tool.babel]`)."""
+"""Extraction of rule texts and error messages for the catalogues; Babel calls it."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import IO
+
+from harness import errors
+from harness.locale import ERROR
 
 _RETURNS = ("Iterator[Finding]", "Iterable[Finding]")
 
-Message = tuple[int, None, str, list[str]]
-"""An item for Babel: line number, name of the gettext function (None), message, and comments."""
+Message = tuple[int, str | None, str | tuple[str, str], list[str]]
+"""An item for Babel: line number, name of the gettext function, message, and comments.
+
+The message of `pgettext` is a pair: its context and the message.
+"""
+
+_ERRORS = {
+    *(
+        name
+        for name, value in vars(errors).items()
+        if getattr(value, "__module__", "") == errors.__name__
+    ),
+    *("ArgumentTypeError", "BadReference", "Invalid", "NotExpressible", "localized_error"),
+}
+"""The names of what is called with the message of an error."""
+
+_WORD = re.compile("[A-Za-z]{2,}")
 
 
 def rules(
@@ -27,3 +47,34 @@ def rules(
             paragraph = (ast.get_docstring(node) or "").partition("\n\n")[0]
             if paragraph:
                 yield node.lineno, None, " ".join(paragraph.split()), [node.name]
+
+
+def error_messages(
+    _file: IO[bytes], _keywords: object, _tags: object, options: object
+) -> Iterator[Message]:
+    """Yield the messages of the errors that the package raises, with `{}` for each value.
+
+    Babel calls this function for one file, so that it reads the others itself. Left out are
+    messages of fewer than two words, and the sandbox's refusals, which are the services' own.
+    """
+    package = Path(errors.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        own = "sandbox" in path.with_suffix("").relative_to(package).parts
+        names = _ERRORS - {"Refused"} if own else _ERRORS
+        yield from _error_messages(ast.parse(path.read_bytes()), names)
+
+
+def _error_messages(module: ast.Module, names: Collection[str]) -> Iterator[Message]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in names:
+            for text in filter(None, map(_template, node.args)):
+                if len(_WORD.findall(text)) > 1:
+                    yield 1, "pgettext", (ERROR, text), []
+
+
+def _template(node: ast.expr) -> str:
+    """Return the text of a string or an f-string, with `{}` for each value; else an empty text."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    parts = node.values if isinstance(node, ast.JoinedStr) else ()
+    return "".join(_template(part) if isinstance(part, ast.Constant) else "{}" for part in parts)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.locale import LANGUAGE, language_of
+from harness.locale import LANGUAGE, language_of, localized, localized_error, mark
 from harness.pytest_plugin import age
 from harness.pytest_plugin.cassettes import (
     MARK,
@@ -47,9 +47,11 @@ __all__ = ["cassette_settings", "harness_cassette"]
 _FOLDERS = "harness_scenarios"
 
 _RECORD_HELP = {
-    "none": "replay only, offline (default)",
-    "missing": "record what is missing: scenarios without cassette, requests not on a cassette",
-    "all": "record every scenario and cassette again; live: needs keys and costs money",
+    "none": mark("replay only, offline (default)"),
+    "missing": mark(
+        "record what is missing: scenarios without cassette, requests not on a cassette"
+    ),
+    "all": mark("record every scenario and cassette again; live: needs keys and costs money"),
 }
 
 
@@ -64,12 +66,15 @@ class _OtherMode(argparse.Action):
 
     def __call__(self, *_: object) -> None:
         allowed = ", ".join(f"--record={mode}" for mode in _RECORD_HELP)
-        raise pytest.UsageError(f"{self.option_strings[0]} is not valid; allowed: {allowed}")
+        raise pytest.UsageError(
+            localized_error(f"{self.option_strings[0]} is not valid; allowed: {allowed}")
+        )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the command-line options and the ini setting of this plugin."""
-    group = parser.getgroup("harness", "conversations with LLM APIs")
+    LANGUAGE.set(language_of())
+    group = parser.getgroup("harness", localized("conversations with LLM APIs"))
     for mode, text in _RECORD_HELP.items():  # flags, so that `--record scenarios/` is one
         group.addoption(
             *(("--record",) if mode == "all" else ()),
@@ -78,7 +83,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             action="store_const",
             const=mode,
             default="none",
-            help=text,
+            help=localized(text),
         )
     for mode in _MODES_OF_OTHERS:
         group.addoption(f"--record={mode}", action=_OtherMode, nargs=0, help=argparse.SUPPRESS)
@@ -86,50 +91,62 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--record-from",
         choices=("live", "sandbox"),
         default="live",
-        help="where --record records scenarios from: the live services (default) or the sandbox, "
-        "which has no model",
+        help=localized(
+            "where --record records scenarios from: the live services (default) or the sandbox, "
+            "which has no model"
+        ),
     )
     group.addoption(
         "--cassettes",
         metavar="DIR",
-        help="folder of the scenarios' cassettes; default: cassettes, beside that of scenarios",
+        help=localized(
+            "folder of the scenarios' cassettes; default: cassettes, beside that of scenarios"
+        ),
     )
     group.addoption(
         "--list-cassettes",
         metavar="FILE",
-        help="write the cassette of each collected test as JSON; with --collect-only",
+        help=localized("write the cassette of each collected test as JSON; with --collect-only"),
     )
     group.addoption(
         "--pace",
         type=_pace,
         default=0.0,
         metavar="FACTOR",
-        help="playback speed of latencies and sleeps: 0 = instant (default), 1 = as recorded",
+        help=localized(
+            "playback speed of latencies and sleeps: 0 = instant (default), 1 = as recorded"
+        ),
     )
     group.addoption(
         "--cassette-report",
         metavar="DIR",
-        help="write the report of the tests' cassettes to this folder, as a page and as Markdown, "
-        "JUnit, JSON and JSON Lines",
+        help=localized(
+            "write the report of the tests' cassettes to this folder, as a page and as Markdown, "
+            "JUnit, JSON and JSON Lines"
+        ),
     )
     group.addoption(
         "--no-network",
         action="store_true",
         dest="harness_no_network",
-        help="run in a network namespace without any network (Linux), with tests and children: "
-        "proves that none is used",
+        help=localized(
+            "run in a network namespace without any network (Linux), with tests and children: "
+            "proves that none is used"
+        ),
     )
     age.add_options(group)
     parser.addini(
         _FOLDERS,
         type="args",
         default=["scenarios"],
-        help="names of folders whose *.yaml files are scenarios; empty: none",
+        help=localized("names of folders whose *.yaml files are scenarios; empty: none"),
     )
     parser.addini(
         _COMPAT,
         default="",
-        help='"vcr": take over the marks, fixtures and options of pytest-recording, and vcrpy',
+        help=localized(
+            '"vcr": take over the marks, fixtures and options of pytest-recording, and vcrpy'
+        ),
     )
 
 
@@ -145,7 +162,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if compat == "vcr":
         _take_over(early_config)
     elif compat:
-        raise pytest.UsageError(f'{_COMPAT} = "{compat}" is not valid; expected "vcr" or nothing')
+        raise pytest.UsageError(
+            localized_error(f'{_COMPAT} = "{compat}" is not valid; expected "vcr" or nothing')
+        )
     elif not any(map(find_spec, _OTHERS)):
         early_config.pluginmanager.register(_NoRecordMode(), "harness-no-record-mode")
 
@@ -154,8 +173,10 @@ def _take_over(config: pytest.Config) -> None:
     """Register the marks, fixtures and options of pytest-recording."""
     if config.pluginmanager.has_plugin("recording"):
         raise pytest.UsageError(
-            f'{_COMPAT} = "vcr" stands in for pytest-recording: uninstall it, or run pytest with '
-            "-p no:recording"
+            localized_error(
+                f'{_COMPAT} = "vcr" stands in for pytest-recording: uninstall it, or run pytest '
+                "with -p no:recording"
+            )
         )
     from harness.pytest_plugin import vcr
 
@@ -185,13 +206,12 @@ def _pace(text: str) -> float:
         return checked_pace(float(text))
     except (HarnessError, ValueError):
         raise ArgumentTypeError(
-            f"{text!r} is not a valid pace; expected 0, 1 or any positive factor"
+            localized_error(f"{text!r} is not a valid pace; expected 0, 1 or any positive factor")
         ) from None
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the mark `cassette`, and the plugin's objects for the options that are set."""
-    LANGUAGE.set(language_of())
     age.check_options(config)
     config.addinivalue_line("markers", MARK)
     uses = UseCounter(has_no_network=config.getoption("harness_no_network"))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.locale import localized, localized_error
+
 if TYPE_CHECKING:
     from harness.cassette.age import Limit
     from harness.types import Provenance
@@ -25,12 +27,12 @@ def add_options(group: pytest.OptionGroup) -> None:
         "--max-cassette-age",
         type=_parse_limit,
         metavar="AGE",
-        help="warn if a cassette is older or of unknown age: 12h, 30d, 4w",
+        help=localized("warn if a cassette is older or of unknown age: 12h, 30d, 4w"),
     )
     group.addoption(
         "--max-cassette-age-fails",
         action="store_true",
-        help="with --max-cassette-age: fail instead",
+        help=localized("with --max-cassette-age: fail instead"),
     )
 
 
@@ -41,14 +43,17 @@ def _parse_limit(text: str) -> Limit:
     try:
         return parse_limit(text, fails=False)
     except HarnessError as error:
-        raise ArgumentTypeError(str(error)) from None
+        raise ArgumentTypeError(localized_error(str(error))) from None
 
 
 def check_options(config: pytest.Config) -> None:
     """Raise pytest.UsageError if `--max-cassette-age-fails` is set without `--max-cassette-age`."""
     if config.getoption("--max-cassette-age-fails") and not config.getoption("--max-cassette-age"):
         raise pytest.UsageError(
-            "--max-cassette-age-fails requires --max-cassette-age, such as --max-cassette-age=30d"
+            localized_error(
+                "--max-cassette-age-fails requires --max-cassette-age, "
+                "such as --max-cassette-age=30d"
+            )
         )
 
 

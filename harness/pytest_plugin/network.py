@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.locale import localized_error
 from harness.pytest_plugin.cassettes import begin_teardown, has_cassette, hosts_of
 from harness.pytest_plugin.summary import note_fixture_connection
 
@@ -30,12 +31,13 @@ def isolate(config: pytest.Config) -> None:
     from harness.intercept import namespace
 
     if config.known_args_namespace.harness_record != "none":
-        raise pytest.UsageError("--no-network replays only; run it without --record")
+        message = localized_error("--no-network replays only; run it without --record")
+        raise pytest.UsageError(message)
     try:
         namespace.isolate()
         namespace.check_hosts(load_settings(config.rootpath).allow_hosts)
     except HarnessError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(localized_error(str(error))) from None
 
 
 def check_allowed_hosts(items: Iterable[pytest.Item]) -> None:
@@ -48,7 +50,8 @@ def check_allowed_hosts(items: Iterable[pytest.Item]) -> None:
             try:
                 namespace.check_hosts(hosts_of(item))
             except HarnessError as error:
-                raise pytest.UsageError(f"{item.nodeid}: {error}") from None
+                message = localized_error(str(error))
+                raise pytest.UsageError(f"{item.nodeid}: {message}") from None
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from vcr import cassette as vcr_cassette
 from vcr.persisters.filesystem import CassetteNotFoundError, FilesystemPersister
 from vcr.serialize import deserialize
 
+from harness.locale import localized_error
 from harness.pytest_plugin.vcr_tape import PatcherBuilder
 
 RECORD_MODES = ("once", "new_episodes", "none", "all", "rewrite")
@@ -59,7 +60,8 @@ class _Hooks:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marks, and replace vcrpy's patches until pytest ends."""
     if config.pluginmanager.has_plugin("vcr"):
-        raise pytest.UsageError('harness_compat = "vcr" stands in for pytest-vcr: uninstall it')
+        message = localized_error('harness_compat = "vcr" stands in for pytest-vcr: uninstall it')
+        raise pytest.UsageError(message)
     for mark in _MARKS:
         config.addinivalue_line("markers", mark)
     patch = pytest.MonkeyPatch()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from functools import cache, lru_cache
+from functools import lru_cache
 
-from harness.locale import mark, translate
+from harness.locale import Templates, mark, translate
 from harness.types import Place
 
 SENTENCES = (
@@ -65,22 +64,13 @@ SENTENCES = (
 """The texts that rules expect or meet. A text that is none of them is shown as it is."""
 
 
-@cache
-def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Return a pattern for each sentence, those with the fewest values first."""
-    order = sorted(SENTENCES, key=lambda text: text.count("{}"))
-    return tuple(
-        (re.compile(re.escape(text).replace(r"\{\}", "(.+?)"), re.DOTALL), text) for text in order
-    )
+_templates = Templates(SENTENCES)
 
 
 @lru_cache(4096)
 def sentence(text: str) -> str:
     """Return a sentence of `SENTENCES` in Chinese, with its values; any other unchanged."""
-    for pattern, known in _patterns():
-        if match := pattern.fullmatch(text):
-            return translate(known).format(*match.groups())
-    return text
+    return _templates.translate(text) or text
 
 
 def place(place: Place) -> str:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.locale import localized
+from harness.locale import localized, localized_error
 from harness.report import comparison_text, tables
 from harness.report import conversation as conversations
 from harness.report.console import draw, put, say
@@ -50,7 +50,8 @@ def report(console: Console, report: Report, verbosity: Verbosity = Verbosity.NO
             comparison_text.comparison(console, comparison)
     for problem in report.problems:
         where = ", ".join(filter(None, (problem.scenario, problem.target)))
-        say(console, f"{where}: {problem.text}" if where else problem.text, "bold red")
+        text = localized_error(problem.text)
+        say(console, f"{where}: {text}" if where else text, "bold red")
     _verdict(console, report)
 
 
