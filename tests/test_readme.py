@@ -273,7 +273,7 @@ def test_every_language_has_the_same_code(page: Path) -> None:
     """The words are translated, the commands are not; tables have as many rows."""
     text = page.read_text(encoding="utf-8")
     english = page.with_name(page.name.replace(CHINESE, ".md")).read_text(encoding="utf-8")
-    for language in ("sh", "yaml", "python", "toml"):
+    for language in ("sh", "yaml", "python", "toml", "json"):
         assert blocks(text, language) == blocks(english, language)
     assert len(re.findall(r"^## ", text, re.M)) == len(re.findall(r"^## ", english, re.M))
     assert len(re.findall(r"^\|", text, re.M)) == len(re.findall(r"^\|", english, re.M))
@@ -284,10 +284,15 @@ def test_every_language_has_the_same_code(page: Path) -> None:
     assert told == names
 
 
-@pytest.mark.parametrize("name", ["tutorial", "install", "commands", *IN_THE_REPOSITORY])
-def test_pages_of_the_front_are_in_both_languages(name: str) -> None:
-    """Those that a newcomer meets."""
-    assert (ROOT / "docs" / f"{name}{CHINESE}").is_file()
+def test_every_page_is_in_both_languages() -> None:
+    """Each has its Chinese page, and each Chinese page leads to Chinese ones."""
+    pages = {*ROOT.glob("docs/**/*.md")}
+    english = {page for page in pages if not page.name.endswith(CHINESE)}
+    assert {page.with_name(page.stem + CHINESE) for page in english} == pages - english
+    for page in pages - english:
+        targets = re.findall(r"\]\(([^)#:]+\.md)", page.read_text(encoding="utf-8"))
+        linked = {(page.parent / target).resolve() for target in targets}
+        assert linked & english <= {page.with_name(page.name.replace(CHINESE, ".md"))}, page
 
 
 def test_every_command_is_on_the_page() -> None:

@@ -374,6 +374,8 @@ def main() -> None:
 
 def _run(arguments: Sequence[str], child: Sequence[str]) -> None:
     LANGUAGE.set(_language(arguments))
+    if LANGUAGE.get() is Language.ZH:
+        help_texts.break_lines_in_chinese()
     try:
         command = help_texts.localize(typer.main.get_command(command_line()))
         command(arguments, prog_name="harness", obj=child)

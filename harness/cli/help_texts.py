@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
 from typing import IO, TYPE_CHECKING, Any
 
 import typer
 
-from harness.locale import localized, mark
+from harness.locale import ERROR, localized, localized_error, mark
+from harness.wire.text import BETWEEN_WIDE
 
 if TYPE_CHECKING:
     from harness.locale.extract import Message
@@ -23,8 +25,72 @@ COMPLETION: Mapping[str, str] = {
 """The help of typer's own options."""
 
 
-_BREAK = re.compile("(?<=[，。；：、）])(?=[^ ，。；：、])|(?=（)")
-"""Where a Chinese text gets a space: rich breaks lines in a table at spaces only."""
+_WORD_END = re.compile(rf"(?<=\s)(?=\S)|{BETWEEN_WIDE}")
+
+
+def break_lines_in_chinese() -> None:
+    """Have rich break lines between Chinese characters too; by itself it does so at spaces only."""
+    from rich import _wrap
+
+    _wrap.words = _words
+
+
+def _words(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield the start, the end and the text of each part of *text* that stays on one line.
+
+    White space in it is underscores, so that there is room for it: rich would cut off a line of
+    wide characters that white space makes too long.
+    """
+    start = 0
+    for word in _WORD_END.split(text):
+        yield start, start + len(word), re.sub(r"\s", "_", word)
+        start += len(word)
+
+
+USAGE_ERRORS = (
+    "Missing argument {}.",
+    "Missing option {}.",
+    "Missing command.",
+    "No such command {}.",
+    "No such command {}. Did you mean {}?",
+    "No such option: {}",
+    "No such option: {} (Possible options: {})",
+    "Option {} requires an argument.",
+    "Option {} does not take a value.",
+    "Got unexpected extra argument(s) ({})",
+    "Invalid value for {}: {}",
+    "{} is not one of {}.",
+    "Value error, {}",
+    "Input should be a valid integer, unable to parse string as an integer",
+    "Input should be a valid number, unable to parse string as a number",
+    "Input should be greater than or equal to {}",
+    "Input should be less than or equal to {}",
+)
+"""The messages of typer about a wrong use of a command."""
+
+
+_ERROR_TITLE = mark("Error")
+_SEE_HELP = mark("Try [blue]'{command_path} {help_option}'[/] for help.")
+
+
+def _with_localized_errors(parse: Callable[..., Any]) -> Callable[..., Any]:
+    """Return *parse*, which reads arguments, with its errors in the user's language."""
+
+    @wraps(parse)
+    def localized_parse(*arguments: Any, **options: Any) -> Any:
+        try:
+            return parse(*arguments, **options)
+        except Exception as error:
+            if hasattr(error, "format_message"):
+                from typer import rich_utils
+
+                message = localized_error(error.format_message())
+                error.format_message = lambda: message
+                rich_utils.ERRORS_PANEL_TITLE = localized(_ERROR_TITLE)
+                rich_utils.RICH_HELP = localized(_SEE_HELP)
+            raise
+
+    return localized_parse
 
 
 def localize(command: Any) -> Any:
@@ -37,12 +103,15 @@ def localize(command: Any) -> Any:
     command.rich_help_panel = localized(getattr(command, "rich_help_panel", None) or "") or None
     for parameter in command.params:
         named = COMPLETION.get(parameter.name, getattr(parameter, "help", None) or "")
-        parameter.help = _BREAK.sub(" ", localized(named))
+        parameter.help = localized(named)
         is_argument = parameter.param_type_name == "argument"
         panel = parameter.rich_help_panel or (ARGUMENTS if is_argument else OPTIONS)
         parameter.rich_help_panel = localized(panel)
         if getattr(parameter, "is_flag", False):
             parameter.metavar = " "  # instead of <bool>
+    for name in ("make_context", "resolve_command"):
+        if hasattr(command, name):
+            setattr(command, name, _with_localized_errors(getattr(command, name)))
     with typer.Context(command, help_option_names=["-h", "--help"]) as context:
         if option := command.get_help_option(context):
             option.help, option.metavar = localized(HELP), " "
@@ -73,5 +142,7 @@ def extract(
     from harness.cli import GROUPS, HEADINGS, command_line
 
     every = [*HEADINGS, *(short for *_, short in GROUPS), HELP, OPTIONS, ARGUMENTS]
+    every += [_ERROR_TITLE, _SEE_HELP]
     every += [*COMPLETION.values(), *texts(typer.main.get_command(command_line()))]
     yield from ((1, None, text, []) for text in dict.fromkeys(every) if text)
+    yield from ((1, "pgettext", (ERROR, text), []) for text in USAGE_ERRORS)

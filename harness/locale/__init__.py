@@ -5,7 +5,7 @@ from __future__ import annotations
 import gettext
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
@@ -73,7 +73,7 @@ def localized_error(message: str) -> str:
 
 @lru_cache(1024)
 def _chinese_error(message: str) -> str:
-    if found := _errors().translate(message):
+    if found := _errors().translate(message, _chinese_error):
         return found
     before, colon, rest = message.partition(": ")
     return f"{before}{colon}{_chinese_error(rest)}" if rest else message
@@ -92,14 +92,15 @@ class Templates:
 
     def __init__(self, messages: Iterable[str], context: str = "") -> None:
         self._context = context
-        order = sorted(messages, key=lambda text: (text.count("{}"), -len(text)))
+        # The longest first: it says most.
+        order = sorted(messages, key=lambda text: -len(text.replace("{}", "")))
         self._patterns = tuple(
             (re.compile(re.escape(text).replace(r"\{\}", "(.+?)"), re.DOTALL), text)
             for text in order
         )
 
-    def translate(self, text: str) -> str:
-        """Return *text* in Chinese, its values as they are; empty if it fits no message."""
+    def translate(self, text: str, value: Callable[[str], str] = str) -> str:
+        """Return *text* in Chinese, its values by *value*; empty if it fits no message."""
         for pattern, message in self._patterns:
             if match := pattern.fullmatch(text):
                 catalogue = _catalogue(CHINESE)
@@ -108,7 +109,7 @@ class Templates:
                     if self._context
                     else catalogue.gettext(message)
                 )
-                return known.format(*match.groups())
+                return known.format(*map(value, match.groups()))
         return ""
 
 

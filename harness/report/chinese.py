@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from harness.locale import Templates, mark, translate
 from harness.types import Place
+from harness.wire import read_json
 
 SENTENCES = (
     mark("one of {}"),
@@ -60,6 +61,79 @@ SENTENCES = (
     mark("an answer in JSON"),
     mark("a request in JSON"),
     mark("id and {} to be the same"),
+    mark("{} after {}"),
+    mark("calls that continue {}"),
+    mark("{} as in the first event"),
+    mark("a text that begins with {}"),
+    mark("a count of the reasoning's tokens"),
+    mark("{} as before"),
+    mark("the prompt {}"),
+    mark("a user or tool message last"),
+    mark("the assistant's"),
+    mark("in the request"),
+    mark("{} messages"),
+    mark("nothing of it"),
+    mark("a request for {}"),
+    mark("one for {}"),
+    mark("the earlier reasoning {}"),
+    mark("a picture"),
+    mark("{} results as requested"),
+    mark("a picture of {}"),
+    mark("an operation the harness knows"),
+    mark("nothing after {}"),
+    mark("{} as requested"),
+    mark("a JSON object as request"),
+    mark("JSON as data"),
+    mark("no {}"),
+    mark("one"),
+    mark("{} at the end of the stream"),
+    mark("the numbers 0 to {}, each once"),
+    mark("{} numbers as requested"),
+    mark("scores from the highest to the lowest"),
+    mark("{} numbers as before"),
+    mark("{} in the SDK"),
+    mark("{} to give {}"),
+    mark("none{}"),
+    mark("{} choices, as requested"),
+    mark("the reasoning in a field of its own"),
+    mark("{} too"),
+    mark("an index of its own for each choice"),
+    mark("text that is not the reasoning"),
+    mark("a {} of the refusal"),
+    mark("a result for {}"),
+    mark("a first piece with an id and a name"),
+    mark("the type function"),
+    mark("a piece of the call of {}"),
+    mark("a request for every recorded exchange"),
+    mark("the refusal {}"),
+    mark("an answer"),
+    mark("req-cost-time {}"),
+    mark("the event id {}"),
+    mark("the event result or error"),
+    mark("one comment HTTP_STATUS"),
+    mark("a status that agrees with {}"),
+    mark("message_stop at the end"),
+    mark("a block of the type tool_use, as the stop reason says"),
+    mark("the stop reason tool_use of an answer with such a block"),
+    mark("no stop sequence with the reason {}"),
+    mark("the thinking before the call of the tool"),
+    mark("the type {}"),
+    mark("{} tokens, by their lifetimes"),
+    mark("nothing after the signature of the thinking"),
+    mark("the earlier thinking {}"),
+    mark("response.created as the first event"),
+    mark("the sequence number {}"),
+    mark("the output index {}"),
+    mark("events of items that were added and are not done"),
+    mark("the joined deltas {}"),
+    mark("no reason of a completed response"),
+    mark("the id {} of the item"),
+    mark("the items {}"),
+    mark("a reason of an incomplete response"),
+    mark("an event without a name"),
+    mark("about {}, as in the id"),
+    mark("expected {}, actual {}"),
+    mark("the earlier answer {} in the request"),
 )
 """The texts that rules expect or meet. A text that is none of them is shown as it is."""
 
@@ -70,7 +144,9 @@ _templates = Templates(SENTENCES)
 @lru_cache(4096)
 def sentence(text: str) -> str:
     """Return a sentence of `SENTENCES` in Chinese, with its values; any other unchanged."""
-    return _templates.translate(text) or text
+    if not read_json(text.encode("utf-8", "replace")).problem:  # a recorded value
+        return text
+    return _templates.translate(text, sentence) or text
 
 
 def place(place: Place) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
@@ -55,7 +55,8 @@ def change_groups(drifts: Iterable[Drift]) -> tuple[ChangeGroup, ...]:
     """Return the changes that are worse than wording, the most severe and the most frequent first.
 
     A field that is gone where another of the same types came, in the same object and the same
-    recordings, was renamed. A broken rule whose message names the field belongs to its change.
+    recordings, was renamed. A broken rule whose message names the field belongs to its change; any
+    other rule is one change, whatever its messages.
     """
     found: dict[_Key, list[Drift]] = {}
     for drift in drifts:
@@ -67,7 +68,7 @@ def change_groups(drifts: Iterable[Drift]) -> tuple[ChangeGroup, ...]:
     rules = [group for group in groups if group.kind == ChangeKind.RULE]
     explained = {rule: field for rule in rules for field in fields if _explains(field, rule)}
     fields = [_with_rules(field, explained) for field in fields]
-    order = [*fields, *(rule for rule in rules if rule not in explained)]
+    order = [*fields, *_by_rule(rule for rule in rules if rule not in explained)]
     return tuple(sorted(order, key=lambda group: (-group.verdict.rank, -len(group.drifts))))
 
 
@@ -111,6 +112,16 @@ def _parent(path: str) -> str:
 def _explains(field: ChangeGroup, rule: ChangeGroup) -> bool:
     name = field.path.rpartition("/")[2]
     return bool(name) and name in rule.after and all(drift in field.drifts for drift in rule.drifts)
+
+
+def _by_rule(broken: Iterable[ChangeGroup]) -> Iterator[ChangeGroup]:
+    """Yield each broken rule once, with all its recordings, and its message if it has but one."""
+    same: dict[tuple[Verdict, str], list[ChangeGroup]] = {}
+    for group in broken:
+        same.setdefault((group.verdict, group.path), []).append(group)
+    for first, *others in same.values():
+        drifts = dict.fromkeys(drift for group in (first, *others) for drift in group.drifts)
+        yield replace(first, after="" if others else first.after, drifts=tuple(drifts))
 
 
 def _with_rules(field: ChangeGroup, explained: Mapping[ChangeGroup, ChangeGroup]) -> ChangeGroup:

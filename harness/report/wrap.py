@@ -7,14 +7,13 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, chop_cells
 
-_WIDE = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff01-\uff60\U00020000-\U0003ffff"
-_OPENING, _CLOSING = "（《「『【〈“‘", "，。！？；：、）》」』】〉”’…%"
+from harness.wire.text import BETWEEN_WIDE
+
 _BREAK = re.compile(
     r"(?<=\s)(?=\S)"
     r"|(?<=\d)(?=T\d\d:)"
     r"|(?<=[^\s/_.:@=?&,-][/_.:@=?&,-])(?=[^\W\d_])"
-    rf"|(?<=[{_WIDE}{_CLOSING}])(?<![{_OPENING}])(?=[^\s{_CLOSING}])"
-    rf"|(?<=[^\s{_OPENING}])(?=[{_WIDE}{_OPENING}])(?![{_CLOSING}])"
+    rf"|{BETWEEN_WIDE}"
 )
 """Where a text may be broken: after white space, after a separator before a letter, between wide
 characters, and between the date and the time of a timestamp."""

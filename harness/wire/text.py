@@ -8,6 +8,18 @@ _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 
+WIDE = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff01-\uff60\U00020000-\U0003ffff"
+"""Characters of two cells, as in a class of a pattern."""
+
+OPENING, CLOSING = "（《「『【〈“‘", "，。！？；：、）》」』】〉”’…%"
+"""Signs that no line ends with, and signs that no line begins with."""
+
+BETWEEN_WIDE = (
+    rf"(?<=[{WIDE}{CLOSING}])(?<![{OPENING}])(?=[^\s{CLOSING}])"
+    rf"|(?<=[^\s{OPENING}])(?=[{WIDE}{OPENING}])(?![{CLOSING}])"
+)
+"""Where a text with wide characters may be broken, besides after white space; a pattern."""
+
 
 def plain(text: str) -> str:
     """Replace control characters, bidirectional marks and lone surrogates in *text* by U+FFFD."""

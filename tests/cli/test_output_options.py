@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.main
+from rich import _wrap
 from rich.cells import cell_len
+from typer import rich_utils
 
 from harness.cli import command_line, help_texts
 from harness.cli.app import time_left
@@ -32,11 +34,11 @@ def tests_only(tmp_path: Path) -> Path:
 def test_every_help_fits_80_columns(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], language: Language
 ) -> None:
-    """Nothing is wider, and each command has the common options.
-
-    No English is cut off; rich shortens Chinese that fills a line of a table exactly.
-    """
+    """Nothing is wider or cut off, and each command has the common options."""
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(_wrap, "words", _wrap.words)
+    if language is Language.ZH:
+        help_texts.break_lines_in_chinese()
     with in_language(language):
         root: Any = help_texts.localize(typer.main.get_command(command_line()))
         contract = root.commands["contract"]
@@ -44,9 +46,27 @@ def test_every_help_fits_80_columns(
             with typer.Context(command, info_name=command.name) as context:
                 shown = command.get_help(context) + capsys.readouterr().out
             assert [line for line in shown.splitlines() if cell_len(line) > 80] == []
-            assert "…" not in shown or language is Language.ZH
+            assert "…" not in shown
             assert "--lang" in shown or command.name == "contract"
             assert ("显示此帮助并退出。" in shown) is (language is Language.ZH)
+
+
+def test_a_wrong_use_is_told_in_the_language_of_the_user(
+    harness: Harness, tests_only: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Errors of options and of files."""
+    monkeypatch.setattr(_wrap, "words", _wrap.words)
+    monkeypatch.setattr(rich_utils, "ERRORS_PANEL_TITLE", rich_utils.ERRORS_PANEL_TITLE)
+    monkeypatch.setattr(rich_utils, "RICH_HELP", rich_utils.RICH_HELP)
+    for arguments, chinese, english in (
+        (("show",), "缺少参数 'SIDE'。", "Missing argument 'SIDE'."),
+        (("nothing",), "没有命令 'nothing'。", "No such command 'nothing'."),
+        (("check", "a", "--jobs", "0"), "应不小于 1", "Input should be"),
+        (("check", "a"), "a：没有这个文件或文件夹", "a: there is no such file or folder"),
+    ):
+        told = harness(*arguments, "--lang", "zh", folder=tests_only)
+        assert (told.code, chinese in told.err) == (2, True), told.err
+        assert english in harness(*arguments, folder=tests_only).err
 
 
 def test_the_result_is_in_the_language_of_the_user(

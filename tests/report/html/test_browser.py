@@ -516,6 +516,9 @@ def test_drift_tells_each_change_once(page: Page, drifted_page: Path) -> None:
     titles = cards.locator("h3").all_inner_texts()
     assert sum("/usage/all_tokens" in title for title in titles) == 1
     assert not [title for title in titles if "answer_fits_schema" in title]
+    broken = [title for title in titles if "history_is_carried" in title]
+    assert [title.split()[0] for title in broken] == ["warning"]
+    assert page.locator("#drift > h2 .count").inner_text() == str(len(titles))
 
 
 def test_a_large_report_is_unpacked_when_it_is_shown(

@@ -257,6 +257,33 @@ def test_a_place_in_chinese(place: Place, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("one of stop, length", "以下之一：stop, length"),
+        (
+            'expected the earlier answer "a" in the request, actual "b"',
+            '期望 请求中有之前的回答 "a"，实际 "b"',
+        ),
+        ('"one of these"', '"one of these"'),
+        ("what no rule says", "what no rule says"),
+    ],
+)
+def test_what_a_rule_expects_in_chinese(text: str, shown: str) -> None:
+    """Sentences are translated, recorded values are not."""
+    assert chinese.sentence(text) == shown
+
+
+def test_marks_and_tokens_of_a_body_are_elements() -> None:
+    """All text of a recording is escaped."""
+    found = bodies.mark(7, Place(offset=30, pointer="/c"), BODY)
+    assert found is not None
+    page = bodies.html(bodies.pieces(BODY.replace(b"x", b"<"), [found]))
+    assert '<span class="key">&#34;a&#34;</span>: [' in page
+    assert '<span class="string">&#34;&lt;&#34;</span>' in page
+    assert '<mark class="offending"><a href="#f-7" title="#7">1.50</a></mark>' in page
+
+
+@pytest.mark.parametrize(
     ("message", "found", "shown"),
     [
         ("expected 1, actual 2", "2", ""),
