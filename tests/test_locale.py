@@ -54,9 +54,13 @@ def catalogue(path: Path) -> Catalog:
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
 def test_a_catalogue_has_the_messages_of_the_code(path: Path, template: Catalog) -> None:
-    """A catalogue has every message, translated, and no other. Run `make catalogues` to update."""
-    messages = {message.id: message for message in catalogue(path) if message.id}
-    wanted = {message.id for message in template if message.id}
+    """A catalogue has every message, translated, and no other. Run `make catalogues` to update.
+
+    An error message may lack a translation until the next update: it is then shown in English.
+    """
+    every = [message for message in catalogue(path) if message.id]
+    messages = {message.id: message for message in every if message.context != locale.ERROR}
+    wanted = {message.id for message in template if message.id and not message.context}
     assert sorted(map(str, wanted - set(messages))) == []
     assert sorted(map(str, set(messages) - wanted)) == []
     assert [m.id for m in messages.values() if m.fuzzy or not all(m.string or [""])] == []
@@ -115,9 +119,10 @@ def test_a_value_of_the_page_is_translated(value: str) -> None:
 
 def test_an_error_message_is_translated_with_its_values(template: Catalog) -> None:
     """Each value stands in the Chinese message, in whatever order; English elsewhere."""
-    messages = [str(message.id) for message in template if message.context == locale.ERROR]
-    assert len(messages) > 150
-    for message in messages:
+    messages = {str(message.id) for message in template if message.context == locale.ERROR}
+    known = {str(m.id) for m in catalogue(CATALOGUES[0]) if m.context == locale.ERROR and m.string}
+    assert len(messages & known) > 0.9 * len(messages) > 150
+    for message in messages & known:
         values = [f"值{number}" for number in range(message.count("{}"))]
         english = message.format(*values)
         with locale.in_language(locale.Language.ZH):
