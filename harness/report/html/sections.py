@@ -206,7 +206,7 @@ def sections(report: Report) -> tuple[Section, ...]:
 
 def _by_scenario(report: Report) -> Mapping[str, Report]:
     """Return the part of a report that is about each of its scenarios."""
-    parts: dict[str, dict[str, list[Any]]] = {name: defaultdict(list) for name in report.scenarios}
+    parts: dict[str, dict[str, Any]] = {name: defaultdict(list) for name in report.scenarios}
     for read in report.reads:
         parts[read.transcript.scenario]["reads"].append(read)
     for name in ("findings", "ignored", "problems", "matrices", "comparisons"):
