@@ -47,7 +47,7 @@ help:
 	@echo "make resolve  resolve the core beside frameworks that pin much; needs a registry"
 	@echo "make clients  npm's SDKs, curl and Java against harness serve and its proxy; needs a registry"
 	@echo "make frameworks  record and replay LiteLLM, LangChain ... offline; needs a registry"
-	@echo "make stores   cassettes in a bucket, against an S3 server on this machine; needs a registry"
+	@echo "make stores   cassettes in a bucket, checks by Dask, with servers on this machine; needs a registry"
 	@echo "make compat   pytest-recording's and vcrpy's own tests on our tape; needs a registry"
 	@echo "make clean    remove .venv and everything built"
 
@@ -152,7 +152,7 @@ frameworks: $(READY) $(UV)
 stores: $(READY) $(UV)
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)/stores
 	@$(UV) pip install --quiet --python $(VENV)/stores --editable '.[stores]'
-	@$(VENV)/stores/bin/python -m pytest -q tests/cassette/test_remote.py
+	@$(VENV)/stores/bin/python -m pytest -q tests/cassette/test_remote.py tests/cli/test_dask.py
 
 # In an environment of its own, without pytest-recording; tests/compat/reasons.toml has the reasons.
 compat: $(READY) $(UV) | build

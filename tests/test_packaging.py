@@ -105,6 +105,8 @@ def test_every_dependency_is_pinned() -> None:
 
 
 OPTIONAL = {
+    "cloudpickle": "of the extra dask, whose tests have an environment of their own",
+    "distributed": "of the extra dask, too",
     "zai": "an SDK that recordings are parsed with where it is installed",
     "zstandard": "decodes zstd in its users' environments, where urllib3 and httpx use it too",
 }

@@ -83,8 +83,10 @@ def is_address(path: Path | str) -> bool:
     )
 
 
-def location(path: Path | str) -> Path:
-    """Return the local path for a path or an address, with the files at the address fetched.
+def location(path: Path | str, is_read_here: bool = True) -> Path:
+    """Return the local path for a path or an address, with the files at the address listed.
+
+    They are fetched, too, if *is_read_here*; otherwise by the process that reads them.
 
     Raises:
         HarnessError: The address has a password or a query, or the store cannot be read.
@@ -92,7 +94,7 @@ def location(path: Path | str) -> Path:
     """
     local = located(path)
     if isinstance(local, RemotePath) and not isinstance(path, RemotePath):
-        refresh(local)
+        refresh(local, is_read_here)
     return local
 
 
@@ -167,8 +169,8 @@ class _Known:
 known = _Known()
 
 
-def refresh(remote: RemotePath) -> None:
-    """Bring the copies of a file, or of all files of a folder, up to date."""
+def refresh(remote: RemotePath, fetches: bool = True) -> None:
+    """List a file, or all files of a folder, and bring their copies up to date if it *fetches*."""
     with _access(remote) as store:
         try:
             infos = store.find(remote.key, detail=True)
@@ -184,9 +186,16 @@ def refresh(remote: RemotePath) -> None:
         for name in [name for name in known.versions if _is_below(name, str(remote))]:
             del known.versions[name]
         known.versions.update({str(path): _version(info) for path, info in found.items()})
-        _fetch(store, {path: info for path, info in found.items() if not _is_current(path)})
+        if fetches:
+            _fetch(store, {path: info for path, info in found.items() if not _is_current(path)})
     known.listed.add(remote)
     _delete_others(remote, found)
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the paths of the copies of all files that were listed in a folder."""
+    below = (name for name in known.versions if _is_below(name, str(folder)))
+    return [located(name) for name in below]
 
 
 def fetch(path: Path) -> None:

@@ -17,8 +17,8 @@ from harness.cassette import remote, safe_yaml
 from harness.cassette.artefacts import FOLDER, CassetteFiles, has_hash, with_artefacts
 from harness.cassette.fast_reader import NotCanonical, load_provenance
 from harness.cassette.reader import loads
-from harness.cassette.remote import RemotePath, location
-from harness.cassette.workers import in_order
+from harness.cassette.remote import RemotePath, located, location
+from harness.cassette.workers import Workers, in_order
 from harness.config.files import LARGEST as LARGEST
 from harness.config.files import read_ends, read_file
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
@@ -221,21 +221,26 @@ def _read_artefact(cassette: Path, content: bytes, index: int, artefact: Artefac
     raise BadCassette(message, cassette, line)
 
 
-def find(paths: list[Path]) -> list[Path]:
+def find(paths: list[Path], is_read_here: bool = True) -> list[Path]:
     """Return the files among *paths*, and the *.yaml files below the folders, sorted by folder.
 
     A folder in one of them that cannot be read is among the result: reading it is an error. Of
-    addresses, the result has the paths of the copies.
+    addresses, the result has the paths of the copies; these are only made if *is_read_here*.
 
     Raises:
         HarnessError: A path does not exist, or a folder has no cassettes or cannot be read.
     """
-    paths = [location(path) for path in paths]
+    paths = [location(path, is_read_here) for path in paths]
+    not_copied = {path for path in paths if isinstance(path, RemotePath) if not is_read_here}
     for path in paths:
-        require_path(path)
+        if path not in not_copied:
+            require_path(path)
     cassettes: list[Path] = []
     for path in paths:
-        inside = sorted(_below(path)) if path.is_dir() else [path]
+        if path in not_copied:
+            inside = sorted(one for one in remote.files(path) if one.suffix == ".yaml")
+        else:
+            inside = sorted(_below(path)) if path.is_dir() else [path]
         if not inside:
             raise HarnessError(f"{path}: no cassette (*.yaml) in this folder")
         cassettes += inside
@@ -260,7 +265,7 @@ def _below(folder: Path) -> Iterator[Path]:
     closed: list[Path] = []
 
     def on_error(error: OSError) -> None:
-        if Path(error.filename) == folder:
+        if error.filename == os.fspath(folder):
             text = f"{folder}: this folder cannot be read: {error.strerror}"
             raise HarnessError(text) from None
         closed.append(Path(error.filename))
@@ -282,21 +287,20 @@ def refuse(error: BadCassette) -> None:
 
 
 def read_all(
-    paths: Sequence[Path], read_one: Callable[[Path], T], skip: Skip, jobs: int = 1
+    paths: Sequence[Path], read_one: Callable[[Path], T], skip: Skip, workers: Workers = 1
 ) -> Iterator[tuple[Path, T]]:
     """Yield each file of *paths*, and the *.yaml files below the folders, with what is read of it.
 
-    A file in a folder that cannot be read is passed to *skip*. Files are read in at most *jobs*
-    processes.
+    A file in a folder that cannot be read is passed to *skip*. The files are read by
+    *workers*.
 
     Raises:
         BadCassette: One of *paths* is a file that cannot be read.
         HarnessError: A path does not exist, or a folder has no cassettes.
     """
-    paths = [location(path) for path in paths]
-    named = set(paths)
-    files = find(list(paths))
-    results = in_order(partial(_read_or_error, read_one), files, jobs)
+    named = {located(path) for path in paths}
+    files = find(list(paths), is_read_here=isinstance(workers, int))
+    results = in_order(partial(_read_or_error, read_one), files, workers)
     for path, (content, error) in zip(files, results, strict=True):
         if error is None:
             yield path, content[0]

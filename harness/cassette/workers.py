@@ -9,22 +9,27 @@ import signal
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from harness.errors import HarnessError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+Workers: TypeAlias = int | str
+"""The largest number of processes, or the address of a Dask scheduler."""
+
 _LEAST = 4
 """The number of items for which a process is worth its start."""
 _AHEAD = 4
 """The largest number of items per process that are given out before their results are taken."""
+_MOST_AT_ONCE = 16
+"""The largest number of items that a Dask worker gets at once."""
 
 
 def cores() -> int:
@@ -34,7 +39,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def in_order(do: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterator[R]:
+def in_order(do: Callable[[T], R], items: Sequence[T], workers: Workers) -> Iterator[R]:
     """Yield `do(item)` of each item, in the order of *items*, whatever the number of processes.
 
     Few results are held at a time, so that the memory does not grow with the number of items. The
@@ -42,34 +47,40 @@ def in_order(do: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterator[R]
     warnings of other processes are given in this one.
 
     Args:
-        do: The function; outside of Linux it has to be one that can be pickled.
+        do: The function; outside of Linux, and for Dask, it has to be one that can be pickled.
         items: The items.
-        jobs: The largest number of processes; with 1, or few items, there is only this one.
+        workers: The largest number of processes; with 1, or few items, there is only this one. Or
+            the address of a Dask scheduler.
 
     Raises:
-        HarnessError: A process was ended from outside, for example since the memory was full.
+        HarnessError: A process was ended from outside, for example since the memory was full, or
+            the scheduler cannot be used.
     """
+    if isinstance(workers, str):
+        yield from _on_cluster(do, items, workers)
+        return
     yield from map(do, items[:1])
-    number = min(jobs, len(items) // _LEAST)
+    number = min(workers, len(items) // _LEAST)
     yield from _in_processes(do, items[1:], number) if number > 1 else map(do, items[1:])
+
+
+def _on_cluster(do: Callable[[T], R], items: Sequence[T], address: str) -> Iterator[R]:
+    from harness.cassette.cluster import Task, cluster
+
+    with cluster(address) as (executor, number):
+        size = max(1, min(_MOST_AT_ONCE, len(items) // (number * _AHEAD)))
+        parts = (items[start : start + size] for start in range(0, len(items), size))
+        for results in _results(executor, Task(do), parts, number * _AHEAD):
+            yield from results
 
 
 def _in_processes(do: Callable[[T], R], items: Sequence[T], number: int) -> Iterator[R]:
     others = {*multiprocessing.active_children()}
     method = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
     executor = ProcessPoolExecutor(number, method, _begin, (do,))
-    pending: deque[Future[tuple[R, list[_Warning]]]] = deque()
-    todo = iter(items)
     is_complete = False
     try:
-        while True:
-            _submit(executor, islice(todo, number * _AHEAD - len(pending)), pending)
-            if not pending:
-                break
-            result, caught = pending.popleft().result()
-            for text, category in caught:
-                warnings.warn(text, category, stacklevel=2)
-            yield result
+        yield from _results(executor, _run, items, number * _AHEAD)
         is_complete = True
     except BrokenProcessPool:
         text = "a process was ended from outside; the memory may be full: try --jobs 1"
@@ -82,16 +93,28 @@ def _in_processes(do: Callable[[T], R], items: Sequence[T], number: int) -> Iter
                 child.join()
 
 
-_Warning = tuple[str, type[Warning]]
+Caught = tuple[R, list[tuple[str, type[Warning]]]]
+"""A result, and the warnings that were given."""
 
 
-def _submit(
-    executor: ProcessPoolExecutor, items: Iterator[Any], pending: deque[Future[Any]]
-) -> None:
-    with warnings.catch_warnings():
-        # Python 3.12 warns of forks beside threads. The only ones here show the progress.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        pending.extend(executor.submit(_run, item) for item in items)
+def _results(
+    executor: Executor, run: Callable[[T], Caught[R]], items: Iterable[T], ahead: int
+) -> Iterator[R]:
+    """Yield the result of each item in order, with at most *ahead* of them given out."""
+    pending: deque[Future[Caught[R]]] = deque()
+    todo = iter(items)
+    while True:
+        with warnings.catch_warnings():
+            # Python 3.12 warns of forks beside threads. The only ones here show the progress.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            few = islice(todo, ahead - len(pending))
+            pending.extend(executor.submit(run, item) for item in few)
+        if not pending:
+            return
+        result, given = pending.popleft().result()
+        for text, category in given:
+            warnings.warn(text, category, stacklevel=2)
+        yield result
 
 
 class _Process:
@@ -106,12 +129,16 @@ def _begin(do: Callable[[Any], Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _run(item: Any) -> tuple[Any, list[_Warning]]:
-    """Return the result for one item, and the warnings that were given."""
-    with warnings.catch_warnings(record=True) as caught:
+def _run(item: Any) -> Caught[Any]:
+    return caught(lambda: _Process.do(item))
+
+
+def caught(do: Callable[[], R]) -> Caught[R]:
+    """Return the result of a function, and the warnings that it gave."""
+    with warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always")
-        result = _Process.do(item)
-    return result, [(str(warning.message), warning.category) for warning in caught]
+        result = do()
+    return result, [(str(warning.message), warning.category) for warning in given]
 
 
 def _read_only(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from typer.core import TyperGroup
 
+    from harness.cassette.workers import Workers
     from harness.drift.plan import Plan
     from harness.report import Report
 
@@ -97,6 +98,14 @@ Processes = Annotated[
     int | None,
     typer.Option(
         "--jobs", "-j", min=1, metavar="N", help="How many processes; default: one per processor."
+    ),
+]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Work on the workers of this Dask scheduler, tcp://host:8786, and not here.",
     ),
 ]
 Pace = Annotated[
@@ -266,6 +275,15 @@ def processes(jobs: int | None) -> int:
     from harness.cassette.workers import cores
 
     return jobs or cores()
+
+
+def workers(jobs: int | None, dask: str | None) -> Workers:
+    """Return what `--jobs` or `--dask` sets. Raises HarnessError for both."""
+    if dask is None:
+        return processes(jobs)
+    if jobs is not None:
+        raise HarnessError("--jobs and --dask exclude each other: Dask's workers are its processes")
+    return dask
 
 
 def print_warnings(warnings: Iterable[str]) -> None:

@@ -19,6 +19,7 @@ def check(
     max_age: app.MaxAge = None,
     max_age_fails: app.MaxAgeFails = False,
     jobs: app.Processes = None,
+    dask: app.Dask = None,
     no_cache: Annotated[
         bool,
         typer.Option("--no-cache", help="Check what has not changed since the last check, too."),
@@ -43,7 +44,7 @@ def check(
     limit = age.limit_of_options(max_age, max_age_fails)
     options = CheckOptions(
         period(since, until),
-        app.processes(jobs),
+        app.workers(jobs, dask),
         NO_CACHE if no_cache else CheckCache(cache_folder()),
         keeps_transcripts=as_json or any(path.suffix.lower() != ".xml" for path in reports or ()),
     )

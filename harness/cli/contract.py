@@ -26,6 +26,7 @@ def learn(
     paths: Paths,
     out: Out = CONTRACT,
     jobs: app.Processes = None,
+    dask: app.Dask = None,
 ) -> None:
     """Learn a contract from recordings: what each endpoint answers, as JSON Schema.
 
@@ -35,7 +36,7 @@ def learn(
 
     with app.skipping() as skip:
         with app.progress() as report_progress:
-            contract = learn_cassettes(paths, out, report_progress, skip, app.processes(jobs))
+            contract = learn_cassettes(paths, out, report_progress, skip, app.workers(jobs, dask))
         _table(contract)
         typer.echo(f"\nwrote {out}: {_summary(contract)}")
 

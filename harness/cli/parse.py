@@ -14,6 +14,7 @@ from harness.errors import HarnessError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from harness.cassette.workers import Workers
     from harness.parse import Parser
     from harness.parse.run import Defect, ParsedExchange, Row
 
@@ -32,6 +33,7 @@ def parse(
         bool, typer.Option("--exit-code", help="Exit with 1 if an SDK reads anything else.")
     ] = False,
     jobs: app.Processes = None,
+    dask: app.Dask = None,
     as_json: app.AsJson = False,
 ) -> None:
     """Let the official SDKs read recorded answers, and compare with what travelled.
@@ -50,7 +52,7 @@ def parse(
         raise HarnessError("; ".join(missing.values()))
     with app.skipping() as skip:
         with app.progress() as report_progress:
-            parsed = _parsed(paths, installed, app.processes(jobs), report_progress, skip)
+            parsed = _parsed(paths, installed, app.workers(jobs, dask), report_progress, skip)
         table, found_defects = rows(parsed), defects(parsed)
         if as_json:
             _print_json(table, found_defects, missing)
@@ -62,7 +64,7 @@ def parse(
 def _parsed(
     paths: list[Path],
     parsers: list[Parser],
-    jobs: int,
+    workers: Workers,
     report_progress: Callable[[str], None],
     skip: Callable[[HarnessError], None],
 ) -> list[ParsedExchange]:
@@ -70,7 +72,7 @@ def _parsed(
 
     parsed: list[ParsedExchange] = []
     parse_one = partial(_parse, parsers)
-    for path, (results, notes) in store.read_all(paths, parse_one, skip, jobs):
+    for path, (results, notes) in store.read_all(paths, parse_one, skip, workers):
         report_progress(f"Parse {path}")
         for note in notes:
             typer.echo(note, err=True)

@@ -20,6 +20,7 @@ def report(
     scenarios: app.Scenarios = app.SCENARIOS,
     cassettes: app.Cassettes = app.CASSETTES,
     jobs: app.Processes = None,
+    dask: app.Dask = None,
     since: app.Since = None,
     until: app.Until = None,
 ) -> None:
@@ -35,14 +36,15 @@ def report(
     from harness.runner import batch, recordings
 
     if not names and (folders := app.folders_of_tests(scenarios, cassettes)):
-        result = tests_report(find(folders), period(since, until))
+        workers = app.workers(jobs, dask)
+        result = tests_report(find(folders), period(since, until), workers)
     else:
         todo = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
         store = Store(cassettes)
         todo = batch.with_repeats(todo, store)
         todo = recordings.jobs_recorded_in(period(since, until), todo, store)
         with app.progress() as steps:
-            result = replay_report(todo, store, steps, "Report", app.processes(jobs))
+            result = replay_report(todo, store, steps, "Report", app.workers(jobs, dask))
     result = app.with_history(result, history)
     for path in reports or [FOLDER]:
         typer.echo(str(write(result, path)))

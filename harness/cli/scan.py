@@ -29,6 +29,7 @@ def scan(
         list[Path], typer.Argument(metavar="PATH", help="Files of any tool, or folders.")
     ],
     jobs: app.Processes = None,
+    dask: app.Dask = None,
     as_json: app.AsJson = False,
 ) -> None:
     """Look for secrets in files: cassettes of any tool, HAR, JSON, .env, any text.
@@ -47,7 +48,9 @@ def scan(
     files = list(_files(paths, problems))
     scanned = 0
     with app.progress() as show:
-        results = in_order(partial(_scan, scanner, show), files, app.processes(jobs))
+        workers = app.workers(jobs, dask)
+        shown = show if isinstance(workers, int) else _show_nothing
+        results = in_order(partial(_scan, scanner, shown), files, workers)
         for name, found in results:
             show(f"[{scanned + len(problems)}/{len(files)}] scanned {name}")
             if isinstance(found, str):
@@ -73,6 +76,10 @@ def _scan(
     except OSError as error:
         return name, f"{name}: cannot be read: {error.strerror or error}"
     return name, scanner.scan(content, partial(_show_part, show, name))
+
+
+def _show_nothing(text: str) -> None:
+    """Do nothing with *text*: another machine has no progress to show."""
 
 
 def _show_part(show: Callable[[str], None], name: str, part: float) -> None:

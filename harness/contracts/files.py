@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cassette import store
+from harness.cassette.workers import Workers
 from harness.contracts.contract import Contract, Lesson, combine, lesson
 from harness.contracts.format import dumps, loads
 from harness.contracts.schema import changes
@@ -39,11 +40,11 @@ def write(path: Path, contract: Contract) -> None:
 
 
 def learn_cassettes(
-    paths: Sequence[Path], out: Path, progress: Progress, skip: store.Skip, processes: int = 1
+    paths: Sequence[Path], out: Path, progress: Progress, skip: store.Skip, workers: Workers = 1
 ) -> Contract:
     """Learn a contract from the cassettes in *paths*, write it to *out*, and return it.
 
-    A file of a folder that cannot be read is passed to *skip*. At most *processes* read files.
+    A file of a folder that cannot be read is passed to *skip*. *workers* read the files.
 
     Raises:
         HarnessError: *out* exists already, or no cassette has an exchange with a known endpoint.
@@ -52,7 +53,7 @@ def learn_cassettes(
         raise HarnessError(
             f"{out} exists already; to change it: harness contract accept PATH --contract {out}"
         )
-    contract = combine(Contract(), _lessons(paths, progress, skip, processes))
+    contract = combine(Contract(), _lessons(paths, progress, skip, workers))
     if not contract.sections:
         raise HarnessError("nothing to learn: no exchange here is with a known endpoint")
     write(out, contract)
@@ -94,9 +95,9 @@ def propose(paths: Sequence[Path], path: Path, progress: Progress, skip: store.S
 
 
 def _lessons(
-    paths: Sequence[Path], progress: Progress, skip: store.Skip, processes: int = 1
+    paths: Sequence[Path], progress: Progress, skip: store.Skip, workers: Workers = 1
 ) -> Iterator[Lesson]:
-    for path, one in store.read_all(paths, _lesson, skip, processes):
+    for path, one in store.read_all(paths, _lesson, skip, workers):
         progress(str(path))
         yield one
 

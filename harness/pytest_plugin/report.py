@@ -49,7 +49,7 @@ class CassetteReport:
         from harness.report.build import tests_report
 
         try:
-            write_folder(tests_report(paths, ALWAYS), self._folder)
+            write_folder(tests_report(paths, ALWAYS, workers=1), self._folder)
         except HarnessError as error:
             self._message = f"harness: no report: {error}"
             session.exitstatus = pytest.ExitCode.USAGE_ERROR

@@ -12,6 +12,7 @@ from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import age, store
 from harness.cassette.age import Period
 from harness.cassette.store import Store, find
+from harness.cassette.workers import Workers, in_order
 from harness.comparison import Matrix, matrix
 from harness.config.settings import load_prices
 from harness.contracts import Judge, load
@@ -31,7 +32,7 @@ from harness.runner.recordings import (
     read_cassette,
     read_repeats,
 )
-from harness.types import Cassette, Problem
+from harness.types import Cassette, Problem, Transcript
 
 _LISTED = 3
 """The largest number of scenarios in the name of a compared group."""
@@ -42,7 +43,7 @@ def replay_report(
     store: Store,
     progress: Progress,
     title: str = "Replay",
-    at_once: int = 1,
+    at_once: Workers = 1,
     pace: float = 0.0,
 ) -> Report:
     """Return the report of a replay: each job checked, and the targets of each scenario compared.
@@ -168,7 +169,7 @@ def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]], skip: store.S
     return replace(_report("Compare", outcomes, start), matrices=tuple(matrices))
 
 
-def tests_report(paths: Sequence[Path], period: Period) -> Report:
+def tests_report(paths: Sequence[Path], period: Period, workers: Workers) -> Report:
     """Return the report of a test run's cassettes: each checked, and compared by scenario.
 
     Repeats, and cassettes that were not recorded in *period*, are left out. A cassette that cannot
@@ -177,7 +178,11 @@ def tests_report(paths: Sequence[Path], period: Period) -> Report:
     Raises:
         BadSettings: the project's settings are not valid.
     """
-    found = [_read(path) for path in paths if not store.is_repeat(path)]
+    firsts = [path for path in paths if not store.is_repeat(path)]
+    found = [
+        one if isinstance(one, Problem) else analyze(one, endpoints.recognise)
+        for one in in_order(_read_transcript, firsts, workers)
+    ]
     reads = [one for one in found if isinstance(one, AnalyzedTranscript)]
     compared = compare_report(
         group_sides([[one for one in reads if one.transcript.provenance in period]]),
@@ -215,6 +220,12 @@ def _read(path: Path) -> AnalyzedTranscript | Problem:
         return read_cassette(path)
     except HarnessError as error:
         return Problem("", "", str(error))
+
+
+def _read_transcript(path: Path) -> Transcript | Problem:
+    """Return what `_read` does, to be analyzed where it is used."""
+    found = _read(path)
+    return found if isinstance(found, Problem) else found.transcript
 
 
 def _report(title: str, outcomes: Sequence[Examined | Problem], start: float) -> Report:

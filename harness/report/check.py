@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.cassette import store, workers
+from harness.cassette import store
 from harness.cassette.age import ALWAYS, Period
+from harness.cassette.workers import Workers, in_order
 from harness.config.settings import RuleSelection
 from harness.errors import HarnessError
 from harness.providers.rules import project_rules
@@ -36,13 +37,13 @@ class CheckOptions:
 
     Attributes:
         period: The time of recording; cassettes that were recorded at other times are left out.
-        jobs: The largest number of processes.
+        workers: The largest number of processes, or the address of a Dask scheduler.
         cache: The results of earlier checks.
         keeps_transcripts: Whether the report needs the transcripts; their results are not cached.
     """
 
     period: Period = ALWAYS
-    jobs: int = 1
+    workers: Workers = 1
     cache: CheckCache = NO_CACHE
     keeps_transcripts: bool = True
 
@@ -62,12 +63,10 @@ def check_cassettes(
         HarnessError: A path does not exist or holds no cassettes.
     """
     check = partial(_check, project_rules(Path.cwd()), options)
-    files = store.find(list(paths))
+    files = store.find(list(paths), is_read_here=isinstance(options.workers, int))
     cache = NO_CACHE if options.keeps_transcripts else options.cache
     with cache.opened(files) as known:
-        new = workers.in_order(
-            check, [path for path in files if path not in known.of], options.jobs
-        )
+        new = in_order(check, [path for path in files if path not in known.of], options.workers)
         for number, path in enumerate(files, start=1):
             progress(f"[{number}/{len(files)}] {path}")
             if path in known.of:

@@ -18,7 +18,7 @@ from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette.age import now
 from harness.cassette.journal import unfinished
 from harness.cassette.store import Store
-from harness.cassette.workers import in_order
+from harness.cassette.workers import Workers, in_order
 from harness.config.environment import NO_KEY, Environment, without_proxies
 from harness.config.settings import ALL_RULES, RuleSelection, load_models
 from harness.errors import BadCassette, HarnessError, InterceptError, NoCassette
@@ -312,7 +312,7 @@ def examine(transcript: Transcript, rules: RuleSelection = ALL_RULES) -> Examine
 
 
 def replay_all(
-    work: Sequence[Job], store: Store, progress: Progress, at_once: int = 1, pace: float = 0.0
+    work: Sequence[Job], store: Store, progress: Progress, at_once: Workers = 1, pace: float = 0.0
 ) -> list[Examined | Problem]:
     """Replay every job offline and check it by the project's rules.
 
@@ -320,7 +320,7 @@ def replay_all(
         work: The jobs.
         store: The folder of the cassettes.
         progress: Called with a line of text for each job.
-        at_once: The largest number of processes.
+        at_once: The largest number of processes, or the address of a Dask scheduler.
         pace: The factor by which recorded latencies and waits are multiplied; 0 is instant.
 
     Returns:

@@ -52,8 +52,8 @@ def test_the_report_is_the_same_with_several_processes(folder: Path) -> None:
     one = _report()
     assert one.findings
     assert one.problems
-    assert _shown(_report(jobs=2)) == _shown(one)
-    brief = _report(jobs=2, keeps_transcripts=False)
+    assert _shown(_report(workers=2)) == _shown(one)
+    brief = _report(workers=2, keeps_transcripts=False)
     assert brief.reads == ()
     assert _shown(brief) == _shown(one)
 

@@ -1,0 +1,149 @@
+"""One function for many items on the workers of a Dask scheduler."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, Executor
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar, cast
+
+from harness.cassette.workers import Caught, caught
+from harness.config.extras import extra
+from harness.errors import HarnessError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_PATIENCE = 10
+"""Seconds in which a scheduler answers and has a worker."""
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[tuple[Executor, int]]:
+    """Give an executor whose jobs run on the workers of the scheduler, and the number of threads.
+
+    If a worker ends, others do what it was doing, and of what it has done what was not fetched.
+
+    Raises:
+        HarnessError: No scheduler answers, it has no workers, or it ends; or every worker ended
+            that had some job.
+    """
+    with extra("dask"):
+        from distributed import Client, KilledWorker
+    try:
+        client = Client(address, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError):
+        raise HarnessError(f"{address}: no Dask scheduler answers at this address") from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_PATIENCE)
+            yield client.get_executor(pure=False), sum(client.nthreads().values())
+        except TimeoutError:
+            raise HarnessError(f"{address}: this Dask scheduler has no workers") from None
+        except KilledWorker:
+            text = "several workers ended at the same files; their memory may be full"
+            raise HarnessError(f"{address}: {text}") from None
+        except CancelledError:
+            raise HarnessError(f"{address}: the Dask scheduler ended or lost the work") from None
+
+
+class Task(Generic[T, R]):
+    """A function for some items that is sent to a worker.
+
+    It runs in a process beside the worker, since a replay forbids its process the network, and in
+    the folder of the process that sends it, since settings are read from there and paths are
+    relative to it.
+    """
+
+    def __init__(self, do: Callable[[T], R]) -> None:
+        from cloudpickle import dumps
+
+        from harness import __version__
+
+        self._order = __version__, os.getcwd(), dumps(do)
+
+    def __call__(self, items: Sequence[T]) -> Caught[list[R]]:
+        """Return the result of each item, and the warnings that were given."""
+        result, error = _process.ask((*self._order, items))
+        if error is not None:
+            raise error
+        return cast("Caught[list[R]]", result)
+
+
+class _Process:
+    """The process beside this worker, which does one task at a time and ends with the worker."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: subprocess.Popen[bytes] | None = None
+
+    def ask(self, order: Any) -> Any:
+        """Return the answer to an order, which is given twice if the process ends.
+
+        Raises:
+            HarnessError: It ended twice.
+        """
+        with self._lock:
+            for _ in range(2):
+                try:
+                    return self._answer(order)
+                except (EOFError, BrokenPipeError):
+                    self._running = None
+        raise HarnessError("a process of a worker ended twice; its memory may be full")
+
+    def _answer(self, order: Any) -> Any:
+        if self._running is None:
+            command = [sys.executable, "-m", __name__]
+            pipe = subprocess.PIPE
+            self._running = subprocess.Popen(command, stdin=pipe, stdout=pipe)  # noqa: S603 - us
+        sent, received = self._running.stdin, self._running.stdout
+        assert sent is not None  # noqa: S101 - narrows a union
+        assert received is not None  # noqa: S101 - narrows a union
+        pickle.dump(order, sent)
+        sent.flush()
+        return pickle.load(received)  # noqa: S301 - of our own process
+
+
+_process = _Process()
+
+
+def _do(version: str, folder: str, do: bytes, items: Sequence[Any]) -> Caught[list[Any]]:
+    from harness import __version__
+
+    if __version__ != version:
+        raise HarnessError(f"a worker has version {__version__} of the harness, not {version}")
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        text = f"{folder}: a worker cannot use this folder: {error.strerror}"
+        raise HarnessError(text) from None
+    function = pickle.loads(do)  # noqa: S301 - whoever uses the scheduler may run any code
+    return caught(lambda: [function(item) for item in items])
+
+
+def _serve() -> None:
+    """Do the orders of standard input until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    while True:
+        try:
+            order = pickle.load(sys.stdin.buffer)  # noqa: S301 - of the worker
+        except EOFError:
+            return
+        try:
+            answer: Any = _do(*order), None
+        except Exception as error:  # noqa: BLE001 - raised where the results are taken
+            answer = None, error
+        pickle.dump(answer, answers)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    _serve()
