@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import TYPE_CHECKING
 
 import environments
@@ -19,7 +18,7 @@ from harness.errors import HarnessError, MissingExtra
 if TYPE_CHECKING:
     from conftest import Python
 
-Command = Callable[..., CompletedProcess[str]]
+Commands = Callable[..., list[tuple[int, str, str]]]
 
 EXTRA_PACKAGES = (
     *("PIL", "aiohttp", "anthropic", "dashscope", "h11", "hypothesis", "jinja2", "jwt"),
@@ -71,13 +70,35 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def command(core: Environment, folder: Path) -> Command:
-    """The command line of the core."""
+RUN = """
+import io, json, sys
+from harness.cli import main
 
-    def run(*arguments: str) -> CompletedProcess[str]:
-        module = ("-W", "error", "-m", "harness.cli")
-        return core.run(*module, *arguments, folder=folder, env=clean_environment())
+own = sys.stdout
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["harness", *arguments]
+    sys.stdout, sys.stderr = [io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in "12"]
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code or 0
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    texts = [stream.buffer.getvalue().decode() for stream in (sys.stdout, sys.stderr)]
+    print(json.dumps([code, *texts]), file=own)
+"""
+"""A program that runs commands, and prints the exit code and the output of each."""
+
+
+@pytest.fixture
+def commands(core: Environment, folder: Path) -> Commands:
+    """Run commands in one process of the core; return exit codes, stdout and stderr."""
+
+    def run(*commands: tuple[str, ...]) -> list[tuple[int, str, str]]:
+        program = ("-W", "error", "-c", RUN, json.dumps(commands))
+        done = core.run(*program, folder=folder, env=clean_environment())
+        assert (done.returncode, done.stderr) == (0, "")
+        return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
     return run
 
@@ -90,76 +111,69 @@ def test_the_core_has_no_extra(core: Environment, tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("\n", "")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--version",),
-        ("--help",),
-        ("list",),
-        ("show", "multi-turn/zhipuai"),
-        ("show", "multi-turn/zhipuai", "--wire"),
-        ("check", "cassettes"),
-        ("check", "cassettes", "--json", "--report", "junit.xml"),
-        ("scan", "cassettes"),
-        ("compare", "slogan/zhipuai", "slogan/dashscope"),
-        ("drift", "cassettes", "cassettes"),
-        ("contract", "learn", "cassettes"),
-        ("prune",),
-        ("rules",),
-        ("rules", "--explain", "image_decodes"),
-        ("schema",),
-        ("doctor",),
-        ("textconv", "cassettes/slogan/zhipuai-glm-5.3-flash.yaml"),
-    ],
-    ids=" ".join,
+NEED_NO_EXTRA = (
+    ("--version",),
+    ("--help",),
+    ("list",),
+    ("show", "multi-turn/zhipuai"),
+    ("show", "multi-turn/zhipuai", "--wire"),
+    ("check", "cassettes"),
+    ("check", "cassettes", "--json", "--report", "junit.xml"),
+    ("scan", "cassettes"),
+    ("compare", "slogan/zhipuai", "slogan/dashscope"),
+    ("drift", "cassettes", "cassettes"),
+    ("contract", "learn", "cassettes"),
+    ("prune",),
+    ("rules",),
+    ("rules", "--explain", "image_decodes"),
+    ("schema",),
+    ("doctor",),
+    ("textconv", "cassettes/slogan/zhipuai-glm-5.3-flash.yaml"),
 )
-def test_a_command_that_needs_no_extra(arguments: tuple[str, ...], command: Command) -> None:
-    """It works in the core, without a warning."""
-    done = command(*arguments)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "Traceback" not in done.stdout
+NEED_AN_EXTRA = (
+    (("demo",), "all"),
+    (("sandbox",), "sandbox"),
+    (("record", "--sandbox"), "sandbox"),
+    (("replay", "slogan", "-t", "zhipuai"), "zhipu"),
+    (("replay", "slogan", "-t", "dashscope"), "dashscope"),
+    (("parse", "cassettes"), "zhipu"),
+    (("parse", "cassettes", "-p", "zai-sdk"), "zai"),
+    (("parse", "cassettes", "-p", "openai"), "openai"),
+    (("faults", "cassettes"), "dashscope"),
+    (("faults", "cassettes", "--client", "zhipuai"), "zhipu"),
+    (("report",), "report"),
+    (("check", "cassettes", "--report", "page.html"), "report"),
+    (("check", "cassettes", "--report", "folder"), "report"),
+)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("arguments", "extra"),
-    [
-        (("demo",), "all"),
-        (("sandbox",), "sandbox"),
-        (("record", "--sandbox"), "sandbox"),
-        (("replay", "slogan", "-t", "zhipuai"), "zhipu"),
-        (("replay", "slogan", "-t", "dashscope"), "dashscope"),
-        (("parse", "cassettes"), "zhipu"),
-        (("parse", "cassettes", "-p", "zai-sdk"), "zai"),
-        (("parse", "cassettes", "-p", "openai"), "openai"),
-        (("faults", "cassettes"), "dashscope"),
-        (("faults", "cassettes", "--client", "zhipuai"), "zhipu"),
-        (("report",), "report"),
-        (("check", "cassettes", "--report", "page.html"), "report"),
-        (("check", "cassettes", "--report", "folder"), "report"),
-    ],
-    ids=str,
-)
-def test_a_command_that_needs_an_extra(
-    arguments: tuple[str, ...], extra: str, command: Command
-) -> None:
+def test_commands_that_need_no_extra(commands: Commands) -> None:
+    """They work in the core, without a warning."""
+    for arguments, (code, out, err) in zip(NEED_NO_EXTRA, commands(*NEED_NO_EXTRA), strict=True):
+        assert (code, err) == (0, ""), arguments
+        assert out, arguments
+        assert "Traceback" not in out, arguments
+
+
+@pytest.mark.slow
+def test_commands_that_need_an_extra(commands: Commands) -> None:
     """One sentence with the command that installs it; exit code 2, no traceback."""
-    done = command(*arguments)
-    said = done.stdout + done.stderr
-    assert done.returncode == 2, said
-    assert f"pip install 'llm-conversation-harness[{extra}]'" in said
-    assert "Traceback" not in said
+    given = [arguments for arguments, _ in NEED_AN_EXTRA]
+    for (arguments, extra), (code, out, err) in zip(NEED_AN_EXTRA, commands(*given), strict=True):
+        assert code == 2, (arguments, out + err)
+        assert f"pip install 'llm-conversation-harness[{extra}]'" in out + err
+        assert "Traceback" not in out + err
 
 
 @pytest.mark.slow
-def test_a_rule_that_needs_an_extra(command: Command) -> None:
+def test_a_rule_that_needs_an_extra(commands: Commands) -> None:
     """It says that it did not check, and is no error; sizes of images need no library."""
-    done = command("check", "cassettes/kitten-image")
-    assert done.returncode == 0
+    [(code, out, _)] = commands(("check", "cassettes/kitten-image"))
+    assert code == 0
     said = "image_decodes: not checked: PIL is not installed; install it with: pip install "
-    assert done.stdout.count(said) == 2
-    assert done.stdout.count("not checked") == 2
+    assert out.count(said) == 2
+    assert out.count("not checked") == 2
 
 
 @pytest.mark.slow

@@ -13,16 +13,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from conftest import clean_environment
+from conftest import OUR_PLUGIN, clean_environment
 
 from harness.providers import PROVIDERS
 from harness.providers.rules import RULES
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options, serve
 from harness.scenario.files import check_rules, loads
+
+if TYPE_CHECKING:
+    from conftest import Harness
 
 ROOT = Path(__file__).parent.parent
 READMES = sorted(ROOT.glob("README*.md"))
@@ -34,11 +38,12 @@ IN_THE_REPOSITORY = (
     *(f"guides/{name}" for name in ("pytest", "generate", "ci")),
     "reference/json",
 )
-"""The pages whose commands are run in a copy of this repository, in this order."""
+"""The pages whose commands are run in a copy of this repository."""
 
-GUIDES = "".join(
-    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in IN_THE_REPOSITORY
-)
+PAGES = {
+    name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in IN_THE_REPOSITORY
+}
+GUIDES = "".join(PAGES.values())
 CHINESE = ".zh-CN.md"
 TRANSLATED = sorted(ROOT.glob(f"docs/**/*{CHINESE}"))
 LEFT_OUT = shutil.ignore_patterns(
@@ -73,7 +78,6 @@ def saved(text: str) -> dict[str, str]:
     return dict(found)
 
 
-COMMANDS = lines(GUIDES)
 SCENARIO, IGNORE = blocks(GUIDES, "yaml")[:2]
 SETS_UP = ("pip install ", "python3 -m venv ", ". .venv/")
 
@@ -84,19 +88,6 @@ def _is_ready() -> bool:
     return READY.exists() and all(READY.stat().st_mtime >= f.stat().st_mtime for f in made_from)
 
 
-def _not_run(command: str) -> str:
-    """Why a command is not run from within the tests; empty if it is."""
-    if command == "make test":
-        return "this is what runs these tests"
-    if command.startswith(SETS_UP):
-        return "tests/test_packaging.py builds the wheel; the environment is not changed by tests"
-    if command == "make demo" and not _is_ready():
-        return "make has not set up .venv here, and tests do not"
-    if command == "make demo" and shutil.which("make") is None:
-        return "there is no make here"
-    return ""
-
-
 @dataclass(frozen=True)
 class Ran:
     """What came of a command."""
@@ -105,28 +96,10 @@ class Ran:
     output: str
 
 
-@pytest.fixture(scope="module")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the repository, with the files that the guides have a reader write."""
-    folder = shutil.copytree(ROOT, tmp_path_factory.mktemp("readme") / "copy", ignore=LEFT_OUT)
-    if _is_ready():
-        (folder / ".venv").symlink_to(ROOT / ".venv")
-    files = saved(GUIDES)
-    names = ["scenarios/capital.yaml", "my_client.py", "test_mine.py", "test_parser.py"]
-    assert list(files) == names
-    for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def ran(scratch: Path) -> Iterator[Mapping[str, Ran]]:
-    """Every command of the guides, run in the order of the pages; the slow demos beside them."""
-    with services() as env:
-        todo = [command for command in COMMANDS if not _not_run(command)]
-        slow = {c: _start(c, scratch, env) for c in todo if c.endswith(" demo")}
-        done = {c: _end(_start(c, scratch, env)) for c in todo if c not in slow}
-        yield done | {command: _end(process) for command, process in slow.items()}
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    """A copy of the repository."""
+    return shutil.copytree(ROOT, tmp_path / "copy", ignore=LEFT_OUT)
 
 
 @contextmanager
@@ -143,7 +116,8 @@ def services() -> Iterator[dict[str, str]]:
 
 def keyless() -> dict[str, str]:
     """The environment of a reader without keys, or of CI."""
-    return {**clean_environment(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {**clean_environment(), **OUR_PLUGIN, "PATH": path}
 
 
 def _start(command: str, folder: Path, env: Mapping[str, str]) -> subprocess.Popen[str]:
@@ -164,27 +138,44 @@ def _end(process: subprocess.Popen[str]) -> Ran:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", dict.fromkeys(COMMANDS))
-def test_commands_do_what_the_page_says(command: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("name", IN_THE_REPOSITORY)
+def test_commands_do_what_the_page_says(
+    name: str, harness: Harness, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each ends well, in the order of the page, in a copy of this repository."""
-    reason = _not_run(command)
-    if reason:
-        pytest.skip(f"{command}: {reason}")
-    done = request.getfixturevalue("ran")[command]
-    assert done.code == 0, done.output
-    assert "Traceback" not in done.output
+    commands = [line for line in lines(PAGES[name]) if not line.startswith(SETS_UP)]
+    assert commands
+    for file, text in saved(GUIDES).items():
+        if file in saved(PAGES[name]) or Path(file).stem in " ".join(commands):
+            (scratch / file).write_text(text, encoding="utf-8")
+    with services() as env:
+        env["PYTEST_PLUGINS"] += ",pytest_asyncio.plugin"  # pyproject.toml has an option of it
+        for variable, value in env.items():
+            monkeypatch.setenv(variable, value)
+        for command in commands:
+            if command.startswith("harness "):
+                done = harness(*shlex.split(command)[1:], folder=scratch)
+                ran = Ran(done.code, done.out + done.err)
+            else:
+                ran = _end(_start(command, scratch, env))
+            assert ran.code == 0, (command, ran.output)
+            assert "Traceback" not in ran.output, command
+            if command == "harness record slogan --target zhipuai":
+                assert ran.output == "recorded 1 of 1 from the live service to cassettes\n"
+                recorded = scratch / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash.yaml"
+                assert "recorded_from: sandbox" in recorded.read_text(encoding="utf-8")
+            if "junit.xml" in command:
+                assert (scratch / "junit.xml").is_file()
 
 
-@pytest.mark.slow
-def test_the_recording_is_live(ran: Mapping[str, Ran], scratch: Path) -> None:
-    """The one that the page makes with the reader's keys is made; here a sandbox answers it."""
-    assert ran["harness record slogan --target zhipuai"].output == (
-        "recorded 1 of 1 from the live service to cassettes\n"
-    )
-    recorded = scratch / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash.yaml"
-    assert "recorded_from: sandbox" in recorded.read_text(encoding="utf-8")
-    assert (scratch / "junit.xml").is_file()
-    assert (scratch / "cassettes" / "capital" / "zhipuai-glm-5.3-flash.yaml").is_file()
+def test_each_file_of_a_page_is_found() -> None:
+    """Those that a reader is to save."""
+    assert list(saved(GUIDES)) == [
+        "scenarios/capital.yaml",
+        "my_client.py",
+        "test_mine.py",
+        "test_parser.py",
+    ]
 
 
 def test_a_rule_is_ignored_as_the_page_says() -> None:

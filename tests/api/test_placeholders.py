@@ -12,6 +12,7 @@ from pathlib import Path
 
 import dashscope
 import pytest
+from conftest import OUR_PLUGIN
 
 from harness import use_cassette
 from harness.api.placeholders import placeholder_keys, variables
@@ -71,7 +72,7 @@ def run(folder: Path, variables: Mapping[str, str], *options: str, before: list[
     done = subprocess.run(  # noqa: S603 - this Python
         [*before, *pytest_itself],
         cwd=folder,
-        env={**without_keys(), **variables},
+        env={**without_keys(), **OUR_PLUGIN, **variables},
         capture_output=True,
         text=True,
         timeout=120,

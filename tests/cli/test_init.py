@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from conftest import OUR_PLUGIN
 
 if TYPE_CHECKING:
     from conftest import Harness, Python
@@ -24,7 +25,7 @@ def test_a_new_project_records_and_replays(
     for command in (("record", "--sandbox"), ("replay", "--report", "report")):
         done = harness(*command, folder=tmp_path)
         assert done.code == 0, (command, done.out, done.err)
-    tested = python("-m", "pytest", "-q", folder=tmp_path)
+    tested = python("-m", "pytest", "-q", folder=tmp_path, env=OUR_PLUGIN)
     assert tested.returncode == 0, tested.stdout + tested.stderr
     workflow = yaml.safe_load((tmp_path / ".github/workflows/replay.yml").read_text())
     steps = [step.get("run", "") for step in workflow["jobs"]["replay"]["steps"]]
