@@ -157,6 +157,7 @@ def test_addresses_are_in_one_place() -> None:
 # ------------------------------------------------------------------------------- make test
 
 
+@pytest.mark.slow
 def test_what_was_skipped_is_said_last(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

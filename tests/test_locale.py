@@ -52,6 +52,7 @@ def catalogue(path: Path) -> Catalog:
         return read_po(file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
 def test_a_catalogue_has_the_messages_of_the_code(path: Path, template: Catalog) -> None:
     """A catalogue has every message, translated, and no other. Run `make catalogues` to update.

@@ -113,6 +113,7 @@ OPTIONAL = {
 """What is used where it is installed, each with its reason."""
 
 
+@pytest.mark.slow
 def test_what_is_imported_is_declared() -> None:
     """Nothing is there only because something else needs it."""
     import ast

@@ -106,6 +106,7 @@ def test_json_has_every_case(harness: Harness, folder: Path) -> None:
     assert (again.code, again.out) == (1, done.out)
 
 
+@pytest.mark.slow
 def test_a_low_score_of_an_sdk_is_no_failure(harness: Harness, folder: Path) -> None:
     """An SDK is imported from where it is installed, and does not fail the build."""
     (folder / "openai.py").write_text("raise AssertionError")

@@ -35,8 +35,8 @@ from harness.sandbox.server import application, run_in_thread
 from harness.scenario.files import load_all
 from harness.types import Exchange
 
-KILLS = 60
-LANES = 4
+KILLS = 24
+LANES = 2
 SEED = 20240607
 
 TALK = """\
@@ -178,10 +178,10 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     assert len(killed) == KILLS
     whole = {way: _course(read(_path(tmp_path / "0-measured", way)).exchanges) for way in WAYS}
     lost = [_nothing_is_lost(kill, sandbox.asked) for kill in killed]
-    assert len(set(lost)) > 5  # they were killed early and late
+    assert len(set(lost)) > 3  # they were killed early and late
     assert {_course(read(kill.path).exchanges) == whole[kill.way] for kill in killed} == {True}
     jobs = {(s.name, t.slug): (s, t) for s in load_all(files) for t in s.targets}
-    for kill in killed[::10]:
+    for kill in killed[::6]:
         assert replay(*jobs[kill.way], Store(kill.path.parents[1])).unused == ()
 
 

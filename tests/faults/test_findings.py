@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from .findings import findings
 
 FILE = Path(__file__).with_name("findings.txt")
 
 
+@pytest.mark.slow
 def test_every_fault_is_found_where_it_is() -> None:
     """Each fault is found by its rule, at its place; other rules may find it too.
 

@@ -463,6 +463,7 @@ def test_names_created_between_two_replays_are_patched(monkeypatch: pytest.Monke
     assert (notebook.sleep, notebook.now) == (time.sleep, time.monotonic)
 
 
+@pytest.mark.slow
 def test_a_module_with_the_id_of_a_deleted_one_is_scanned() -> None:
     """A module with the id and size of a deleted module is scanned."""
     for name in ("one", "two") * 50:
@@ -584,6 +585,7 @@ def dash_async(base: str, _: float) -> str:
     return asyncio.run(work())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", [zhipu, dash, dash_async])
 def test_forty_polls_by_an_sdk_replay_in_no_time(
     slow_sandbox: str, work: Callable[[str, float], str], monkeypatch: pytest.MonkeyPatch

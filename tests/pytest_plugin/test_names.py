@@ -86,6 +86,7 @@ def test_a_name_has_the_prefix_or_a_reason(page: str) -> None:
     assert hasattr(CassetteFixture, "cassette")
 
 
+@pytest.mark.slow
 def test_beside_pytest_recording(pytester: pytest.Pytester) -> None:
     """Both plugins serve the tests with their marks, options and fixtures in one run."""
     pytest.importorskip("pytest_recording")
@@ -101,6 +102,7 @@ def test_beside_pytest_recording(pytester: pytest.Pytester) -> None:
     done.stdout.fnmatch_lines(["harness: 1 replayed, *; no test went to the network"])
 
 
+@pytest.mark.slow
 def test_beside_cassetter(pytester: pytest.Pytester) -> None:
     """Every test has cassetter's fixture `cassette`, and none has this tool's because of that."""
     pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -p cassetter\n")

@@ -71,6 +71,7 @@ LIBRARIES = """
 """
 
 
+@pytest.mark.slow
 def test_every_library_is_recorded_and_replayed(project: pytest.Pytester, server: Server) -> None:
     """The test's cassette is recorded by --record-mode, without keys, and replayed by default."""
     project.makepyfile(test_a=LIBRARIES)

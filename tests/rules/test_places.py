@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import pytest
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import TranscriptFault
 from harness.analysis.transcript import analyze
-from harness.faults.explain import as_recorded, as_run
+from harness.faults.explain import sample_transcripts
 from harness.faults.registry import RULE_FAULTS, injected
 from harness.providers import endpoints
-from harness.providers.rules import check
+from harness.providers.rules import RULES, check
 from harness.providers.samples import SAMPLES
+from harness.rules import judge
 from harness.types import Finding
 from harness.wire import MISSING, resolve
 
 from .making import edited, foreign
 
 STREAM = SAMPLES["zhipu stream"][0]
+
+
+samples = cache(sample_transcripts)
 
 
 def body(reading: AnalyzedExchange, finding: Finding) -> bytes:
@@ -40,10 +45,10 @@ def value(reading: AnalyzedExchange, finding: Finding) -> object:
 @pytest.mark.parametrize("fault", RULE_FAULTS, ids=lambda fault: str(fault.name))
 def test_the_byte_is_where_the_pointer_leads(fault: TranscriptFault) -> None:
     """The JSON that begins at the byte is what the pointer leads to, in answers and requests."""
-    for exchanges in SAMPLES.values():
-        for changed in injected(fault, as_run(as_recorded(exchanges))):
+    for sample in samples().values():
+        for changed in injected(fault, sample):
             analyzed = analyze(changed, endpoints.recognise)
-            for finding in check(changed):
+            for finding in judge(analyzed, RULES).findings:
                 place = finding.place
                 if place.exchange is None or not place.pointer:
                     continue

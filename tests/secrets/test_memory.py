@@ -15,7 +15,7 @@ from harness.secrets.shapes import keys
 from harness.types import Exchange, Place, Request, Response
 from harness.wire.spans import span
 
-LENGTH = 600_000
+LENGTH = 200_000
 MOST = 30
 """Bytes of memory for each byte of the text; a plain repeat of a group takes 48 to 150."""
 
