@@ -5,9 +5,11 @@ The groups are `harness.providers`, `harness.rules` and `harness.reports`.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import entry_points
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from harness.errors import HarnessError
 
@@ -48,7 +50,8 @@ def load(group: str, expected: type[T] | tuple[type[T], ...]) -> tuple[Plugin[T]
     Raises:
         HarnessError: An entry point cannot be imported, or its object has another type.
     """
-    points = sorted(entry_points(group=group), key=lambda p: (p.dist.name if p.dist else "", p))
+    every = _entry_points(tuple(sys.path))
+    points = sorted(every.select(group=group), key=lambda p: (p.dist.name if p.dist else "", p))
     plugins: dict[tuple[str, str, str], Plugin[T]] = {}
     for point in points:
         package = point.dist.name if point.dist else point.module
@@ -66,6 +69,12 @@ def load(group: str, expected: type[T] | tuple[type[T], ...]) -> tuple[Plugin[T]
             raise plugin.broken(f"{point.value} should be {names} (group {group}), not {found}")
         plugins.setdefault((package, point.name, point.value), plugin)
     return tuple(plugins.values())
+
+
+@lru_cache(maxsize=1)
+def _entry_points(_path: tuple[str, ...]) -> Any:
+    """Return the entry points of all packages; they are read once for each `sys.path`."""
+    return entry_points()
 
 
 def _broken(origin: str, package: str, name: str, reason: str) -> str:

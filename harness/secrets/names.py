@@ -24,10 +24,11 @@ from harness.secrets.shapes import (
     is_mixed,
     is_placeholder,
 )
+from harness.wire.patterns import lazy_pattern
 
 # ------------------------------------------------------------------------------- the tables
 
-_STRONG = re.compile(
+_STRONG = lazy_pattern(
     r"(?:access|refresh|client|consumer|api|app|secret|session|security|private|auth|bearer|oauth"
     r"|account|signing|subscription|service|encryption|master|shared|webhook|bot|user|aws|sts|csrf|xsrf)"
     r"(?:access)?(?:token|secret|key)(?:id|secret|value)?$"
@@ -35,26 +36,26 @@ _STRONG = re.compile(
 )
 """Names of secrets, in lower case and without separators."""
 
-_WEAK = re.compile(r"(?:token|secret)$")
+_WEAK = lazy_pattern(r"(?:token|secret)$")
 """Names that secrets have among other things: a value must look random."""
 
-_HARMLESS = re.compile(
+_HARMLESS = lazy_pattern(
     r"(?:page|next|prev|previous|cursor|continuation|sync|start|stop|end|eos|bos|sep|pad|unk|mask|cls"
     r"|publickey|first|last|special|postman|design|syntax|foreach|resume|upload)token$"
 )
 """Names that end like those of secrets and are none: places in a list, parts of vocabularies."""
 
-_SIGNING = re.compile(
+_SIGNING = lazy_pattern(
     r"ossaccesskeyid|signature|securitytoken|x(?:amz|oss)(?:credential|signature|securitytoken)"
     r"|q(?:ak|signature)|xossaccesskeyid|awsaccesskeyid|googleaccessid|xgoog(?:credential|signature)"
 )
 """Parameters that sign a link, or a form that is uploaded."""
 
-_HEADER = re.compile(r"(?:x-)?(?:proxy-)?authorization", re.IGNORECASE)
-_COOKIE = re.compile(r"(?:set-)?cookie2?", re.IGNORECASE)
-_SCHEME = re.compile(r"\s*(Bearer|Basic|Token|ApiKey)\s+(?=\S)", re.ASCII | re.IGNORECASE)
-_SEPARATORS = re.compile(r"[-_.\s]")
-_WORDS = re.compile(r"[\w-]+")
+_HEADER = lazy_pattern(r"(?:x-)?(?:proxy-)?authorization", re.IGNORECASE)
+_COOKIE = lazy_pattern(r"(?:set-)?cookie2?", re.IGNORECASE)
+_SCHEME = lazy_pattern(r"\s*(Bearer|Basic|Token|ApiKey)\s+(?=\S)", re.ASCII | re.IGNORECASE)
+_SEPARATORS = lazy_pattern(r"[-_.\s]")
+_WORDS = lazy_pattern(r"[\w-]+")
 
 
 def _squeezed(name: str) -> str:
@@ -75,8 +76,8 @@ def is_secret_name(name: str) -> bool:
 
 # ---------------------------------------------------------------------------------- values
 
-_KEY_LETTERS = re.compile(r"[A-Za-z0-9_+/=.~-]{16,}")
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_KEY_LETTERS = lazy_pattern(r"[A-Za-z0-9_+/=.~-]{16,}")
+_UUID = lazy_pattern(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _MIN_ENTROPY = 3.0
 """Bits per character; a random text of sixteen hexadecimal digits has more."""
 _MIN_CHANGES = 4
@@ -93,13 +94,13 @@ def _is_random(text: str) -> bool:
     return bits >= _MIN_ENTROPY and is_changing
 
 
-_NOT_A_VALUE = re.compile(
+_NOT_A_VALUE = lazy_pattern(
     r"https?://.*|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+"  # an address, the name of a variable
     r"|[a-z]+(?:[_.-][a-z]+)+[_-]?[0-9]{0,2}|[A-Za-z_]\w*(?:\.\w+)+(?:\(.*)?"  # code
     r"|[A-Za-z_.]+\(.*"
 )
-_LETTERS = re.compile(r"[A-Za-z]{20,}")
-_SYMBOL = re.compile(r"[!@#$%^&*?~|]")
+_LETTERS = lazy_pattern(r"[A-Za-z]{20,}")
+_SYMBOL = lazy_pattern(r"[!@#$%^&*?~|]")
 
 
 def _is_secret_value(text: str, name: str) -> bool:
@@ -139,7 +140,7 @@ def mask_credentials(value: str) -> str:
     return f"{scheme[1]} {PLACEHOLDER}" if scheme else PLACEHOLDER
 
 
-_COOKIE_VALUE = re.compile(r"^(\s*[^=;]*=)[^;]+")
+_COOKIE_VALUE = lazy_pattern(r"^(\s*[^=;]*=)[^;]+")
 
 
 def mask_named(name: str, value: str) -> str:
@@ -179,7 +180,7 @@ def _credentials(text: str) -> Iterator[Hit]:
         yield Hit(start, len(text), "credentials", value)
 
 
-_PAIR = re.compile(r"\s*+([^=;\s]{1,200}+)=([^;]*+)")
+_PAIR = lazy_pattern(r"\s*+([^=;\s]{1,200}+)=([^;]*+)")
 
 
 def _cookies(text: str, *, only_first: bool) -> Iterator[Hit]:
@@ -194,24 +195,24 @@ def _cookies(text: str, *, only_first: bool) -> Iterator[Hit]:
 # ------------------------------------------------------------------------------------ texts
 
 # Names are looked for by their ends, in lower case, and read backwards from there.
-_ENDS = re.compile(
+_ENDS = lazy_pattern(
     r"(?:token|secret|passw(?:or)?d|passphrase|pwd|key(?:[_.-]?(?:id|secret|value))?|secret[_.-]?id"
     r"|credentials?|signature|accessid|policy|sig|authorization|cookie)"
     r"(?P<closed>\\*[\"'`])?[ \t]{0,9}(?P<sign>=>|[:=>])[ \t]{0,9}(?P<opened>\\*[\"'`])?"
 )
-_NAME = re.compile(r"[\w.-]*")
+_NAME = lazy_pattern(r"[\w.-]*")
 _MAX_NAME = 80
 _MAX_BARE = 8192
 _MAX_REREAD = 200
 """Longest value, in characters, in which other names are looked for."""
-_QUOTED = {quote: re.compile(rf"(?:[^{quote}\\\n]++|\\[^\n])*+") for quote in ('"', "'", "`")}
-_BARE = re.compile(r"[^\s\"'`,;&<>(){}\[\]\\|#?\x7f-\xff]*+")
-_HEADER_LINE = re.compile(r"[^\r\n\"'\\]*+")
-_ESCAPED_QUOTE = re.compile(r"[^\"'`\\]*+")
+_QUOTED = {quote: lazy_pattern(rf"(?:[^{quote}\\\n]++|\\[^\n])*+") for quote in ('"', "'", "`")}
+_BARE = lazy_pattern(r"[^\s\"'`,;&<>(){}\[\]\\|#?\x7f-\xff]*+")
+_HEADER_LINE = lazy_pattern(r"[^\r\n\"'\\]*+")
+_ESCAPED_QUOTE = lazy_pattern(r"[^\"'`\\]*+")
 _CREDENTIALS = ("accesskeyid", "access_key_id", "accessid", "credential", '"policy')
 _NEARBY = 600
 _MIN_SIG = 16
-_FIELD = re.compile(
+_FIELD = lazy_pattern(
     r"content-disposition:[^\r\n]{0,400}?\bname=\"?(?P<name>[^\"\r\n;]{1,80})\"?[^\r\n]{0,400}\r?\n"
     r"(?:[^\r\n]{1,1000}\r?\n){0,9}\r?\n(?P<value>[^\r\n]*+)"
 )
@@ -325,7 +326,7 @@ def _starts_parameter(text: str, start: int) -> bool:
     return start == 0 or text[start - 1] in "?&" or text[max(0, start - 5) : start] == "&amp;"
 
 
-_CREDENTIALS_IN_TEXT = re.compile(r"[^\s\"',;\\]*+")
+_CREDENTIALS_IN_TEXT = lazy_pattern(r"[^\s\"',;\\]*+")
 
 
 def _of_header(name: str, value: str, start: int) -> Iterator[Hit]:

@@ -17,6 +17,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from harness.wire.patterns import lazy_pattern
+
 PLACEHOLDER = "REDACTED"
 """The text that is written in place of a secret."""
 
@@ -46,7 +48,7 @@ class Hit:
 # ------------------------------------------------------------------------------- confirmations
 
 _MAX_KEY_LENGTH = 300
-_BASE64_RUN = re.compile(r"[A-Za-z0-9+/]*")
+_BASE64_RUN = lazy_pattern(r"[A-Za-z0-9+/]*")
 
 
 def _is_apart(match: re.Match[str]) -> bool:
@@ -68,7 +70,7 @@ def _is_one_long_word(match: re.Match[str]) -> bool:
     return re.search("[A-Za-z]{40}$", match[0]) is not None
 
 
-_CAMEL = re.compile(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]{2,})+")
+_CAMEL = lazy_pattern(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]{2,})+")
 
 
 def is_mixed(text: str, least: int = 3) -> bool:
@@ -156,7 +158,7 @@ def _prefixed(
     """Return the shape of keys that begin with *prefix*, after no character of *before*."""
     literal = re.escape(prefix)
     pattern = rf"{literal}(?<!{before}{literal}){rest}(?![A-Za-z0-9])"
-    return KeyShape(kind, re.compile(pattern, re.ASCII), prefix, confirms)
+    return KeyShape(kind, lazy_pattern(pattern, re.ASCII), prefix, confirms)
 
 
 _WORD = "[A-Za-z0-9_-]"
@@ -171,7 +173,7 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
     ),
     KeyShape(
         "an id.secret key",
-        re.compile(r"\.(?<=(?<![A-Za-z0-9])[0-9a-f]{32}\.)[A-Za-z0-9]{16}(?![A-Za-z0-9])"),
+        lazy_pattern(r"\.(?<=(?<![A-Za-z0-9])[0-9a-f]{32}\.)[A-Za-z0-9]{16}(?![A-Za-z0-9])"),
         ".",
         before=32,
     ),
@@ -234,7 +236,7 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
     _prefixed("a SendGrid key", "SG.", rf"{_WORD}{{22}}\.{_WORD}{{43}}"),
     KeyShape(
         "a Telegram token",
-        re.compile(rf":AA(?<=[0-9]{{8}}:AA){_WORD}{{33}}(?!{_WORD})"),
+        lazy_pattern(rf":AA(?<=[0-9]{{8}}:AA){_WORD}{{33}}(?!{_WORD})"),
         ":AA",
     ),
     # Payment (DS).
@@ -247,13 +249,13 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
     KeyShape(
         "a token",
         # Only at the start of a run of letters, so that the run is read once.
-        re.compile(rf"eyJ(?<!{_WORD}eyJ){_WORD}{{4,}}+\.{_WORD}{{4,}}+\.{_WORD}{{4,}}+"),
+        lazy_pattern(rf"eyJ(?<!{_WORD}eyJ){_WORD}{{4,}}+\.{_WORD}{{4,}}+\.{_WORD}{{4,}}+"),
         "eyJ",
         _names_an_algorithm,
     ),
     KeyShape(
         "credentials",
-        re.compile(
+        lazy_pattern(
             r"[Bb]earer(?:[ \t]|%20){1,4}+([A-Za-z0-9._~+/=-]{16,8192})"
             r"(?![A-Za-z0-9._~+/=-])"
         ),
@@ -262,13 +264,13 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
     ),
     KeyShape(
         "credentials",
-        re.compile(r"[Bb]asic(?:[ \t]|%20){1,4}+([A-Za-z0-9+/]{8,512}={0,2})(?![A-Za-z0-9+/=])"),
+        lazy_pattern(r"[Bb]asic(?:[ \t]|%20){1,4}+([A-Za-z0-9+/]{8,512}={0,2})(?![A-Za-z0-9+/=])"),
         "asic",
         _is_user_and_password,
     ),
     KeyShape(
         "a password in a URL",
-        re.compile(
+        lazy_pattern(
             r"://[^/\s:@\"'<>\\?#{}()\[\]]{0,100}:([^/\s@\"'<>\\?#(){}\[\],]{3,200})@(?=[\w\[])"
         ),
         "://",
@@ -276,7 +278,7 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
     ),
     KeyShape(
         "a private key",
-        re.compile(
+        lazy_pattern(
             r"-----BEGIN (?:(?!PRIVATE KEY(?: BLOCK)?-)[A-Z0-9]{1,20}+ ){0,4}+PRIVATE KEY"
             r"(?: BLOCK)?-----((?:[^-\"<>{}]|-(?!-)){40,20000}+)"
         ),
@@ -302,7 +304,7 @@ def keys(text: str) -> Iterator[Hit]:
 
 # -------------------------------------------------------------------------------- placeholders
 
-_STANDS_IN = re.compile(
+_STANDS_IN = lazy_pattern(
     r"redacted|masked|dummy|^deleted$|sandbox|placeholder|x{6}|\*{3}|\.\.\.|^(?:sk-)?(?:test|your|my)[_-]"
     r"|^[<\[{].*|^\$[A-Za-z_{(]|^$|^(?:none|null|undefined|true|false|string)$|example|changeme|^(?:some|any|the)[_-]|^x{3,}$|your[_-]?(?:api|access|secret|key|token)",
     re.IGNORECASE,
@@ -314,7 +316,7 @@ _PUBLISHED = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq",  # Azure's storage emulator
 )
 """Parts of examples in the documentation of services, which do not say that they are examples."""
-_EXAMPLE_PASSWORD = re.compile(
+_EXAMPLE_PASSWORD = lazy_pattern(
     r"(?:user|my|the|db)?[_-]?(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|credentials?)[0-9]{0,3}"
     r"|x-oauth-basic|postgres|root|admin|guest|[%$]\w+|\W+",
     re.IGNORECASE,

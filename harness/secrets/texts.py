@@ -18,6 +18,7 @@ from harness.secrets.shapes import PLACEHOLDER
 from harness.types import Json
 from harness.wire import Event, escape, read_events
 from harness.wire.compressed import Coding, compressed
+from harness.wire.patterns import lazy_pattern
 from harness.wire.spans import Span, span
 
 
@@ -106,26 +107,26 @@ _REFERENCE = r"&#(?:[0-9]{1,7}|[xX][0-9A-Fa-f]{1,6});"
 _ESCAPES = (
     _Escape(
         "\\",
-        re.compile(rf'(?:{_UNICODE})++|\\["\\/nrtbf]'),
-        re.compile(rf'{_PAIR}|{_UNICODE}|\\["\\/nrtbf]'),
+        lazy_pattern(rf'(?:{_UNICODE})++|\\["\\/nrtbf]'),
+        lazy_pattern(rf'{_PAIR}|{_UNICODE}|\\["\\/nrtbf]'),
         _undo_json,
     ),
     _Escape(
         "%",
-        re.compile(r"(?:%[0-9A-Fa-f]{2})++"),
-        re.compile(r"%[0-9A-Fa-f]{2}"),
+        lazy_pattern(r"(?:%[0-9A-Fa-f]{2})++"),
+        lazy_pattern(r"%[0-9A-Fa-f]{2}"),
         _undo_url,
     ),
     _Escape(
         "\\x",
-        re.compile(r"(?:\\x[0-9A-Fa-f]{2})++"),
-        re.compile(r"\\x[0-9A-Fa-f]{2}"),
+        lazy_pattern(r"(?:\\x[0-9A-Fa-f]{2})++"),
+        lazy_pattern(r"\\x[0-9A-Fa-f]{2}"),
         _undo_hex,
     ),
     _Escape(
         "&#",
-        re.compile(rf"(?:{_REFERENCE})++"),
-        re.compile(_REFERENCE),
+        lazy_pattern(rf"(?:{_REFERENCE})++"),
+        lazy_pattern(_REFERENCE),
         _undo_html,
     ),
 )
@@ -239,7 +240,7 @@ def _base64_forms(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]
 
 # -------------------------------------------------------------------------------- packed data
 
-_BASE64_RUN = re.compile(
+_BASE64_RUN = lazy_pattern(
     r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}+(?:\r?\n[ \t]*+[A-Za-z0-9+/_-]{16,}+)*+={0,2}"
 )
 _MIN_RUN = 20

@@ -1,0 +1,28 @@
+"""Regular expressions that are compiled when they are used first.
+
+Python compiles a pattern in up to a millisecond, and most programs need few of a table of patterns.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+
+class _LazyPattern:
+    """A compiled pattern, once one of its attributes is used."""
+
+    def __init__(self, pattern: str, flags: int) -> None:
+        self._arguments = pattern, flags
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # what copying and pickling look for
+            raise AttributeError(name)
+        value = getattr(re.compile(*self._arguments), name)
+        setattr(self, name, value)  # the next time it is found without this method
+        return value
+
+
+def lazy_pattern(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """Return what `re.compile` returns, which is called when an attribute of it is used."""
+    return cast("re.Pattern[str]", _LazyPattern(pattern, flags))
