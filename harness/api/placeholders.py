@@ -43,10 +43,10 @@ class _Placeholders:
         with self._lock:
             self._replaying += replaying
             self._recording += recording
-            if self._replaying and not self._recording:
-                self._set()
-            else:
+            if not self._replaying or self._recording:
                 self._restore()
+            elif replaying > 0 or recording < 0:
+                self._set()
 
     def _set(self) -> None:
         for name in variables():

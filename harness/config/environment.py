@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -82,8 +83,13 @@ class Environment:
     def _other_secrets(self) -> Iterator[str]:
         """Yield the values of variables whose name and value both look like those of a secret."""
         for name in self.variables:
-            if _SECRET.search(name) and _UNGUESSABLE.fullmatch(self._value(name)):
+            if _names_a_secret(name) and _UNGUESSABLE.fullmatch(self._value(name)):
                 yield self._value(name)
+
+
+@lru_cache(maxsize=1024)
+def _names_a_secret(variable: str) -> bool:
+    return _SECRET.search(variable) is not None
 
 
 _SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE)$", re.IGNORECASE)

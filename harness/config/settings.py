@@ -98,7 +98,8 @@ def load_settings(folder: Path) -> Settings:
     Raises:
         BadSettings: A key is unknown or a value invalid; the message has the file's path.
     """
-    file = next(filter(os.path.isfile, _candidates(folder.absolute())), None)
+    there = (file for file in _candidates(folder.absolute()) if os.access(file, os.F_OK))
+    file = next(filter(os.path.isfile, there), None)
     return NO_SETTINGS if file is None else _read(Path(file), os.stat(file).st_mtime_ns)
 
 

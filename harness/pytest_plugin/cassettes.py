@@ -78,6 +78,7 @@ _CONTEXT = pytest.StashKey["CassetteContext"]()
 _FAILURE = pytest.StashKey[BaseException | None]()
 _MAY_FOLLOW = pytest.StashKey[bool]()
 _OPTIONS = pytest.StashKey[MarkOptions]()
+_PATH = pytest.StashKey[Path]()
 _MAX_NAME_LENGTH = 80
 
 
@@ -149,15 +150,20 @@ def note_finalizer(item: pytest.Item, name: str, function: Callable[..., Any]) -
 
     If none does, the cassette is judged at the end of the test itself.
     """
+    if _may_send_at_teardown(function, is_xunit=name.startswith("_xunit")):
+        item.stash[_MAY_FOLLOW] = True
+
+
+@functools.lru_cache(maxsize=1024)
+def _may_send_at_teardown(function: Callable[..., Any], *, is_xunit: bool) -> bool:
     package = str(getattr(function, "__module__", "")).partition(".")[0]
     is_plain = inspect.isfunction(function) and not hasattr(function, "__wrapped__")
     is_plain &= not inspect.isgeneratorfunction(function) and not inspect.isasyncgenfunction(
         function
     )
     is_plain &= "request" not in inspect.signature(function).parameters
-    is_tool = package in _TOOLS and not name.startswith("_xunit")
-    if not is_plain and not is_tool:
-        item.stash[_MAY_FOLLOW] = True
+    is_tool = package in _TOOLS and not is_xunit
+    return not is_plain and not is_tool
 
 
 _TOOLS = frozenset(
@@ -325,6 +331,12 @@ def _create_context(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteC
 
 def cassette_path(item: pytest.Item) -> Path:
     """Return the path of a test's cassette, which its mark sets; no fixture has to run for it."""
+    if _PATH not in item.stash:
+        item.stash[_PATH] = _chosen_path(item)
+    return item.stash[_PATH]
+
+
+def _chosen_path(item: pytest.Item) -> Path:
     from harness.cassette.remote import is_address
 
     options = _options(item, {})
