@@ -30,6 +30,9 @@ class _Placeholders:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._replaying = self._recording = 0
+        self._folder = ""
+        self._names: tuple[str, ...] = ()
+        """What `variables` returned in the working folder `_folder`."""
         self._variables: dict[str, str | None] = {}
         self._modules: dict[str, str | None] = {}
 
@@ -49,7 +52,10 @@ class _Placeholders:
                 self._set()
 
     def _set(self) -> None:
-        for name in variables():
+        folder = os.getcwd()
+        if folder != self._folder:
+            self._folder, self._names = folder, variables()
+        for name in self._names:
             value = os.environ.get(name)
             if not (value or "").strip():
                 self._variables[name] = value
@@ -62,6 +68,7 @@ class _Placeholders:
 
     def _restore(self) -> None:
         """Remove the placeholders; a real key that was set in the meantime stays."""
+        self._folder = ""
         for name in _MODULES:  # also a module that was imported inside of the block
             module = sys.modules.get(name)
             if module is not None and getattr(module, "api_key", None) == NO_KEY:

@@ -51,26 +51,32 @@ def asker(exchange: Exchange, provider: str = "") -> Provider | None:
 
 def _owners(exchange: Exchange, provider: str) -> Iterator[Provider]:
     """Yield the providers that an exchange may belong to, the most likely one first."""
-    table = {**known(), **dict(PROVIDERS.items())}
-    if provider in table:
-        yield table[provider]
-    yield from _of_host(exchange.request.uri, (one for one in table.values() if one.hosts))
-    yield from (one for one in table.values() if not one.hosts)
-    yield from _of_host(exchange.request.uri, known().values())  # a declaration has less
-
-
-def _of_host(uri: str, providers: Iterable[Provider]) -> Iterator[Provider]:
-    """Yield those of *providers* that have the host of *uri*."""
+    every = tuple(PROVIDERS.values())
+    named = {**known(), **{one.name: one for one in every}}.get(provider)
+    if named is not None:
+        yield named
     try:
-        host, port = host_of(uri)
+        place = host_of(exchange.request.uri)
     except ValueError:
-        return
-    yield from (provider for provider in providers if _is_among(provider.hosts, host, port))
+        place = None
+    yield from _by_host(every, place)
 
 
-@lru_cache(maxsize=4096)
-def _is_among(hosts: tuple[str, ...], host: str, port: int) -> bool:
-    return AllowedHosts(hosts).has(host, port)
+@lru_cache(maxsize=256)
+def _by_host(
+    providers: tuple[Provider, ...], place: tuple[str, int] | None
+) -> tuple[Provider, ...]:
+    """Return those of *providers*, and of the known services, that may have a host and port."""
+    table = {**known(), **{one.name: one for one in providers}}
+
+    def have_host(some: Iterable[Provider]) -> Iterator[Provider]:
+        return (one for one in some if place and AllowedHosts(one.hosts).has(*place))
+
+    return (
+        *have_host(one for one in table.values() if one.hosts),
+        *(one for one in table.values() if not one.hosts),
+        *have_host(known().values()),  # a declaration has less
+    )
 
 
 def endpoint(name: str) -> Endpoint:

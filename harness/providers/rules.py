@@ -71,7 +71,7 @@ def project_rules(folder: Path) -> RuleSelection:
         BadSettings: The file is invalid, or names a rule that does not exist.
     """
     project = load_settings(folder)
-    for name in unknown_names(project.rules.names):
+    for name in unknown_names(project.rules.names) if project.rules.names else ():
         raise project.error(f"rules: {no_such_rule(name)}")
     return project.rules
 
