@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent.parent
 GUIDE = (ROOT / "docs" / "PYTHON_API.md").read_text(encoding="utf-8")
-SERVER = "http://127.0.0.1:8000"
 (SCENARIO,) = re.findall(r"^```yaml\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 EXAMPLES: list[str] = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 
@@ -92,16 +91,6 @@ def folder(tmp_path: Path) -> Path:
     """A folder with the guide's scenario."""
     (tmp_path / "capital.yaml").write_text(SCENARIO, encoding="utf-8")
     return tmp_path
-
-
-@pytest.mark.slow
-def test_every_example_runs(folder: Path, sandbox: str, python: Python) -> None:
-    """One after the other, in one folder, with the sandbox as the server of the user's requests."""
-    assert len(EXAMPLES) == 6
-    for example in EXAMPLES:
-        done = python("-c", example.replace(SERVER, sandbox), folder=folder)
-        assert done.stderr == ""
-        assert done.stdout == ""
 
 
 @pytest.fixture(scope="module")
