@@ -130,7 +130,7 @@ def test_an_extra_that_clashes_with_what_is_installed() -> None:
 
 def test_every_extra_for_users_is_in_the_table() -> None:
     """All of pyproject.toml but the sum, and those for development."""
-    of_developers = {"all", "bench", "dev", "docs", "mutation", "test"}
+    of_developers = {"all", "bench", "dev", "docs", "mutation", "stores", "test"}
     extras = PROJECT["project"]["optional-dependencies"].keys() - of_developers
     assert {*FOR_USERS} == {CORE, *extras}
 
