@@ -6,18 +6,21 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
+import anthropic
 import anyio
 import dashscope
 import httpx
 import openai
 import pytest
 import requests
+import zai
 import zhipuai
 
 import harness
@@ -30,6 +33,9 @@ from harness.types import Response
 
 WAIT = 1.0
 """The timeout of every client in seconds."""
+
+SOON = 0.2
+"""The timeout where no attempt is answered in time."""
 
 # ------------------------------------------------------------------------------------ clients
 
@@ -67,18 +73,67 @@ def by_zhipuai(base: str, stream: bool) -> object:
     return [part.model_dump() for part in answer] if stream else answer.model_dump()
 
 
+def by_zai(base: str, stream: bool) -> object:
+    """Ask with the newer SDK of Zhipu."""
+    client = zai.ZhipuAiClient(base_url=f"{base}/api/paas/v4", api_key="id.secret", timeout=WAIT)
+    answer: Any = client.chat.completions.create(model="m", messages=MESSAGES, stream=stream)
+    return [part.model_dump() for part in answer] if stream else answer.model_dump()
+
+
+def by_anthropic(base: str, stream: bool) -> object:
+    """Ask with Anthropic's SDK."""
+    with anthropic.Anthropic(base_url=base, api_key="sk-none", timeout=WAIT) as client:
+        answer: Any = client.messages.create(
+            model="m", max_tokens=9, messages=MESSAGES, stream=stream
+        )
+        return [part.model_dump() for part in answer] if stream else answer.model_dump()
+
+
+def by_anthropic_async(base: str, stream: bool) -> object:
+    """Ask with Anthropic's asynchronous SDK."""
+
+    async def ask() -> object:
+        async with anthropic.AsyncAnthropic(
+            base_url=base, api_key="sk-none", timeout=WAIT
+        ) as client:
+            answer: Any = await client.messages.create(
+                model="m", max_tokens=9, messages=MESSAGES, stream=stream
+            )
+            if stream:
+                return [part.model_dump() async for part in answer]
+            return answer.model_dump()
+
+    return asyncio.run(ask())
+
+
 def by_dashscope(base: str, stream: bool) -> object:
     """Ask with DashScope's SDK."""
-    answer: Any = dashscope.Generation.call(
-        model="m",
-        messages=MESSAGES,
-        api_key="sk-none",
-        base_address=f"{base}/api/v1",
-        result_format="message",
-        stream=stream,
-        request_timeout=WAIT,
-    )
+    answer: Any = dashscope.Generation.call(**_generation(base, stream))
     return [_without_headers(part) for part in answer] if stream else _without_headers(answer)
+
+
+def by_dashscope_async(base: str, stream: bool) -> object:
+    """Ask with DashScope's asynchronous SDK."""
+
+    async def ask() -> object:
+        answer: Any = await dashscope.AioGeneration.call(**_generation(base, stream))
+        if stream:
+            return [_without_headers(part) async for part in answer]
+        return _without_headers(answer)
+
+    return asyncio.run(ask())
+
+
+def _generation(base: str, stream: bool) -> dict[str, Any]:
+    return {
+        "model": "m",
+        "messages": MESSAGES,
+        "api_key": "sk-none",
+        "base_address": f"{base}/api/v1",
+        "result_format": "message",
+        "stream": stream,
+        "request_timeout": WAIT,
+    }
 
 
 def _without_headers(answer: Any) -> dict[str, Any]:
@@ -123,11 +178,18 @@ def _value(body: bytes, stream: bool) -> object:
     return body if stream else json.loads(body)
 
 
-CLIENTS = (
+Client = Callable[[str, bool], object]
+"""A function of a server's address and whether to ask for a stream; it returns the answer."""
+
+CLIENTS: tuple[Client, ...] = (
     by_openai,
     by_openai_async,
     by_zhipuai,
+    by_zai,
+    by_anthropic,
+    by_anthropic_async,
     by_dashscope,
+    by_dashscope_async,
     by_httpx,
     by_requests,
     by_aiohttp,
@@ -164,6 +226,37 @@ def dashscope_answer(stream: bool) -> Response:
         return _json(part("你好!"))
     template = "id:1\nevent:result\n:HTTP_STATUS/200\ndata:{}\n\n"
     return _events([json.dumps(part(text)) for text in "你好啊!"], template)
+
+
+def anthropic_answer(stream: bool) -> Response:
+    """Return an answer in Anthropic's form."""
+    message: dict[str, Any] = {
+        **{"id": "1", "type": "message", "role": "assistant", "model": "m", "content": []},
+        **{"stop_reason": None, "stop_sequence": None},
+        "usage": {"input_tokens": 1, "output_tokens": 3},
+    }
+    if not stream:
+        content = [{"type": "text", "text": "你好!"}]
+        return _json({**message, "content": content, "stop_reason": "end_turn"})
+    delta = {"type": "text_delta", "text": "你"}
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": message},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": delta},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_stop"},
+    ]
+    body = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+    return Response(200, "OK", (("content-type", "text/event-stream"),), body.encode())
+
+
+ANSWERS: Mapping[Client, Callable[[bool], Response]] = {
+    by_dashscope: dashscope_answer,
+    by_dashscope_async: dashscope_answer,
+    by_anthropic: anthropic_answer,
+    by_anthropic_async: anthropic_answer,
+}
+"""The answers that are not in OpenAI's form, by the client that reads them."""
 
 
 def _json(value: object) -> Response:
@@ -212,10 +305,11 @@ CASES = [
     for client in CLIENTS
     for stream, table in ((False, BOTH | DOCUMENTS), (True, BOTH | STREAMS))
     for name, make in table.items()
+    if client not in (by_httpx, by_requests, by_aiohttp) or not name.endswith("-always")
 ]
 
 
-def outcome_of(client: Callable[[str, bool], object], base: str, stream: bool) -> object:
+def outcome_of(client: Client, base: str, stream: bool) -> object:
     """Return what a client returns, or the class of what it raises."""
     try:
         return client(base, stream)
@@ -249,37 +343,49 @@ def _path(head: bytes) -> str:
     return "http://x" + head.split()[1].decode()
 
 
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Client, bool], Path]:
+    """A function that returns a cassette with one answer to a client, which is recorded once."""
+
+    @cache
+    def record(client: Client, stream: bool) -> Path:
+        path = tmp_path_factory.mktemp("recording") / "one.yaml"
+        answer = ANSWERS.get(client, openai_answer)(stream)
+        with answering(answer) as (base, _), harness.use_cassette(path, record="all"):
+            client(base, stream)
+        return path
+
+    return record
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("client", "make", "stream"), CASES)
 def test_a_replayed_fault_is_as_over_a_socket(
-    client: Callable[[str, bool], object],
+    client: Client,
     make: Callable[[], InjectedFault],
     stream: bool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    recording: Callable[[Client, bool], Path],
+    request: pytest.FixtureRequest,
 ) -> None:
     """The number of attempts, the result, and the class of the error are the same."""
-    fault = make()
-    answer = (dashscope_answer if client is by_dashscope else openai_answer)(stream)
-    path = tmp_path / "one.yaml"
+    fault, path = make(), recording(client, stream)
+    answer = ANSWERS.get(client, openai_answer)(stream)
+    is_refused = fault.name == "refused"  # by a port, not by an answer
     with (
-        answering(answer, None if fault.name == "refused" else fault) as (base, seen),
+        answering(answer, None if is_refused else fault) as (address, seen),
         pytest.MonkeyPatch.context() as patched,
     ):
         patched.setattr(time, "sleep", lambda seconds: None)
         patched.setattr(anyio, "sleep", at_once)
-        if fault.name == "refused":
-            unused = _unused_port()
-            live = outcome_of(client, unused, stream)
-        else:
-            live = outcome_of(client, base, stream)
+        if fault.times is None or "silent" in request.node.callspec.id:
+            patched.setattr(f"{__name__}.WAIT", SOON)
+        base = _unused_port() if is_refused else address
+        live = outcome_of(client, base, stream)
         attempts = len(seen)
-    with answering(answer) as (base, _), harness.use_cassette(path, record="all"):
-        client(base, stream)
     with harness.use_cassette(path, faults=[fault]) as cassette:
         replayed = outcome_of(client, base, stream)
     assert replayed == live
-    if fault.name != "refused":  # a server does not see what it refuses
+    if not is_refused:  # a server does not see what it refuses
         assert cassette.attempts == attempts
     assert len(read(path).exchanges) == 1
 
