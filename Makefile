@@ -191,7 +191,8 @@ bench-check:
 	@$(MAKE) --no-print-directory bench OPTIONS='--quick --check $(OPTIONS)'
 
 screenshots: $(READY)
-	@HARNESS_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q tests/report/html/test_browser.py
+	@HARNESS_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q \
+	  tests/report/html/test_browser.py tests/report/html/test_view.py
 	@ls screenshots
 
 # 4 GB at most: what would take more memory than there is fails instead.

@@ -17,7 +17,7 @@ from harness.wire import MISSING, Missing, compact, read_json, resolve
 
 _BEGINNING = re.compile(r"(?<!\\)\{\{\s*steps?\b")
 _REFERENCE = re.compile(
-    r"\{\{ *steps\.(?P<name>[a-z0-9-]+)\.(?P<field>[a-z_]+)"
+    r"\{\{ *steps\.(?P<name>[a-z0-9\u3400-\u9fff-]+)\.(?P<field>[a-z_]+)"
     r"(?:#(?P<pointer>(?:/(?:[^/~{}\s]|~[01])*)+))? *\}\}"
 )
 _LITERAL = re.compile(r"\\(?=\{\{\s*steps?\b)")

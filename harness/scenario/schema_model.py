@@ -36,7 +36,7 @@ STEP_TYPES = (
 )
 """The keys that give a step its type; each step has exactly one."""
 
-_SLUG = re.compile(r"[a-z0-9-]+")
+_SLUG = re.compile(r"[a-z0-9\u3400-\u9fff-]+")
 _TARGET = re.compile(r"([a-z0-9_-]+)/([^\s/]\S*)")
 _POINTER = re.compile(r"(/([^/~]|~[01])*)+")
 _URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
@@ -98,7 +98,7 @@ TEXT_TAG, PARTS_TAG, NAMES_TAG, CALLS_TAG = TAGS = ("<text>", "<parts>", "<names
 """Marks of the form of a value in the places that Pydantic names; files do not have them."""
 
 Text = Annotated[str, StringConstraints(min_length=1)]
-Slug = Annotated[str, _matching(_SLUG, "may hold only a-z, 0-9 and '-'")]
+Slug = Annotated[str, _matching(_SLUG, "may hold only a-z, 0-9, '-' and Chinese characters")]
 Pointer = Annotated[str, _matching(_POINTER, "must be a JSON pointer, such as /output/text")]
 Url = Annotated[str, _matching(_URL, "must be a URL, such as https://host/api/v1")]
 _TARGET_NAME = "must be provider/model, such as zhipuai/glm-5.3-flash"

@@ -90,7 +90,7 @@ def test_what_is_no_yaml_is_refused(text: str | bytes, message: str) -> None:
         ),
         (
             "name: X\ntargets: [a/b]\nsteps: [user: a]",
-            ":1: name may hold only a-z, 0-9 and '-', not 'X'",
+            ":1: name may hold only a-z, 0-9, '-' and Chinese characters, not 'X'",
         ),
         (
             "name: y\ntargets: [a/b]\nsteps: [user: a]",
@@ -119,7 +119,7 @@ def test_what_is_no_yaml_is_refused(text: str | bytes, message: str) -> None:
         ),
         (
             "name: x\ntargets:\n  - {model: a/b,\n     label: A_B}\nsteps: [user: a]",
-            ":4: targets[0].label may hold only a-z, 0-9 and '-', not 'A_B'",
+            ":4: targets[0].label may hold only a-z, 0-9, '-' and Chinese characters, not 'A_B'",
         ),
         (
             "name: x\ntargets:\n  - a/b\n  - a/B\nsteps: [user: a]",

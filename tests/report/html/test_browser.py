@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from .conftest import Watch
+from .conftest import ROOT, Watch
 
 pytestmark = pytest.mark.slow
 
@@ -645,6 +645,18 @@ SHOTS = (
 )
 """The views of the shipped scenarios: a picture, a task, streams, tools."""
 
+DRIFTED_SHOTS = {
+    "drift": "drift",
+    "history": "history",
+    "rules": "rules",
+    "models": "models",
+    "charts": "charts",
+    "noise": "s1-compare",
+}
+"""The views of recordings that changed, with a history: name and anchor."""
+
+OTHER_SHOTS = ("tests", "findings", "marked", "keys", "search", "hostile")
+
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_view_is_photographed(
@@ -653,6 +665,7 @@ def test_every_view_is_photographed(
     broken_page: Path,
     drifted_page: Path,
     hostile_page: Path,
+    tests_page: Path,
     screenshots: Path,
     look: str,
 ) -> None:
@@ -663,12 +676,12 @@ def test_every_view_is_photographed(
     for anchor in SHOTS:
         go(page, anchor)
         page.screenshot(path=screenshots / f"{look}-{anchor}.png")
-    page.goto(f"{drifted_page.as_uri()}#drift")
-    page.screenshot(path=screenshots / f"{look}-drift.png")
-    go(page, "models")
-    page.screenshot(path=screenshots / f"{look}-models.png")
-    go(page, "s1-compare")
-    page.screenshot(path=screenshots / f"{look}-noise.png")
+    page.goto(drifted_page.as_uri())
+    for name, anchor in DRIFTED_SHOTS.items():
+        go(page, anchor)
+        page.screenshot(path=screenshots / f"{look}-{name}.png")
+    page.goto(tests_page.as_uri())
+    page.screenshot(path=screenshots / f"{look}-tests.png")
     page.goto(f"{broken_page.as_uri()}#findings")
     page.screenshot(path=screenshots / f"{look}-findings.png")
     page.locator("[data-zh='查看原始 HTTP']").first.click()
@@ -682,7 +695,10 @@ def test_every_view_is_photographed(
     page.screenshot(path=screenshots / f"{look}-search.png")
     page.goto(hostile_page.as_uri())
     page.screenshot(path=screenshots / f"{look}-hostile.png")
-    assert len([*screenshots.glob(f"{look}-*.png")]) == len(SHOTS) + 8
+    taken = {path.stem.removeprefix(f"{look}-") for path in screenshots.glob(f"{look}-*.png")}
+    assert taken == {*SHOTS, *DRIFTED_SHOTS, *OTHER_SHOTS}
+    guide = (ROOT / "docs" / "guides" / "report.md").read_text(encoding="utf-8")
+    assert {name for name in taken if f"`{name}`" not in guide} == set()
     context.close()
 
 
@@ -707,7 +723,7 @@ def test_it_can_be_printed(page: Page, shipped_page: Path, screenshots: Path) ->
     page.goto(f"{shipped_page.as_uri()}#s10-wire")
     page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    page.screenshot(path=screenshots / "print-s10-wire.png")
+    page.screenshot(path=screenshots / "print.png")
     assert (shown(page, "nav"), shown(page, ".controls"), shown(page, "details pre") > 3) == (
         0,
         0,

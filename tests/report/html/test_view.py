@@ -61,6 +61,13 @@ def test_recordings_are_searched_filtered_shown_and_compared(
     """By words of their text; the failed ones; one on its page; two side by side."""
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     page.screenshot(path=screenshots / "view-list.png")
+    size = page.viewport_size
+    assert size is not None
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.screenshot(path=screenshots / "view-list-phone.png")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(size)
     assert len(rows(page)) == 4
     page.fill("[name=q]", "智谱AI开放平台 qwen")
     page.keyboard.press("Enter")
