@@ -67,6 +67,7 @@ SENTENCES = (
     mark("a text that begins with {}"),
     mark("a count of the reasoning's tokens"),
     mark("{} as before"),
+    mark("{} as in the header {}"),
     mark("the prompt {}"),
     mark("a user or tool message last"),
     mark("the assistant's"),

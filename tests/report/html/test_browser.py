@@ -557,7 +557,7 @@ def test_a_run_of_tests_is_a_list(page: Page, tests_page: Path) -> None:
     ]
     assert len(rows) == 4
     assert all(re.fullmatch(r"\d+ ms", row[3]) for row in rows)
-    assert str(tests_page.parent) not in page.locator(".runs").inner_text()
+    assert str(tests_page.parent) not in page.locator("#overview").inner_text()
     page.locator(".runs a").last.click()
     assert soon(page, lambda: shown(page, ".talk") > 0)
 
