@@ -138,12 +138,16 @@ def test_an_error_message_is_translated_with_its_values(template: Catalog) -> No
 
 
 def test_what_stands_before_an_error_message_is_kept() -> None:
-    """A path and a line, and a message within a message."""
+    """A path and a line, a place in a scenario, and a message within a message."""
     with locale.in_language(locale.Language.ZH):
         assert locale.localized_error("a b.yaml:3: not YAML: found a tab") == (
             "a b.yaml:3: 不是 YAML：found a tab"
         )
         assert locale.localized_error("x: it rains") == "x: it rains"
+        message = "scenarios/x.yaml:3: targets[0].label must be text, not 5 (and 2 more)"
+        assert locale.localized_error(message) == (
+            "scenarios/x.yaml:3: targets[0].label 应为文本，而不是 5（还有 2 处）"
+        )
 
 
 def test_without_a_translation_a_message_is_english() -> None:

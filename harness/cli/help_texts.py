@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import typer
 
-from harness.locale import ERROR, localized, localized_error, mark
+from harness.locale import localized, localized_error, mark
 from harness.wire.text import BETWEEN_WIDE
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _words(text: str) -> Iterator[tuple[int, int, str]]:
         start += len(word)
 
 
-USAGE_ERRORS = (
+ERROR_MESSAGES = (
     "Missing argument {}.",
     "Missing option {}.",
     "Missing command.",
@@ -145,4 +145,3 @@ def extract(
     every += [_ERROR_TITLE, _SEE_HELP]
     every += [*COMPLETION.values(), *texts(typer.main.get_command(command_line()))]
     yield from ((1, None, text, []) for text in dict.fromkeys(every) if text)
-    yield from ((1, "pgettext", (ERROR, text), []) for text in USAGE_ERRORS)

@@ -60,11 +60,17 @@ ERROR = "error"
 _LONGEST = 2000
 """The largest number of characters of an error message that is translated."""
 
+_BEGINNING = re.compile(
+    r"[^:]*:(\d+:)? |[a-z_]+(?:\[\d+\]|\.[\w-]+)* (?=(?:must|may|is|has|cannot) )"
+)
+"""What may stand before a message: a path with a line, or the place in a scenario."""
+
 
 def localized_error(message: str) -> str:
     """Return the message of an error in the language of the user, its values as they are.
 
-    What stands before a known message, such as a path and a line, is kept.
+    What stands before a known message, such as a path and a line, is kept. Without one, the whole
+    message is in English.
     """
     if LANGUAGE.get() is not Language.ZH or len(message) > _LONGEST:
         return message
@@ -75,8 +81,9 @@ def localized_error(message: str) -> str:
 def _chinese_error(message: str) -> str:
     if found := _errors().translate(message, _chinese_error):
         return found
-    before, colon, rest = message.partition(": ")
-    return f"{before}{colon}{_chinese_error(rest)}" if rest else message
+    if beginning := _BEGINNING.match(message):
+        return f"{beginning[0]}{_chinese_error(message[beginning.end() :])}"
+    return message
 
 
 @cache

@@ -54,8 +54,9 @@ def error_messages(
 ) -> Iterator[Message]:
     """Yield the messages of the errors that the package raises, with `{}` for each value.
 
-    Babel calls this function for one file, so that it reads the others itself. Left out are
-    messages of fewer than two words, and the sandbox's refusals, which are the services' own.
+    They are the texts given to an error, and those listed in a module's `ERROR_MESSAGES`. Babel
+    calls this function for one file, so that it reads the others itself. Left out are messages of
+    fewer than two words, and the sandbox's refusals, which are the services' own.
     """
     package = Path(errors.__file__).parent
     for path in sorted(package.rglob("*.py")):
@@ -67,9 +68,14 @@ def error_messages(
 def _error_messages(module: ast.Module, names: Collection[str]) -> Iterator[Message]:
     for node in ast.walk(module):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in names:
-            for text in filter(None, map(_template, node.args)):
-                if len(_WORD.findall(text)) > 1:
-                    yield 1, "pgettext", (ERROR, text), []
+            texts = map(_template, node.args)
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ERROR_MESSAGES":
+            texts = iter(ast.literal_eval(node.value))
+        else:
+            continue
+        for text in texts:
+            if len(_WORD.findall(text)) > 1:
+                yield 1, "pgettext", (ERROR, text), []
 
 
 def _template(node: ast.expr) -> str:
