@@ -13,7 +13,7 @@ from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, 
 from harness.analysis.reply import first
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults import select
-from harness.rules.images import is_picture
+from harness.rules.images import is_picture, media_type
 from harness.rules.rule import Answered, answered, checked_endpoint
 from harness.types import Exchange, Json, Transcript
 from harness.wire import resolve
@@ -45,6 +45,20 @@ def image_truncated(analyzed: AnalyzedExchange) -> Exchange | None:
 def image_refused(analyzed: AnalyzedExchange) -> Exchange | None:
     """Set the status of an image download to 403."""
     return with_status(analyzed.exchange, 403)
+
+
+_REFUSED = b'{"code":"InternalError","message":"Broken."}'
+
+
+@exchange_fault(
+    "sound_or_film_is_one",
+    b"",
+    _REFUSED,
+    when=lambda analyzed: media_type(analyzed) and analyzed.accepted,
+)
+def sound_or_film_replaced(analyzed: AnalyzedExchange, body: bytes) -> Exchange:
+    """Replace a sound or film by nothing, or by an error."""
+    return with_body(analyzed.exchange, body)
 
 
 @transcript_fault("image_has_asked_size", (4321, 4), (8, 4321))

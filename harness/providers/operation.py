@@ -39,7 +39,8 @@ class Operation:
     """One kind of call in one mode, as data for strategies.
 
     Attributes:
-        kind: `chat`, `prompt`, `image`, `video`, `embedding` or `rerank`.
+        kind: `chat`, `prompt`, `image`, `video`, `embedding`, `rerank`, `speech` or
+            `transcription`.
         mode: `sync`, `stream` or `async`.
         endpoint: The endpoint that the request goes to.
         url: The URL of that endpoint.
@@ -49,8 +50,9 @@ class Operation:
         without: JSON pointers that the endpoint's schema allows, but answers to this call lack.
         poll: The endpoint for polls of the task; None if the call starts no task.
         poll_url: The URL of that endpoint, with `{}` for the task's id.
-        results: The JSON pointer to the generated images or videos.
+        results: The JSON pointer to the generated images, videos, sounds or transcripts.
         link: The name of the member of a result that is its URL.
+        is_form: Whether the request is a form with a file.
     """
 
     kind: str
@@ -65,6 +67,7 @@ class Operation:
     poll_url: str = ""
     results: str = ""
     link: str = "url"
+    is_form: bool = False
 
 
 @dataclass(frozen=True, slots=True)

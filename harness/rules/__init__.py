@@ -107,6 +107,7 @@ COMMON_RULES: tuple[Rule, ...] = (
     exchange_rule(vectors.ranking_is_ordered, "B8"),
     exchange_rule(images.image_link_is_absolute, "URI A5 B5"),
     exchange_rule(images.image_decodes, "A5 B5"),
+    exchange_rule(images.sound_or_film_is_one, "A5 B5"),
     conversation_rule(images.image_has_asked_size, "A5 B5"),
     conversation_rule(images.image_count_as_asked, "B5"),
     sdk_rule(requests.model_travels, "harness"),

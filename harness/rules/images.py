@@ -1,4 +1,4 @@
-"""Rules for pictures: their links, bytes, size and number."""
+"""Rules for pictures: links, bytes, size and number; and for the bytes of sounds and films."""
 
 from __future__ import annotations
 
@@ -57,6 +57,47 @@ def image_decodes(reading: AnalyzedExchange) -> Iterator[Finding]:
     size = decode_image(response.body)
     if isinstance(size, str):
         yield violation("a picture that can be decoded", size, reading.place())
+
+
+_FORMATS = re.compile(r"(?:audio|video)/(?:x-)?(?:wave?|mpeg|mp3|ogg|flac|mp4|webm)\b")
+"""The media types of sounds and films whose files begin in a known way."""
+
+_ENDINGS = {".mp4": "video/mp4", ".webm": "video/webm", ".mp3": "audio/mp3", ".wav": "audio/wav"}
+_BEGINNINGS = (b"RIFF", b"ID3", b"OggS", b"fLaC", b"\x1aE\xdf\xa3")
+
+
+def media_type(reading: AnalyzedExchange) -> str:
+    """Return the media type of the sound or film in an answer or download; "" if it is neither."""
+    if reading.is_sound:
+        return (reading.exchange.response.header("content-type") or "").lower()
+    if reading.endpoint is None or reading.endpoint.role is not Role.FILE:
+        return ""
+    path = urlsplit(reading.exchange.request.uri).path.lower()
+    return next((kind for ending, kind in _ENDINGS.items() if path.endswith(ending)), "")
+
+
+def sound_or_film_is_one(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that a generated sound or film is not empty, and begins as files of its type do.
+
+    A service that fails late may send an error in its place.
+    """
+    kind, body = media_type(reading), reading.exchange.response.body
+    if not kind:
+        return
+    if not reading.accepted:
+        if reading.exchange.response.status >= 400:
+            actual = f"HTTP {reading.exchange.response.status}"
+            yield violation("a sound or film", actual, reading.place())
+    elif not body:
+        yield violation("a sound or film", "an empty body", reading.place())
+    elif _FORMATS.match(kind) and not _is_media(body):
+        actual = f"bytes of another form: {body[:8]!r}"
+        yield violation(f"a file of the type {kind.partition(';')[0]}", actual, reading.place())
+
+
+def _is_media(body: bytes) -> bool:
+    is_frame = body[0] == 0xFF and body[1:2] >= b"\xe0"  # of MPEG audio
+    return body.startswith(_BEGINNINGS) or body[4:8] == b"ftyp" or is_frame
 
 
 _SIZE = re.compile(r"([0-9]{1,5})[x*X×]([0-9]{1,5})")

@@ -13,8 +13,8 @@ and emoji, empty or long. `broken` generates answers with one fault, with the na
 the fault violates.
 
 Each strategy is for a provider (or API form), a mode (`sync`, `stream`, `async`) and a kind of
-call (`chat`, `prompt`, `image`, `video`, `embedding`, `rerank`). `WAYS` lists the supported
-combinations; any other raises Unsupported.
+call (`chat`, `prompt`, `image`, `video`, `embedding`, `rerank`, `speech`, `transcription`). `WAYS`
+lists the supported combinations; any other raises Unsupported.
 """
 
 from __future__ import annotations

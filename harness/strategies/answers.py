@@ -16,7 +16,7 @@ from harness.providers.operation import ApiForm, Head, Headers, Operation, Value
 from harness.rules.tools import CALLING
 from harness.strategies.requests import Call, call_json, json_bytes, tool_calls
 from harness.strategies.schema import completed, describes, field_pointer, write_answer
-from harness.strategies.text import links, sentences, texts
+from harness.strategies.text import links, sentences, sounds, texts
 from harness.types import EMPTY, Json, Response, ToolCall
 
 # ------------------------------------------------------------------------------ what they say
@@ -68,6 +68,10 @@ def answers(call: Call) -> SearchStrategy[Answer]:
             return links("mp4").map(partial(_video, call.operation))
         case "embedding":
             return _embeddings(call)
+        case "speech":
+            return links("wav").map(partial(_video, call.operation))
+        case "transcription":
+            return _transcripts(call.operation)
     return _ranking(call)
 
 
@@ -130,6 +134,18 @@ def _images(draw: st.DrawFn, call: Call) -> Answer:
 def _video(operation: Operation, url: str) -> Answer:
     is_list = operation.results.endswith("[]")
     return Answer(values={operation.results: [{operation.link: url}] if is_list else url})
+
+
+def _transcripts(operation: Operation) -> SearchStrategy[Answer]:
+    """Generate the words of a sound or, of a task, the link to a file with them."""
+    if operation.poll is None:
+        return texts().map(Answer)
+
+    def answer(url: str) -> Answer:
+        result: Json = {operation.link: url, "subtask_status": "SUCCEEDED"}
+        return Answer(values={operation.results: [result], "metrics": metrics(1, 1)})
+
+    return links("json").map(answer)
 
 
 def metrics(total: int, succeeded: int = 0, failed: int = 0) -> Json:
@@ -201,6 +217,8 @@ def answer_responses(
     draw: st.DrawFn, call: Call, endpoint: Endpoint, head: Head, values: Values
 ) -> Response:
     """Generate successful JSON responses of *endpoint* to *call*, with these values."""
+    if endpoint.speaks:
+        return Response(200, "OK", (("Content-Type", "audio/wav"),), draw(sounds()))
     all_values = {**head_values(head, endpoint, streamed=False), **values}
     body = write_answer(endpoint, endpoint.answer, all_values, call.operation.without)
     content = draw(json_bytes(draw(completed(endpoint.answer, body))))

@@ -13,7 +13,7 @@ from hypothesis.strategies import SearchStrategy
 from harness.analysis.endpoint import Schema
 from harness.providers.operation import ApiForm, Operation, Values
 from harness.strategies.schema import fitting, with_value
-from harness.strategies.text import hexadecimal, sentences, texts
+from harness.strategies.text import hexadecimal, links, sentences, sounds, texts
 from harness.types import EMPTY, Json, Request, ToolCall
 
 
@@ -172,6 +172,9 @@ def questions(operation: Operation) -> SearchStrategy[Question]:
         case "embedding":
             dimension = st.none() | st.sampled_from([2, 3, 64])
             return st.builds(Question, **several, dimension=dimension)
+        case "transcription":
+            files: Any = {"texts": links("wav").map(lambda url: (url,))}
+            return st.builds(Question) if operation.is_form else st.builds(Question, **files)
         case "rerank":
             return st.builds(Question, **several, count=count, values=prompt)
     return st.builds(Question, values=prompt)
@@ -189,7 +192,21 @@ def requests(draw: st.DrawFn, call: Call) -> Request:
         body = with_value(body, pointer, value)
     headers = (("Content-Type", "application/json"), *operation.headers)
     content = draw(json_bytes(body))
+    if operation.is_form:
+        headers = (("Content-Type", f"multipart/form-data; boundary={BOUNDARY}"),)
+        content = _form(call.model, draw(sounds()))
     return Request(operation.endpoint.method, operation.url, headers, content)
+
+
+BOUNDARY = "----strategies"
+
+
+def _form(model: str, sound: bytes) -> bytes:
+    """Return a form with the model and a sound."""
+    field = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="'
+    file = f'{field}file"; filename="a.wav"\r\nContent-Type: audio/wav\r\n\r\n'
+    end = f"\r\n--{BOUNDARY}--\r\n"
+    return f'{field}model"\r\n\r\n{model}\r\n{file}'.encode() + sound + end.encode()
 
 
 def json_bytes(value: Json) -> SearchStrategy[bytes]:

@@ -6,7 +6,9 @@ examples are readable.
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Sequence
+from io import BytesIO
 from itertools import pairwise
 from typing import TypeVar
 
@@ -60,6 +62,19 @@ def links(extension: str) -> SearchStrategy[str]:
         st.integers(1_700_000_000, 1_800_000_000),
         hexadecimal(20),
     )
+
+
+def sounds() -> SearchStrategy[bytes]:
+    """Generate small WAV files."""
+
+    def wav(samples: bytes) -> bytes:
+        file = BytesIO()
+        with wave.open(file, "wb") as written:
+            written.setparams((1, 1, 8000, 0, "NONE", "NONE"))
+            written.writeframes(samples)
+        return file.getvalue()
+
+    return st.binary(min_size=1, max_size=64).map(wav)
 
 
 @st.composite

@@ -15,8 +15,10 @@ from harness.providers.dashscope.endpoints import (
     GENERATION,
     MULTIMODAL,
     RERANK,
+    SPEECH,
     TASKS,
     TEXT2IMAGE,
+    TRANSCRIPTION,
     VIDEO,
 )
 from harness.providers.operation import ApiForm, Head, Headers, Operation, frame_data_events
@@ -125,6 +127,20 @@ DASHSCOPE = ApiForm(
             "embedding", "sync", EMBEDDINGS, f"{_SERVICES}/embeddings/text-embedding/text-embedding"
         ),
         Operation("rerank", "sync", RERANK, f"{_SERVICES}/rerank/text-rerank/text-rerank"),
+        Operation(
+            "speech",
+            "sync",
+            SPEECH,
+            f"{_SERVICES}/audio/tts/SpeechSynthesizer",
+            results="/output/audio/url",
+        ),
+        replace(
+            _IMAGE_TASK,
+            kind="transcription",
+            endpoint=TRANSCRIPTION,
+            url=f"{_SERVICES}/audio/asr/transcription",
+            link="transcription_url",
+        ),
     ),
 )
 

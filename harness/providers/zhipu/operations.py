@@ -54,6 +54,14 @@ ZHIPU = ApiForm(
         ),
         Operation("embedding", "sync", endpoints.EMBEDDINGS, f"{_BASE}/embeddings"),
         Operation("rerank", "sync", endpoints.RERANK, f"{_BASE}/rerank"),
+        Operation("speech", "sync", endpoints.SPEECH, f"{_BASE}/audio/speech"),
+        Operation(
+            "transcription",
+            "sync",
+            endpoints.TRANSCRIPTIONS,
+            f"{_BASE}/audio/transcriptions",
+            is_form=True,
+        ),
         Operation(
             "video",
             "async",
