@@ -20,6 +20,7 @@ from harness.intercept.recorder import Recorder
 from harness.providers import Session
 from harness.runner import Source, access_to, new_journal, provider_of, run_step, write_recording
 from harness.scenario.files import loads
+from harness.scenario.references import escaped
 from harness.scenario.steps import Past, Scenario, digests
 from harness.types import Cassette, Failure, Json, Outcome, Target, Turn
 
@@ -49,21 +50,26 @@ class Party:
     def ask(self, scenario: Scenario, pieces: Pieces) -> Outcome:
         """Send the last step of *scenario* and return the outcome.
 
-        A refused step is taken back: it is neither in the conversation nor in the journal.
+        A step that is refused or interrupted is taken back: it is neither in the conversation nor
+        in the journal.
         """
         step = scenario.steps[-1]
         number = len(self.turns) + 1
         self.tape.on_chunk = pieces.add
-        with use_tape(self.tape):
-            turn = run_step(
-                step,
-                self.target,
-                self._past[-1],
-                self.session,
-                self.tape,
-                number,
-                self.journal.head.seed,
-            )
+        try:
+            with use_tape(self.tape):
+                turn = run_step(
+                    step,
+                    self.target,
+                    self._past[-1],
+                    self.session,
+                    self.tape,
+                    number,
+                    self.journal.head.seed,
+                )
+        except BaseException:
+            self.journal.drop_turn(number, 0)
+            raise
         assert turn.outcome is not None  # noqa: S101 - a step that is a call has one
         if isinstance(turn.outcome, Failure):
             self.journal.drop_turn(number, 0)
@@ -81,6 +87,10 @@ class Party:
         self.journal.drop_turn(len(self.turns), 0)
         del self.turns[-1], self._past[-1]
 
+    def undo_instruction(self) -> None:
+        """Take back the last system message, after which nothing was asked."""
+        del self._past[-1]
+
 
 @dataclass
 class Conversation:
@@ -94,6 +104,7 @@ class Conversation:
         steps: The steps so far, as in a scenario's file.
         settings: Further members of the scenario's file, such as `mode`.
         images: The images that are sent with the next question, as in a scenario's file.
+        final_name: The name that the scenario gets at the end; "" for its own.
     """
 
     name: str
@@ -103,6 +114,7 @@ class Conversation:
     settings: Mapping[str, Json]
     steps: list[dict[str, Json]] = field(default_factory=list)
     images: list[Json] = field(default_factory=list)
+    final_name: str = ""
 
     @property
     def path(self) -> Path:
@@ -131,25 +143,26 @@ class Conversation:
     def ask(self, text: str, show: Callable[[Target, str], None]) -> list[tuple[Target, Outcome]]:
         """Ask every target, one after the other, and return the outcomes.
 
-        If a target refuses, the step is taken back for all, and the targets after it are not asked.
+        If a target refuses or the call is interrupted, the step is taken back for all, and the
+        targets after it are not asked.
 
         Args:
             text: What the user says.
             show: Called with the target and each new piece of its answer.
         """
-        asked: list[Party] = []
         outcomes: list[tuple[Target, Outcome]] = []
-        step: dict[str, Json] = {"user": [*self.images, {"text": text}] if self.images else text}
+        said = escaped(text)
+        step: dict[str, Json] = {"user": [*self.images, {"text": said}] if self.images else said}
         scenario = self.scenario([*self.steps, step])
-        for party in self.parties:
-            pieces = Pieces(lambda piece, target=party.target: show(target, piece))  # type: ignore[misc]
-            outcome = party.ask(scenario, pieces)
-            outcomes.append((party.target, outcome))
-            if isinstance(outcome, Failure):
-                for one in asked:
-                    one.undo()
-                return outcomes
-            asked.append(party)
+        with ExitStack() as taken_back:
+            for party in self.parties:
+                pieces = Pieces(lambda piece, target=party.target: show(target, piece))  # type: ignore[misc]
+                outcome = party.ask(scenario, pieces)
+                outcomes.append((party.target, outcome))
+                if isinstance(outcome, Failure):
+                    return outcomes
+                taken_back.callback(party.undo)
+            taken_back.pop_all()
         self.steps.append(step)
         self.images.clear()
         write_text(self.path, self.text())
@@ -168,18 +181,24 @@ class Conversation:
 
     def instruct(self, text: str) -> None:
         """Add a system message, which is sent with everything that follows."""
-        self.steps.append({"system": text})
+        self.steps.append({"system": escaped(text)})
         scenario = self.scenario([*self.steps, {"user": "-"}])
         for party in self.parties:
             party.instruct(scenario)
 
     def undo(self) -> bool:
-        """Take back the last question and its answers; return whether there was one."""
-        if not self.steps or "user" not in self.steps[-1]:
+        """Take back the last question and its answers, or the last system message.
+
+        Return whether there was one.
+        """
+        if not self.steps:
             return False
-        self.steps.pop()
+        is_question = "user" in self.steps.pop()
         for party in self.parties:
-            party.undo()
+            if is_question:
+                party.undo()
+            else:
+                party.undo_instruction()
         if any("user" in step for step in self.steps):
             write_text(self.path, self.text())
         else:
@@ -187,23 +206,19 @@ class Conversation:
         return True
 
     def rename(self, name: str) -> None:
-        """Give the scenario and its cassettes another name.
+        """Give the scenario and its cassettes another name at the end.
+
+        Until then, `record --resume` finds the journals by the first name.
 
         Raises:
             HarnessError: The name is not valid, or there is a scenario of this name.
         """
-        before, own = self.path, self.name
-        if (self.folder / f"{name}.yaml").exists():
-            raise HarnessError(f"{self.folder / f'{name}.yaml'} exists")
-        self.name = name
-        try:
-            self.scenario([*self.steps, {"user": "-"}])
-        except HarnessError:
-            self.name = own
-            raise
-        if before.exists():
-            write_text(self.path, self.text())
-            before.unlink()
+        path = self.folder / f"{name}.yaml"
+        if path.exists() and path != self.path:
+            raise HarnessError(f"{path} exists")
+        document = {"name": name, "targets": [str(self.parties[0].target)]}
+        loads(dump({**document, "steps": [{"user": "-"}]}), path)
+        self.final_name = name
 
     def finish(self) -> list[Path]:
         """Write the scenario and a cassette for each target, and return their paths.
@@ -215,7 +230,11 @@ class Conversation:
         """
         if not any("user" in step for step in self.steps):
             return []
+        while "user" not in self.steps[-1]:  # a system message that nothing was asked after
+            self.steps.pop()
+        before, self.name = self.path, self.final_name or self.name
         scenario = self.scenario()
+        write_text(self.path, self.text())
         written = [self.path]
         for party in self.parties:
             exchanges = tuple(e for turn in party.turns for e in turn.exchanges)
@@ -228,6 +247,8 @@ class Conversation:
             path = self.store.path(self.name, party.target)
             write_recording(Cassette(exchanges, provenance), path, party.journal)
             written.append(path)
+        if before != self.path:
+            before.unlink(missing_ok=True)
         return written
 
 

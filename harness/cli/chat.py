@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.types import Json, Outcome, Target
 
 HELP = """\
-/undo          take back the last question and its answers
+/undo          take back the last question and its answers, or the instruction after them
 /system TEXT   add an instruction, which is sent with everything that follows
 /image FILE    send an image, by file or URL, with the next question
 /save NAME     call the conversation NAME when it ends
@@ -131,7 +131,10 @@ def _hold(conversation: Conversation) -> None:
         elif line.startswith("/"):
             typer.echo(HELP)
         elif line:
-            _ask(conversation, line)
+            try:
+                _ask(conversation, line)
+            except KeyboardInterrupt:
+                return
 
 
 def _attach(conversation: Conversation, image: str) -> None:
@@ -165,11 +168,14 @@ def _reader() -> Callable[[], str]:
 
 
 def input_without_prompt() -> str:
-    """Return the next line of standard input. Raises EOFError at its end."""
+    """Return the next line of standard input, with U+FFFD for what is not UTF-8.
+
+    Raises EOFError at its end.
+    """
     line = sys.stdin.readline()
     if not line:
         raise EOFError
-    return line
+    return line.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _ask(conversation: Conversation, text: str) -> None:
@@ -192,6 +198,9 @@ def _ask(conversation: Conversation, text: str) -> None:
     except KeyboardInterrupt:
         typer.echo("\ninterrupted: the question is not part of the conversation")
         raise
+    except HarnessError as error:
+        typer.echo(f"not sent: {error}")
+        return
     for target, outcome in outcomes:
         if isinstance(outcome, Failure):
             typer.echo(f"{target} refused ({outcome.code or outcome.status}): {outcome.message}")

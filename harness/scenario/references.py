@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass
 from harness.types import Json, Outcome, Reply
 from harness.wire import MISSING, Missing, compact, read_json, resolve
 
-_BEGINNING = re.compile(r"(?<!\\)\{\{\s*steps?\b")
+_BRACES = re.compile(r"\{\{\s*steps?\b")
+_BEGINNING = re.compile(rf"(?<!\\){_BRACES.pattern}")
 _REFERENCE = re.compile(
     r"\{\{ *steps\.(?P<name>[a-z0-9\u3400-\u9fff-]+)\.(?P<field>[a-z_]+)"
     r"(?:#(?P<pointer>(?:/(?:[^/~{}\s]|~[01])*)+))? *\}\}"
@@ -139,7 +140,7 @@ def escaped(value: Json) -> Json:
         return {name: escaped(item) for name, item in value.items()}
     if isinstance(value, list):
         return [escaped(item) for item in value]
-    return _BEGINNING.sub(r"\\\g<0>", value) if isinstance(value, str) else value
+    return _BRACES.sub(r"\\\g<0>", value) if isinstance(value, str) else value
 
 
 def resolved(value: Json, outcomes: Mapping[str, Outcome]) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -12,16 +13,18 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from harness.cassette.journal import journal_path
 from harness.cassette.store import read
+from harness.chat import conversation
 from harness.chat.pieces import Pieces
 from harness.providers.servers import PROVIDER_SERVERS
-from harness.types import Request
+from harness.runner import run_step
+from harness.types import Request, Turn
 
 if TYPE_CHECKING:
     from conftest import Done, Harness
@@ -116,6 +119,44 @@ def test_nothing_said_is_nothing_written(chat: Chat, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_ctrl_c_in_an_answer_ends_the_conversation(
+    chat: Chat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was answered before is a scenario that replays, without the interrupted question."""
+    asked: list[int] = []
+
+    def interrupted(*arguments: Any) -> Turn:
+        asked.append(1)
+        turn = run_step(*arguments)
+        if len(asked) == 4:  # by the second target, after the first one has answered
+            raise KeyboardInterrupt
+        return turn
+
+    monkeypatch.setattr(conversation, "run_step", interrupted)
+    done = chat("你好\n再见\n没有人读\n", GLM, QWEN, "--name", "c")
+    assert done.code == 0, done.err
+    assert "interrupted: the question is not part" in done.out
+    assert "it replays: harness replay c" in done.err
+    assert scenario(tmp_path, "c")["steps"] == [{"user": "你好"}]
+    assert len(asked) == 4
+
+
+@pytest.mark.slow
+def test_what_is_said_is_sent_as_it_stands(chat: Chat, tmp_path: Path) -> None:
+    """References, instructions that nothing was asked after, and bytes that are not UTF-8."""
+    lines = "{{ steps.a.content }}\n/system not\n/undo\nodd \udcff\n/system too late\n"
+    done = chat(lines, GLM, "--name", "c")
+    assert done.code == 0, done.err
+    assert scenario(tmp_path, "c")["steps"] == [
+        {"user": r"\{{ steps.a.content }}"},
+        {"user": "odd \ufffd"},
+    ]
+    (cassette,) = (tmp_path / "cassettes").rglob("*.yaml")
+    question = json.loads(read(cassette).exchanges[0].request.body)["messages"][0]
+    assert question["content"] == "{{ steps.a.content }}"
+
+
+@pytest.mark.slow
 def test_an_existing_scenario_is_not_replaced(chat: Chat, tmp_path: Path) -> None:
     """Neither by --name nor by /save."""
     (tmp_path / "scenarios").mkdir()
@@ -142,7 +183,7 @@ def test_a_killed_conversation_is_finished_by_record(sandbox: str, tmp_path: Pat
         command, cwd=tmp_path, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdin is not None
-        process.stdin.write("你好\n再见\n".encode())
+        process.stdin.write("/save other\n你好\n再见\n".encode())
         process.stdin.flush()
         path = tmp_path / "scenarios" / "killed.yaml"
         deadline = time.monotonic() + 30

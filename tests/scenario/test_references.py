@@ -9,7 +9,7 @@ import pytest
 import harness
 from harness.errors import BadScenario
 from harness.scenario.files import load, loads
-from harness.scenario.references import BadReference, resolved, resolved_text, settled
+from harness.scenario.references import BadReference, escaped, resolved, resolved_text, settled
 from harness.types import Failure, GeneratedFile, Json, Outcome, Reply, ToolCall
 
 ANSWERS: dict[str, Outcome] = {
@@ -67,6 +67,14 @@ def test_references_to_some_steps_become_their_values() -> None:
     assert settled(step, {**ANSWERS, **odd}) == expected
     with pytest.raises(BadReference, match="has no reasoning"):
         settled({"user": "{{ steps.plain.reasoning }}"}, ANSWERS)
+
+
+@pytest.mark.parametrize("text", ["{{ steps.a.content }}", r"\{{ steps }} {{steps", "plain"])
+def test_an_escaped_text_is_sent_as_it_stands(text: str) -> None:
+    """Also if it has a backslash already."""
+    written = escaped(text)
+    assert isinstance(written, str)
+    assert resolved_text(written, {}) == text
 
 
 def test_a_lone_reference_keeps_its_type() -> None:
