@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,20 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
             raise yaml.constructor.ConstructorError(
                 None, None, f"this cannot be read as {tag}", node.start_mark
             ) from None
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """Return the value of a mapping. Raises ConstructorError if a key occurs twice.
+
+        PyYAML takes the last of the two; after a careless merge, the exchanges of one would be lost.
+        """
+        seen: set[str] = set()
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                if key.value in seen:
+                    problem = f"the key {key.value!r:.40} occurs twice"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
@@ -83,6 +98,11 @@ def _boolean(loader: Any, node: Any) -> bool | str:
     return value if text in ("true", "false") else str(node.value)
 
 
+def _binary(loader: Any, node: Any) -> bytes:
+    """Return the bytes in base64. Raises ValueError for text that is not; PyYAML skips it."""
+    return base64.b64decode("".join(loader.construct_scalar(node).split()), validate=True)
+
+
 _Dumper.add_representer(str, _text)
 _Dumper.add_representer(FlowList, _flow_list)
 _Dumper.add_representer(FlowDict, _flow_dict)
@@ -90,6 +110,7 @@ _Loader.add_constructor(
     "tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node)
 )
 _Loader.add_constructor("tag:yaml.org,2002:bool", _boolean)
+_Loader.add_constructor("tag:yaml.org,2002:binary", _binary)
 for _tag in ("python/str", "python/unicode"):
     _Loader.add_constructor(
         f"tag:yaml.org,2002:{_tag}", lambda loader, node: loader.construct_scalar(node)
@@ -117,6 +138,13 @@ def load(text: str | bytes) -> Any:
     return yaml.load(text, Loader=_Loader)  # noqa: S506 - derived from the safe loader
 
 
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError
+    return members
+
+
 def _json(text: str | bytes) -> Any:
     """Return the document in a JSON text; None if the text is not valid JSON.
 
@@ -124,7 +152,7 @@ def _json(text: str | bytes) -> Any:
     16 bits, such as emoji.
     """
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_members)
         json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None

@@ -220,7 +220,9 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
     _prefixed("a Firecrawl key", "fc-", "[0-9a-f]{32}"),
     _prefixed("an ElevenLabs key", "sk_", "[0-9a-f]{48}"),
     _prefixed("an E2B key", "e2b_", "[0-9a-f]{40}"),
-    # Tools: DigitalOcean, Vault, Doppler, age, Linear, Notion, Figma, Sentry.
+    _prefixed("a Cerebras key", "csk-", "[A-Za-z0-9]{48}"),
+    _prefixed("an Anyscale key", "esecret_", "[A-Za-z0-9]{24,40}", _is_random_key),
+    # Tools for programs and their operation (Artifactory: DS).
     _prefixed("a DigitalOcean token", "do", "[opr]_v1_[0-9a-f]{64}"),
     _prefixed("a Vault token", "hvs.", f"{_WORD}{{80,200}}"),
     _prefixed("a Doppler token", "dp.", r"(?:pt|st|ct|sa)\.[A-Za-z0-9]{40,44}"),
@@ -228,6 +230,13 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
     _prefixed("a Linear key", "lin_api_", "[A-Za-z0-9]{40}"),
     _prefixed("a Notion token", "ntn_", "[A-Za-z0-9]{40,50}"),
     _prefixed("a Figma token", "figd_", f"{_WORD}{{40}}"),
+    _prefixed("a Notion token", "secret_", "[A-Za-z0-9]{43}", _is_random_key),
+    _prefixed("a Supabase token", "sbp_", "[0-9a-f]{40}"),
+    _prefixed("a PlanetScale token", "pscale_", f"(?:tkn|pw|oauth)_{_WORD}{{32,64}}"),
+    _prefixed("a Postman key", "PMAK-", "[0-9a-f]{24}-[0-9a-f]{34}"),
+    _prefixed("a Grafana token", "glsa_", "[A-Za-z0-9]{32}_[0-9A-Fa-f]{8}"),
+    _prefixed("a New Relic key", "NRAK-", "[A-Z0-9]{27}"),
+    _prefixed("an Artifactory token", "AKCp", "[0-9][A-Za-z0-9]{60,70}"),
     _prefixed("a Sentry token", "sntry", f"[su]_{_WORD}{{60,300}}"),
     # Chat and mail (DS).
     _prefixed("a Slack token", "xox", "[abporsce]-(?:[0-9]{1,20}-){0,4}[A-Za-z0-9-]{10,120}"),
@@ -238,6 +247,16 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
         "a Telegram token",
         lazy_pattern(rf":AA(?<=[0-9]{{8}}:AA){_WORD}{{33}}(?!{_WORD})"),
         ":AA",
+    ),
+    _prefixed(
+        "a Discord webhook", "discord.com/api/webhooks/", f"[0-9]{{17,20}}/({_WORD}{{60,80}})"
+    ),
+    _prefixed("a Twilio key", "SK", "[0-9a-f]{32}", _is_random_key),
+    KeyShape(
+        "a Mailchimp key",
+        lazy_pattern(r"-us(?<=(?<![A-Za-z0-9])[0-9a-f]{32}-us)[0-9]{1,2}(?![A-Za-z0-9])"),
+        "-us",
+        before=32,
     ),
     # Payment (DS).
     _prefixed("a Stripe key", "sk_", "(?:live|test)_[A-Za-z0-9]{16,128}"),

@@ -555,6 +555,9 @@ PLACE = "interactions[0]"
         ("\n- !!int a\n", "f.yaml:2: not YAML: this cannot be read as int"),
         ("\n- !!timestamp a\n", "f.yaml:2: not YAML: this cannot be read as timestamp"),
         ("\n- !!bool a\n", "f.yaml:2: not YAML: this cannot be read as bool"),
+        ("\n- !!binary '***'\n", "f.yaml:2: not YAML: this cannot be read as binary"),
+        ("a: 1\nb: 2\na: 3\n", "f.yaml:3: not YAML: the key 'a' occurs twice"),
+        ('{"a": {"b": 1, "b": 2}}', "f.yaml:1: not YAML: the key 'b' occurs twice"),
         ("\n- 2001-99-99\n", "f.yaml:2: not YAML: this cannot be read as timestamp"),
         ("\n- " + "9" * 1001, "f.yaml:2: not YAML: this cannot be read as int"),
         (
