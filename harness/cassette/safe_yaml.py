@@ -31,7 +31,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         """Return the value of a mapping. Raises ConstructorError if a key occurs twice.
 
-        PyYAML takes the last of the two; after a careless merge, the exchanges of one would be lost.
+        PyYAML takes the last of the two; a careless merge would lose the exchanges of the first.
         """
         seen: set[str] = set()
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
