@@ -9,7 +9,7 @@ whose object is a `Provider`; `examples/plugin` is one. Needed are `Session.send
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -20,7 +20,7 @@ from harness.analysis.endpoint import Endpoint
 from harness.config.plugins import OWN
 from harness.errors import HarnessError
 from harness.providers.sdk import Parser
-from harness.types import EMPTY, Call, CallKind, Exchange, Mode, Outcome, Reasoning
+from harness.types import EMPTY, Call, CallKind, Exchange, Medium, Mode, Outcome, Reasoning
 
 if TYPE_CHECKING:
     from harness.analysis.fault import TranscriptFault
@@ -30,6 +30,21 @@ if TYPE_CHECKING:
 
 Sleep = Callable[[float], None]
 """A function that waits for a number of seconds."""
+
+
+def usual_media(call: Call) -> Collection[Medium]:
+    """Return the media that a call to most services may have besides text."""
+    media: Mapping[CallKind, Collection[Medium]] = {
+        CallKind.CHAT: (Medium.IMAGE, Medium.AUDIO, Medium.VIDEO),
+        CallKind.VIDEO: (Medium.IMAGE,),
+        CallKind.TRANSCRIPTION: (Medium.AUDIO,),
+    }
+    return media.get(call.kind, ())
+
+
+def only_images(call: Call) -> Collection[Medium]:
+    """Return the media of a call to a service that takes images only."""
+    return (Medium.IMAGE,)
 
 
 class Session(Protocol):
@@ -71,7 +86,7 @@ class Provider:
         further: Endpoints that are recognised and checked, but which no scenario asks.
         sdks: The SDKs that can make calls, by their names on PyPI; empty for `distribution` only.
         asynchronous: Returns whether the SDK's asynchronous client can make a call.
-        edits_images: Whether a call for an image may have images to change.
+        media: Returns the media that a call may have besides text.
         hears_files: Whether the audio of a transcription has to be a file, not a URL.
         origin: What adds the provider: the harness, another package, or the project's settings.
             The table of all providers sets it.
@@ -96,7 +111,7 @@ class Provider:
     further: tuple[Endpoint, ...] = ()
     sdks: tuple[str, ...] = ()
     asynchronous: Callable[[Call], bool] = lambda call: False
-    edits_images: bool = False
+    media: Callable[[Call], Collection[Medium]] = usual_media
     hears_files: bool = False
     origin: str = OWN
 

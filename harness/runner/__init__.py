@@ -39,6 +39,7 @@ from harness.types import (
     Cassette,
     ClientKind,
     Failure,
+    Medium,
     Origin,
     Outcome,
     Provenance,
@@ -222,10 +223,12 @@ def provider_of(scenario: Scenario, target: Target) -> Provider:
                 f"{scenario.path}:{step.line}: {provider.name} takes the audio as a file, not by a "
                 f"URL: download {step.parts[0].value!r}, and name the file"
             )
-        if kind is CallKind.IMAGE and step.parts and not provider.edits_images:
+        media = (Medium.TEXT, *provider.media(call))
+        other = next((part.medium for part in step.parts if part.medium not in media), None)
+        if other is not None:
             raise Unsupported(
-                f"{scenario.path}:{step.line}: {provider.name} does not edit images; "
-                "an image step for it is a text"
+                f"{scenario.path}:{step.line}: {provider.name} takes no {other} in a call of the "
+                f"kind {kind} with {model}"
             )
     return provider
 

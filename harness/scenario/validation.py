@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from harness.errors import BadScenario
 from harness.scenario.content import file_problem
-from harness.scenario.references import BadReference
+from harness.scenario.references import FIELDS, BadReference, Reference
 from harness.scenario.schema_model import (
     TAGS,
     CarriedReasoning,
@@ -234,9 +234,13 @@ def _name_is_the_file_name(scenario: Scenario) -> Iterator[Issue]:
 def _references_have_values(steps: Iterable[Step]) -> Iterator[Issue]:
     """Yield the issues of references to earlier steps, and of names that two steps have."""
     names: dict[str, bool] = {}
+    kinds: dict[str, CallKind] = {}
     for step in steps:
         try:
-            problems = [reference.problem(names) for reference in step.references()]
+            problems = [
+                reference.problem(names) or _no_field(reference, kinds)
+                for reference in step.references()
+            ]
         except BadReference as error:
             problems = [str(error)]
         if step.sandbox_only:
@@ -246,6 +250,28 @@ def _references_have_values(steps: Iterable[Step]) -> Iterator[Issue]:
             yield _issue(step, f"has the name {step.form.name!r} of an earlier step", "name")
         if step.form.name:
             names[step.form.name] = bool(step.sandbox_only)
+            kinds[step.form.name] = step.kind
+
+
+_ANSWERED: Mapping[CallKind, tuple[str, ...]] = {
+    CallKind.IMAGE: ("image", "file"),
+    CallKind.VIDEO: ("file",),
+    CallKind.SPEECH: ("file",),
+    CallKind.TRANSCRIPTION: ("content", "file"),
+    CallKind.EMBEDDING: (),
+    CallKind.RERANK: ("ranking",),
+}
+"""The fields that an answer may have; to a chat or prompt, all but the ranking."""
+
+
+def _no_field(reference: Reference, kinds: Mapping[str, CallKind]) -> str:
+    """Return what is wrong if the answer of the named step never has the field; else ""."""
+    kind = kinds[reference.name]
+    fields = _ANSWERED.get(kind, tuple(name for name in FIELDS if name != "ranking"))
+    if reference.field in fields:
+        return ""
+    listed = ", ".join(fields) or "none"
+    return f"{reference.text} has no value: the fields of the step {reference.name!r} are: {listed}"
 
 
 def _targets_are_unique(scenario: Scenario) -> Iterator[Issue]:

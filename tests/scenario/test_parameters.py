@@ -124,7 +124,22 @@ def test_a_misspelt_parameter_is_warned_of(listed: Listed) -> None:
         (
             "zhipuai/cogview-4",
             '{image: [{image: "https://h/a.png"}]}',
-            "zhipuai does not edit images",
+            "zhipuai takes no image in a call of the kind image with cogview-4",
+        ),
+        (
+            "dashscope/text-embedding-v4",
+            '{embedding: [a, {image: "https://h/a.png"}]}',
+            "dashscope takes no image in a call of the kind embedding with text-embedding-v4",
+        ),
+        (
+            "zhipuai/rerank",
+            '{rerank: {query: a, documents: [b, {image: "https://h/a.png"}]}}',
+            "zhipuai takes no image",
+        ),
+        (
+            "dashscope/text-embedding-v4\n    client: async",
+            "{embedding: a}",
+            "dashscope has no asynchronous function for embedding in mode sync with text-",
         ),
         ("zhipuai/glm-4\n    client: async", "{user: a}", "client: async cannot make this call"),
         ("zhipuai/glm-4\n    sdk: zai", "{user: a}", "allowed: zhipuai, zai-sdk"),

@@ -157,6 +157,23 @@ def test_a_wrong_reference_is_refused_before_a_call(
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("step", "field", "there_are"),
+    [
+        ("speech: a", "content", "file"),
+        ("embedding: a", "content", "none"),
+        ("rerank: {query: a, documents: [b]}", "image", "ranking"),
+        ("user: a", "ranking", "content, reasoning, tool_calls, image, file"),
+    ],
+)
+def test_a_field_that_an_answer_never_has_is_refused(step: str, field: str, there_are: str) -> None:
+    """By the kind of the step, before a call."""
+    first = f"  - {step}\n    name: first\n"
+    with pytest.raises(BadScenario) as caught:
+        loads(f"{HEAD}{first}  - user: '{{{{ steps.first.{field} }}}}'\n", "x.yaml")
+    assert str(caught.value).endswith(f"the fields of the step 'first' are: {there_are}")
+
+
 def test_names_are_of_calls_and_unique() -> None:
     """Only an answer can be referred to, and only one by each name."""
     with pytest.raises(BadScenario, match=r"steps\[1\].name has the name 'a' of an earlier step"):

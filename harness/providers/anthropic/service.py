@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.config.services import Service
 from harness.providers.anthropic.endpoints import endpoints
 from harness.providers.anthropic.session import MESSAGES
 from harness.providers.openai.service import declared
-from harness.providers.provider import Provider
+from harness.providers.provider import Provider, only_images
 from harness.types import CallKind
 
 
 def declare(service: Service) -> Provider:
     """Return the provider for a declared service."""
     create, *further = endpoints(service.name)
-    return declared(
+    provider = declared(
         service,
         __package__,
         "Anthropic's Messages format",
@@ -22,3 +24,4 @@ def declare(service: Service) -> Provider:
         (create,),
         tuple(further),
     )
+    return replace(provider, media=only_images)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from harness.config.services import Service
 from harness.providers.dashscope import client, compatible, parser, session
 from harness.providers.dashscope.endpoints import ENDPOINTS, HEADERS
-from harness.providers.dashscope.functions import has_async
+from harness.providers.dashscope.functions import has_async, media_of
 from harness.providers.dashscope.further import COMPATIBLE_FURTHER, FURTHER
 from harness.providers.openai.service import declare
 from harness.providers.provider import Provider
@@ -43,7 +43,7 @@ PROVIDER = Provider(
     reasoning=session.reasoning,
     parsers=(parser.PARSER, client.PARSER),
     asynchronous=has_async,
-    edits_images=True,
+    media=media_of,
 )
 
 COMPATIBLE = replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pkgutil import resolve_name
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.endpoint import Endpoint, Pointers
 from harness.analysis.reply import first
 from harness.providers.dashscope import endpoints
-from harness.types import Call, CallKind, Json, Mode
+from harness.providers.provider import only_images, usual_media
+from harness.types import Call, CallKind, Json, Medium, Mode
 from harness.wire import resolve
 
 if TYPE_CHECKING:
@@ -99,6 +100,14 @@ IMAGES = SdkFunction(f"{_IMAGES}.call", MESSAGES)
 def has_async(call: Call) -> bool:
     """Return whether the SDK has an asynchronous class for *call*."""
     return endpoints.endpoint_of(call) not in _SYNC_ONLY
+
+
+def media_of(call: Call) -> Collection[Medium]:
+    """Return the media that *call* may have besides text, which its endpoint decides."""
+    endpoint = endpoints.endpoint_of(call)
+    if endpoint in (endpoints.MIXED_EMBEDDINGS, endpoints.RERANK):
+        return (Medium.IMAGE, Medium.VIDEO)
+    return only_images(call) if call.kind is CallKind.IMAGE else usual_media(call)
 
 
 def function_of(call: Call, endpoint: Endpoint) -> SdkFunction:

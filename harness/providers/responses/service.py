@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.config.services import Service
 from harness.providers.openai.service import declared
-from harness.providers.provider import Provider
+from harness.providers.provider import Provider, only_images
 from harness.providers.responses.endpoints import endpoints
 from harness.providers.responses.session import RESPONSES
 from harness.types import CallKind
@@ -13,7 +15,7 @@ from harness.types import CallKind
 def declare(service: Service) -> Provider:
     """Return the provider for a declared service."""
     create, *further = endpoints(service.name)
-    return declared(
+    provider = declared(
         service,
         __package__,
         "OpenAI's Responses format",
@@ -22,3 +24,4 @@ def declare(service: Service) -> Provider:
         (create,),
         tuple(further),
     )
+    return replace(provider, media=only_images)
