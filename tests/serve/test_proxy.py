@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from clients.run import comparable
 
 import harness
 from harness.cassette.journal import journal_path
@@ -23,7 +24,6 @@ from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox.scripted_server import Pause, Script, serve_scripts
 from harness.sandbox.server import run_in_thread
 from harness.serve.proxy import Upstream, application, upstreams
-from harness.types import Cassette
 
 pytestmark = pytest.mark.slow
 
@@ -87,22 +87,6 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
-
-
-def comparable(cassette: Cassette) -> list[tuple[object, ...]]:
-    """Return what two recordings of the same conversation have in common, whoever recorded it."""
-    return [
-        (
-            one.request.method,
-            one.request.uri,
-            json.loads(one.request.body),
-            one.response.status,
-            [name for name, _ in one.response.headers if name != "set-cookie"],
-            len(one.response.body),
-            one.key,
-        )
-        for one in cassette.exchanges
-    ]
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
