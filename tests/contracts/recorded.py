@@ -35,12 +35,15 @@ class LearnedExchange:
     contract: Contract
 
 
+def named(path: Path) -> tuple[str, AnalyzedTranscript]:
+    """A recording, with the name it is cited by."""
+    return f"{path.parent.name}/{path.name}", read_cassette(path)
+
+
 @cache
 def reads(folder: Path) -> tuple[tuple[str, AnalyzedTranscript], ...]:
     """Every recording of a folder, with the name it is cited by."""
-    return tuple(
-        (f"{path.parent.name}/{path.name}", read_cassette(path)) for path in store.find([folder])
-    )
+    return tuple(map(named, store.find([folder])))
 
 
 @cache

@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from contracts.recorded import SHIPPED, reads
+from contracts.recorded import SHIPPED, named
+from harness.cassette import store
 from harness.contracts import dumps, learn, loads
 from harness.errors import BadContract
 
-TEXT = dumps(learn(reads(SHIPPED)[:4]))
+READ = tuple(map(named, store.find([SHIPPED])[:4]))
+TEXT = dumps(learn(READ))
 LINES = TEXT.splitlines()
 
 
@@ -38,7 +40,7 @@ def test_schemas_in_the_file_are_json_schema() -> None:
 
 def test_no_content_is_told() -> None:
     """Neither what was asked and answered nor ids; and no path of anybody's disk."""
-    for _, read in reads(SHIPPED)[:4]:
+    for _, read in READ:
         for reading in read.readings:
             outcome = reading.outcome
             for said in (getattr(outcome, "content", ""), getattr(outcome, "id", "")):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
 from harness.cassette import store
-from harness.comparison import field_matrix
+from harness.comparison import FieldMatrix, field_matrix
 from harness.report import json_report
 from harness.report.field_map import path
 from harness.report.field_text import fields, numbers
@@ -19,13 +20,20 @@ from harness.runner import recordings
 from .samples import console, written
 
 SHIPPED = Path(__file__).parents[2] / "cassettes"
-FOUND = field_matrix(recordings.read_cassette(path) for path in store.find([SHIPPED]))
+
+
+@cache
+def shipped() -> FieldMatrix:
+    """Return the fields of the shipped cassettes."""
+    return field_matrix(recordings.read_cassette(path) for path in store.find([SHIPPED]))
 
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_table_of_fields_lines_up(width: int) -> None:
     """No line is wider than the console, a Chinese target or not; at 120 no place is broken."""
-    chinese = replace(FOUND, forms=tuple(replace(f, target="某家/通用模型") for f in FOUND.forms))
+    chinese = replace(
+        shipped(), forms=tuple(replace(f, target="某家/通用模型") for f in shipped().forms)
+    )
     on = console(width)
     fields(on, chinese)
     lines = written(on).splitlines()
@@ -37,7 +45,7 @@ def test_a_table_of_fields_lines_up(width: int) -> None:
 def test_forms_that_have_a_field_alike_share_a_line() -> None:
     """Their answers are counted together; events of streams apart; what is nowhere comes last."""
     on = console(120)
-    fields(on, FOUND)
+    fields(on, shipped())
     words = [line.split() for line in written(on).splitlines()]
     model = words.index(["model", "gen_ai.response.model"])
     assert words[model + 1 : model + 5] == [
@@ -58,7 +66,7 @@ def test_nothing_to_tell_is_told() -> None:
 
 def test_fields_as_json() -> None:
     """Each field with each form: how often, where, and what was looked at."""
-    found = json.loads(json_report.dumps(json_report.fields(FOUND)))
+    found = json.loads(json_report.dumps(json_report.fields(shipped())))
     content = next(row for row in found["fields"] if row["field"] == "content")
     prompt = next(n for n, form in enumerate(found["forms"]) if form["request"] == "prompt")
     told = content["forms"][prompt]

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import anthropic
 import dashscope
 import httpx
 import openai
@@ -194,6 +193,8 @@ def test_sdks_raise_their_own_error_for_a_miss_and_do_not_repeat_it() -> None:
             client.responses.create(model="m", input="never recorded")
         assert openai_error.value.code == "cassette_miss"
 
+        import anthropic  # which takes a second
+
         claude = anthropic.Anthropic(api_key="k", base_url=address, max_retries=3)
         with pytest.raises(anthropic.NotFoundError, match="no recorded answer") as claude_error:
             claude.messages.create(model="m", max_tokens=9, messages=messages)
@@ -207,6 +208,8 @@ def test_anthropics_sdk_is_answered_whole_and_streamed() -> None:
     """Its SDK reads what a cassette has, and gathers the events of a stream."""
     made = ROOT / "tests" / "parse" / "made" / "anthropic.yaml"
     with serving(load([made])) as (address, sessions):
+        import anthropic
+
         client = anthropic.Anthropic(api_key="k", base_url=address, max_retries=0)
         for recorded in read(made).exchanges[::2]:
             body = json.loads(recorded.request.body)
