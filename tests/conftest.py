@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,6 +165,45 @@ class Harness(Protocol):
 
     def __call__(self, *arguments: str | Path, folder: Path, lines: str = "") -> Done:
         """What came of it; *lines* are what is typed."""
+
+
+_COMMANDS = """
+import io, json, sys
+from harness.cli import main
+
+own = sys.stdout
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["harness", *arguments]
+    sys.stdout, sys.stderr = [io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in "12"]
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code or 0
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    texts = [stream.buffer.getvalue().decode() for stream in (sys.stdout, sys.stderr)]
+    print(json.dumps([code, *texts]), file=own)
+"""
+"""A program that runs commands, and prints the exit code and the output of each."""
+
+
+def one_process(commands: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """Return the arguments of a Python that runs commands, one after the other."""
+    return ("-c", _COMMANDS, json.dumps([[*command] for command in commands]))
+
+
+def results(done: subprocess.CompletedProcess[str]) -> list[Done]:
+    """Return what came of each command of a process."""
+    assert (done.returncode, done.stderr) == (0, "")
+    return [Done(*json.loads(line)) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def only_our_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load no plug-in of pytest but ours and xdist in the processes that a test starts."""
+    for name, value in OUR_PLUGIN.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTEST_PLUGINS", f"{OUR_PLUGIN['PYTEST_PLUGINS']},xdist.plugin")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import environments
 import pytest
-from conftest import clean_environment
+from conftest import Done, clean_environment, one_process, results
 from environments import ROOT, Environment
 
 from harness.errors import HarnessError, MissingExtra
@@ -18,7 +18,7 @@ from harness.errors import HarnessError, MissingExtra
 if TYPE_CHECKING:
     from conftest import Python
 
-Commands = Callable[..., list[tuple[int, str, str]]]
+Commands = Callable[..., list[Done]]
 
 EXTRA_PACKAGES = (
     *("PIL", "aiohttp", "anthropic", "dashscope", "h11", "hypothesis", "jinja2", "jwt"),
@@ -70,35 +70,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-RUN = """
-import io, json, sys
-from harness.cli import main
-
-own = sys.stdout
-for arguments in json.loads(sys.argv[1]):
-    sys.argv = ["harness", *arguments]
-    sys.stdout, sys.stderr = [io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in "12"]
-    try:
-        main()
-    except SystemExit as end:
-        code = end.code or 0
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    texts = [stream.buffer.getvalue().decode() for stream in (sys.stdout, sys.stderr)]
-    print(json.dumps([code, *texts]), file=own)
-"""
-"""A program that runs commands, and prints the exit code and the output of each."""
-
-
 @pytest.fixture
 def commands(core: Environment, folder: Path) -> Commands:
-    """Run commands in one process of the core; return exit codes, stdout and stderr."""
+    """Run commands in one process of the core."""
 
-    def run(*commands: tuple[str, ...]) -> list[tuple[int, str, str]]:
-        program = ("-W", "error", "-c", RUN, json.dumps(commands))
-        done = core.run(*program, folder=folder, env=clean_environment())
-        assert (done.returncode, done.stderr) == (0, "")
-        return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+    def run(*commands: tuple[str, ...]) -> list[Done]:
+        program = ("-W", "error", *one_process(commands))
+        return results(core.run(*program, folder=folder, env=clean_environment()))
 
     return run
 
@@ -150,30 +128,30 @@ NEED_AN_EXTRA = (
 @pytest.mark.slow
 def test_commands_that_need_no_extra(commands: Commands) -> None:
     """They work in the core, without a warning."""
-    for arguments, (code, out, err) in zip(NEED_NO_EXTRA, commands(*NEED_NO_EXTRA), strict=True):
-        assert (code, err) == (0, ""), arguments
-        assert out, arguments
-        assert "Traceback" not in out, arguments
+    for arguments, done in zip(NEED_NO_EXTRA, commands(*NEED_NO_EXTRA), strict=True):
+        assert (done.code, done.err) == (0, ""), arguments
+        assert done.out, arguments
+        assert "Traceback" not in done.out, arguments
 
 
 @pytest.mark.slow
 def test_commands_that_need_an_extra(commands: Commands) -> None:
     """One sentence with the command that installs it; exit code 2, no traceback."""
     given = [arguments for arguments, _ in NEED_AN_EXTRA]
-    for (arguments, extra), (code, out, err) in zip(NEED_AN_EXTRA, commands(*given), strict=True):
-        assert code == 2, (arguments, out + err)
-        assert f"pip install 'llm-conversation-harness[{extra}]'" in out + err
-        assert "Traceback" not in out + err
+    for (arguments, extra), done in zip(NEED_AN_EXTRA, commands(*given), strict=True):
+        assert done.code == 2, (arguments, done)
+        assert f"pip install 'llm-conversation-harness[{extra}]'" in done.out + done.err
+        assert "Traceback" not in done.out + done.err
 
 
 @pytest.mark.slow
 def test_a_rule_that_needs_an_extra(commands: Commands) -> None:
     """It says that it did not check, and is no error; sizes of images need no library."""
-    [(code, out, _)] = commands(("check", "cassettes/kitten-image"))
-    assert code == 0
+    (done,) = commands(("check", "cassettes/kitten-image"))
+    assert done.code == 0
     said = "image_decodes: not checked: PIL is not installed; install it with: pip install "
-    assert out.count(said) == 2
-    assert out.count("not checked") == 2
+    assert done.out.count(said) == 2
+    assert done.out.count("not checked") == 2
 
 
 @pytest.mark.slow

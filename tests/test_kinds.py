@@ -55,6 +55,9 @@ PACKAGES = {
 """The import name of the SDK of each form."""
 
 
+LIKE_OTHERS = ("zai", "compatible")
+"""The forms that are like `zhipu` and `openai`: `make quick` leaves them out."""
+
 BY_ID = {f"{kind.id}-{form}": (kind, form) for kind, form in CELLS}
 """The cells by the name of their case."""
 
@@ -63,7 +66,8 @@ def case(kind: Kind, form: str) -> ParameterSet:
     """A case of `test_kind`, which is skipped without the SDK."""
     package = PACKAGES[form]
     missing = pytest.mark.skipif(not find_spec(package), reason=f"{package} is not installed")
-    return pytest.param(kind, form, id=f"{kind.id}-{form}", marks=missing)
+    slow = (pytest.mark.slow,) if form in LIKE_OTHERS else ()
+    return pytest.param(kind, form, id=f"{kind.id}-{form}", marks=(missing, *slow))
 
 
 @pytest.mark.parametrize(("kind", "form"), [case(*cell) for cell in CELLS])
@@ -250,6 +254,7 @@ def test_the_steps_of_the_guide_are_recorded(page_name: str, project: Path) -> N
 EXAMPLES = ROOT / "examples" / "kinds"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", sorted((EXAMPLES / "scenarios").glob("*.yaml")), ids=lambda path: path.stem
 )

@@ -67,6 +67,7 @@ def test_a_catalogue_has_the_messages_of_the_code(path: Path, template: Catalog)
     assert [m.id for m in messages.values() if m.fuzzy or not all(m.string or [""])] == []
 
 
+@pytest.mark.slow
 def test_each_rule_text_is_in_the_catalogue(template: Catalog) -> None:
     """What reports print of a rule is what the extractor takes from its docstring."""
     assert {text for text in RULE_TEXTS.values() if text not in template} == set()
@@ -118,6 +119,7 @@ def test_a_value_of_the_page_is_translated(value: str) -> None:
     assert locale.translate(message) != message
 
 
+@pytest.mark.slow
 def test_an_error_message_is_translated_with_its_values(template: Catalog) -> None:
     """Each value stands in the Chinese message, in whatever order; English elsewhere."""
     messages = {str(message.id) for message in template if message.context == locale.ERROR}

@@ -97,6 +97,7 @@ def test_our_own_cassettes_show_what_is_known(source: str) -> None:
     assert {d.signature for d in defects(told)} == expected(source, dialects(told))
 
 
+@pytest.mark.slow
 def test_every_sdk_read_something() -> None:
     """Each installed SDK read at least one exchange."""
     told = [one for source in ("shipped", "made") for f in folders(source) for one in found(f)]

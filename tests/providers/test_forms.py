@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from conftest import one_process, results
 
 from harness.providers import PROVIDERS
 from harness.providers.servers import PROVIDER_SERVERS
@@ -132,14 +133,13 @@ def test_a_scenario_is_recorded_replayed_checked_and_parsed(
 ) -> None:
     """The rules find nothing, and the SDK reads what travelled."""
     (project / "weather.yaml").write_text(SCENARIO.format(target=f"{name}/m"), encoding="utf-8")
-    run = ("-m", "harness.cli")
-    for command in (
+    commands = (
         ("record", "--sandbox", "weather.yaml"),
         ("replay", "weather.yaml"),
         ("check", "cassettes"),
         ("parse", "cassettes", "--exit-code"),
-    ):
-        done = python(*run, *command)
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        assert "known_endpoint" not in done.stdout
-    assert PROVIDERS[name].distribution in done.stdout
+    )
+    for command, done in zip(commands, results(python(*one_process(commands))), strict=True):
+        assert done.code == 0, f"{command}: {done}"
+        assert "known_endpoint" not in done.out
+    assert PROVIDERS[name].distribution in done.out

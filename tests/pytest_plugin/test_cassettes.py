@@ -400,6 +400,7 @@ async def test_one(address, cassette):
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
+@pytest.mark.usefixtures("only_our_plugin")
 def test_the_closing_line_counts_all_processes(repository: pytest.Pytester, sandbox: str) -> None:
     """With several processes, the closing line counts each test once."""
     write(repository, sandbox, ONE + ONE.replace("test_one", "test_two"))

@@ -306,6 +306,7 @@ def test_tests_can_add_to_a_shared_cassette(
 
 
 @pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
+@pytest.mark.usefixtures("only_our_plugin")
 def test_tests_in_two_processes_do_not_overwrite_each_other(
     run: Run, pytester: pytest.Pytester, server: Server
 ) -> None:

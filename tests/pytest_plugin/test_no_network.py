@@ -69,6 +69,7 @@ def test_loopback():
         ),
     ],
 )
+@pytest.mark.usefixtures("only_our_plugin")
 def test_tests_and_their_children_have_no_network(
     pytester: pytest.Pytester, server: Server, processes: tuple[str, ...]
 ) -> None:
@@ -93,6 +94,7 @@ def test_tests_and_their_children_have_no_network(
         ([], "", "allow_hosts=['db.example.com:80']", "*test_one*'db.example.com:80' cannot be*"),
     ],
 )
+@pytest.mark.usefixtures("only_our_plugin")
 def test_what_it_excludes_is_refused_at_the_start(
     pytester: pytest.Pytester, options: list[str], settings: str, mark: str, expected: str
 ) -> None:

@@ -268,14 +268,6 @@ def test_junit_files_hold_the_finding(repository: pytest.Pytester) -> None:
     assert "error: expected_words" in (next(suite.iter("failure")).text or "")
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
-def test_in_several_processes(repository: pytest.Pytester) -> None:
-    """The tests are distributed to several processes."""
-    result = repository.runpytest_subprocess("-n", "2", "scenarios")
-    result.assert_outcomes(passed=2)
-
-
 def test_the_plugin_imports_only_itself(python: Python) -> None:
     """The plugin imports only its own modules and the translations until there is a scenario."""
     code = (
@@ -292,6 +284,7 @@ def test_the_plugin_imports_only_itself(python: Python) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
 @pytest.mark.parametrize("processes", [(), ("-n", "2")], ids=["one process", "several"])
+@pytest.mark.usefixtures("only_our_plugin")
 def test_a_report_of_a_run(repository: pytest.Pytester, processes: tuple[str, ...]) -> None:
     """The report holds the cassettes of the tests side by side."""
     repository.makepyfile(test_other="def test_other(): pass")
@@ -310,6 +303,7 @@ def test_a_report_of_a_run(repository: pytest.Pytester, processes: tuple[str, ..
     assert "<article" in (repository.path / "out" / "index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("only_our_plugin")
 def test_a_run_without_cassettes_has_no_report(repository: pytest.Pytester) -> None:
     """Without cassettes there is no report, and a line says so."""
     repository.makepyfile(test_other="def test_other(): pass")
@@ -319,6 +313,7 @@ def test_a_run_without_cassettes_has_no_report(repository: pytest.Pytester) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("only_our_plugin")
 def test_a_report_that_cannot_be_written_fails_the_run(repository: pytest.Pytester) -> None:
     """A report that cannot be written fails the run with a line."""
     (repository.path / "out").write_text("a file", encoding="utf-8")

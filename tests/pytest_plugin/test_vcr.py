@@ -161,6 +161,7 @@ def test_several_cassettes_and_names(project: pytest.Pytester) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_network_is_blocked(project: pytest.Pytester) -> None:
     """The mark and the option refuse connections, but to allowed hosts; recordings are free."""
     project.makepyfile(

@@ -169,6 +169,7 @@ def test_volatile_values_are_ignored() -> None:
         assert httpx.post(address + "/v1/chat/completions", json={"seed": 2}).json() == "yes"
 
 
+@pytest.mark.slow
 def test_sdks_raise_their_own_error_for_a_miss_and_do_not_repeat_it() -> None:
     """Each SDK finds the code and the message where its service puts them."""
     with serving(load([SHIPPED[0]])) as (address, sessions):

@@ -23,8 +23,8 @@ from harness.types import Cassette, Exchange, Failure, Reply, Request, Response,
 
 pytestmark = pytest.mark.slow
 
-SOME = settings(deadline=None, max_examples=15)
-FEW = settings(deadline=None, max_examples=8)
+SOME = settings(deadline=None, max_examples=8)
+FEW = settings(deadline=None, max_examples=4)
 UNSHRUNK = settings(
     deadline=None, max_examples=500, database=None, derandomize=True, phases=[Phase.generate]
 )
@@ -118,10 +118,10 @@ def test_broken_exchanges_violate_their_rule(way: tuple[str, str, str]) -> None:
 
 @pytest.mark.slow
 def test_many_rules_are_violated() -> None:
-    """120 examples violate at least ten rules."""
+    """60 examples violate at least ten rules."""
     rules = set()
 
-    @settings(deadline=None, max_examples=120, database=None, derandomize=True)
+    @settings(deadline=None, max_examples=60, database=None, derandomize=True)
     @given(strategies.broken("zhipuai", "stream"))
     def broken(example: BrokenExchanges) -> None:
         rules.add(example.rule)

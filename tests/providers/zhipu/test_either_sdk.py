@@ -7,7 +7,7 @@ from pathlib import Path
 
 import environments
 import pytest
-from conftest import clean_environment
+from conftest import clean_environment, one_process, results
 from environments import ROOT
 
 SANDBOX = ("h11", "httpx", "pillow", "pyjwt", "sniffio", "starlette", "uvicorn")
@@ -21,18 +21,13 @@ def test_one_sdk_records_and_replays(sdk: str, other: str, wheel: Path, tmp_path
     shutil.copytree(ROOT / "scenarios", tmp_path / "scenarios")
     shutil.copytree(ROOT / "cassettes", tmp_path / "shipped")
 
-    def run(*arguments: str) -> tuple[int, str]:
-        command = ("-m", "harness.cli", *arguments)
-        done = alone.run(*command, folder=tmp_path, env=clean_environment())
-        return done.returncode, done.stdout + done.stderr
-
     missing = alone.run("-c", f"import {other}", folder=tmp_path, env=clean_environment())
     assert f"No module named '{other}'" in missing.stderr
     chosen = ("slogan", "weather-tool", "streaming", "fairy-tale-async", "-t", "zhipuai")
-    code, said = run("record", "--sandbox", *chosen)
-    assert (code, "recorded 4 of 4" in said) == (0, True), said
-    for folder in ("cassettes", "shipped"):
-        code, said = run("replay", *chosen, "--cassettes", folder)
-        assert code == 0, said
-    (recorded,) = (tmp_path / "cassettes" / "slogan").glob("*.yaml")
-    assert f"name: {sdk}" in recorded.read_text(encoding="utf-8")
+    replays = [("replay", *chosen, "--cassettes", folder) for folder in ("cassettes", "shipped")]
+    program = one_process([("record", "--sandbox", *chosen), *replays])
+    recorded, *replayed = results(alone.run(*program, folder=tmp_path, env=clean_environment()))
+    assert (recorded.code, "recorded 4 of 4" in recorded.out) == (0, True), recorded
+    assert [done.code for done in replayed] == [0, 0], replayed
+    (path,) = (tmp_path / "cassettes" / "slogan").glob("*.yaml")
+    assert f"name: {sdk}" in path.read_text(encoding="utf-8")
