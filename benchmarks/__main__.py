@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -45,6 +46,8 @@ def main() -> None:
     parser.add_argument("--save", action="store_true", help="store the ratios as the baseline")
     parser.add_argument("--docs", action="store_true", help="write the figures into the docs")
     options = parser.parse_args()
+    for sentence in _absent():
+        _progress(sentence)
     tools = [tool for tool in TOOLS if tool.name != "cassetter" or find_spec("cassetter")]
     with tempfile.TemporaryDirectory() as folder:
         rows = _measured(tools, Path(folder).absolute(), options.quick, options.only)
@@ -76,7 +79,7 @@ def _measured(tools: list[Tool], folder: Path, quick: bool, only: str) -> list[R
         "scenarios": lambda: [*_scenarios(folder), _comparing(rounds)],
         "suites": lambda: _suites(tools, folder, quick),
         "scale": lambda: [scale.row(100 if quick else 1_000, folder, 3)],
-        "serving": lambda: serving.rows(1_000 if quick else 20_000),
+        "serving": lambda: serving.rows(1_024 if quick else 20_000, folder),
     }
     rows: list[Row] = []
     for name, part in parts.items():
@@ -104,12 +107,14 @@ def _loads(tools: list[Tool], folder: Path, rounds: int) -> list[Row]:
 
 
 def _suites(tools: list[Tool], folder: Path, quick: bool) -> list[Row]:
-    lengths = (1, 10) if quick else (1, 4, 10, 40)
-    number = 30 if quick else 300
+    number, rounds = (60, 3) if quick else (300, 5)
     return [
-        _suite(tools, client, number, calls_each, folder)
+        row
         for client in CLIENTS
-        for calls_each in lengths
+        for row in (
+            *_over_the_floor(tools, client, number, folder, rounds),
+            _suite(tools, client, number, 4, folder, rounds),
+        )
     ]
 
 
@@ -179,18 +184,57 @@ def _comparing(rounds: int) -> Row:
     return Row("compare 1 MB, 10,000 values", "s", {OURS: values}, OURS)
 
 
-_SHORT = 10
-"""Exchanges; suites of longer cassettes run once, since vcrpy takes minutes."""
+def _over_the_floor(
+    tools: list[Tool], client: Client, number: int, folder: Path, rounds: int
+) -> list[Row]:
+    """Measure a suite of one-exchange tests: in all, and what a tool adds once and per test."""
+    one = _suite(tools, client, 1, 1, folder / "one", rounds)
+    many = _suite(tools, client, number, 1, folder, rounds)
+    floors = one.samples["floor"], many.samples["floor"]
+    once: dict[str, list[float]] = {}
+    each: dict[str, list[float]] = {}
+    for tool in many.samples.keys() & one.samples.keys() - {"floor"}:
+        runs = zip(one.samples[tool], many.samples[tool], *floors, strict=False)
+        pairs = [(first - floor, whole - all_) for first, whole, floor, all_ in runs]
+        each[tool] = [(whole - first) / (number - 1) for first, whole in pairs]
+        once[tool] = [first - by for (first, _), by in zip(pairs, each[tool], strict=True)]
+    names = [tool.name for tool in tools if tool.name in each] + [
+        tool for tool in each if tool == suites.RULELESS
+    ]
+    return [
+        many,
+        Row(f"over the floor, once, {client.name}", "s", {n: once[n] for n in names}, OURS),
+        Row(f"over the floor, per test, {client.name}", "s", {n: each[n] for n in names}, OURS),
+    ]
 
 
-def _suite(tools: list[Tool], client: Client, count: int, calls_each: int, folder: Path) -> Row:
+def _suite(
+    tools: list[Tool], client: Client, count: int, calls_each: int, folder: Path, rounds: int
+) -> Row:
     _progress(f"{client.name}: a pytest suite of {count} cassettes with {calls_each} exchanges")
-    written = [suites.written(tool.name, client, count, calls_each, folder) for tool in tools]
-    both = zip(tools, written, strict=True)
-    runs = [partial(suites.started, tool.name, suite) for tool, suite in both]
-    values = measuring.processes(runs, 5 if calls_each <= _SHORT else 1)
+    names = [*(tool.name for tool in tools), suites.RULELESS]
+    folder.mkdir(exist_ok=True)
+    written = [suites.written(name, client, count, calls_each, folder) for name in names]
+    runs = [partial(suites.started, *both) for both in zip(names, written, strict=True)]
+    values = measuring.processes(runs, rounds, ROW_SECONDS)
+    samples = {name: run for name, run in zip(names, values, strict=True) if run}
+    missing = {name: "timed out" for name in names if name not in samples}
     label = f"pytest, {count} cassettes of {calls_each}, {client.name}"
-    return Row(label, "s", _by_name(tools, values), "floor")
+    return Row(label, "s", samples, "floor", missing)
+
+
+ROW_SECONDS = 90.0
+"""Seconds after which a row of suites gets no further round."""
+
+
+def _absent() -> list[str]:
+    """Return a sentence for each peer that is not installed."""
+    absent = []
+    if not find_spec("cassetter"):
+        absent.append("cassetter is not installed: pip install cassetter")
+    if shutil.which("llmock") is None:
+        absent.append("aimock is not on PATH: npm install -g @copilotkit/aimock")
+    return absent
 
 
 def _by_name(tools: list[Tool], runs: measuring.Runs) -> dict[str, list[float]]:

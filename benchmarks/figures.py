@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median, quantiles
 
 NOISY = 0.2
@@ -21,12 +21,14 @@ class Row:
         unit: `s` (seconds of a processor, or of a clock where something waits) or `B` (bytes).
         samples: The runs of each tool; all tools have the same number.
         base: The tool of ratio 1.
+        missing: Why a tool has no runs, by tool.
     """
 
     label: str
     unit: str
     samples: Mapping[str, Sequence[float]]
     base: str
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def value(self, tool: str) -> float:
         """Return the median of a tool's runs."""
@@ -55,8 +57,8 @@ class Row:
 
 def cell(row: Row, tool: str) -> str:
     """Return a figure of a table: the median, and the ratio or why there is none."""
-    if tool not in row.samples:
-        return "-"
+    if tool not in row.samples or row.base not in row.samples:
+        return row.missing.get(tool, "-")
     value = row.value(tool)
     shown = f"{value * 1000:.2f} ms" if row.unit == "s" else f"{value / 1e6:.0f} MB"
     if tool == row.base:

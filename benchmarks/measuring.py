@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from time import process_time
+from threading import Timer
+from time import monotonic, process_time
 
 from benchmarks.clients import Ask, Client
 from benchmarks.tools import Tool
@@ -84,42 +87,69 @@ def _repetitions(action: Callable[[], object]) -> int:
 Start = Callable[[], "subprocess.Popen[bytes]"]
 
 
-def processes(starts: Sequence[Start], rounds: int) -> Runs:
-    """Return the seconds of each process that is started; a first run of each is not counted."""
+def processes(starts: Sequence[Start], rounds: int, limit: float = math.inf) -> Runs:
+    """Return the seconds of each process that is started; a first run of each is not counted.
+
+    After *limit* seconds by the clock no round begins; a process that takes longer is killed, and
+    has no runs.
+    """
     runs: Runs = [[] for _ in starts]
+    began, given_up = monotonic(), set[int]()
     for number in range(rounds + 1):
+        if number > 1 and monotonic() - began > limit:
+            break
         for i, start in enumerate(starts):
-            seconds = _seconds(start())
-            if number:
+            if i in given_up:
+                continue
+            seconds = _seconds(start(), limit)
+            if seconds is None:
+                given_up.add(i)
+                runs[i].clear()
+            elif number:
                 runs[i].append(seconds)
     return runs
 
 
-def _seconds(process: subprocess.Popen[bytes]) -> float:
-    """Return the seconds of a process and of those that it waited for, when it has ended."""
+def _seconds(process: subprocess.Popen[bytes], limit: float) -> float | None:
+    """Return the seconds of a process and of those that it waited for, when it has ended.
+
+    Return None if it is killed after *limit* seconds by the clock.
+    """
+    watch = Timer(limit, process.kill) if limit < math.inf else None
+    if watch:
+        watch.start()
     output = process.stdout.read() if process.stdout else b""
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
+    if watch:
+        watch.cancel()
     if process.stdout:
         process.stdout.close()
+    if process.returncode == -signal.SIGKILL:
+        return None
     if process.returncode not in (0, 1):  # 1: findings
         raise RuntimeError(output[-2000:].decode("utf-8", "replace"))
     return used.ru_utime + used.ru_stime
 
 
 def started(*command: str, folder: Path | None = None, **variables: str) -> subprocess.Popen[bytes]:
-    """Start a process whose output is read, with further environment variables.
+    """Start a process whose output is read, with further environment variables."""
+    return subprocess.Popen(  # noqa: S603 - Python
+        command,
+        cwd=folder,
+        env={**environment(), **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def environment() -> Mapping[str, str]:
+    """Return the environment of what is measured.
 
     Modules are compiled once, whatever this environment says, as on any user's machine.
     """
     own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return subprocess.Popen(  # noqa: S603 - Python
-        command,
-        cwd=folder,
-        env={**own, "PYTHONPYCACHEPREFIX": str(_COMPILED), **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    return {**own, "PYTHONPYCACHEPREFIX": str(_COMPILED)}
 
 
 def opened_and_closed(tool: Tool, client: Client, path: Path) -> Callable[[], None]:

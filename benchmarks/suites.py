@@ -11,9 +11,13 @@ from pathlib import Path
 from benchmarks import cassettes, measuring
 from benchmarks.clients import ANSWER, CLIENTS, Client
 
+RULELESS = "without rules"
+"""This tape in a project that selects a single rule; the difference is what the rules cost."""
+
 PLUGINS: Mapping[str, tuple[str, str]] = {
     "floor": ("", ""),
     "this tape": ("harness.pytest_plugin", "@pytest.mark.cassette"),
+    RULELESS: ("harness.pytest_plugin", "@pytest.mark.cassette"),
     "vcrpy": (
         "pytest_recording.plugin",
         "@pytest.mark.vcr(match_on=['method', 'scheme', 'host', 'port', 'path', 'query', 'body'])",
@@ -53,6 +57,7 @@ def written(tool: str, client: Client, count: int, calls_each: int, folder: Path
     suite = folder / f"{tool.replace(' ', '-')}-{client.name.split()[0]}-{calls_each}"
     cassette_folder = suite / "cassettes" / "test_suite"
     cassette_folder.mkdir(parents=True)
+    (suite / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")  # the root folder
     text = cassettes.of_exchanges(client, calls_each - 1, folder).read_text(encoding="utf-8")
     if tool == "vcrpy":  # pytest-recording cannot read what newer versions of vcrpy call metadata
         text = text[text.index("\ninteractions:") + 1 :]
@@ -65,6 +70,9 @@ def written(tool: str, client: Client, count: int, calls_each: int, folder: Path
         _TEST.format(mark=PLUGINS[tool][1], number=number, calls_each=calls_each)
         for number in range(count)
     )
+    if tool == RULELESS:
+        selection = '[tool.harness]\nrules = {select = ["known_endpoint"]}\n'
+        (suite / "pyproject.toml").write_text(selection, encoding="utf-8")
     (suite / "test_suite.py").write_text(head + "".join(tests), encoding="utf-8")
     return suite
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
+
 from benchmarks.figures import OURS, Row, baseline, cell, document, worse
+from benchmarks.measuring import processes, started
 
 QUIET = Row("a call", "s", {"floor": [1.0, 2.0, 1.0], OURS: [1.2, 2.4, 1.3]}, "floor")
 NOISY = Row("a call", "s", {"floor": [1.0, 1.0, 1.0], OURS: [1.0, 2.0, 4.0]}, "floor")
@@ -36,6 +40,19 @@ def test_a_row_whose_base_is_this_tool() -> None:
     """Its ratio is that to the best other."""
     row = Row("load", "s", {OURS: [1.0, 1.0], "vcrpy": [4.0, 4.0], "cassetter": [2.0, 2.0]}, OURS)
     assert baseline([row]) == {"load": {"ratio": 0.5, "spread": 0.0}}
+
+
+def test_a_tool_without_runs_says_why() -> None:
+    """It took too long, or is not there."""
+    row = Row("a call", "s", {"floor": [1.0]}, "floor", {"vcrpy": "timed out"})
+    assert cell(row, "vcrpy") == "timed out"
+    assert cell(row, "cassetter") == "-"
+
+
+def test_a_process_that_takes_too_long_is_killed() -> None:
+    """It has no runs."""
+    sleeping = partial(started, sys.executable, "-c", "import time; time.sleep(600)")
+    assert processes([sleeping], 2, limit=0.1) == [[]]
 
 
 def test_as_json() -> None:

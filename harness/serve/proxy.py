@@ -20,7 +20,8 @@ from harness.types import Request
 
 _NOT_FORWARDED = NOT_PASSED_ON | {"host", "content-length"}
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-_TIMEOUT = httpx.Timeout(600, connect=10)
+_TIMEOUT = httpx.Timeout(600, connect=60)
+"""Seconds; hundreds of clients that begin at once wait for each other before they connect."""
 
 
 @dataclass(frozen=True, slots=True)
