@@ -76,7 +76,7 @@ class AnalyzedExchange:
         if self.is_sound:
             return True
         if self.endpoint is not None and self.endpoint.role is not Role.LOOKUP:
-            return self.endpoint.role is Role.FILE
+            return self.endpoint.role is Role.FILE and not self.endpoint.answer
         media_type = (self.exchange.response.header("content-type") or "").lower()
         return media_type.startswith(("image/", "audio/", "video/", "application/octet-stream"))
 

@@ -21,7 +21,7 @@ from harness.wire import resolve
 # ------------------------------------------------------------------------------------ images
 
 
-@exchange_fault("image_link_is_absolute", "/123/a1.png", "file:///123/a1.png")
+@exchange_fault("file_link_is_absolute", "/123/a1.png", "file:///123/a1.png")
 def link_not_absolute(analyzed: AnalyzedExchange, link: str) -> Exchange | None:
     """Replace the link to an image by a relative path, or by a `file:` link.
 

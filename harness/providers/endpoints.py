@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 from harness.analysis.endpoint import Endpoint, Role, find
+from harness.analysis.json_schema import STRING, array, record
 from harness.config.hosts import AllowedHosts, host_of
 from harness.errors import HarnessError
 from harness.providers import INSTALLED, PROVIDERS, Provider
@@ -16,17 +18,22 @@ from harness.types import Exchange
 FILE = Endpoint(
     name="files.file",
     method="GET",
-    path=re.compile(
-        r".*\.(?:png|jpe?g|webp|gif|bmp|mp4|webm|mp3|wav)|.*/[0-9a-f-]{36}-[0-9]+\.json",
-        re.IGNORECASE,
-    ),
+    path=re.compile(r".*\.(?:png|jpe?g|webp|gif|bmp|mp4|webm|mp3|wav)", re.IGNORECASE),
     role=Role.FILE,
     answer={},
     refusal={},
 )
-"""The endpoint of files that answers link to: images, films, sounds, transcripts; on any host."""
+"""The endpoint of files that answers link to, such as generated images, on any host."""
 
-ENDPOINTS = (*(e for provider in INSTALLED.values() for e in provider.endpoints), FILE)
+TRANSCRIPT = replace(
+    FILE,
+    name="files.transcript",
+    path=re.compile(r".*/[0-9a-f-]{36}-[0-9]+\.json"),
+    answer=record({"transcripts": array(record({"text": STRING}))}),
+)
+"""The endpoint of the words of a sound [DOC] Paraformer, Fun-ASR, Qwen-ASR; on any host."""
+
+ENDPOINTS = (*(e for provider in INSTALLED.values() for e in provider.endpoints), FILE, TRANSCRIPT)
 """Every endpoint of the installed providers. Those of declared services are named after them."""
 
 HEADERS = frozenset(name for provider in INSTALLED.values() for name in provider.headers)
@@ -40,7 +47,7 @@ def recognise(exchange: Exchange, provider: str = "") -> Endpoint | None:
     provider that has its host, then any other.
     """
     candidates = (e for one in _owners(exchange, provider) for e in (*one.endpoints, *one.further))
-    return find(candidates, exchange) or find([FILE], exchange)
+    return find(candidates, exchange) or find([FILE, TRANSCRIPT], exchange)
 
 
 def asker(exchange: Exchange, provider: str = "") -> Provider | None:

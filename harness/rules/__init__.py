@@ -105,7 +105,7 @@ COMMON_RULES: tuple[Rule, ...] = (
     exchange_rule(vectors.embeddings_have_one_length, "B8"),
     exchange_rule(vectors.embedding_has_asked_length, "B8", WARNING),
     exchange_rule(vectors.ranking_is_ordered, "B8"),
-    exchange_rule(images.image_link_is_absolute, "URI A5 B5"),
+    exchange_rule(images.file_link_is_absolute, "URI A5 B5"),
     exchange_rule(images.image_decodes, "A5 B5"),
     exchange_rule(images.sound_or_film_is_one, "A5 B5"),
     conversation_rule(images.image_has_asked_size, "A5 B5"),

@@ -15,10 +15,15 @@ from harness.types import Finding
 from harness.wire.images import decode_image, inspect_image
 
 
-def image_link_is_absolute(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that the link to a picture is an absolute http or https URL."""
-    for part, pointer, link in values(reading, fields_of(reading).images):
-        if not _is_absolute(link):
+def file_link_is_absolute(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that the link to a generated file is an absolute http or https URL.
+
+    In a stream, the link to a sound is empty until there is one.
+    """
+    fields = fields_of(reading)
+    links = (*fields.images, *fields.videos, *fields.sounds, *fields.transcripts)
+    for part, pointer, link in values(reading, links):
+        if not _is_absolute(link) and not (link == "" and reading.is_stream):
             place = reading.place(pointer, part)
             yield violation("an absolute http or https URL", show(link), place)
 

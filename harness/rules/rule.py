@@ -206,7 +206,8 @@ def checked_endpoint(reading: AnalyzedExchange) -> Endpoint | None:
     Returns None if the endpoint is unknown, a file download or of the role OTHER.
     """
     endpoint = reading.endpoint
-    if endpoint is None or endpoint.role in (Role.FILE, Role.OTHER):
+    is_file = endpoint is not None and endpoint.role is Role.FILE and not endpoint.answer
+    if endpoint is None or is_file or endpoint.role is Role.OTHER:
         return None
     return endpoint
 

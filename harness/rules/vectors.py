@@ -51,7 +51,7 @@ def embedding_for_each_text(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part in answers(reading) if fields.vectors and texts else ():
         numbers = _values(part, fields.positions)
         # Several pictures and texts may become one vector together.
-        is_joint = len(numbers) == 1 and any(isinstance(text, dict) for text in texts)
+        is_joint = len(numbers) == 1 < len(texts) and any(isinstance(t, dict) for t in texts)
         if numbers and not is_joint and _counts(numbers) != _counts(range(len(texts))):
             place = reading.place(_array(part, fields.positions), part)
             yield violation(f"the numbers 0 to {len(texts) - 1}, each once", show(numbers), place)

@@ -172,10 +172,15 @@ _METRICS: Schema = record({"TOTAL": INTEGER, "SUCCEEDED": INTEGER, "FAILED": INT
 # [DOC] B5: images that failed have a code instead of a url. Other kinds of task give one object,
 # or a link of another name.
 _RESULT: Schema = either(
-    "a `url`, or a `code` and a `message`",
+    "a `url` or `transcription_url`, or a `code` and a `message`",
     having("url"),
+    having("transcription_url"),
     having("code", "message"),
-    {"not": {"anyOf": [{"required": [name]} for name in ("url", "code", "message")]}},
+    {
+        "not": {
+            "anyOf": [{"required": [name]} for name in ("url", "code", "message", "subtask_status")]
+        }
+    },
 )
 
 # [DOC] B5, [REC] 23 of 23; times are Beijing time without a zone.
@@ -225,7 +230,9 @@ EMBEDDING: Schema = {
 # [REC] 3 of 3
 RANKING: Schema = record(
     {
-        "output": record({"results": array(record({"index": INTEGER, "relevance_score": NUMBER}))}),
+        "output": record(
+            {"results": array(record({"index": INTEGER, "relevance_score": NUMBER}), at_least=1)}
+        ),
         "usage": record({"total_tokens": INTEGER}),
         "request_id": STRING,
     }
@@ -249,6 +256,7 @@ FIELDS = Fields(
     total_tokens=("/usage/total_tokens",),
     images=("/output/choices/[]/message/content/[]/image",),
     sounds=("/output/audio/url",),
+    characters=("/usage/characters",),
     refused=("/code",),
     code=("/code", "/output/code"),
     message=("/message", "/output/message"),
