@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx
-from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness.errors import HarnessError, InterceptError
 from harness.providers.clients import ClientVariables, all_clients
@@ -19,7 +21,6 @@ from harness.serve.replay import NOT_PASSED_ON
 from harness.types import Request
 
 _NOT_FORWARDED = NOT_PASSED_ON | {"host", "content-length"}
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _TIMEOUT = httpx.Timeout(600, connect=60)
 """Seconds; hundreds of clients that begin at once wait for each other before they connect."""
 
@@ -78,7 +79,7 @@ def upstreams(named: Sequence[str], environment: Mapping[str, str]) -> tuple[Ups
     return tuple(found)
 
 
-def application(services: Sequence[Upstream]) -> Starlette:
+def application(services: Sequence[Upstream]) -> ASGIApp:
     """Return the ASGI application that forwards requests below `/<name>` to the named service.
 
     It is run inside of a `harness.use_cassette` block, whose tape records what is forwarded.
@@ -107,18 +108,29 @@ def application(services: Sequence[Upstream]) -> Starlette:
         except (httpx.HTTPError, InterceptError) as error:
             message = f"{service.origin} could not be asked: {type(error).__name__}: {error}"
             return error_response(Request(http.method, target), 502, "upstream_failed", message)
-        return _forwarded(response)
+        return _forwarded(response, http.scope["state"]["transport"])
 
-    return Starlette(routes=[Route("/{path:path}", forward, methods=[*_METHODS])])
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(ClientDisconnect):  # before the whole request has come
+            response = await forward(HttpRequest(scope, receive))
+            await response(scope, receive, send)
+
+    return answer
 
 
-def _forwarded(response: httpx.Response) -> Response:
-    """Return a service's response; its body is passed on as it arrives, content coding included."""
+def _forwarded(response: httpx.Response, transport: asyncio.Transport) -> Response:
+    """Return a service's response; its body is passed on as it arrives, content coding included.
+
+    Where the service breaks it off, the connection to the client is closed, too.
+    """
 
     async def chunks() -> AsyncIterator[bytes]:
         try:
             async for chunk in response.aiter_raw():
                 yield chunk
+        except httpx.HTTPError:
+            transport.close()
+            await asyncio.Event().wait()  # until the server sees the end of the connection
         finally:
             await response.aclose()
 

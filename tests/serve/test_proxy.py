@@ -135,6 +135,40 @@ def test_a_stream_passes_as_it_comes(tmp_path: Path) -> None:
     assert recorded.chunks == (9, 9)
 
 
+LEAVE_AND_READ = """
+import http.client, socket, sys, urllib.request
+from urllib.parse import urlsplit
+host, port = urlsplit(sys.argv[1]).netloc.split(":")
+with socket.create_connection((host, int(port))) as half:
+    half.sendall(b"POST /openai/v1/a HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 9\\r\\n\\r\\n{}")
+try:
+    urllib.request.urlopen(sys.argv[1] + "/models").read()
+except http.client.IncompleteRead as error:
+    print(error.partial)
+"""
+
+
+def test_what_breaks_off_on_either_side_breaks_off(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A request that never becomes whole is not sent; a cut answer is cut; nothing is printed."""
+
+    def respond(head: bytes, body: bytes) -> Script:
+        return [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\nhalf"]
+
+    with (
+        serve_scripts(respond) as address,
+        harness.use_cassette(tmp_path / "cut.yaml", record="all"),
+        proxying(f"{address}/v1") as base,
+    ):
+        command = [sys.executable, "-c", LEAVE_AND_READ, base]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout == "b'half'\n"
+    [recorded] = read(tmp_path / "cut.yaml").exchanges
+    assert (recorded.response.body, recorded.broken_off is not None) == (b"half", True)
+    assert capfd.readouterr().err == ""
+
+
 def test_a_service_that_cannot_be_reached_is_an_error_in_its_form(tmp_path: Path) -> None:
     """HTTP 502 in OpenAI's form, with the address; no cassette is written."""
     script = (
