@@ -34,6 +34,7 @@ from harness.types import (
     Sdk,
     Timing,
 )
+from harness.wire.http import is_address
 
 
 class NotCanonical(Exception):
@@ -197,12 +198,15 @@ def _value_if_any(text: str | None) -> str:
 def _exchange(interaction: Groups, metadata: Groups) -> Exchange:
     method, uri, sent, headers, code, message, more_headers, received, *file = interaction
     turn, started_at, first_byte, total, chunks, arrived, key, *coded, kind, text = metadata
+    address = _value(uri)
+    if not is_address(address):
+        raise NotCanonical
     try:
         start = datetime.fromisoformat(started_at[1:-1]).timestamp()
     except (ValueError, OverflowError):
         raise NotCanonical from None
     return Exchange(
-        Request(_value(method), _value(uri), _headers(headers), _content(sent, 6)),
+        Request(_value(method), address, _headers(headers), _content(sent, 6)),
         _response(int(code), _value(message), _headers(more_headers), received, *file),
         Timing(start, float(first_byte), float(total), _numbers(float, arrived)),
         _numbers(int, chunks),

@@ -31,6 +31,7 @@ from harness.types import (
     Sdk,
     Timing,
 )
+from harness.wire.http import is_address
 
 
 def loads(text: str | bytes, source: str = "") -> Cassette:
@@ -233,9 +234,12 @@ def _broken_off(facts: dict[str, Any]) -> BrokenOff | None:
 
 
 def _request(request: dict[str, Any], path: KeyPath) -> Request:
+    uri = _word(key(request, "uri", path), (*path, "uri"))
+    if not is_address(uri):
+        raise Invalid((*path, "uri"), f"{uri!r:.80} is not an address")
     return Request(
         method=_word(key(request, "method", path), (*path, "method")),
-        uri=_word(key(request, "uri", path), (*path, "uri")),
+        uri=uri,
         headers=_headers(request.get("headers"), (*path, "headers")),
         body=_bytes(request.get("body"), (*path, "body")),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ def citation_name(path: Path) -> str:
     Outside the current folder, return the names of the file's folder and of the file: a contract
     is kept in version control and must not reveal absolute paths.
     """
-    absolute = path.resolve()
+    absolute = Path(os.path.realpath(path))  # unlike resolve(), also of a link to itself
     if absolute.is_relative_to(Path.cwd()):
         return absolute.relative_to(Path.cwd()).as_posix()
     return "/".join(absolute.parts[-2:])

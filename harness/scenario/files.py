@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def load_all(paths: Iterable[Path | str]) -> tuple[Scenario, ...]:
     by_path: dict[Path, Path] = {}
     for path in paths:
         for file in _files(Path(path)):
-            by_path.setdefault(file.resolve(), file)
+            by_path.setdefault(Path(os.path.realpath(file)), file)
     scenarios = tuple(load(file) for file in by_path.values())
     _refuse_duplicates(scenarios)
     return scenarios

@@ -584,6 +584,13 @@ PLACE = "interactions[0]"
         ),
         (entry("[a]"), f"f.yaml:1: {PLACE}.request.method: expected text, actual list"),
         (entry("true"), f"f.yaml:1: {PLACE}.request.method: expected text, actual bool"),
+        *(
+            (
+                entry().replace("uri: u", f"uri: '{uri}'"),
+                f"f.yaml:1: {PLACE}.request.uri: '{uri}' is not an address",
+            )
+            for uri in ("http://[::1/", "http://a:99999/b", "http://a:b/")
+        ),
         (
             entry(request="headers: [a]"),
             f"f.yaml:1: {PLACE}.request.headers: expected a mapping, actual list",

@@ -20,6 +20,7 @@ STRANGERS = {
     "compose.yaml": "services: {}\n",
     "cut.yaml": "interactions:\n- request:\n    method: POS",
     "empty.yaml": "",
+    "address.yaml": (CASE / "n2.yaml").read_text().replace("https://", "https://["),
     "conflict.yaml": "interactions:\n<<<<<<< HEAD\n[]\n",
 }
 
@@ -31,6 +32,7 @@ def folder(tmp_path: Path) -> Path:
     for name, text in STRANGERS.items():
         (tmp_path / "c" / name).write_text(text)
     (tmp_path / "c" / "folder.yaml").mkdir()
+    (tmp_path / "c" / "loop.yaml").symlink_to("loop.yaml")
     return tmp_path
 
 
