@@ -16,8 +16,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
-from yaml.resolver import Resolver
-
 from harness.cassette.artefacts import NAME
 from harness.cassette.writer import PROVENANCE_TEXTS
 from harness.types import (
@@ -316,14 +314,17 @@ def _value(text: str) -> str:
         return _escaped(text)
     if ": " in text or " #" in text or text[-1] in ": ":
         raise NotCanonical
-    for _, pattern in _RESOLVERS.get(text[0], ()):
-        if pattern.match(text):
-            raise NotCanonical
+    if _MAY_BE_NO_TEXT.match(text):
+        from yaml.resolver import Resolver  # PyYAML's patterns of plain scalars that are not text
+
+        for _, pattern in Resolver.yaml_implicit_resolvers.get(text[0], ()):
+            if pattern.match(text):
+                raise NotCanonical
     return text
 
 
-_RESOLVERS: dict[str, list[tuple[str, re.Pattern[str]]]] = Resolver.yaml_implicit_resolvers
-"""PyYAML's patterns of plain scalars that are not text, by the first character of the scalar."""
+_MAY_BE_NO_TEXT = re.compile(r"[-+.0-9~=<!&*]|(?:y|n|yes|no|on|off|true|false|null)$", re.I)
+"""What every plain scalar begins with, or is, that YAML reads as another type than text."""
 _ESCAPE = re.compile(r"\\(?:U([0-9A-F]{8})|x([0-9A-F]{2})|(.))")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _YAML_ESCAPES = {

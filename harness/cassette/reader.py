@@ -9,8 +9,6 @@ from datetime import date, datetime
 from math import isfinite
 from typing import Any
 
-import yaml
-
 from harness.cassette import fast_reader, foreign, safe_yaml
 from harness.cassette.artefacts import NAME
 from harness.cassette.foreign import json_bytes, key
@@ -51,6 +49,8 @@ def loads(text: str | bytes, source: str = "") -> Cassette:
 
 def load_yaml(text: str | bytes, source: str) -> Cassette:
     """Return the cassette in *text*, read with PyYAML. Raises BadCassette (see `loads`)."""
+    import yaml
+
     try:
         document = safe_yaml.load(text)
     except yaml.YAMLError as error:

@@ -2,58 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import yaml
+if TYPE_CHECKING:
+    import yaml
 
 T = TypeVar("T")
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """PyYAML's safe loader, which also accepts the harmless Python tags that vcrpy writes."""
-
-    def construct_object(self, node: Any, deep: bool = False) -> Any:
-        """Return the value of *node*. Raises ConstructorError if it does not fit the node's tag."""
-        try:
-            if node.tag in _NUMBERS and len(node.value) > MAX_DIGITS:
-                raise ValueError
-            return super().construct_object(node, deep)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            tag = node.tag.rpartition(":")[2]
-            raise yaml.constructor.ConstructorError(
-                None, None, f"this cannot be read as {tag}", node.start_mark
-            ) from None
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        """Return the value of a mapping. Raises ConstructorError if a key occurs twice.
-
-        PyYAML takes the last of the two; a careless merge would lose the exchanges of the first.
-        """
-        seen: set[str] = set()
-        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
-            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
-                if key.value in seen:
-                    problem = f"the key {key.value!r:.40} occurs twice"
-                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
-MAX_DIGITS = 1000
-"""The greatest length of a number: Python takes minutes to convert some longer ones."""
-
-
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """PyYAML's safe dumper, without aliases, so that its output is easy to review as a diff."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        """Return True, so that equal headers are repeated instead of written as `*id001`."""
-        return True
 
 
 class FlowList(list[Any]):
@@ -64,65 +21,15 @@ class FlowDict(dict[str, Any]):
     """A mapping that is written on one line."""
 
 
-def _text(dumper: Any, text: str) -> Any:
-    """Return the YAML node of a text: a literal block if it has several lines, such as a stream."""
-    return dumper.represent_scalar(
-        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
-    )
-
-
-def _flow_list(dumper: Any, items: FlowList) -> Any:
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=True)
-
-
-def _flow_dict(dumper: Any, members: FlowDict) -> Any:
-    return dumper.represent_mapping("tag:yaml.org,2002:map", members, flow_style=True)
-
-
-def _file_body(loader: Any, node: Any) -> bytes:
-    """Return the bytes of a request body that was a file, which vcrpy writes as a pickled buffer.
-
-    Raises TypeError if the buffer holds anything else than text or bytes.
-    """
-    state = loader.construct_mapping(node, deep=True).get("state") or (b"",)
-    content = state[0] if state else b""
-    if not isinstance(content, str | bytes):
-        raise TypeError
-    return content.encode() if isinstance(content, str) else content
-
-
-def _boolean(loader: Any, node: Any) -> bool | str:
-    """Return true and false as booleans, and `yes`, `no`, `on`, `off` as text, as YAML 1.2 does."""
-    text = node.value.lower()
-    value = bool(loader.bool_values[text])
-    return value if text in ("true", "false") else str(node.value)
-
-
-def _binary(loader: Any, node: Any) -> bytes:
-    """Return the bytes in base64. Raises ValueError for text that is not; PyYAML skips it."""
-    return base64.b64decode("".join(loader.construct_scalar(node).split()), validate=True)
-
-
-_Dumper.add_representer(str, _text)
-_Dumper.add_representer(FlowList, _flow_list)
-_Dumper.add_representer(FlowDict, _flow_dict)
-_Loader.add_constructor(
-    "tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node)
-)
-_Loader.add_constructor("tag:yaml.org,2002:bool", _boolean)
-_Loader.add_constructor("tag:yaml.org,2002:binary", _binary)
-for _tag in ("python/str", "python/unicode"):
-    _Loader.add_constructor(
-        f"tag:yaml.org,2002:{_tag}", lambda loader, node: loader.construct_scalar(node)
-    )
-_Loader.add_constructor("tag:yaml.org,2002:python/object/new:_io.BytesIO", _file_body)
-
-
 def dump(document: dict[str, Any]) -> str:
     """Return *document* as YAML; Chinese is not escaped, and keys keep their order."""
+    import yaml
+
+    from harness.cassette.yaml_dialect import Dumper
+
     # A width that no line reaches: folded lines would make a one-word change a diff of many lines.
     return str(
-        yaml.dump(document, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**31 - 1)
+        yaml.dump(document, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=2**31 - 1)
     )
 
 
@@ -134,8 +41,12 @@ def load(text: str | bytes) -> Any:
     start = b"{" if isinstance(text, bytes) else "{"
     if text[:1] == start and (document := _json(text)) is not None:
         return document
+    import yaml
+
+    from harness.cassette.yaml_dialect import Loader
+
     _refuse_bombs(text)
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 - derived from the safe loader
+    return yaml.load(text, Loader=Loader)  # noqa: S506 - derived from the safe loader
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -191,10 +102,14 @@ def _refuse_bombs(text: str | bytes) -> None:
     Deep nesting overflows the C stack of PyYAML's fast loader, which ends the process. Aliases that
     refer to other aliases can fill the memory.
     """
+    import yaml
+
+    from harness.cassette.yaml_dialect import Loader
+
     nests = [_Nest(None)]
     known: dict[str, tuple[int, int]] = {}
     repeated = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in yaml.parse(text, Loader=Loader):
         if isinstance(event, yaml.CollectionStartEvent):
             nests.append(_Nest(event.anchor))
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -273,7 +188,11 @@ def line(text: str | bytes, path: KeyPath) -> int | None:
 
     Return None if not even the first key exists.
     """
-    node = yaml.compose(text, Loader=_Loader)
+    import yaml
+
+    from harness.cassette.yaml_dialect import Loader
+
+    node = yaml.compose(text, Loader=Loader)
     number = None
     for key in path:
         child = _child(node, key)
@@ -284,6 +203,8 @@ def line(text: str | bytes, path: KeyPath) -> int | None:
 
 
 def _child(node: Any, key: str | int) -> tuple[Any, int] | None:
+    import yaml
+
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             if name.value == key:

@@ -8,14 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.config import models, prices, services
+from harness.config import services
 from harness.config.files import read_text_file
 from harness.config.hosts import AllowedHosts
 from harness.config.services import Service
 from harness.errors import BadSettings, HarnessError
 from harness.types import EMPTY, Severity, Transcript
+
+if TYPE_CHECKING:
+    from harness.config import models, prices
 
 FILE = "pyproject.toml"
 
@@ -115,6 +118,8 @@ def load_prices(folder: Path) -> prices.Prices:
     Raises:
         BadSettings: The pyproject.toml or the price table is invalid.
     """
+    from harness.config import prices
+
     own = load_settings(folder).prices
     shipped = prices.load(prices.SHIPPED)
     return prices.load(own).over(shipped) if own else shipped
@@ -126,6 +131,8 @@ def load_models(folder: Path) -> models.Models:
     Raises:
         BadSettings: The pyproject.toml or the table of models is invalid.
     """
+    from harness.config import models
+
     own = load_settings(folder).models
     return _models(own).over(_models(models.SHIPPED)) if own else _models(models.SHIPPED)
 
@@ -137,6 +144,8 @@ def _models(path: Path) -> models.Models:
 @lru_cache(maxsize=16)
 def _read_models(path: Path, _modified: int) -> models.Models:
     """Return the table in the file *path*; the cache is keyed by its modification time."""
+    from harness.config import models
+
     return models.load(path)
 
 
