@@ -454,7 +454,20 @@ _WORDS = {
             "tests.support_matrix`), which fails when the page is stale. Nothing here says that a "
             "live service was asked."
         ),
-        "absent": "A form that a kind does not list has no such call, in its service or its SDK.",
+        "absent": (
+            "A form that a kind does not list has no such call, in its service or its SDK. "
+            "Missing, although a service has it:\n\n"
+            "- Speech over WebSocket (realtime, CosyVoice before v3): what travels inside the "
+            "socket is not recorded.\n"
+            "- Speech streamed over HTTP by CosyVoice and qwen-tts: a step has the whole sound.\n"
+            "- `client: async` for vectors of texts, transcriptions by a task and CosyVoice: "
+            "dashscope 2.0.2 has no asynchronous\n  class for them; zhipuai and zai-sdk have none "
+            "at all.\n"
+            "- Answers that are sounds, and forms that send them, in `harness parse`: it asks with "
+            "JSON and reads JSON.\n"
+            "- Anthropic's search and code execution, and Zhipu's code interpreter (of its retired "
+            "assistants): their answers are\n  checked, but the sandbox does not run them."
+        ),
         "head": "| kind of call | form | model | " + " | ".join(COLUMNS) + " | test |",
         "yes": "yes",
         "no": "–",
@@ -468,7 +481,16 @@ _WORDS = {
             "本页由该测试的用例生成"
             "（`python -m tests.support_matrix`），过期时测试失败。\n本页不表示访问过真实服务。"
         ),
-        "absent": "某种调用没有列出的接口形式，是服务或其 SDK 没有这种调用。",
+        "absent": (
+            "某种调用没有列出的接口形式，是服务或其 SDK 没有这种调用。服务虽有、这里没有的：\n\n"
+            "- WebSocket 语音（实时接口，以及 v3 之前的 CosyVoice）：套接字内传输的内容不录制。\n"
+            "- CosyVoice 与 qwen-tts 通过 HTTP 的流式合成：步骤得到的是完整音频。\n"
+            "- 文本向量、异步任务识别和 CosyVoice 的 `client: async`：dashscope 2.0.2 没有相应的"
+            "异步类；zhipuai 和 zai-sdk 完全没有异步客户端。\n"
+            "- `harness parse` 中的音频回答和上传音频的表单：它只用 JSON 提问和读取 JSON。\n"
+            "- Anthropic 的搜索与代码执行，以及智谱的代码解释器（属于已下线的助手）：回答会被检查，"
+            "但沙盒不运行它们。"
+        ),
         "head": "| 调用 | 接口形式 | 模型 | 录制 | 回放 | 规则 | 解析 | 比较 | 沙盒 | 测试 |",
         "yes": "是",
         "no": "–",
