@@ -156,8 +156,8 @@ class Ranking:
 
 def races(report: Report) -> tuple[Ranking, ...]:
     """Return a ranking for each scenario in which several targets answered the same turns."""
-    answered = _answered(report)
-    return tuple(_ranking(report, {name: answers}) for name, answers in answered.items())
+    sandboxed = _sandboxed(report)
+    return tuple(_ranking({s: answers}, sandboxed) for s, answers in _answered(report).items())
 
 
 def rankings(report: Report) -> tuple[Ranking, ...]:
@@ -168,7 +168,8 @@ def rankings(report: Report) -> tuple[Ranking, ...]:
     together: dict[frozenset[str], dict[str, Answers]] = defaultdict(dict)
     for scenario, answers in _answered(report).items():
         together[frozenset(answers)][scenario] = answers
-    ranked = [_ranking(report, shared) for shared in together.values()]
+    sandboxed = _sandboxed(report)
+    ranked = [_ranking(shared, sandboxed) for shared in together.values()]
     return tuple(sorted(ranked, key=lambda ranking: -ranking.turns))
 
 
@@ -216,18 +217,23 @@ def _common(every: Iterable[Facts]) -> Answers:
     return {target: [mine[n] for n in turns] for target, mine in replies.items()}
 
 
-def _ranking(report: Report, shared: Mapping[str, Answers]) -> Ranking:
+def _sandboxed(report: Report) -> frozenset[str]:
+    """Return the scenarios with a recording from the sandbox."""
+    made = ((one.scenario, one.provenance.recorded_from) for one in report.outlines)
+    return frozenset(scenario for scenario, origin in made if origin is Origin.SANDBOX)
+
+
+def _ranking(shared: Mapping[str, Answers], sandboxed: frozenset[str]) -> Ranking:
     answers: dict[str, list[Facts]] = defaultdict(list)
     for by_target in shared.values():
         for target, mine in by_target.items():
             answers[target] += mine
     entries = sorted((_entry(target, mine) for target, mine in answers.items()), key=_time)
-    sandboxed = (o for o in report.outlines if o.provenance.recorded_from is Origin.SANDBOX)
     return Ranking(
         scenarios=tuple(shared),
         turns=entries[0].turns,
         entries=tuple(entries),
-        sandbox=any(one.scenario in shared for one in sandboxed),
+        sandbox=not sandboxed.isdisjoint(shared),
     )
 
 
