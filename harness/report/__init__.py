@@ -1,6 +1,8 @@
 """Reports: the result of a run, and every form that it can be rendered in."""
 
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +19,20 @@ def _page(report: Report) -> str:
     """Return the report as an HTML page. Raises MissingExtra."""
     from harness.report import html
 
-    return html.report(report)
+    with _without_collector():
+        return html.report(report)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pause the collector of cyclic garbage, which would walk through a large report many times."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
