@@ -62,7 +62,11 @@ def record(
     upstream: Upstreams = None,
     say: Annotated[
         str,
-        typer.Option("--say", metavar="TEXT", help="With NAME/TARGET@N: other words in turn N."),
+        typer.Option(
+            "--say",
+            metavar="TEXT",
+            help="With NAME/TARGET@N: other words, or another result of a function, in turn N.",
+        ),
     ] = "",
     budget: app.MaxSpend = None,
     plan: app.OnlyPlan = False,
@@ -171,7 +175,8 @@ def _jobs(
             continue
         for target in targets or [""]:
             text, losses = fork(job.scenario, job.target, turn, store, target, say)
-            app.print_warnings(f"{target} has no counterpart of: {loss}" for loss in losses)
+            goal = target or str(job.target)
+            app.print_warnings(f"{goal} has no counterpart of: {loss}" for loss in losses)
             path = write_fork(text, scenarios)
             every += batch.jobs(batch.load_scenarios([str(path)], scenarios), [])
     return tuple(every)

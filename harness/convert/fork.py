@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,17 @@ from harness.scenario.files import loads
 from harness.scenario.references import BadReference, escaped, settled
 from harness.scenario.schema_model import TargetForm
 from harness.scenario.steps import Scenario
-from harness.types import CallKind, Mode, Outcome, Target, Turn
+from harness.types import (
+    Call,
+    CallKind,
+    Json,
+    Message,
+    Mode,
+    Outcome,
+    Reply,
+    Target,
+    Turn,
+)
 
 
 def fork(
@@ -35,7 +46,8 @@ def fork(
         turn: The number of the first turn to be requested.
         store: The folder of the recording.
         new: The target to continue with, as `provider/model`; "" for that of the recording.
-        say: What the user says in this turn; "" for what was recorded.
+        say: What the user says in this turn, or what the function returned whose result it sends;
+            "" for what was recorded. The turn may then be the one after the last.
 
     Returns:
         The text of the scenario's file, and what the new target has no counterpart for.
@@ -44,16 +56,18 @@ def fork(
         HarnessError: The recording cannot be replayed, or has no such turn, or nothing to say.
     """
     turns = replay(scenario, target, store).turns
-    if not 1 <= turn <= len(turns):
+    is_next = bool(say) and turn == len(turns) + 1
+    if not 1 <= turn <= len(turns) + is_next:
         raise HarnessError(f"{scenario.name} with {target} has the turns 1 to {len(turns)}")
-    call, step = turns[turn - 1].call, scenario.steps[turns[turn - 1].step - 1]
+    last = turns[turn - 1 - is_next]
+    call, step = last.call, scenario.steps[last.step - 1]
     if call is None or call.kind is not CallKind.CHAT:
         raise HarnessError(f"turn {turn} is no chat, so no conversation can be continued there")
     goal = TargetForm.model_validate(new or str(target)).target
     losses: list[str] = []
-    messages = [*portable([message(line) for line in call.messages], losses)]
-    if say:
-        messages[-1] = {"role": "user", "content": say}
+    lines = _continued(call, last.outcome, say) if is_next else _said(call, say)
+    sent: list[Json] = [message(line) for line in lines]
+    messages = sent if goal.provider == target.provider else [*portable(sent, losses)]
     providers = (find_provider(target.provider), find_provider(goal.provider))
     common, lost = translated(
         {**scenario.form.parameters, **target.parameters}, *providers, call.mode
@@ -62,6 +76,7 @@ def fork(
     answered = _named(scenario, turns[: turn - 1])
     try:
         own, *rest = (settled(one, answered) for one in written["steps"][step.number - 1 :])
+        own = {} if is_next else own
     except BadReference as error:
         raise HarnessError(
             f"{scenario.name} cannot be continued from turn {turn} on: {error}"
@@ -72,7 +87,8 @@ def fork(
     first: dict[str, Any] = {"messages": escaped(messages)}
     first |= {"mode": call.mode.value} if call.mode is not mode else {}
     first |= {"parameters": given} if given else {}
-    first |= {key: own[key] for key in ("name", "expect", "sandbox_only") if key in own}
+    kept_keys = ("name", "sandbox_only") if say else ("name", "expect", "sandbox_only")
+    first |= {key: own[key] for key in kept_keys if key in own}
     kept = {name: written[name] for name in ("history", "poll", "volatile") if name in written}
     document = {
         "name": f"{scenario.name}-at-{turn}-{goal.slug.lower().replace('.', '-')}"[:100],
@@ -85,6 +101,25 @@ def fork(
         "steps": [first, *rest],
     }
     return dump(document), [*dict.fromkeys([*losses, *lost, *lost_here])]
+
+
+def _said(call: Call, say: str) -> list[Message]:
+    """Return the messages of a call, the last of which says or returns something else."""
+    *before, last = call.messages
+    if not say:
+        return [*before, last]
+    changed = replace(last, content=say) if last.role == "tool" else Message("user", say)
+    return [*before, changed]
+
+
+def _continued(call: Call, outcome: Outcome | None, say: str) -> list[Message]:
+    """Return the messages of a call, its answer, and what the user or each function says then."""
+    if not isinstance(outcome, Reply):
+        return [*call.messages, Message("user", say)]
+    calls = outcome.tool_calls
+    answer = Message("assistant", outcome.content or "", calls, reasoning=outcome.reasoning or "")
+    results = [Message("tool", say, tool_call_id=one.id) for one in calls]
+    return [*call.messages, answer, *(results or [Message("user", say)])]
 
 
 def _named(scenario: Scenario, turns: Iterable[Turn]) -> dict[str, Outcome]:

@@ -93,6 +93,31 @@ def test_a_fork_says_something_else(talk: Path, harness: Harness) -> None:
     assert json.loads(exchange.request.body)["messages"][-1]["content"] == "我几岁？"
 
 
+@pytest.mark.slow
+def test_a_fork_gives_another_result_or_goes_on_after_the_end(
+    tmp_path: Path, harness: Harness
+) -> None:
+    """The result of the same call, with the same thinking before it; a turn after the last one."""
+    (tmp_path / "scenarios").mkdir()
+    shutil.copy(shipped_folder() / "weather-tool.yaml", tmp_path / "scenarios")
+    name = "weather-tool/zhipuai-glm-5.3-flash"
+    whole = ("record", "weather-tool", "-t", "zhipuai", "--sandbox")
+    assert harness(*whole, folder=tmp_path).code == 0
+    for turn, say in ((2, '{"temperature": -40}'), (5, "And in Paris?")):
+        done = harness("record", f"{name}@{turn}", "--say", say, "--sandbox", folder=tmp_path)
+        assert (done.code, done.err) == (0, ""), done
+    old = [json.loads(e.request.body)["messages"] for e in recorded(tmp_path, name).exchanges]
+    forks = [f"weather-tool-at-{n}-zhipuai-glm-5-3-flash/zhipuai-glm-5.3-flash" for n in (2, 5)]
+    other, after = (
+        json.loads(recorded(tmp_path, fork).exchanges[0].request.body)["messages"] for fork in forks
+    )
+    assert other == [*old[1][:-1], {**old[1][-1], "content": '{"temperature": -40}'}]
+    assert after[: len(old[3])] == old[3]
+    assert [message["role"] for message in after[len(old[3]) :]] == ["assistant", "user"]
+    refused = harness("record", f"{name}@6", "--say", "x", "--sandbox", folder=tmp_path)
+    assert "has the turns 1 to 4" in refused.err
+
+
 REFERRING = """\
 name: referring
 targets:
@@ -104,6 +129,7 @@ steps:
 """
 
 
+@pytest.mark.slow
 def test_a_fork_may_refer_to_the_turns_before_it(tmp_path: Path, harness: Harness) -> None:
     """Their answers are the recorded ones; that of the fork's own turn is the new one."""
     (tmp_path / "scenarios").mkdir()
