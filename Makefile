@@ -128,6 +128,11 @@ oldest: $(UV) | build
 	  $$(grep '^zai-sdk==' constraints.txt)
 	@$(VENV)/oldest/bin/python -m scripts.lowest dashscope openai
 	@$(VENV)/oldest/bin/python -m pytest -n auto -q -m "not slow" -p no:cacheprovider
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)/oldest-stores
+	@$(UV) pip install --quiet --python $(VENV)/oldest-stores --resolution lowest-direct \
+	  --editable '.[stores,oss]'
+	@$(VENV)/oldest-stores/bin/python -m scripts.lowest --stores
+	@$(VENV)/oldest-stores/bin/python -m pytest -q -p no:cacheprovider $(STORE_TESTS)
 
 # The packages that a user has to be able to install beside the core, one by one and together.
 NEIGHBOURS := zai-sdk langgraph-api crewai llama-index-llms-dashscope
@@ -151,10 +156,12 @@ frameworks: $(READY) $(UV)
 	@$(BIN)/python -m tests.clients.frameworks $(UV) $(VENV)/frameworks
 
 # In an environment of its own: S3's library asks for an old python-dateutil.
+STORE_TESTS := tests/cassette/test_remote.py tests/cli/test_dask.py
+
 stores: $(READY) $(UV)
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)/stores
 	@$(UV) pip install --quiet --python $(VENV)/stores --editable '.[stores]'
-	@$(VENV)/stores/bin/python -m pytest -q tests/cassette/test_remote.py tests/cli/test_dask.py
+	@$(VENV)/stores/bin/python -m pytest -q $(STORE_TESTS)
 
 # In an environment of its own, without pytest-recording; tests/compat/reasons.toml has the reasons.
 compat: $(READY) $(UV) | build
