@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -300,14 +300,14 @@ def read_all(
     """
     named = {located(path) for path in paths}
     files = find(list(paths), is_read_here=isinstance(workers, int))
-    results = in_order(partial(_read_or_error, read_one), files, workers)
-    for path, (content, error) in zip(files, results, strict=True):
-        if error is None:
-            yield path, content[0]
-        elif path in named:
-            raise error
-        else:
-            skip(error)
+    with closing(in_order(partial(_read_or_error, read_one), files, workers)) as results:
+        for path, (content, error) in zip(files, results, strict=True):
+            if error is None:
+                yield path, content[0]
+            elif path in named:
+                raise error
+            else:
+                skip(error)
 
 
 def _read_or_error(

@@ -9,7 +9,7 @@ import signal
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -39,7 +39,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def in_order(do: Callable[[T], R], items: Sequence[T], workers: Workers) -> Iterator[R]:
+def in_order(do: Callable[[T], R], items: Sequence[T], workers: Workers) -> Generator[R]:
     """Yield `do(item)` of each item, in the order of *items*, whatever the number of processes.
 
     Few results are held at a time, so that the memory does not grow with the number of items. The
