@@ -41,12 +41,10 @@ def load(text: str | bytes) -> Any:
     start = b"{" if isinstance(text, bytes) else "{"
     if text[:1] == start and (document := _json(text)) is not None:
         return document
-    import yaml
-
-    from harness.cassette.yaml_dialect import Loader
+    from harness.cassette.yaml_dialect import document
 
     _refuse_bombs(text)
-    return yaml.load(text, Loader=Loader)  # noqa: S506 - derived from the safe loader
+    return document(text)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -109,14 +107,17 @@ def _refuse_bombs(text: str | bytes) -> None:
     nests = [_Nest(None)]
     known: dict[str, tuple[int, int]] = {}
     repeated = 0
-    for event in yaml.parse(text, Loader=Loader):
+    loader = Loader(text)
+    while (event := loader.get_event()) is not None:
+        if isinstance(event, yaml.ScalarEvent):
+            size, _ = _measured(known, event.anchor, 1 + len(event.value), 0)
+            nests[-1].size += size
+            continue
         if isinstance(event, yaml.CollectionStartEvent):
             nests.append(_Nest(event.anchor))
         elif isinstance(event, yaml.CollectionEndEvent):
             done = nests.pop()
             nests[-1].add(*_measured(known, done.anchor, done.size, done.depth))
-        elif isinstance(event, yaml.ScalarEvent):
-            nests[-1].add(*_measured(known, event.anchor, 1 + len(event.value), 0))
         elif isinstance(event, yaml.AliasEvent):
             if any(nest.anchor == event.anchor for nest in nests):
                 raise ValueError(f"the anchor {event.anchor} stands inside itself")

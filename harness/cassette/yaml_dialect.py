@@ -14,8 +14,21 @@ MAX_DIGITS = 1000
 """The greatest length of a number: Python takes minutes to convert some longer ones."""
 
 
+_RESOLVERS: dict[str, list[Any]] = yaml.SafeLoader.yaml_implicit_resolvers
+_STR, _SEQ, _MAP = (f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))
+
+
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """PyYAML's safe loader, which also accepts the harmless Python tags that vcrpy writes."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
+        """Return the tag of a node without one, as PyYAML does, which looks further each time."""
+        if kind is not yaml.ScalarNode:
+            return _MAP if kind is yaml.MappingNode else _SEQ
+        for tag, pattern in _RESOLVERS.get(value[:1], ()) if implicit[0] else ():
+            if pattern.match(value):
+                return str(tag)
+        return _STR
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         """Return the value of *node*. Raises ConstructorError if it does not fit the node's tag."""
@@ -42,6 +55,31 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
                     raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+def document(text: str | bytes) -> Any:
+    """Return the document in a YAML text. Raises yaml.YAMLError."""
+    loader = Loader(text)
+    node = loader.get_single_node()
+    return None if node is None else _value(loader, node)
+
+
+def _value(loader: Loader, node: Any) -> Any:
+    """Return the value of a node: of what cassettes are made of, in less steps than PyYAML."""
+    kind, tag = type(node), node.tag
+    if kind is yaml.ScalarNode and tag == _STR:
+        return node.value
+    if kind is yaml.MappingNode and tag == _MAP:
+        members = {
+            key.value: value
+            for key, value in node.value
+            if key.tag == _STR and type(key) is yaml.ScalarNode
+        }
+        if len(members) == len(node.value):
+            return {key: _value(loader, value) for key, value in members.items()}
+    if kind is yaml.SequenceNode and tag == _SEQ:
+        return [_value(loader, item) for item in node.value]
+    return loader.construct_object(node, deep=True)
 
 
 class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]

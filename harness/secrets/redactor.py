@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from harness.errors import SecretNotRedacted
 from harness.secrets.names import mask_credentials, mask_named
@@ -40,6 +41,18 @@ HOP_BY_HOP = frozenset(
 
 Transfer-Encoding is kept, since it tells how the chunks of a body reach the client.
 """
+
+_LONGEST_KEPT = 200
+"""The longest text whose masked form is kept: names and values of headers come again and again."""
+
+
+def _mask(search: Search, text: str) -> str:
+    plain = latin(text)
+    clean = search.mask(plain)
+    return text if clean == plain else unlatin(clean)
+
+
+_masked = lru_cache(maxsize=4096)(_mask)
 
 _PASSWORD = re.compile(r"(^\w+://[^/@:?#]*:)[^/@?#]+(?=@)")
 """The password in an address, which is masked whatever it looks like."""
@@ -168,9 +181,9 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
-        plain = latin(text)
-        clean = self._search.mask(plain)
-        return text if clean == plain else unlatin(clean)
+        if len(text) <= _LONGEST_KEPT:
+            return _masked(self._search, text)
+        return _mask(self._search, text)
 
     def _refuse_compressed(self, exchange: Exchange) -> None:
         """Raise SecretNotRedacted if the response body is compressed and cannot be searched.

@@ -409,7 +409,8 @@ def test_the_closing_line_counts_all_processes(repository: pytest.Pytester, sand
     result.stdout.fnmatch_lines(
         ["harness: 0 replayed, 2 recorded, 0 live; 2 tests went to the network"]
     )
-    result = repository.runpytest_subprocess("-n", "2")
+    result = repository.runpytest_subprocess("-n", "4", "--dist", "loadfile")
+    result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["harness: 2 replayed, 0 recorded, 0 live; no test went *"])
 
 
