@@ -75,5 +75,5 @@ def test_nothing_is_left_of_what_is_interrupted() -> None:
     """The processes end with the loop over the results."""
     results = in_order(lambda item: item, range(1000), 2)
     assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
-    results.close()  # type: ignore[attr-defined]  # a generator
+    results.close()
     assert multiprocessing.active_children() == []
