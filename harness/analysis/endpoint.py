@@ -128,7 +128,7 @@ class Fields:
         role: The role of the message.
         object: The name of the type of the body, such as `chat.completion`.
         created: The time of creation, in seconds since 1970 (UTC).
-        characters: The number of characters that were spoken.
+        counts: Further counts, such as those of spoken characters or cached tokens.
         input_parts: Token counts that `input_tokens` includes.
         output_parts: Token counts that `output_tokens` includes.
         reasoning_tokens: The number of output tokens of the reasoning.
@@ -178,7 +178,7 @@ class Fields:
     role: Pointers = ()
     object: Pointers = ()
     created: Pointers = ()
-    characters: Pointers = ()
+    counts: Pointers = ()
     input_parts: Pointers = ()
     output_parts: Pointers = ()
     reasoning_tokens: Pointers = ()

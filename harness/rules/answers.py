@@ -128,7 +128,7 @@ def answer_says_something(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that an answer has as many choices as were requested (`n`), each with its own index.
+    """Check that an answer has as many choices as were requested (`n`), numbered from 0.
 
     Programs find a choice by its index, and pay for all of them [DOC].
     """
@@ -138,7 +138,10 @@ def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:
         return
     for part in answers(reading):
         indices = [index for _, index in query(part.value, f"{fields.choices}/[]/index")]
-        if len(set(map(str, indices))) < len(indices):
+        is_beyond = type(requested) is int and any(
+            type(index) is int and index >= max(1, requested) for index in indices
+        )
+        if is_beyond or len(set(map(str, indices))) < len(indices):
             place = reading.place(fields.choices, part)
             yield violation("an index of its own for each choice", show(indices), place)
     count = len(outcome.choices)

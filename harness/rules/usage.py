@@ -47,8 +47,8 @@ def usage_adds_up(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def usage_is_not_negative(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that no token count is negative, nor the number of spoken characters."""
-    for name in (*_COUNTS, "input_parts", "output_parts", "characters"):
+    """Check that no token count is negative, nor any other count beside them."""
+    for name in (*_COUNTS, "input_parts", "output_parts", "counts"):
         for part, pointer, count in values(reading, _pointers(reading, name)):
             if type(count) is int and count < 0:
                 yield violation("a count of tokens", count, reading.place(pointer, part))

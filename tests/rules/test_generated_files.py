@@ -1,4 +1,4 @@
-"""Rules for links to sounds, films and transcripts, and for what stands behind them."""
+"""Wrong values in answers of each kind: links, counts, indices, and files behind links."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from harness.analysis.transcript import transcript_of
 from harness.providers import endpoints
 from harness.providers.rules import check
 from harness.providers.samples import SAMPLES
-from harness.strategies.schema import with_value
 from harness.types import Cassette, Json
 
 
@@ -19,8 +18,13 @@ def broken(name: str, number: int, pointer: str, value: Json) -> set[str]:
     """Return the rules that a sample breaks with another value in its answer *number*."""
     exchanges = list(SAMPLES[name])
     response = exchanges[number].response
-    body = json.dumps(with_value(json.loads(response.body), pointer, value)).encode()
-    exchanges[number] = replace(exchanges[number], response=replace(response, body=body))
+    node = body = json.loads(response.body)
+    *parents, last = [int(step) if step.isdigit() else step for step in pointer.split("/")[1:]]
+    for step in parents:
+        node = node[step]
+    node[last] = value
+    changed = replace(response, body=json.dumps(body).encode())
+    exchanges[number] = replace(exchanges[number], response=changed)
     transcript = transcript_of(Cassette(tuple(exchanges)), endpoints.recognise)
     return {finding.rule for finding in check(transcript)}
 
@@ -56,6 +60,14 @@ def broken(name: str, number: int, pointer: str, value: Json) -> set[str]:
             "embedding_for_each_text",
         ),
         ("dashscope rerank", 0, "/output/results", [], "answer_fits_schema"),
+        (
+            "dashscope message",
+            0,
+            "/usage/plugins",
+            {"search": {"count": -1}},
+            "usage_is_not_negative",
+        ),
+        ("compatible with two choices", 0, "/choices/1/index", 5, "choices_are_as_requested"),
     ],
 )
 def test_a_wrong_value_is_found(

@@ -55,6 +55,11 @@ FIELDS = Fields(
     request_id=("/request_id",),
     role=("/role", "/message/role"),
     output_parts=("/usage/output_tokens_details/thinking_tokens",),
+    counts=tuple(
+        f"{usage}/cache_{name}_input_tokens"
+        for usage in ("/usage", "/message/usage")
+        for name in ("read", "creation")
+    ),
     others=(
         "/content/[]/type",
         "/content_block/type",

@@ -256,7 +256,11 @@ FIELDS = Fields(
     total_tokens=("/usage/total_tokens",),
     images=("/output/choices/[]/message/content/[]/image",),
     sounds=("/output/audio/url",),
-    characters=("/usage/characters",),
+    counts=(
+        "/usage/characters",
+        "/usage/plugins/search/count",
+        "/usage/plugins/code_interpreter/count",
+    ),
     refused=("/code",),
     code=("/code", "/output/code"),
     message=("/message", "/output/message"),
