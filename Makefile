@@ -2,7 +2,8 @@
 # first sets up a virtual environment in .venv, with the versions of constraints.txt.
 
 PYTHON ?= python3
-# Tests wait for sockets and processes a third of their time.
+# Tests wait for sockets and processes a third of their time. Each process of tests has one part of
+# them, whose fixtures are then made once, and takes some of another's when it is done.
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(3 * (os.cpu_count() or 1) // 2)")
 VENV := .venv
 BIN := $(VENV)/bin
@@ -55,7 +56,7 @@ demo: $(READY) $(CATALOGUES)
 	@$(BIN)/harness demo
 
 quick: $(READY)
-	@$(BIN)/python -m pytest -n $(WORKERS) -q -m "not slow"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not slow"
 
 test: lint types tests
 
@@ -77,7 +78,8 @@ tests: $(READY)
 	@echo "== tests: pytest; afterwards, $(BIN)/coverage report shows the coverage of each file"
 	@COVERAGE_CORE=$$($(BIN)/python -c \
 	  'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")') \
-	  $(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report= --cov-fail-under=$(COVERAGE_FLOOR)
+	  $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
+	  --cov --cov-report= --cov-fail-under=$(COVERAGE_FLOOR)
 
 # The site is built in an environment of its own; strict: a link that leads nowhere fails.
 docs: $(READY) site
