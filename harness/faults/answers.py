@@ -6,7 +6,14 @@ from collections.abc import Callable
 from email.utils import formatdate
 from itertools import islice
 
-from harness.analysis.edit import change_values, put_all, remove, with_header, with_status
+from harness.analysis.edit import (
+    change_values,
+    put_all,
+    remove,
+    replace_value,
+    with_header,
+    with_status,
+)
 from harness.analysis.edit import put as put_value
 from harness.analysis.endpoint import Pointers
 from harness.analysis.exchange import AnalyzedExchange
@@ -68,6 +75,16 @@ def choice_lost(
     if part is None or not isinstance(given, list) or len(given) != 2:
         return None
     return select.put_whole(analyzed, part, put_value(part.value, fields.choices, change(*given)))
+
+
+@exchange_fault("log_probabilities_are_not_positive")
+def log_probability_positive(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Set the log probability of the first token to 0.5."""
+    fields, part = fields_of(analyzed), select.first_answer(analyzed)
+    pointer = f"{fields.choices}/0/logprobs/content/0/logprob"
+    given = resolve(part.value, pointer) if part and fields.choices else None
+    is_number = isinstance(given, int | float)
+    return replace_value(analyzed, part, pointer, 0.5) if part and is_number else None
 
 
 @exchange_fault("finish_reason_is_known", "finished", "Stop")

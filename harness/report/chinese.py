@@ -59,6 +59,7 @@ SENTENCES = (
     mark("at least 1 output token for the text"),
     mark("a picture that can be decoded"),
     mark("a sound or film"),
+    mark("a log probability of at most 0"),
     mark("a file of the type {}"),
     mark("bytes of another form: {}"),
     mark("an answer in JSON"),

@@ -152,6 +152,19 @@ def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:
         yield violation(f"{requested} choices, as requested", count, place)
 
 
+def log_probabilities_are_not_positive(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that no log probability is positive, since a probability is at most 1."""
+    choices = fields_of(reading).choices
+    pointers = (f"{choices}/[]/logprobs/content/[]/logprob",) if choices else ()
+    for part, pointer, value in values(reading, pointers):
+        if isinstance(value, int | float) and value > _ROUNDING:
+            yield violation("a log probability of at most 0", value, reading.place(pointer, part))
+
+
+_ROUNDING = 0.001
+"""The largest log probability that rounding may cause."""
+
+
 def ids_are_not_empty(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that an id, if it is sent, is not empty.
 

@@ -341,6 +341,24 @@ COMPATIBLE_SYNC = post(
     {**CHUNK, "object": "chat.completion", "choices": choices("Sunny."), "usage": USAGE},
 )
 
+COMPATIBLE_LOGPROBS = post(
+    COMPATIBLE,
+    {**QWEN, "logprobs": True},
+    {
+        **CHUNK,
+        "object": "chat.completion",
+        "choices": [
+            {
+                "finish_reason": "stop",
+                "index": 0,
+                "logprobs": {"content": [{"token": "Sunny.", "logprob": -0.25, "bytes": None}]},
+                "message": {"role": "assistant", "content": "Sunny."},
+            }
+        ],
+        "usage": USAGE,
+    },
+)
+
 
 COMPATIBLE_CHOICES = post(
     COMPATIBLE,
@@ -484,6 +502,7 @@ SAMPLES = {
     "compatible rerank": (COMPATIBLE_RANKED,),
     "compatible refusal": (COMPATIBLE_REFUSED,),
     "compatible with two choices": (COMPATIBLE_CHOICES,),
+    "compatible with log probabilities": (COMPATIBLE_LOGPROBS,),
 }
 """Small valid conversations as exchanges, by name."""
 
