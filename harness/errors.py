@@ -108,7 +108,7 @@ class RecordingFailed(HarnessError):
     """A recording was aborted; an existing cassette is unchanged."""
 
 
-class Refused(RecordingFailed):
+class UnexpectedRefusal(RecordingFailed):
     """The provider returned an error where the scenario expects none.
 
     Attributes:

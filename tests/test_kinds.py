@@ -16,7 +16,7 @@ from support_matrix import CELLS, DOCS, ROOT, Kind, page
 import harness
 from harness.analysis.transcript import analyze
 from harness.parse import PARSERS
-from harness.parse.run import Verdict, parse_all
+from harness.parse.run import ParseVerdict, parse_all
 from harness.providers import endpoints
 from harness.report import json_report, text
 from harness.sandbox.images import ImageRequest, draw
@@ -82,10 +82,10 @@ def test_kind(kind: Kind, form: str, project: Path) -> None:
     analyzed = analyze(transcript, endpoints.recognise)
     installed = [parser for parser in PARSERS.values() if parser.installed]
     parsed = [*parse_all("", analyzed.readings, installed)]
-    assert not [result for result in parsed if result.verdict is Verdict.CRASHED]
+    assert not [result for result in parsed if result.verdict is ParseVerdict.CRASHED]
     answers = {turn.answer.number for turn in analyzed.turns if turn.answer}
     verdicts = {result.verdict for result in parsed if result.number in answers}
-    read = verdicts & {Verdict.SAME, Verdict.DIFFERENT}
+    read = verdicts & {ParseVerdict.SAME, ParseVerdict.DIFFERENT}
     assert bool(read) == (form not in kind.unparsed)
     screen = io.StringIO()
     text.conversation(Console(file=screen, width=200), analyzed)

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar, get_args
 from harness.analysis.transcript import transcript_of
 from harness.api.placeholders import placeholder_keys, real_keys
 from harness.cassette.artefacts import to_files
-from harness.cassette.journal import Head, Journal
+from harness.cassette.journal import Journal, JournalHead
 from harness.cassette.remote import home, location
 from harness.cassette.store import file_stamp, read, write_cassette
 from harness.cassette.vcrpy_check import check_vcrpy_reads
@@ -282,7 +282,7 @@ class CassetteContext:
     def __enter__(self) -> CassetteContext:
         secrets = (*load_environment(Path.cwd()).secrets(PROVIDERS.values()), *self.secrets)
         redactor = Redactor(secrets, endpoints.HEADERS)
-        head = Head(Provenance(volatile=tuple(self.volatile)))
+        head = JournalHead(Provenance(volatile=tuple(self.volatile)))
         self._journal = Journal(self.path, head, overwrite=self.record == "all")
         project = load_settings(home(self.path))
         self._hosts = AllowedHosts((*self.allow_hosts, *project.allow_hosts))

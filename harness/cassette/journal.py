@@ -67,7 +67,7 @@ class Journal:
     """
 
     cassette: Path
-    head: Head
+    head: JournalHead
     overwrite: bool = False
     writing: Writing = nullcontext
     _file: int | None = field(init=False, default=None)
@@ -329,7 +329,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class JournalHead:
     """The first record of a journal.
 
     Attributes:
@@ -366,7 +366,7 @@ class JournalContent:
         end: The byte offset after the last complete record.
     """
 
-    head: Head | None = None
+    head: JournalHead | None = None
     records: tuple[Record, ...] = ()
     end: int = 0
 
@@ -377,7 +377,7 @@ class JournalContent:
         return tuple(record.exchange for record in ordered)
 
 
-def head_record(head: Head) -> bytes:
+def head_record(head: JournalHead) -> bytes:
     """Return the bytes of a journal's first record."""
     return _record(b"head", head.seed, Cassette((), head.provenance))
 
@@ -411,7 +411,7 @@ def read_journal(content: bytes, source: str = "") -> JournalContent:
     for start, first_line, body in _complete_records(content):
         cassette = loads(body, source)
         if first_line[2] == b"head":
-            head = Head(cassette.provenance, int(first_line[3]))
+            head = JournalHead(cassette.provenance, int(first_line[3]))
         else:
             records.append(Record(int(first_line[3]), cassette.exchanges[0], start))
         end = start + len(first_line[0]) + len(body)

@@ -13,7 +13,7 @@ from typing import Any
 from harness.cassette.journal import Journal
 from harness.cassette.safe_yaml import dump
 from harness.cassette.store import Store, write_text
-from harness.chat.pieces import Pieces
+from harness.chat.pieces import PieceFinder
 from harness.errors import HarnessError
 from harness.intercept.patch import use_tape
 from harness.intercept.recorder import Recorder
@@ -47,7 +47,7 @@ class Party:
     turns: list[Turn] = field(default_factory=list)
     _past: list[Past] = field(default_factory=lambda: [Past()])
 
-    def ask(self, scenario: Scenario, pieces: Pieces) -> Outcome:
+    def ask(self, scenario: Scenario, pieces: PieceFinder) -> Outcome:
         """Send the last step of *scenario* and return the outcome.
 
         A step that is refused or interrupted is taken back: it is neither in the conversation nor
@@ -156,7 +156,7 @@ class Conversation:
         scenario = self.scenario([*self.steps, step])
         with ExitStack() as taken_back:
             for party in self.parties:
-                pieces = Pieces(lambda piece, target=party.target: show(target, piece))  # type: ignore[misc]
+                pieces = PieceFinder(lambda piece, target=party.target: show(target, piece))  # type: ignore[misc]
                 outcome = party.ask(scenario, pieces)
                 outcomes.append((party.target, outcome))
                 if isinstance(outcome, Failure):

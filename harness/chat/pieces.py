@@ -12,7 +12,7 @@ from harness.wire import MISSING, read_events, read_json, resolve
 
 
 @dataclass
-class Pieces:
+class PieceFinder:
     """Finds the texts of an answer in the chunks of its stream, and passes them on.
 
     Attributes:

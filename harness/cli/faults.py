@@ -13,7 +13,7 @@ from harness.cli import app
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.faults.cases import ClientResults, FaultResults, Skipped, Source
+    from harness.faults.cases import AnswerSource, ClientResults, FaultResults, Skipped
     from harness.faults.save import Saved
     from harness.secrets.redactor import Redactor
     from harness.types import Json
@@ -90,7 +90,7 @@ def faults(
         raise typer.Exit(1 if any((client.score or 0) < least for client in results) else 0)
 
 
-def _clients(against: str, clients: Sequence[str], exchanges: Sequence[Source]) -> list[str]:
+def _clients(against: str, clients: Sequence[str], exchanges: Sequence[AnswerSource]) -> list[str]:
     """Return the names of the clients to test.
 
     These are the function of `--against`, the SDKs of `--client`, or else every installed SDK that

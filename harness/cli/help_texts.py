@@ -14,7 +14,7 @@ from harness.locale import localized, localized_error, mark
 from harness.wire.text import BETWEEN_WIDE
 
 if TYPE_CHECKING:
-    from harness.locale.extract import Message
+    from harness.locale.extract import ExtractedMessage
 
 HELP = mark("Show this message and exit.")
 OPTIONS, ARGUMENTS = mark("Options"), mark("Arguments")
@@ -137,7 +137,7 @@ def texts(command: Any) -> Iterator[str]:
 
 def extract(
     _file: IO[bytes], _keywords: object, _tags: object, options: object
-) -> Iterator[Message]:
+) -> Iterator[ExtractedMessage]:
     """Yield the texts of the help for the catalogues; called by Babel (see `[tool.babel]`)."""
     from harness.cli import GROUPS, HEADINGS, command_line
 

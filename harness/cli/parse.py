@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from harness.cassette.workers import Workers
     from harness.parse import Parser
-    from harness.parse.run import Defect, ParsedExchange, Row
+    from harness.parse.run import Defect, ParsedExchange, ParseRow
 
 COUNTED = ("same", "different", "crashed", "not applicable")
 
@@ -105,7 +105,7 @@ def _parse(parsers: list[Parser], path: Path) -> tuple[list[ParsedExchange], lis
     return list(parse_all(str(path), readings, parsers)), notes
 
 
-def _print_json(table: list[Row], defects: list[Defect], missing: Mapping[str, str]) -> None:
+def _print_json(table: list[ParseRow], defects: list[Defect], missing: Mapping[str, str]) -> None:
     document = {
         "table": [_row(row) for row in table],
         "findings": [_finding(defect) for defect in defects],
@@ -114,7 +114,7 @@ def _print_json(table: list[Row], defects: list[Defect], missing: Mapping[str, s
     app.print_json(document)
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: ParseRow) -> dict[str, Any]:
     counts = {verdict.value: count for verdict, count in row.verdicts.items()}
     return {
         "endpoint": row.endpoint,
@@ -149,7 +149,7 @@ def _finding(defect: Defect) -> dict[str, Any]:
     }
 
 
-def _print(table: list[Row], defects: list[Defect], missing: Mapping[str, str]) -> None:
+def _print(table: list[ParseRow], defects: list[Defect], missing: Mapping[str, str]) -> None:
     from harness.wire import text
 
     columns = ("endpoint", "mode", "parser", "exchanges", *COUNTED)

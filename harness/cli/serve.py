@@ -14,7 +14,7 @@ from harness.cli import app
 from harness.errors import BadCassette, HarnessError
 
 if TYPE_CHECKING:
-    from harness.serve import Result
+    from harness.serve import ServeResult
 
 Upstreams = Annotated[
     list[str] | None,
@@ -173,7 +173,7 @@ def record_through_proxy(
     raise typer.Exit(result.exit_code or 0)
 
 
-def _report(result: Result, allow_unused: bool, as_json: bool) -> None:
+def _report(result: ServeResult, allow_unused: bool, as_json: bool) -> None:
     if as_json:
         app.print_json({**result.status, "exit_code": result.exit_code})
         return

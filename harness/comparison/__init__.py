@@ -5,8 +5,25 @@ answers have each field. A turn of a transcript may have several exchanges with 
 of one kind (an answer, events of a stream, a poll of a task ...): see `summary.PARTS`.
 """
 
-from harness.comparison.fields import FIELDS, Cell, Field, FieldMatrix, Form, Site, field_matrix
-from harness.comparison.matrix import Facts, Matrix, Pair, Row, Table, facts, matrix, side_by_side
+from harness.comparison.fields import (
+    FIELDS,
+    AnswerForm,
+    Field,
+    FieldCell,
+    FieldMatrix,
+    Site,
+    field_matrix,
+)
+from harness.comparison.matrix import (
+    Matrix,
+    PathRow,
+    PathTable,
+    TargetPair,
+    TurnFigures,
+    facts,
+    matrix,
+    side_by_side,
+)
 from harness.comparison.pairs import compare
 from harness.comparison.types import Comparison, Difference, Divergence, Layer, TurnComparison
 from harness.config.prices import NO_PRICES, SHIPPED, Cost, Price, Prices, load
@@ -15,24 +32,24 @@ __all__ = [
     "FIELDS",
     "NO_PRICES",
     "SHIPPED",
-    "Cell",
+    "AnswerForm",
     "Comparison",
     "Cost",
     "Difference",
     "Divergence",
-    "Facts",
     "Field",
+    "FieldCell",
     "FieldMatrix",
-    "Form",
     "Layer",
     "Matrix",
-    "Pair",
+    "PathRow",
+    "PathTable",
     "Price",
     "Prices",
-    "Row",
     "Site",
-    "Table",
+    "TargetPair",
     "TurnComparison",
+    "TurnFigures",
     "compare",
     "facts",
     "field_matrix",

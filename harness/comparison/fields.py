@@ -96,7 +96,7 @@ FIELDS = (
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Form:
+class AnswerForm:
     """One combination of endpoint, request format, kind of response and target.
 
     Attributes:
@@ -157,7 +157,7 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class FieldCell:
     """One field in the answers of one form.
 
     Attributes:
@@ -187,7 +187,7 @@ class FieldRow:
     """One field, with a cell for each form of the matrix, in the same order."""
 
     field: Field
-    cells: tuple[Cell, ...]
+    cells: tuple[FieldCell, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ class FieldMatrix:
         rows: The rows, in the order of `FIELDS`.
     """
 
-    forms: tuple[Form, ...]
+    forms: tuple[AnswerForm, ...]
     answers: tuple[int, ...]
     rows: tuple[FieldRow, ...]
 
@@ -242,7 +242,7 @@ class _Answer:
 
 def field_matrix(transcripts: Iterable[AnalyzedTranscript]) -> FieldMatrix:
     """Return the table of all fields by the forms of the answers in *transcripts*."""
-    answers: dict[Form, list[_Answer]] = defaultdict(list)
+    answers: dict[AnswerForm, list[_Answer]] = defaultdict(list)
     for transcript in transcripts:
         for turn in transcript.turns:
             for form, exchange in _forms(transcript, turn):
@@ -257,7 +257,7 @@ def field_matrix(transcripts: Iterable[AnalyzedTranscript]) -> FieldMatrix:
 
 def _forms(
     transcript: AnalyzedTranscript, turn: AnalyzedTurn
-) -> Iterator[tuple[Form, AnalyzedExchange]]:
+) -> Iterator[tuple[AnswerForm, AnalyzedExchange]]:
     """Yield (form, exchange) for every exchange of a turn; downloaded files are left out.
 
     A poll has no request body: its form has the request format of the request that began the task.
@@ -269,7 +269,7 @@ def _forms(
         sender = exchange if exchange.request_json.value else turn.readings[0]
         target = transcript.transcript.target
         named = target or "/".join(filter(None, model_of(transcript, sender)))
-        yield Form(endpoint.name, _response(exchange), _request(sender), named), exchange
+        yield AnswerForm(endpoint.name, _response(exchange), _request(sender), named), exchange
 
 
 def _response(exchange: AnalyzedExchange) -> str:
@@ -297,13 +297,13 @@ def _has_value(body: Json, pointer: str) -> bool:
     return value is not MISSING and value is not None
 
 
-def _cell(field: Field, form: Form, answers: Sequence[_Answer]) -> Cell:
+def _cell(field: Field, form: AnswerForm, answers: Sequence[_Answer]) -> FieldCell:
     endpoint = answers[0].exchange.endpoint
     pointers = field.pointers(endpoint.fields if endpoint else Fields())
     sites = tuple(site for pointer in pointers if (site := _site(pointer, answers)) is not None)
     present = sum(any(answer.types_at(pointer) for pointer in pointers) for answer in answers)
     expected = form.response in field.expected
-    return Cell(sites, present, len(answers), pointers, expected, answers[0].evidence())
+    return FieldCell(sites, present, len(answers), pointers, expected, answers[0].evidence())
 
 
 def _site(pointer: str, answers: Sequence[_Answer]) -> Site | None:

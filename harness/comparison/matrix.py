@@ -33,7 +33,7 @@ from harness.types import Failure, Outcome, Reply, Timing, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class TargetPair:
     """The comparison of two targets of a matrix.
 
     Attributes:
@@ -64,7 +64,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PathRow:
     """One path in the answers, with the types of its values for each target.
 
     Attributes:
@@ -77,7 +77,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class PathTable:
     """The paths and types of one kind of exchange, compared between targets.
 
     Attributes:
@@ -88,14 +88,14 @@ class Table:
 
     part: str
     present: tuple[bool, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[PathRow, ...]
 
     @property
-    def differing(self) -> tuple[Row, ...]:
+    def differing(self) -> tuple[PathRow, ...]:
         """The rows in which the types differ between targets that have this kind of exchange."""
         return tuple(row for row in self.rows if len(self._variants(row)) > 1)
 
-    def _variants(self, row: Row) -> set[str]:
+    def _variants(self, row: PathRow) -> set[str]:
         return {types for types, has in zip(row.types, self.present, strict=True) if has}
 
 
@@ -113,9 +113,9 @@ class Matrix:
 
     scenario: str
     targets: tuple[str, ...]
-    pairs: tuple[Pair, ...]
-    tables: tuple[Table, ...]
-    facts: tuple[Facts, ...]
+    pairs: tuple[TargetPair, ...]
+    tables: tuple[PathTable, ...]
+    facts: tuple[TurnFigures, ...]
 
 
 def matrix(
@@ -135,7 +135,9 @@ def matrix(
     sides = combinations(range(len(transcripts)), 2)
     return replace(
         side_by_side(transcripts, prices),
-        pairs=tuple(Pair(i, j, compare(transcripts[i], transcripts[j], repeats)) for i, j in sides),
+        pairs=tuple(
+            TargetPair(i, j, compare(transcripts[i], transcripts[j], repeats)) for i, j in sides
+        ),
         tables=tuple(_tables(turns)),
     )
 
@@ -156,13 +158,15 @@ def side_by_side(transcripts: Sequence[AnalyzedTranscript], prices: Prices = NO_
     )
 
 
-def _tables(targets: Sequence[Sequence[TurnSummary]]) -> Iterator[Table]:
+def _tables(targets: Sequence[Sequence[TurnSummary]]) -> Iterator[PathTable]:
     for part in PARTS:
         formats = [_format(turns, part) for turns in targets]
         if any(formats):
             paths = sorted({path for types in formats for path in types})
-            rows = (Row(path, tuple(_types(types, path) for types in formats)) for path in paths)
-            yield Table(part, tuple(bool(types) for types in formats), tuple(rows))
+            rows = (
+                PathRow(path, tuple(_types(types, path) for types in formats)) for path in paths
+            )
+            yield PathTable(part, tuple(bool(types) for types in formats), tuple(rows))
 
 
 def _types(types: Mapping[str, set[str]], path: str) -> str:
@@ -182,7 +186,7 @@ def _format(turns: Sequence[TurnSummary], part: str) -> dict[str, set[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class TurnFigures:
     """The figures of one turn of one target; None where a figure is unknown.
 
     Attributes:
@@ -231,14 +235,16 @@ class Facts:
     content: str | None = None
 
 
-def facts(transcript: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices = NO_PRICES) -> Facts:
+def facts(
+    transcript: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices = NO_PRICES
+) -> TurnFigures:
     """Return the figures of one turn; its cost is by the prices of the day it was recorded."""
     waited = _wait(turn)
     answer = turn.answer
     timing = answer.exchange.timing if answer else None
     token = first_token(answer) if answer else None
     price = _price(transcript, turn, prices)
-    return Facts(
+    return TurnFigures(
         target=name(transcript),
         turn=turn.turn.number,
         outcome=_outcome(turn),

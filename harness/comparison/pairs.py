@@ -15,7 +15,14 @@ from harness.analysis.difference import Change, ChangeKind, compare_json, simila
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.comparison.summary import PARTS, Answer, TurnSummary, common_scenario, names, summarize
+from harness.comparison.summary import (
+    PARTS,
+    AnswerJson,
+    TurnSummary,
+    common_scenario,
+    names,
+    summarize,
+)
 from harness.comparison.types import Comparison, Difference, Divergence, Layer, TurnComparison
 from harness.types import Json
 from harness.wire import MISSING, Missing, read_json
@@ -297,13 +304,13 @@ def _missing_part(is_left: bool) -> Change:
     return Change(ChangeKind.REMOVED, before="present")
 
 
-def _outcome(answer: Answer) -> str:
+def _outcome(answer: AnswerJson) -> str:
     if answer["outcome"] == "failure":
         return f"failure {answer['status']} {answer['code']}".rstrip()
     return str(answer["outcome"])
 
 
-def _parsed(left: Answer, right: Answer) -> tuple[dict[str, Json], dict[str, Json]]:
+def _parsed(left: AnswerJson, right: AnswerJson) -> tuple[dict[str, Json], dict[str, Json]]:
     """Return copies of both answers, with `content` parsed if it is JSON in both."""
     answers = dict(left), dict(right)
     values = [embedded_json(answer.get("content")) for answer in answers]

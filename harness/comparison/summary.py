@@ -14,10 +14,10 @@ from harness.types import Choice, Failure, Json, Medium, Reply, ToolCall, Transc
 from harness.wire import read_json, resolve
 from harness.wire.images import inspect_image
 
-Shape = Mapping[str, str]
+TypesByPath = Mapping[str, str]
 """The types of values by path, such as `integer|null`; paths as in `analysis.shape`."""
 
-Answer = Mapping[str, Json]
+AnswerJson = Mapping[str, Json]
 """The outcome of a turn as JSON, with the same keys for all providers; None is left out."""
 
 PARTS = ("answer", "event", "submit", "poll", "result", "refusal", "file", "other")
@@ -38,8 +38,8 @@ class TurnSummary:
     """
 
     number: int
-    shapes: Mapping[str, Shape]
-    answer: Answer
+    shapes: Mapping[str, TypesByPath]
+    answer: AnswerJson
     bodies: Mapping[str, tuple[AnalyzedExchange, ...]]
     events: int
 
@@ -80,7 +80,7 @@ def _has_ended(poll: AnalyzedExchange) -> bool:
     return isinstance(outcome, Failure)
 
 
-def _shape(exchanges: Iterable[AnalyzedExchange]) -> Shape:
+def _shape(exchanges: Iterable[AnalyzedExchange]) -> TypesByPath:
     """Return the types by path of all JSON values in these exchanges together."""
     types: dict[str, set[str]] = {}
     for exchange in exchanges:

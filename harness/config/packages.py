@@ -108,7 +108,7 @@ def installed_version(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Environment:
+class Installed:
     """The requirements of the harness, and what is installed here.
 
     Attributes:
@@ -192,7 +192,7 @@ def _applies(one: Requirement, extra: str) -> bool:
     return one.marker is not None and one.marker.evaluate({"extra": extra})
 
 
-def this_environment() -> Environment:
+def this_environment() -> Installed:
     """Return the environment of this process; it has no packages if the harness is not installed.
 
     The tested versions are those of constraints.txt: in the package once installed, in the parent
@@ -208,4 +208,4 @@ def this_environment() -> Environment:
         needed = requires(DISTRIBUTION) or []
     except PackageNotFoundError:
         needed = []
-    return Environment(tuple(needed), tested)
+    return Installed(tuple(needed), tested)

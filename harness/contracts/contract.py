@@ -18,7 +18,7 @@ Named = Iterable[tuple[str, AnalyzedTranscript]]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class LearnedSource:
     """A recording that a contract was learned from.
 
     Attributes:
@@ -42,7 +42,7 @@ class Contract:
     """
 
     sections: Mapping[Section, Node] = field(default_factory=dict)
-    sources: Mapping[str, Source] = field(default_factory=dict)
+    sources: Mapping[str, LearnedSource] = field(default_factory=dict)
 
     @property
     def exchanges(self) -> int:
@@ -124,7 +124,7 @@ def _contract_of(key: str, name: str, transcript: AnalyzedTranscript) -> Contrac
     if not exchanges:
         return contract
     origin = transcript.transcript.provenance.recorded_from.value
-    return replace(contract, sources={key: Source(name, origin, exchanges)})
+    return replace(contract, sources={key: LearnedSource(name, origin, exchanges)})
 
 
 def observed(

@@ -36,7 +36,7 @@ _LARGEST = 10**18
 """Numbers of a greater amount are replaced by this one, or by its negative."""
 
 NONE: Mapping[str, Node] = MappingProxyType({})
-Span = tuple[float, float]
+NumberRange = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -102,8 +102,8 @@ class Node:
     last: str = ""
     words: Words = field(default_factory=dict)
     formats: frozenset[str] = frozenset()
-    span: Span | None = None
-    lengths: Span | None = None
+    span: NumberRange | None = None
+    lengths: NumberRange | None = None
     members: Mapping[str, Node] = field(default_factory=lambda: NONE)
     values: Node | None = None
     items: Node | None = None
@@ -180,7 +180,7 @@ def _is_whole(number: float) -> bool:
     return schema_type(number) == "integer"
 
 
-def _span(numbers: Iterable[float]) -> Span | None:
+def _span(numbers: Iterable[float]) -> NumberRange | None:
     bounded = [max(-_LARGEST, min(_LARGEST, number)) for number in numbers]
     return (min(bounded), max(bounded)) if bounded else None
 
@@ -237,7 +237,7 @@ def _added(left: Counts, right: Counts) -> Counts:
     }
 
 
-def _wider(left: Span | None, right: Span | None) -> Span | None:
+def _wider(left: NumberRange | None, right: NumberRange | None) -> NumberRange | None:
     if left is None or right is None:
         return left or right
     return min(left[0], right[0]), max(left[1], right[1])

@@ -23,7 +23,7 @@ from harness.cassette.safe_yaml import (
 )
 from harness.contracts import words
 from harness.contracts.clause import Spot, spot
-from harness.contracts.contract import Contract, Source
+from harness.contracts.contract import Contract, LearnedSource
 from harness.contracts.evidence import Cite, Node
 from harness.contracts.schema import DRAFT, overlays, promise
 from harness.contracts.sections import FORMS, Section
@@ -57,7 +57,7 @@ def document(contract: Contract) -> dict[str, Any]:
     }
 
 
-def _source(key: str, source: Source) -> FlowDict:
+def _source(key: str, source: LearnedSource) -> FlowDict:
     names = {"file": source.file, "digest": key, "exchanges": source.exchanges}
     return FlowDict(**names, recorded_from=source.recorded_from)
 
@@ -143,7 +143,7 @@ def _contract(value: Json) -> Contract:
     return contract
 
 
-def _sources(value: Json) -> dict[str, Source]:
+def _sources(value: Json) -> dict[str, LearnedSource]:
     sources = {}
     for number, item in enumerate(expect(value, list, ("learnt_from",))):
         where = ("learnt_from", number)
@@ -153,7 +153,7 @@ def _sources(value: Json) -> dict[str, Source]:
             for name in ("file", "recorded_from", "digest")
         )
         exchanges = _count(source.get("exchanges"), (*where, "exchanges"))
-        sources[key] = Source(file, origin, exchanges)
+        sources[key] = LearnedSource(file, origin, exchanges)
     return sources
 
 

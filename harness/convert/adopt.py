@@ -29,7 +29,7 @@ from harness.scenario.steps import Scenario, digests
 from harness.types import SETTINGS, CallKind, Cassette, Failure, Json, Mode, Reply, Target
 from harness.wire import compact, read_json
 
-Step = dict[str, Json]
+StepJson = dict[str, Json]
 """A step as in a scenario's file."""
 
 
@@ -150,7 +150,7 @@ def _made(
     return None, next(own, reasons[-1])
 
 
-def _candidates(group: Sequence[Question]) -> Iterator[list[list[Step]]]:
+def _candidates(group: Sequence[Question]) -> Iterator[list[list[StepJson]]]:
     """Yield the steps of each question in the ways to write them, the most readable one first."""
     if group[0].kind is not CallKind.CHAT:
         yield from ([[step]] for step in _inputs(group[0]))
@@ -161,7 +161,7 @@ def _candidates(group: Sequence[Question]) -> Iterator[list[list[Step]]]:
     yield [_exact(question, before) for question, before in _pairs(group)]
 
 
-def _inputs(question: Question) -> Iterator[Step]:
+def _inputs(question: Question) -> Iterator[StepJson]:
     """Yield the steps that may make a request that is no chat; of images and videos one is right.
 
     Both are tasks with a prompt.
@@ -190,7 +190,7 @@ def _new(question: Question, before: Question | None) -> Json:
     return said[len(earlier) + 1 :] if is_list else said  # type: ignore[index, arg-type]
 
 
-def _exact(question: Question, before: Question | None) -> list[Step]:
+def _exact(question: Question, before: Question | None) -> list[StepJson]:
     """Return one step that sends the messages as they were sent."""
     new = _new(question, before)
     if isinstance(new, list) and all(isinstance(item, dict) for item in new):
@@ -199,7 +199,7 @@ def _exact(question: Question, before: Question | None) -> list[Step]:
     return [{"user": new if isinstance(new, str) else "-", "parameters": {member: question.said}}]
 
 
-def _readable(question: Question, before: Question | None) -> list[Step]:
+def _readable(question: Question, before: Question | None) -> list[StepJson]:
     """Return a step for each message; empty if steps cannot express one of the messages."""
     messages = question.openai_messages(_new(question, before))
     sent = [message for message in messages if isinstance(message, dict)]
@@ -213,7 +213,7 @@ def _readable(question: Question, before: Question | None) -> list[Step]:
     return steps if is_talk and in_order and all(steps) else []
 
 
-def _step(message: dict[str, Json]) -> Step:
+def _step(message: dict[str, Json]) -> StepJson:
     """Return a message as a step; empty if it is no plain text of a known role."""
     role, content = message.get("role"), message.get("content")
     is_plain = message.keys() == {"role", "content"} and isinstance(content, str)
@@ -226,7 +226,7 @@ def _step(message: dict[str, Json]) -> Step:
     return {str(role): content}
 
 
-def _results(messages: Sequence[dict[str, Json]], before: Question) -> list[Step]:
+def _results(messages: Sequence[dict[str, Json]], before: Question) -> list[StepJson]:
     """Return the results of the function calls in the answer to *before* as one step."""
     outcome = before.turn.outcome
     calls = {c.id: c for c in outcome.tool_calls} if isinstance(outcome, Reply) else {}
@@ -236,7 +236,7 @@ def _results(messages: Sequence[dict[str, Json]], before: Question) -> list[Step
         if call is None:
             return []
         arguments = read_json(call.arguments.encode()).value
-        entry: Step = {"function": call.name}
+        entry: StepJson = {"function": call.name}
         if isinstance(arguments, dict) and arguments:
             entry["arguments"] = arguments
         results.append({**entry, "result": message.content})
@@ -245,7 +245,7 @@ def _results(messages: Sequence[dict[str, Json]], before: Question) -> list[Step
 
 def _adopted(
     group: Sequence[Question],
-    steps: Sequence[Sequence[Step]],
+    steps: Sequence[Sequence[StepJson]],
     cassette: Cassette,
     source: str,
     name: str,
@@ -321,11 +321,11 @@ def _is_same(value: Json, other: Json) -> bool:
 
 def _completed(
     question: Question,
-    steps: Sequence[Step],
+    steps: Sequence[StepJson],
     head: Question,
     given: Mapping[str, Json],
     common: Mapping[str, Json],
-) -> list[Step]:
+) -> list[StepJson]:
     """Return the steps of a question, the last of which, the call, has its options.
 
     Args:
@@ -353,7 +353,7 @@ def _completed(
     return [*earlier, call]
 
 
-def _escaped(step: Step) -> Step:
+def _escaped(step: StepJson) -> StepJson:
     return {name: escaped(value) for name, value in step.items()}
 
 

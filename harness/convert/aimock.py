@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.convert import synthetic
 from harness.convert.converted import Converted
-from harness.convert.synthetic import Answer
+from harness.convert.synthetic import KnownAnswer
 from harness.errors import BadCassette
 from harness.types import Json, Message, ToolCall
 from harness.wire import read_json
@@ -121,14 +121,14 @@ def _messages(match: _Match) -> list[Message]:
     return messages
 
 
-def _answer(answer: _Answer, number: int) -> Answer:
+def _answer(answer: _Answer, number: int) -> KnownAnswer:
     calls = (
         ToolCall(
             call.id or f"call_{number}_{index}", call.name, synthetic.as_json_text(call.arguments)
         )
         for index, call in enumerate(answer.tool_calls)
     )
-    return Answer(
+    return KnownAnswer(
         content=None if answer.content is None else synthetic.as_json_text(answer.content),
         reasoning=answer.reasoning,
         tool_calls=tuple(calls),

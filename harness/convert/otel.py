@@ -19,7 +19,7 @@ from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.convert import synthetic
 from harness.convert.converted import Converted
 from harness.convert.older_spans import INPUT, OUTPUT, decoded, objects, with_messages
-from harness.convert.synthetic import Answer
+from harness.convert.synthetic import KnownAnswer
 from harness.errors import BadCassette
 from harness.report.conversation import sent_messages
 from harness.types import Choice, Failure, Json, Message, Reply, Timing, ToolCall
@@ -252,7 +252,7 @@ def _calls(parts: Sequence[Mapping[str, Any]]) -> tuple[ToolCall, ...]:
     )
 
 
-def _answer(attributes: Mapping[str, Any]) -> Answer:
+def _answer(attributes: Mapping[str, Any]) -> KnownAnswer:
     given = _structured(attributes.get(OUTPUT))
     first = given[0] if given and isinstance(given[0], dict) else {}
     parts = _objects(first, "parts")
@@ -267,7 +267,7 @@ def _answer(attributes: Mapping[str, Any]) -> Answer:
             "completion_tokens": outgoing,
             "total_tokens": incoming + outgoing,
         }
-    return Answer(
+    return KnownAnswer(
         content=text if text or not calls else None,
         reasoning=_text(parts, "reasoning") or None,
         tool_calls=calls,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.cassette.safe_yaml import dump
-from harness.convert.adopt import Step
+from harness.convert.adopt import StepJson
 from harness.convert.questions import Question
 from harness.providers import find_provider
 from harness.providers.translation import translated
@@ -66,7 +66,7 @@ def ported(
     return loads(text), text, {target: [*lost, *own] for target, own in losses.items()}
 
 
-def _call(question: Question, lost: list[str]) -> Step:
+def _call(question: Question, lost: list[str]) -> StepJson:
     said = question.said
     if question.kind in (CallKind.IMAGE, CallKind.EMBEDDING):
         return {question.kind.value: said[0] if isinstance(said, list) else said}

@@ -15,7 +15,7 @@ _HEADERS = (("content-type", "application/json"),)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class KnownAnswer:
     """The known parts of an answer.
 
     Attributes:
@@ -45,7 +45,7 @@ def as_json_text(value: object) -> str:
 def chat(
     model: str,
     messages: Sequence[Message],
-    answer: Answer,
+    answer: KnownAnswer,
     number: int,
     timing: Timing | None = None,
     parameters: Mapping[str, Json] = EMPTY,

@@ -35,7 +35,7 @@ from harness.drift.plan import (
 )
 from harness.drift.run import Criteria
 from harness.drift.types import Drift, DriftRun
-from harness.errors import HarnessError, InterceptError, MissingKey, OverBudget, Refused
+from harness.errors import HarnessError, InterceptError, MissingKey, OverBudget, UnexpectedRefusal
 from harness.providers import PROVIDERS, endpoints
 from harness.runner import Meter, Progress, Source, batch, record, recordings
 from harness.runner.batch import Job
@@ -239,7 +239,7 @@ class _Run:
         steps = lambda step: self.progress(f"{label}: {step}")  # noqa: E731 - one expression
         try:
             record(job.scenario, job.target, self.source, self.fresh, steps, meter=meter)
-        except Refused as refused:
+        except UnexpectedRefusal as refused:
             self._refused(recorded, meter.recording, refused)
         except OverBudget as error:
             stopped = f"stopped in turn {len(meter.turns) + 1}"
@@ -253,7 +253,9 @@ class _Run:
                 new = _without_sandbox_steps(job.scenario, new)
             self._compare(recorded, new)
 
-    def _refused(self, recorded: RecordedJob, new: AnalyzedTranscript, refused: Refused) -> None:
+    def _refused(
+        self, recorded: RecordedJob, new: AnalyzedTranscript, refused: UnexpectedRefusal
+    ) -> None:
         """Compare the turns up to a refusal, or add a problem if it is not about the request."""
         if new.turns and refuses_the_request(new.turns[-1]):
             self._compare(recorded, new)

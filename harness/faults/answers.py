@@ -122,7 +122,8 @@ def object_unknown(analyzed: AnalyzedExchange, name: str | None) -> Exchange | N
     "answer_says_why_it_ended", select.drop, lambda a, target: select.put(a, target, "null")
 )
 def finish_reason_missing(
-    analyzed: AnalyzedExchange, change: Callable[[AnalyzedExchange, select.Target], Exchange | None]
+    analyzed: AnalyzedExchange,
+    change: Callable[[AnalyzedExchange, select.SelectedValue], Exchange | None],
 ) -> Exchange | None:
     """Remove the finish reason of a document, or set it to `null` as in an unfinished stream.
 
@@ -264,7 +265,7 @@ def _with_item(value: Json, pattern: str) -> Json:
 # ------------------------------------------------------------------------------------- usage
 
 
-def _count(analyzed: AnalyzedExchange, *names: str) -> select.Target | None:
+def _count(analyzed: AnalyzedExchange, *names: str) -> select.SelectedValue | None:
     """Return the first of the token counts *names*, from the first part that has all of them.
 
     Returns None if no part has all of them.

@@ -22,7 +22,7 @@ MAX_BYTES = 2**16
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class AnswerSource:
     """A recorded exchange from which cases are made.
 
     Attributes:
@@ -50,7 +50,7 @@ class Case:
     """
 
     fault: DeliveryFault
-    source: Source
+    source: AnswerSource
     place: int
 
     def delivery(self) -> Delivery:
@@ -77,13 +77,13 @@ class Skipped:
     reason: str
 
 
-def sources(paths: Sequence[Path], skip: Skip = refuse) -> tuple[list[Source], list[Skipped]]:
+def sources(paths: Sequence[Path], skip: Skip = refuse) -> tuple[list[AnswerSource], list[Skipped]]:
     """Return the exchanges of cassettes whose answers can be changed, and the skipped exchanges.
 
     A file of a folder that cannot be read is passed to *skip*. Raises HarnessError if no cassette
     is found, BadCassette if one that is named cannot be read.
     """
-    suitable: list[Source] = []
+    suitable: list[AnswerSource] = []
     skipped: list[Skipped] = []
     for path, cassette in read_all(paths, read_masked, skip):
         provider = provider_of(cassette.provenance.target)
@@ -93,7 +93,7 @@ def sources(paths: Sequence[Path], skip: Skip = refuse) -> tuple[list[Source], l
                 reason = "no endpoint whose answers are known"
                 skipped.append(Skipped(f"{path}, exchange {number}", reason))
                 continue
-            source = Source(path, number, RecordedAnswer(exchange, endpoint))
+            source = AnswerSource(path, number, RecordedAnswer(exchange, endpoint))
             reason = _unsuitable(source.answer)
             skipped.append(Skipped(str(source), reason)) if reason else suitable.append(source)
     return suitable, skipped
@@ -107,7 +107,7 @@ def _unsuitable(answer: RecordedAnswer) -> str:
 
 
 def cases(
-    exchanges: Sequence[Source], faults: Sequence[DeliveryFault], most: int, seed: int
+    exchanges: Sequence[AnswerSource], faults: Sequence[DeliveryFault], most: int, seed: int
 ) -> Iterator[Case]:
     """Yield up to *most* cases of each fault, in rounds with one case of each fault.
 
@@ -118,7 +118,7 @@ def cases(
         yield from (case for case in round_ if case is not None)
 
 
-def _of_fault(fault: DeliveryFault, exchanges: Sequence[Source], seed: int) -> Iterator[Case]:
+def _of_fault(fault: DeliveryFault, exchanges: Sequence[AnswerSource], seed: int) -> Iterator[Case]:
     """Yield every case of a fault in random order, taking one case of each exchange in turn."""
     random = Random(f"{seed} {fault.name}")  # noqa: S311 - a sample, not a secret
     shuffled = random.sample(list(exchanges), len(exchanges))
@@ -132,7 +132,7 @@ def _of_fault(fault: DeliveryFault, exchanges: Sequence[Source], seed: int) -> I
                 yield case
 
 
-def _of_source(fault: DeliveryFault, source: Source, random: Random) -> Iterator[Case]:
+def _of_source(fault: DeliveryFault, source: AnswerSource, random: Random) -> Iterator[Case]:
     places = fault.places(source.answer)
     own = Random(random.random())  # noqa: S311
     seen: set[int] = set()
@@ -147,7 +147,7 @@ def _of_source(fault: DeliveryFault, source: Source, random: Random) -> Iterator
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CaseResult:
     """The result of one case with one client.
 
     Attributes:
@@ -178,7 +178,7 @@ class FaultResults:
     """All results of one fault with one client."""
 
     fault: DeliveryFault
-    results: tuple[Result, ...]
+    results: tuple[CaseResult, ...]
 
     @cached_property
     def passed(self) -> int:
@@ -191,7 +191,7 @@ class FaultResults:
         return self.passed / len(self.results)
 
     @cached_property
-    def smallest_failure(self) -> Result | None:
+    def smallest_failure(self) -> CaseResult | None:
         """The failed case with the fewest bytes, then packets; None if all passed."""
         failed = [result for result in self.results if not result.passed]
         return min(failed, key=lambda result: result.size, default=None)
@@ -210,7 +210,7 @@ class ClientResults:
     """
 
     name: str
-    results: tuple[Result, ...]
+    results: tuple[CaseResult, ...]
     skipped: tuple[Skipped, ...] = ()
     planned: int = 0
     exchanges: int = 0
@@ -218,7 +218,7 @@ class ClientResults:
     @cached_property
     def by_fault(self) -> Mapping[str, FaultResults]:
         """The results by the name of the fault, in the order in which the faults were first run."""
-        by_name: dict[str, list[Result]] = {}
+        by_name: dict[str, list[CaseResult]] = {}
         for result in self.results:
             by_name.setdefault(result.case.fault.name, []).append(result)
         return {n: FaultResults(group[0].case.fault, tuple(group)) for n, group in by_name.items()}

@@ -118,7 +118,7 @@ def image_missing(read: AnalyzedTranscript) -> Transcript | None:
 # ------------------------------------------------------------------------ vectors, rankings
 
 
-def _vector(analyzed: AnalyzedExchange) -> select.Target | None:
+def _vector(analyzed: AnalyzedExchange) -> select.SelectedValue | None:
     endpoint = checked_endpoint(analyzed)
     is_answer = endpoint is not None and endpoint.role is Role.ANSWER
     return select.in_part(analyzed, select.first_answer(analyzed), "vectors") if is_answer else None
@@ -174,7 +174,7 @@ def vector_of_other_length(
     if target is None or not isinstance(items, list) or not isinstance(target.value, list):
         return None
     copy = put_value(items[0], "/embedding", change(target.value))
-    return select.put(analyzed, select.Target(target.part, array, items), [*items, copy])
+    return select.put(analyzed, select.SelectedValue(target.part, array, items), [*items, copy])
 
 
 @exchange_fault("embedding_has_asked_length", 1, -1, when=_vector)
@@ -189,7 +189,7 @@ def other_length_requested(analyzed: AnalyzedExchange, change: int) -> Exchange 
     return change_request(analyzed, place, len(target.value) + change)
 
 
-def _scores(analyzed: AnalyzedExchange) -> list[select.Target]:
+def _scores(analyzed: AnalyzedExchange) -> list[select.SelectedValue]:
     return select.targets(analyzed, select.first_answer(analyzed), "scores")
 
 

@@ -15,10 +15,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Self
 
-from harness.faults.cases import Case, ClientResults, Result, Skipped, Source, cases
+from harness.faults.cases import AnswerSource, Case, CaseResult, ClientResults, Skipped, cases
 from harness.faults.client import ClientRequest, Observation
 from harness.faults.delivery import CONNECTION_HEADERS, Delivery, DeliveryFault, Ending, Reaction
-from harness.faults.worker import Task, Worker
+from harness.faults.worker import Worker, WorkerTask
 from harness.parse import recorded_request
 from harness.runner import Progress
 from harness.sandbox.scripted_server import (
@@ -68,7 +68,7 @@ class Limits:
 
 def run_faults(
     clients: Sequence[str],
-    sources: Sequence[Source],
+    sources: Sequence[AnswerSource],
     faults: Sequence[DeliveryFault],
     limits: Limits,
     progress: Progress,
@@ -123,7 +123,7 @@ class _ClientRun:
         deadline: The end of the run.
         progress: Called with a text about each step.
         durations: Seconds that the client took for an unchanged answer, by the generation of the
-            worker and the id of the `Source`.
+            worker and the id of the `AnswerSource`.
     """
 
     worker: Worker
@@ -132,16 +132,20 @@ class _ClientRun:
     progress: Progress
     durations: dict[tuple[int, int], float] = field(default_factory=dict)
 
-    def results(self, sources: Sequence[Source], faults: Sequence[DeliveryFault]) -> ClientResults:
+    def results(
+        self, sources: Sequence[AnswerSource], faults: Sequence[DeliveryFault]
+    ) -> ClientResults:
         suitable, skipped = self._suitable(sources)
         planned = list(cases(suitable, faults, self.limits.cases, self.limits.seed))
         results = tuple(self._run(planned))
         name = self.worker.name
         return ClientResults(name, results, tuple(skipped), len(planned), len(suitable))
 
-    def _suitable(self, sources: Sequence[Source]) -> tuple[list[Source], list[Skipped]]:
+    def _suitable(
+        self, sources: Sequence[AnswerSource]
+    ) -> tuple[list[AnswerSource], list[Skipped]]:
         """Return the exchanges that the client can read if unchanged, and the skipped exchanges."""
-        suitable: list[Source] = []
+        suitable: list[AnswerSource] = []
         skipped: list[Skipped] = []
         for number, source in enumerate(sources, start=1):
             self.progress(f"{self.worker.name}: unchanged, {number} of {len(sources)}")
@@ -149,7 +153,7 @@ class _ClientRun:
             skipped.append(Skipped(str(source), reason)) if reason else suitable.append(source)
         return suitable, skipped
 
-    def _unsuitable(self, source: Source) -> str:
+    def _unsuitable(self, source: AnswerSource) -> str:
         """Return the reason why an exchange cannot be used with the client; empty if it can."""
         if self.deadline.is_over:
             return "the time was up"
@@ -161,16 +165,16 @@ class _ClientRun:
         worst = next((o for o in observed if o.reaction is not Reaction.SAME), None)
         return f"unchanged: {worst.reaction}, {worst.detail}" if worst else ""
 
-    def _run(self, planned: Sequence[Case]) -> Iterator[Result]:
+    def _run(self, planned: Sequence[Case]) -> Iterator[CaseResult]:
         for number, case in enumerate(planned, start=1):
             if self.deadline.is_over:
                 return
             self.progress(f"{self.worker.name}: {number} of {len(planned)}, {case.fault.name}")
             delivery = case.delivery()
             observed = self._send(case.source, delivery)
-            yield Result(case, delivery, observed.reaction, observed.detail)
+            yield CaseResult(case, delivery, observed.reaction, observed.detail)
 
-    def _send(self, source: Source, delivery: Delivery) -> Observation:
+    def _send(self, source: AnswerSource, delivery: Delivery) -> Observation:
         self.worker.start()
         key = (self.worker.generation, id(source))
         if key not in self.durations:
@@ -185,7 +189,7 @@ class _ClientRun:
             extra=len(delivery.packets) * _PER_PACKET + self.durations[key] * _SLOWDOWN,
         )
 
-    def _send_unchanged(self, source: Source) -> Observation:
+    def _send_unchanged(self, source: AnswerSource) -> Observation:
         self.worker.start()
         script = response_script(source.answer.response(), source.answer.exchange.chunks)
         began = time.monotonic()
@@ -196,7 +200,7 @@ class _ClientRun:
 
     def _serve(
         self,
-        source: Source,
+        source: AnswerSource,
         respond: Respond,
         *,
         extra: float,
@@ -215,10 +219,12 @@ class _ClientRun:
         limit = self.limits.timeout + self.limits.grace + extra
         with serve_scripts(respond) as address:
             request = _request(source, address, self.limits.timeout)
-            return self.worker.run(Task(id(source), request, limit, counts_raised, is_reference))
+            return self.worker.run(
+                WorkerTask(id(source), request, limit, counts_raised, is_reference)
+            )
 
 
-def _request(source: Source, address: str, timeout: float) -> ClientRequest:
+def _request(source: AnswerSource, address: str, timeout: float) -> ClientRequest:
     request = source.answer.exchange.request
     recorded = recorded_request(source.answer, address, timeout)
     return ClientRequest(

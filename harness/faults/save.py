@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.cassette.artefacts import to_files
 from harness.cassette.store import write_cassette
-from harness.faults.cases import ClientResults, Result
+from harness.faults.cases import CaseResult, ClientResults
 from harness.faults.delivery import Delivery, Ending
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Provenance
@@ -48,7 +48,7 @@ def save_failures(folder: Path, client: ClientResults, redactor: Redactor) -> It
         yield Saved(fault, path, reason)
 
 
-def failure_cassette(failure: Result, client: str, redactor: Redactor) -> Cassette:
+def failure_cassette(failure: CaseResult, client: str, redactor: Redactor) -> Cassette:
     """Return a cassette with the failed exchange, and a note that it was made and not recorded."""
     source, delivery = failure.case.source, failure.delivery
     exchange = replace(

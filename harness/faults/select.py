@@ -13,7 +13,7 @@ from harness.rules.rule import answers, checked_endpoint, refusals, replies
 from harness.types import Exchange, Json, Reply
 
 
-class Target(NamedTuple):
+class SelectedValue(NamedTuple):
     """A value in a response.
 
     Attributes:
@@ -30,7 +30,9 @@ class Target(NamedTuple):
 NewValue: TypeAlias = "Json | Callable[[Json], Json]"
 
 
-def put(analyzed: AnalyzedExchange, target: Target | None, value: NewValue) -> Exchange | None:
+def put(
+    analyzed: AnalyzedExchange, target: SelectedValue | None, value: NewValue
+) -> Exchange | None:
     """Return the exchange with another value at a target; None if the target is None.
 
     *value* is the new value, or a function that makes it from the present value.
@@ -41,7 +43,7 @@ def put(analyzed: AnalyzedExchange, target: Target | None, value: NewValue) -> E
     return edit.replace_value(analyzed, target.part, target.pointer, new)
 
 
-def drop(analyzed: AnalyzedExchange, target: Target | None) -> Exchange | None:
+def drop(analyzed: AnalyzedExchange, target: SelectedValue | None) -> Exchange | None:
     """Return the exchange without a target; None if the target is None."""
     if target is None:
         return None
@@ -63,14 +65,16 @@ def pointers(analyzed: AnalyzedExchange, name: str) -> Pointers:
     return present
 
 
-def targets(analyzed: AnalyzedExchange, part: Part | None, name: str) -> list[Target]:
+def targets(analyzed: AnalyzedExchange, part: Part | None, name: str) -> list[SelectedValue]:
     """Return every non-null value of the field *name* in a part; empty if the part is None."""
     if part is None:
         return []
-    return [Target(part, p, value) for p, value in seen(part.value, pointers(analyzed, name))]
+    return [
+        SelectedValue(part, p, value) for p, value in seen(part.value, pointers(analyzed, name))
+    ]
 
 
-def in_part(analyzed: AnalyzedExchange, part: Part | None, name: str) -> Target | None:
+def in_part(analyzed: AnalyzedExchange, part: Part | None, name: str) -> SelectedValue | None:
     """Return the first non-null value of the field *name* in a part; None if there is none."""
     return next(iter(targets(analyzed, part, name)), None)
 
@@ -85,12 +89,12 @@ def first_refusal(analyzed: AnalyzedExchange) -> Part | None:
     return next(iter(refusals(analyzed)), None)
 
 
-def field(analyzed: AnalyzedExchange, name: str) -> Target | None:
+def field(analyzed: AnalyzedExchange, name: str) -> SelectedValue | None:
     """Return the first value of field *name* in parts that are no refusal; None without any."""
     return next((t for part in answers(analyzed) for t in targets(analyzed, part, name)), None)
 
 
-def finishing(analyzed: AnalyzedExchange) -> list[Target]:
+def finishing(analyzed: AnalyzedExchange) -> list[SelectedValue]:
     """Return the finish reason of each part that has one.
 
     Empty if the endpoint has no list of finish reasons.
@@ -104,19 +108,19 @@ def finishing(analyzed: AnalyzedExchange) -> list[Target]:
     return [target for target in present if target]
 
 
-def refusal(analyzed: AnalyzedExchange, name: str) -> Target | None:
+def refusal(analyzed: AnalyzedExchange, name: str) -> SelectedValue | None:
     """Return the value of the field *name* in the first refusal; None if there is none."""
     return in_part(analyzed, first_refusal(analyzed), name)
 
 
-def counts(analyzed: AnalyzedExchange, part: Part, *names: str) -> list[Target]:
+def counts(analyzed: AnalyzedExchange, part: Part, *names: str) -> list[SelectedValue]:
     """Return the token counts *names* in a part; empty if one is missing or not an integer."""
     present = [in_part(analyzed, part, name) for name in names]
     whole = [target for target in present if target and isinstance(target.value, int)]
     return whole if len(whole) == len(names) else []
 
 
-def state(analyzed: AnalyzedExchange) -> Target | None:
+def state(analyzed: AnalyzedExchange) -> SelectedValue | None:
     """Return the state of the task in a response; None unless the endpoint lists the state."""
     endpoint = checked_endpoint(analyzed)
     if endpoint is None or endpoint.role not in (Role.SUBMIT, Role.POLL):
@@ -125,7 +129,7 @@ def state(analyzed: AnalyzedExchange) -> Target | None:
     return target if target and target.value in endpoint.states else None
 
 
-def tool_calls(analyzed: AnalyzedExchange) -> list[Target]:
+def tool_calls(analyzed: AnalyzedExchange) -> list[SelectedValue]:
     """Return every tool call of a document, or every piece of one in a stream.
 
     Empty if the response has no reply with tool calls.
@@ -133,7 +137,11 @@ def tool_calls(analyzed: AnalyzedExchange) -> list[Target]:
     if not isinstance(analyzed.outcome, Reply) or not analyzed.outcome.tool_calls:
         return []
     items = [f"{pointer}/[]" for pointer in pointers(analyzed, "tool_calls")]
-    return [Target(p, *item) for p, _ in replies(analyzed) for item in seen(p.value, tuple(items))]
+    return [
+        SelectedValue(p, *item)
+        for p, _ in replies(analyzed)
+        for item in seen(p.value, tuple(items))
+    ]
 
 
 def one_more(count: Json) -> Json:

@@ -11,7 +11,15 @@ from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchange
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.faults.select import Target, finishing, in_part, one_more, pointers, put, targets
+from harness.faults.select import (
+    SelectedValue,
+    finishing,
+    in_part,
+    one_more,
+    pointers,
+    put,
+    targets,
+)
 from harness.rules.rule import checked_endpoint, fields_of, streamed
 from harness.types import Exchange, Json, Reply, Transcript
 from harness.wire import Missing, resolve
@@ -86,7 +94,7 @@ def last_event_of_another_answer(analyzed: AnalyzedExchange, place: int) -> Exch
     if not began or not ended or not isinstance(ended, str | int):
         return None
     other = ended + 1 if isinstance(ended, int) else f"{ended}x"
-    return put(analyzed, Target(parts[-1], constant[place], ended), other)
+    return put(analyzed, SelectedValue(parts[-1], constant[place], ended), other)
 
 
 # -------------------------------------------------------------------------------- the finish

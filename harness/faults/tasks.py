@@ -16,7 +16,7 @@ from harness.analysis.fault import (
     with_exchanges,
 )
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.faults.select import Target, in_part, pointers, put, put_whole, state, targets
+from harness.faults.select import SelectedValue, in_part, pointers, put, put_whole, state, targets
 from harness.types import Exchange, Json, Transcript
 
 _ANOTHER = "another-task"
@@ -45,7 +45,7 @@ def _states(analyzed: AnalyzedExchange, *kinds: str) -> list[str]:
     return [name for kind in kinds if endpoint for name in getattr(endpoint.states, kind)]
 
 
-def _state(analyzed: AnalyzedExchange, *kinds: str) -> Target | None:
+def _state(analyzed: AnalyzedExchange, *kinds: str) -> SelectedValue | None:
     """Return the state of the task in a response, if it is of one of these kinds; else None."""
     target = state(analyzed)
     return target if target and target.value in _states(analyzed, *kinds) else None
@@ -83,7 +83,7 @@ def ended_task_changes(read: AnalyzedTranscript, kinds: tuple[str, ...]) -> Tran
 # --------------------------------------------------------------------------------------- ids
 
 
-def _task_id(analyzed: AnalyzedExchange) -> Target | None:
+def _task_id(analyzed: AnalyzedExchange) -> SelectedValue | None:
     target = state(analyzed)
     return in_part(analyzed, target.part, "task_id") if target else None
 
@@ -133,7 +133,7 @@ def unknown_task_polled(read: AnalyzedTranscript, changed: str) -> Transcript | 
 
 
 def _without(
-    analyzed: AnalyzedExchange, target: Target | None, value: Json, places: list[str]
+    analyzed: AnalyzedExchange, target: SelectedValue | None, value: Json, places: list[str]
 ) -> Exchange | None:
     """Return the exchange with the part of a target replaced by *value* without these places.
 
@@ -166,7 +166,7 @@ def running_task_with_result(analyzed: AnalyzedExchange) -> Exchange | None:
 
 
 def _with_member(
-    analyzed: AnalyzedExchange, target: Target | None, name: str, value: Json
+    analyzed: AnalyzedExchange, target: SelectedValue | None, name: str, value: Json
 ) -> Exchange | None:
     """Return the exchange with the field *name* set in the part of a target.
 
@@ -216,7 +216,7 @@ def failure_unexplained(analyzed: AnalyzedExchange, name: str) -> Exchange | Non
 # ------------------------------------------------------------------------- times and metrics
 
 
-def _times(analyzed: AnalyzedExchange) -> list[Target]:
+def _times(analyzed: AnalyzedExchange) -> list[SelectedValue]:
     target = state(analyzed)
     return targets(analyzed, target.part, "times") if target else []
 

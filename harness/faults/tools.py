@@ -10,7 +10,7 @@ from harness.analysis.edit import put as put_value
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, with_exchange
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.faults.select import Target, finishing, pointers, put, put_whole, tool_calls
+from harness.faults.select import SelectedValue, finishing, pointers, put, put_whole, tool_calls
 from harness.rules.requests import REASONING
 from harness.rules.rule import answered, messages
 from harness.types import Exchange, Json, Reply, Transcript
@@ -24,7 +24,7 @@ _ANOTHER_CALL: Json = {
 
 
 def _put_member(
-    analyzed: AnalyzedExchange, calls: list[Target], pointer: str, value: str
+    analyzed: AnalyzedExchange, calls: list[SelectedValue], pointer: str, value: str
 ) -> Exchange | None:
     """Return the exchange with a member of the first of these tool calls replaced.
 
@@ -34,7 +34,7 @@ def _put_member(
     return put(analyzed, target, value)
 
 
-def _finished_calls(analyzed: AnalyzedExchange) -> list[Target]:
+def _finished_calls(analyzed: AnalyzedExchange) -> list[SelectedValue]:
     """Return the tool calls of a response; empty if it was cut off by its length limit."""
     reply = analyzed.outcome
     cut = isinstance(reply, Reply) and reply.finish_reason == "length"
@@ -64,7 +64,7 @@ def arguments_truncated(analyzed: AnalyzedExchange) -> Exchange | None:
     return _put_member(analyzed, calls, "/function/arguments", text[:-1])
 
 
-def _pieces(analyzed: AnalyzedExchange) -> list[Target]:
+def _pieces(analyzed: AnalyzedExchange) -> list[SelectedValue]:
     """Return the pieces of tool calls in a stream that is not cumulative; else empty."""
     reply = analyzed.outcome
     cumulative = isinstance(reply, Reply) and reply.cumulative

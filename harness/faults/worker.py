@@ -39,7 +39,7 @@ _NO_ANSWER, _ENDED = object(), object()
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class WorkerTask:
     """One request that a client is to send.
 
     Attributes:
@@ -104,7 +104,7 @@ class Worker:
         problem = f"{self.name}: its process did not start"
         raise answer if isinstance(answer, HarnessError) else HarnessError(problem)
 
-    def run(self, task: Task) -> Observation:
+    def run(self, task: WorkerTask) -> Observation:
         """Run a task in the process, and return how the client reacted.
 
         The reaction is HANG if the process exceeds the task's limit, and CRASH if it ends. A
@@ -118,7 +118,7 @@ class Worker:
             return Observation(Reaction.CRASH, "the process ended")
         return Observation(Reaction.HANG, f"no end within {task.limit:g} s")
 
-    def _receive(self, timeout: float, *tasks: Task) -> object:
+    def _receive(self, timeout: float, *tasks: WorkerTask) -> object:
         """Send tasks to the process, and return its next message.
 
         Returns `_NO_ANSWER` if no message arrives within *timeout* seconds, `_ENDED` if the process
@@ -176,7 +176,7 @@ def _serve(pipe: Connection, client: Client) -> None:
     references: dict[int, object] = {}
     while True:
         try:
-            task: Task = pipe.recv()
+            task: WorkerTask = pipe.recv()
         except EOFError:
             return
         # If the other process is gone, the signal ends this one, whatever it is doing.
@@ -186,7 +186,7 @@ def _serve(pipe: Connection, client: Client) -> None:
         pipe.send(observation)
 
 
-def _observe(client: Client, task: Task, references: dict[int, object]) -> Observation:
+def _observe(client: Client, task: WorkerTask, references: dict[int, object]) -> Observation:
     if not task.is_reference:
         return observe(client, task.request, references[task.key], task.counts_raised)
     observation, value = observe_reference(client, task.request)

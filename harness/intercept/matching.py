@@ -17,7 +17,7 @@ from harness.wire.pointer import ITEMS
 Key = tuple[str, str, str]
 """Method, path with query, and canonical body: equal for requests that match."""
 
-Difference = tuple[str, "Json | Missing", "Json | Missing"]
+RequestDifference = tuple[str, "Json | Missing", "Json | Missing"]
 """One difference between two requests: its location, the recorded value and the actual value.
 
 The location is `method`, `path`, `query`, `body` or a JSON pointer into the body.
@@ -145,15 +145,17 @@ def nearest(
 _SHOWN = 8
 
 
-def _distance(differences: Sequence[Difference]) -> Distance:
+def _distance(differences: Sequence[RequestDifference]) -> Distance:
     places = {place for place, _, _ in differences}
     return "method" in places, "path" in places, len(differences)
 
 
-def _differences(expected: Request, actual: Request, volatile: Sequence[str]) -> list[Difference]:
+def _differences(
+    expected: Request, actual: Request, volatile: Sequence[str]
+) -> list[RequestDifference]:
     """Return the differences of two requests, without values at *volatile* JSON pointers."""
     (path, query), (old_path, old_query) = _path(actual), _path(expected)
-    parts: list[Difference] = [
+    parts: list[RequestDifference] = [
         ("method", expected.method.upper(), actual.method.upper()),
         ("path", old_path, path),
         ("query", old_query, query),
@@ -162,7 +164,9 @@ def _differences(expected: Request, actual: Request, volatile: Sequence[str]) ->
     return differences + _body_differences(expected.body, actual.body, volatile)
 
 
-def _body_differences(expected: bytes, actual: bytes, volatile: Sequence[str]) -> list[Difference]:
+def _body_differences(
+    expected: bytes, actual: bytes, volatile: Sequence[str]
+) -> list[RequestDifference]:
     old, new = _stable(expected, volatile), _stable(actual, volatile)
     if not isinstance(old, Missing) and not isinstance(new, Missing):
         return _value_differences(old, new)
@@ -173,9 +177,9 @@ def _text(body: bytes) -> Json | Missing:
     return body.decode("utf-8", "replace") if body else MISSING
 
 
-def _value_differences(expected: Json, actual: Json) -> list[Difference]:
+def _value_differences(expected: Json, actual: Json) -> list[RequestDifference]:
     old_values, new_values = dict(walk(expected)), dict(walk(actual))
-    differences: dict[str, Difference] = {}
+    differences: dict[str, RequestDifference] = {}
     for pointer in old_values | new_values:
         old, new = old_values.get(pointer, MISSING), new_values.get(pointer, MISSING)
         if not _is_equal(old, new) and not _is_below(pointer, differences):

@@ -13,7 +13,7 @@ from harness.locale import ERROR
 
 _RETURNS = ("Iterator[Finding]", "Iterable[Finding]")
 
-Message = tuple[int, str | None, str | tuple[str, str], list[str]]
+ExtractedMessage = tuple[int, str | None, str | tuple[str, str], list[str]]
 """An item for Babel: line number, name of the gettext function, message, and comments.
 
 The message of `pgettext` is a pair: its context and the message.
@@ -34,7 +34,7 @@ _WORD = re.compile("[A-Za-z]{2,}")
 
 def rules(
     file: IO[bytes], _keywords: Mapping[str, object], _tags: Collection[str], options: object
-) -> Iterator[Message]:
+) -> Iterator[ExtractedMessage]:
     """Yield the first paragraph of the docstring of each rule in a Python file.
 
     A rule is a public function of the module that returns an iterator of findings. Babel calls this
@@ -51,7 +51,7 @@ def rules(
 
 def error_messages(
     _file: IO[bytes], _keywords: object, _tags: object, options: object
-) -> Iterator[Message]:
+) -> Iterator[ExtractedMessage]:
     """Yield the messages of the errors that the package raises, with `{}` for each value.
 
     They are the texts given to an error, and those listed in a module's `ERROR_MESSAGES`. Babel
@@ -65,7 +65,7 @@ def error_messages(
         yield from _error_messages(ast.parse(path.read_bytes()), names)
 
 
-def _error_messages(module: ast.Module, names: Collection[str]) -> Iterator[Message]:
+def _error_messages(module: ast.Module, names: Collection[str]) -> Iterator[ExtractedMessage]:
     for node in ast.walk(module):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in names:
             texts = map(_template, node.args)

@@ -11,7 +11,7 @@ from harness.providers.known import known
 from harness.providers.openai.session import OPERATIONS, parsers
 from harness.providers.responses.session import RESPONSES
 from harness.providers.sdk import Parser, RecordedRequest, recorded_request
-from harness.providers.table import Table
+from harness.providers.table import ComputedMapping
 
 
 def _parsers() -> Mapping[str, Parser]:
@@ -23,7 +23,7 @@ def _parsers() -> Mapping[str, Parser]:
     return {parser.name: parser for parser in (*own, *of_all)}
 
 
-PARSERS: Mapping[str, Parser] = Table(_parsers)
+PARSERS: Mapping[str, Parser] = ComputedMapping(_parsers)
 """Every SDK parser, by its name."""
 
 __all__ = ["PARSERS", "Parser", "RecordedRequest", "recorded_request"]

@@ -18,7 +18,7 @@ TIMEOUT = 20.0
 """Seconds that an SDK waits for a response from the local server before it fails."""
 
 
-class Verdict(StrEnum):
+class ParseVerdict(StrEnum):
     """The result of the comparison for one exchange and one parser."""
 
     SAME = "same"
@@ -48,7 +48,7 @@ class ParsedExchange:
     mode: str
     size: int
     parser: str
-    verdict: Verdict
+    verdict: ParseVerdict
     disagreements: tuple[Disagreement, ...] = ()
 
 
@@ -56,7 +56,7 @@ def parsed_exchange(
     source: str,
     reading: AnalyzedExchange,
     parser: str,
-    verdict: Verdict,
+    verdict: ParseVerdict,
     disagreements: tuple[Disagreement, ...] = (),
 ) -> ParsedExchange:
     """Return the result of one exchange that *parser* repeated."""
@@ -83,7 +83,7 @@ def parse_all(
     for reading in readings:
         able = [parser for parser in candidates if can_ask(parser, reading)]
         if not able:
-            yield parsed_exchange(source, reading, "", Verdict.NOT_APPLICABLE)
+            yield parsed_exchange(source, reading, "", ParseVerdict.NOT_APPLICABLE)
         for parser in able:
             yield _parsed(source, reading, parser)
 
@@ -91,11 +91,11 @@ def parse_all(
 def _parsed(source: str, reading: AnalyzedExchange, parser: Parser) -> ParsedExchange:
     sdk = ask(parser, reading)
     if sdk is None:
-        return parsed_exchange(source, reading, parser.name, Verdict.NOT_APPLICABLE)
+        return parsed_exchange(source, reading, parser.name, ParseVerdict.NOT_APPLICABLE)
     differences = tuple(disagreements(reading, sdk))
-    verdict = Verdict.DIFFERENT if differences else Verdict.SAME
+    verdict = ParseVerdict.DIFFERENT if differences else ParseVerdict.SAME
     if any(difference.kind is Kind.CRASHED for difference in differences):
-        verdict = Verdict.CRASHED
+        verdict = ParseVerdict.CRASHED
     return parsed_exchange(source, reading, parser.name, verdict, differences)
 
 
@@ -142,7 +142,7 @@ Signature = tuple[str, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ParseRow:
     """The number of exchanges by verdict, for one endpoint, mode and parser.
 
     Attributes:
@@ -155,7 +155,7 @@ class Row:
     endpoint: str
     mode: str
     parser: str
-    verdicts: Mapping[Verdict, int]
+    verdicts: Mapping[ParseVerdict, int]
 
     @property
     def exchanges(self) -> int:
@@ -189,13 +189,13 @@ class Defect:
         return self.example.size
 
 
-def rows(parsed: Iterable[ParsedExchange]) -> list[Row]:
+def rows(parsed: Iterable[ParsedExchange]) -> list[ParseRow]:
     """Return a row for each combination of endpoint, mode and parser, sorted by these."""
-    counts: dict[tuple[str, str, str], Counter[Verdict]] = {}
+    counts: dict[tuple[str, str, str], Counter[ParseVerdict]] = {}
     for result in parsed:
         key = (result.endpoint, result.mode, result.parser)
         counts.setdefault(key, Counter())[result.verdict] += 1
-    return [Row(*key, counts[key]) for key in sorted(counts)]
+    return [ParseRow(*key, counts[key]) for key in sorted(counts)]
 
 
 def defects(parsed: Iterable[ParsedExchange]) -> list[Defect]:

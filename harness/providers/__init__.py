@@ -24,7 +24,7 @@ from harness.errors import HarnessError
 from harness.providers import dashscope, zhipu
 from harness.providers.forms import declared
 from harness.providers.provider import Provider, Session, Sleep
-from harness.providers.table import Table
+from harness.providers.table import ComputedMapping
 
 SHIPPED: Mapping[str, Provider] = MappingProxyType(
     {p.name: p for p in (zhipu.PROVIDER, dashscope.PROVIDER, dashscope.COMPATIBLE)}
@@ -64,10 +64,10 @@ def _all() -> Mapping[str, Provider]:
     return {**INSTALLED, **services}
 
 
-INSTALLED: Mapping[str, Provider] = Table(_installed)
+INSTALLED: Mapping[str, Provider] = ComputedMapping(_installed)
 """The providers of the harness and of other installed packages, by name."""
 
-PROVIDERS: Mapping[str, Provider] = Table(_all)
+PROVIDERS: Mapping[str, Provider] = ComputedMapping(_all)
 """Every provider, by name: those of `INSTALLED`, and the services that the project declares.
 
 The project is that of the working folder. Its settings are read when the table is used.

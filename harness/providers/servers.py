@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.config.extras import extra
 from harness.errors import HarnessError
 from harness.providers import INSTALLED, PROVIDERS, SHIPPED
-from harness.providers.table import Table
+from harness.providers.table import ComputedMapping
 
 if TYPE_CHECKING:
     from harness.sandbox.provider_server import ProviderServer
@@ -36,5 +36,5 @@ def _servers() -> Mapping[str, ProviderServer]:
     return servers
 
 
-PROVIDER_SERVERS: Mapping[str, ProviderServer] = Table(_servers)
+PROVIDER_SERVERS: Mapping[str, ProviderServer] = ComputedMapping(_servers)
 """The server of each provider that the sandbox can simulate, by provider name."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Table(Mapping[str, T]):
+class ComputedMapping(Mapping[str, T]):
     """A read-only mapping whose items are computed by a function, at each access."""
 
     def __init__(self, read: Callable[[], Mapping[str, T]]) -> None:

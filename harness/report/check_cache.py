@@ -75,7 +75,7 @@ class CheckCache:
 
 NO_CACHE = CheckCache(None)
 
-Result = tuple[Outline, Judged]
+CheckedFile = tuple[Outline, Judged]
 
 
 class KnownResults:
@@ -93,12 +93,12 @@ class KnownResults:
         self._database = database
         self._keys = keys
         self._committed = time.monotonic()
-        self.of: dict[Path, Result] = {}
+        self.of: dict[Path, CheckedFile] = {}
         if database is not None:
             with suppress(sqlite3.Error):
                 self.of = dict(self._read(database))
 
-    def _read(self, database: sqlite3.Connection) -> Iterator[tuple[Path, Result]]:
+    def _read(self, database: sqlite3.Connection) -> Iterator[tuple[Path, CheckedFile]]:
         """Yield the files with a result, which is marked as used; delete what is not used."""
         database.execute(
             "CREATE TABLE IF NOT EXISTS results (key BLOB PRIMARY KEY, used REAL, text BLOB)"
@@ -113,7 +113,7 @@ class KnownResults:
         database.execute("DELETE FROM results WHERE used < ?", (now - _KEPT,))
         self.commit()
 
-    def write(self, path: Path, result: Result) -> None:
+    def write(self, path: Path, result: CheckedFile) -> None:
         """Keep the result of a file, unless the file changed since its digest was computed."""
         key, stamp = self._keys.get(path, (b"", None))
         if self._database is None or not key or file_stamp(path) != stamp:
@@ -133,10 +133,10 @@ class KnownResults:
 
 
 @cache
-def _as_json() -> TypeAdapter[Result]:
+def _as_json() -> TypeAdapter[CheckedFile]:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(Result)
+    return TypeAdapter(CheckedFile)
 
 
 # ----------------------------------------------------------------------------------- digests

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from harness.comparison import Comparison, Difference, Divergence, Facts, Layer, Matrix, Pair
+from harness.comparison import (
+    Comparison,
+    Difference,
+    Divergence,
+    Layer,
+    Matrix,
+    TargetPair,
+    TurnFigures,
+)
 from harness.report import tables
 from harness.report.console import draw, say
 from harness.report.format import money, number, script, seconds, value
@@ -82,7 +90,7 @@ def sources(console: Console, matrices: Sequence[Matrix]) -> None:
         say(console, f"{', '.join(targets)}: {dated}, {source}", "dim")
 
 
-def _pair(pair: Pair) -> tuple[str, ...]:
+def _pair(pair: TargetPair) -> tuple[str, ...]:
     shares = [f"{share:.0%}" for share in sorted(pair.similarities)]
     similarity = "–".join(dict.fromkeys(shares[:1] + shares[-1:])) or "–"
     divergence = pair.comparison.divergence
@@ -106,7 +114,7 @@ def _facts(console: Console, matrix: Matrix) -> None:
     draw(console, table, narrow=((*_KEYS, *_WORDS), (*_KEYS, *_NUMBERS)))
 
 
-def _row(matrix: Matrix, facts: Facts) -> tuple[str, ...]:
+def _row(matrix: Matrix, facts: TurnFigures) -> tuple[str, ...]:
     counts = (facts.content_length, facts.input_tokens, facts.output_tokens, facts.events or None)
     return (
         _position(matrix, facts),
@@ -120,7 +128,7 @@ def _row(matrix: Matrix, facts: Facts) -> tuple[str, ...]:
     )
 
 
-def _position(matrix: Matrix, facts: Facts) -> str:
+def _position(matrix: Matrix, facts: TurnFigures) -> str:
     return f"[{matrix.targets.index(facts.target) + 1}]"
 
 
@@ -135,7 +143,7 @@ def _answers(console: Console, matrix: Matrix) -> None:
     draw(console, Table(("turn", "target", "answer"), rows, numbers=("turn",)))
 
 
-def _answer(facts: Facts, length: int) -> str:
+def _answer(facts: TurnFigures, length: int) -> str:
     """Return an answer on one line: tool calls, text and images; its outcome if it has none."""
     calls = [f"{call.name}({line(call.arguments)})" for call in facts.tool_calls]
     text = [value(facts.content, length)] if facts.content else []

@@ -13,7 +13,7 @@ from itertools import combinations
 
 from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.comparison import Cell, FieldMatrix, Form, Site
+from harness.comparison import AnswerForm, FieldCell, FieldMatrix, Site
 from harness.comparison.fields import Evidence, FieldRow, Presence, presence
 from harness.comparison.summary import PARTS, summarize
 from harness.types import CallKind, Reply
@@ -36,7 +36,7 @@ MAX_FIELDS = 500
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class ApiForm:
+class CallForm:
     """A provider and a way to call it: `messages`, `prompt`, `image`, or else `other`.
 
     Attributes:
@@ -57,12 +57,12 @@ class ApiForm:
         return "image" if self.image else "text"
 
 
-def api_form(read: AnalyzedTranscript, turn: AnalyzedTurn) -> ApiForm:
+def api_form(read: AnalyzedTranscript, turn: AnalyzedTurn) -> CallForm:
     """Return the API form of a turn."""
     endpoint = next((r.endpoint for r in turn.readings if r.endpoint), None)
     provider = endpoint.dialect if endpoint else read.transcript.target.partition("/")[0]
     name = _form(turn)
-    return ApiForm(name == CallKind.IMAGE, provider or "?", name)
+    return CallForm(name == CallKind.IMAGE, provider or "?", name)
 
 
 def _form(turn: AnalyzedTurn) -> str:
@@ -113,7 +113,7 @@ class TargetPlace:
         of_events: the number of all events of these streams; 0 if there is no stream.
     """
 
-    form: Form
+    form: AnswerForm
     place: FieldPlace
     events: int = 0
     of_events: int = 0
@@ -149,8 +149,8 @@ class Contrast:
         of: the number of fields that both have.
     """
 
-    left: ApiForm
-    right: ApiForm
+    left: CallForm
+    right: CallForm
     names: tuple[str, ...]
     of: int
 
@@ -165,7 +165,7 @@ class Topic:
     """
 
     name: str
-    forms: tuple[ApiForm, ...]
+    forms: tuple[CallForm, ...]
     fields: tuple[MappedField, ...]
     contrasts: tuple[Contrast, ...]
 
@@ -179,7 +179,7 @@ def topics(reads: Sequence[AnalyzedTranscript], matrix: FieldMatrix) -> tuple[To
     """Return the field maps of text and of images, in this order, except those without fields."""
     images = _image_endpoints(reads)
     forms = {
-        form: ApiForm(
+        form: CallForm(
             form.endpoint in images,
             form.endpoint.partition(".")[0],
             "image" if form.endpoint in images else form.request or "other",
@@ -202,7 +202,7 @@ def _image_endpoints(reads: Iterable[AnalyzedTranscript]) -> set[str]:
     }
 
 
-def _topic(name: str, matrix: FieldMatrix, forms: Mapping[Form, ApiForm]) -> Topic:
+def _topic(name: str, matrix: FieldMatrix, forms: Mapping[AnswerForm, CallForm]) -> Topic:
     mine = tuple(sorted({form for form in forms.values() if form.topic == name}))
     rows = [_mapped(row, matrix.forms, forms, mine) for row in matrix.rows]
     present = tuple(row for row in rows if any(row.cells))
@@ -211,7 +211,10 @@ def _topic(name: str, matrix: FieldMatrix, forms: Mapping[Form, ApiForm]) -> Top
 
 
 def _mapped(
-    row: FieldRow, every: Sequence[Form], forms: Mapping[Form, ApiForm], mine: Sequence[ApiForm]
+    row: FieldRow,
+    every: Sequence[AnswerForm],
+    forms: Mapping[AnswerForm, CallForm],
+    mine: Sequence[CallForm],
 ) -> MappedField:
     known = [(f, c) for f, c in zip(every, row.cells, strict=True) if forms[f] in mine]
     cells = ([(f, c) for f, c in known if forms[f] == form] for form in mine)
@@ -223,7 +226,7 @@ def _mapped(
     )
 
 
-def _places(cells: Iterable[tuple[Form, Cell]]) -> Iterator[FieldPlace]:
+def _places(cells: Iterable[tuple[AnswerForm, FieldCell]]) -> Iterator[FieldPlace]:
     """Yield each place that a field has in one API form, over all targets.
 
     Its `of` counts all answers of the response kinds that have it, including those of targets that
@@ -247,7 +250,7 @@ def _places(cells: Iterable[tuple[Form, Cell]]) -> Iterator[FieldPlace]:
         )
 
 
-def _target_places(form: Form, cell: Cell) -> Iterator[TargetPlace]:
+def _target_places(form: AnswerForm, cell: FieldCell) -> Iterator[TargetPlace]:
     """Yield a field's places in one form; one without a path if it is expected there but absent."""
     kinds = (form.response,)
     for site in cell.sites:
@@ -259,7 +262,7 @@ def _target_places(form: Form, cell: Cell) -> Iterator[TargetPlace]:
         yield TargetPlace(form, FieldPlace("", (), kinds, 0, cell.of, cell.evidence))
 
 
-def _contrast(forms: Sequence[ApiForm], fields: Sequence[MappedField], i: int, j: int) -> Contrast:
+def _contrast(forms: Sequence[CallForm], fields: Sequence[MappedField], i: int, j: int) -> Contrast:
     both = [field for field in fields if field.cells[i] and field.cells[j]]
     names = tuple(field.name for field in both if _is_elsewhere(field.cells[i], field.cells[j]))
     return Contrast(forms[i], forms[j], names, len(both))
@@ -317,7 +320,7 @@ class FieldTable:
 
     topic: str
     part: str
-    forms: tuple[ApiForm, ...]
+    forms: tuple[CallForm, ...]
     fields: tuple[TypedPath, ...]
 
     @property
@@ -328,7 +331,7 @@ class FieldTable:
 
 def field_tables(reads: Sequence[AnalyzedTranscript]) -> tuple[FieldTable, ...]:
     """Return a table for each topic and each part of exchanges that at least two API forms have."""
-    found: dict[tuple[str, str], dict[ApiForm, dict[str, set[str]]]] = {}
+    found: dict[tuple[str, str], dict[CallForm, dict[str, set[str]]]] = {}
     for read in reads:
         for turn in read.turns:
             form = api_form(read, turn)
@@ -347,7 +350,7 @@ def _paths(turn: AnalyzedTurn) -> Iterator[tuple[str, str, set[str]]]:
         yield from (("request", path, set(types)) for path, types in shape(asked.value).items())
 
 
-def _table(topic: str, part: str, shapes: dict[ApiForm, dict[str, set[str]]]) -> FieldTable:
+def _table(topic: str, part: str, shapes: dict[CallForm, dict[str, set[str]]]) -> FieldTable:
     forms = tuple(sorted(shapes))
     paths = sorted({path for shape in shapes.values() for path in shape})[:MAX_FIELDS]
     rows = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.comparison import Cost, Facts
+from harness.comparison import Cost, TurnFigures
 from harness.locale import LANGUAGE, Language, localized
 from harness.report import chinese
 from harness.types import Finding, Json
@@ -47,7 +47,7 @@ def money(cost: Cost | None) -> str:
     return f"{cost.amount:.6f} {cost.currency}" if cost else "–"
 
 
-def script(facts: Facts) -> str:
+def script(facts: TurnFigures) -> str:
     """Return the most frequent script of an answer and its share of the letters: `Chinese 97 %`.
 
     A dash if the answer has no letters.

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.comparison import (
-    Cell,
     Comparison,
     Difference,
     Divergence,
+    FieldCell,
     FieldMatrix,
     Matrix,
 )
@@ -172,7 +172,7 @@ def fields(found: FieldMatrix) -> JsonObject:
     }
 
 
-def _cell(position: int, cell: Cell) -> JsonObject:
+def _cell(position: int, cell: FieldCell) -> JsonObject:
     return {
         "form": position,
         "presence": cell.presence.value,

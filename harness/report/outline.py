@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.comparison.matrix import Facts, facts
+from harness.comparison.matrix import TurnFigures, facts
 from harness.types import Provenance
 from harness.wire import resolve
 
@@ -36,7 +36,7 @@ class Outline:
     skipped: tuple[str, ...]
     ignored: dict[str, str]
     models: tuple[str, ...]
-    facts: tuple[Facts, ...]
+    facts: tuple[TurnFigures, ...]
 
 
 def outline(read: AnalyzedTranscript) -> Outline:

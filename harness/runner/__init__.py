@@ -17,12 +17,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.cassette.artefacts import to_files
-from harness.cassette.journal import Head, Journal
+from harness.cassette.journal import Journal, JournalHead
 from harness.cassette.store import Store, how_to_record, write_cassette
 from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.config.environment import without_proxies
 from harness.config.settings import load_settings
-from harness.errors import HarnessError, RecordingFailed, Refused, StaleCassette, Unsupported
+from harness.errors import (
+    HarnessError,
+    RecordingFailed,
+    StaleCassette,
+    UnexpectedRefusal,
+    Unsupported,
+)
 from harness.intercept.patch import use_tape
 from harness.intercept.player import Player
 from harness.intercept.recorder import Recorder, origin_of
@@ -377,7 +383,7 @@ def new_journal(
     address = redactor.text(access.address)
     provenance = _provenance(scenario, target, provider, source.origin, address)
     path = store.path(scenario.name, target)
-    return Journal(path, Head(provenance, _random_seed()), writing=store.writing), redactor
+    return Journal(path, JournalHead(provenance, _random_seed()), writing=store.writing), redactor
 
 
 def write_recording(cassette: Cassette, path: Path, journal: Journal) -> None:
@@ -417,7 +423,7 @@ def _refuse_failure(
     if isinstance(failure, Failure) and not _is_expected(turn):
         status = f"HTTP {failure.status}, " if failure.status else ""
         reason = redactor.text(f"({status}code {failure.code}): {failure.message}")
-        raise Refused(
+        raise UnexpectedRefusal(
             f"{scenario.name} with {target}, step {turn.step}: refused {reason}; "
             f"{discard_refusal(journal, turn)}",
             step=turn.step,

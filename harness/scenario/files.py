@@ -14,7 +14,7 @@ from harness.errors import BadScenario
 from harness.scenario.schema_model import ScenarioForm
 from harness.scenario.steps import Scenario
 from harness.scenario.validation import from_pydantic, inconsistencies, raise_first, unknown
-from harness.scenario.yaml_source import MAX_BYTES, Source, read
+from harness.scenario.yaml_source import MAX_BYTES, YamlSource, read
 
 
 def loads(text: str | bytes, path: Path | str | None = None) -> Scenario:
@@ -29,7 +29,7 @@ def loads(text: str | bytes, path: Path | str | None = None) -> Scenario:
     return scenario
 
 
-def _form(source: Source) -> ScenarioForm:
+def _form(source: YamlSource) -> ScenarioForm:
     try:
         return ScenarioForm.model_validate(source.value)
     except ValidationError as error:

@@ -36,7 +36,7 @@ from harness.scenario.schema_model import (
     StepForm,
     ToolResultForm,
 )
-from harness.scenario.yaml_source import Loc, Source
+from harness.scenario.yaml_source import Loc, YamlSource
 from harness.types import (
     EMPTY,
     Call,
@@ -87,7 +87,7 @@ class Scenario:
     """
 
     form: ScenarioForm
-    source: Source = field(default=Source(), compare=False, repr=False)
+    source: YamlSource = field(default=YamlSource(), compare=False, repr=False)
 
     @property
     def name(self) -> str:

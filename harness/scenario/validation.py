@@ -33,7 +33,7 @@ from harness.scenario.schema_model import (
     ToolResultForm,
 )
 from harness.scenario.steps import Scenario, Step
-from harness.scenario.yaml_source import Loc, Source, shown, where, wide_colon
+from harness.scenario.yaml_source import Loc, YamlSource, shown, where, wide_colon
 from harness.types import CallKind, ClientKind, Credentials, Mode, Severity
 
 
@@ -52,7 +52,7 @@ class Issue:
     is_missing: bool = False
 
 
-def raise_first(issues: Iterable[Issue], source: Source) -> None:
+def raise_first(issues: Iterable[Issue], source: YamlSource) -> None:
     """Raise BadScenario for the issue on the earliest line; do nothing if there are no issues.
 
     A missing key comes last, since a key with a typo is why it is missing.
@@ -163,7 +163,7 @@ ERROR_MESSAGES = (
 """The messages that are put together from parts here and in `yaml_source`, for the catalogues."""
 
 
-def from_pydantic(error: ValidationError, source: Source) -> list[Issue]:
+def from_pydantic(error: ValidationError, source: YamlSource) -> list[Issue]:
     """Return an issue for each of Pydantic's errors."""
     details = (d for d in error.errors(include_url=False) if not _is_consequence(d))
     return [_from_detail(detail, source) for detail in details]
@@ -174,7 +174,7 @@ def _is_consequence(detail: ErrorDetails) -> bool:
     return detail["type"] == "too_short" and bool(detail["input"])
 
 
-def _from_detail(detail: ErrorDetails, source: Source) -> Issue:
+def _from_detail(detail: ErrorDetails, source: YamlSource) -> Issue:
     loc = tuple(step for step in detail["loc"] if step not in TAGS)
     kind = detail["type"]
     if kind == "extra_forbidden":

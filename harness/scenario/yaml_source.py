@@ -30,7 +30,7 @@ Loc: TypeAlias = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class YamlSource:
     """The value of a YAML text, with the lines of its parts.
 
     Attributes:
@@ -69,7 +69,7 @@ def shown(value: Json) -> str:
     return ellipsized(repr(value), 60)
 
 
-def read(text: str | bytes, path: Path | None = None) -> Source:
+def read(text: str | bytes, path: Path | None = None) -> YamlSource:
     """Return the value of a YAML text, with its lines.
 
     Raises BadScenario, which names *path*, if the text is not in the accepted subset of YAML or is
@@ -83,7 +83,7 @@ def read(text: str | bytes, path: Path | None = None) -> Source:
         message += wide_colon(_decoded(text, path))
         raise BadScenario(message, path or "", _line(node))
     reader = _Reader(path, {(): _line(node)})
-    return Source(reader.value(node, ()), path, reader.lines)
+    return YamlSource(reader.value(node, ()), path, reader.lines)
 
 
 def _decoded(text: str | bytes, path: Path | None) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from harness.serve.library import Library, Session, load
+from harness.serve.library import Library, ReplaySession, load
 from harness.serve.links import Links
 from harness.serve.proxy import Upstream, upstreams
-from harness.serve.server import Result, record, replay
+from harness.serve.server import ServeResult, record, replay
 
 __all__ = [
     "Library",
     "Links",
-    "Result",
-    "Session",
+    "ReplaySession",
+    "ServeResult",
     "Upstream",
     "load",
     "record",

@@ -105,7 +105,7 @@ def load(paths: Sequence[Path], skip: Skip = refuse) -> Library:
 
 
 @dataclass
-class Session:
+class ReplaySession:
     """One client's replay of cassettes: each recorded exchange answers once.
 
     Attributes:

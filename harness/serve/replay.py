@@ -24,7 +24,7 @@ from harness.providers import endpoints
 from harness.providers.rules import judge, project_rules
 from harness.secrets.redactor import HOP_BY_HOP
 from harness.serve.errors import error_response
-from harness.serve.library import Library, Session
+from harness.serve.library import Library, ReplaySession
 from harness.serve.links import Links
 from harness.types import Cassette, Json, NetworkError, Request
 
@@ -55,16 +55,16 @@ class Sessions:
     pace: float = 0.0
     links: Links | None = None
     faults: Sequence[InjectedFault] = ()
-    opened: dict[tuple[str, str], Session] = field(init=False, default_factory=dict)
+    opened: dict[tuple[str, str], ReplaySession] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.library.players("")  # so that the first request does not wait for them
 
-    def get(self, name: str, cassette: str) -> Session:
+    def get(self, name: str, cassette: str) -> ReplaySession:
         """Return the session *name* of a cassette ("" for all), which is opened if it is new."""
         key = name, cassette
         if key not in self.opened:
-            self.opened[key] = Session(self.library, cassette, self.faults)
+            self.opened[key] = ReplaySession(self.library, cassette, self.faults)
         return self.opened[key]
 
     def served(self) -> Mapping[str, Cassette]:

@@ -31,7 +31,7 @@ Announce = Callable[[str, Mapping[str, str]], None]
 
 
 @dataclass(frozen=True)
-class Result:
+class ServeResult:
     """The result of a server's run.
 
     Attributes:
@@ -59,7 +59,7 @@ def replay(
     pace: float = 0.0,
     links: Links | None = None,
     faults: Sequence[InjectedFault] = (),
-) -> Result:
+) -> ServeResult:
     """Replay cassettes over HTTP until the command ends or, without one, until SIGINT or SIGTERM.
 
     Args:
@@ -80,7 +80,7 @@ def replay(
         announce(address, variables)
         code = _run_or_wait(command, variables)
     opened = sessions.opened.items()
-    return Result(
+    return ServeResult(
         code,
         sum(session.answered for _, session in opened),
         tuple(f"{_prefix(name)}{miss}" for (name, _), s in opened for miss in s.misses),
@@ -116,7 +116,7 @@ def record(
     port: int | None = None,
     mode: Literal["missing", "all"] = "all",
     afresh: bool = False,
-) -> Result:
+) -> ServeResult:
     """Record what clients ask through a proxy, until the command ends or SIGINT or SIGTERM comes.
 
     The cassette is written at the end; each answer is in the journal beside it as soon as it is
@@ -151,7 +151,7 @@ def record(
         }
         announce(address, variables)
         code = _run_or_wait(command, variables)
-    return Result(code, len(block.exchanges))
+    return ServeResult(code, len(block.exchanges))
 
 
 def _run_or_wait(command: Sequence[str], variables: Mapping[str, str]) -> int | None:

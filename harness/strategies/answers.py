@@ -14,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 from harness.analysis.endpoint import Endpoint, Schema
 from harness.providers.operation import ApiForm, Head, Headers, Operation, Values
 from harness.rules.tools import CALLING
-from harness.strategies.requests import Call, call_json, json_bytes, tool_calls
+from harness.strategies.requests import GeneratedCall, call_json, json_bytes, tool_calls
 from harness.strategies.schema import completed, describes, field_pointer, write_answer
 from harness.strategies.text import links, sentences, sounds, texts
 from harness.types import EMPTY, Json, Response, ToolCall
@@ -23,7 +23,7 @@ from harness.types import EMPTY, Json, Response, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnswerContent:
     """The content of an answer, or of one event of a stream.
 
     Attributes:
@@ -57,7 +57,7 @@ class Answer:
         return {**(choice if self.finish_reason else {}), **self.all_values()}
 
 
-def answers(call: Call) -> SearchStrategy[Answer]:
+def answers(call: GeneratedCall) -> SearchStrategy[AnswerContent]:
     """Generate contents of answers to *call*."""
     match call.operation.kind:
         case "chat" | "prompt":
@@ -80,7 +80,7 @@ _REASONING = "Let me think: "
 
 
 @st.composite
-def _chat(draw: st.DrawFn, call: Call) -> Answer:
+def _chat(draw: st.DrawFn, call: GeneratedCall) -> AnswerContent:
     operation, functions = call.operation, call.question.functions
     endpoint = operation.poll or operation.endpoint
     schema = endpoint.answer
@@ -91,34 +91,34 @@ def _chat(draw: st.DrawFn, call: Call) -> Answer:
         reasoning = _REASONING + draw(texts())
     if draw(st.booleans()) and functions:
         calls = draw(tool_calls(functions))
-        return Answer(draw(st.none() | texts()), reasoning, calls, CALLING)
+        return AnswerContent(draw(st.none() | texts()), reasoning, calls, CALLING)
     reasons = sorted(endpoint.finish_reasons - {CALLING}, key=lambda name: (name != "stop", name))
     content, reason = draw(texts()), draw(st.sampled_from(reasons))
     if reason == "stop" and not content.strip():
         content += "OK"  # an answer that ended by itself says something
-    return Answer(content, reasoning, finish_reason=reason)
+    return AnswerContent(content, reasoning, finish_reason=reason)
 
 
 @st.composite
-def _embeddings(draw: st.DrawFn, call: Call) -> Answer:
+def _embeddings(draw: st.DrawFn, call: GeneratedCall) -> AnswerContent:
     question = call.question
     count, length = len(question.texts), question.dimension or draw(st.integers(1, 4))
     number = st.integers(-999, 999).map(lambda number: number / 1000)
     vector = st.lists(number, min_size=length, max_size=length)
     vectors: list[Json] = [[*draw(vector)] for _ in range(count)]
-    return Answer(values={"vectors": vectors, "positions": [*range(count)]})
+    return AnswerContent(values={"vectors": vectors, "positions": [*range(count)]})
 
 
 @st.composite
-def _ranking(draw: st.DrawFn, call: Call) -> Answer:
+def _ranking(draw: st.DrawFn, call: GeneratedCall) -> AnswerContent:
     question = call.question
     order = draw(st.permutations(range(len(question.texts))))[: question.count]
     scores = sorted((draw(st.integers(0, 1000)) / 1000 for _ in order), reverse=True)
-    return Answer(values={"positions": [*order], "scores": [*scores]})
+    return AnswerContent(values={"positions": [*order], "scores": [*scores]})
 
 
 @st.composite
-def _images(draw: st.DrawFn, call: Call) -> Answer:
+def _images(draw: st.DrawFn, call: GeneratedCall) -> AnswerContent:
     """Generate the requested number of images; if the API has metrics, some may have failed."""
     operation, count = call.operation, call.question.count or 1
     has_metrics = bool(operation.poll and operation.poll.fields.metrics)
@@ -128,22 +128,22 @@ def _images(draw: st.DrawFn, call: Call) -> Answer:
     values: dict[str, Json] = {operation.results: images + [failure] * (count - succeeded)}
     if has_metrics:
         values["metrics"] = metrics(count, succeeded, count - succeeded)
-    return Answer(finish_reason="stop", values=values)
+    return AnswerContent(finish_reason="stop", values=values)
 
 
-def _video(operation: Operation, url: str) -> Answer:
+def _video(operation: Operation, url: str) -> AnswerContent:
     is_list = operation.results.endswith("[]")
-    return Answer(values={operation.results: [{operation.link: url}] if is_list else url})
+    return AnswerContent(values={operation.results: [{operation.link: url}] if is_list else url})
 
 
-def _transcripts(operation: Operation) -> SearchStrategy[Answer]:
+def _transcripts(operation: Operation) -> SearchStrategy[AnswerContent]:
     """Generate the words of a sound or, of a task, the link to a file with them."""
     if operation.poll is None:
-        return texts().map(Answer)
+        return texts().map(AnswerContent)
 
-    def answer(url: str) -> Answer:
+    def answer(url: str) -> AnswerContent:
         result: Json = {operation.link: url, "subtask_status": "SUCCEEDED"}
-        return Answer(values={operation.results: [result], "metrics": metrics(1, 1)})
+        return AnswerContent(values={operation.results: [result], "metrics": metrics(1, 1)})
 
     return links("json").map(answer)
 
@@ -154,7 +154,7 @@ def metrics(total: int, succeeded: int = 0, failed: int = 0) -> Json:
 
 
 @st.composite
-def heads(draw: st.DrawFn, call: Call) -> Head:
+def heads(draw: st.DrawFn, call: GeneratedCall) -> Head:
     """Generate the metadata of an answer to *call*."""
     created = draw(st.integers(1_700_000_000, 1_800_000_000))
     return Head(draw(ids(call.api, created)), call.model, created)
@@ -214,7 +214,7 @@ def response_headers(
 
 @st.composite
 def answer_responses(
-    draw: st.DrawFn, call: Call, endpoint: Endpoint, head: Head, values: Values
+    draw: st.DrawFn, call: GeneratedCall, endpoint: Endpoint, head: Head, values: Values
 ) -> Response:
     """Generate successful JSON responses of *endpoint* to *call*, with these values."""
     if endpoint.speaks:
@@ -226,7 +226,7 @@ def answer_responses(
 
 
 @st.composite
-def refusal_responses(draw: st.DrawFn, call: Call) -> Response:
+def refusal_responses(draw: st.DrawFn, call: GeneratedCall) -> Response:
     """Generate refusals of *call*, with any documented error code and one of its HTTP statuses."""
     endpoint, head = call.operation.endpoint, draw(heads(call))
     code = draw(st.sampled_from(sorted(endpoint.statuses)))

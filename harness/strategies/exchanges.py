@@ -21,7 +21,7 @@ from harness.providers.operation import ApiForm, Operation, Values
 from harness.providers.rules import RULES
 from harness.rules.rule import Scope
 from harness.strategies.answers import (
-    Answer,
+    AnswerContent,
     answer_responses,
     answers,
     heads,
@@ -31,7 +31,7 @@ from harness.strategies.answers import (
     token_counts,
 )
 from harness.strategies.requests import (
-    Call,
+    GeneratedCall,
     assistant_message,
     calls,
     next_messages,
@@ -53,7 +53,7 @@ def exchanges_of(draw: st.DrawFn, api: ApiForm, operation: Operation) -> tuple[E
 
 
 @st.composite
-def _exchange(draw: st.DrawFn, call: Call, answer: Answer) -> Exchange:
+def _exchange(draw: st.DrawFn, call: GeneratedCall, answer: AnswerContent) -> Exchange:
     request, head, endpoint = draw(requests(call)), draw(heads(call)), call.operation.endpoint
     if call.operation.mode != "stream":
         values = {**draw(token_counts(endpoint, endpoint.answer)), **answer.whole_values()}
@@ -89,7 +89,7 @@ def conversations(draw: st.DrawFn, api: ApiForm, operation: Operation) -> tuple[
 
 
 @st.composite
-def _task(draw: st.DrawFn, call: Call, poll: Endpoint) -> tuple[Exchange, ...]:
+def _task(draw: st.DrawFn, call: GeneratedCall, poll: Endpoint) -> tuple[Exchange, ...]:
     """Generate the exchanges of a task, perhaps with one further poll after its end.
 
     *poll* is the endpoint of the polls.
@@ -111,7 +111,7 @@ def _task(draw: st.DrawFn, call: Call, poll: Endpoint) -> tuple[Exchange, ...]:
 
 
 @st.composite
-def _polls(draw: st.DrawFn, call: Call, poll: Endpoint) -> list[Values]:
+def _polls(draw: st.DrawFn, call: GeneratedCall, poll: Endpoint) -> list[Values]:
     """Generate the values that each poll reports, by names of `Fields` or by JSON pointers.
 
     Each running state is reported zero to two times, then the end state.
@@ -131,7 +131,7 @@ def _polls(draw: st.DrawFn, call: Call, poll: Endpoint) -> list[Values]:
 
 
 @st.composite
-def _end(draw: st.DrawFn, call: Call, poll: Endpoint) -> Values:
+def _end(draw: st.DrawFn, call: GeneratedCall, poll: Endpoint) -> Values:
     """Generate the values of the last poll: a success with results, or a failure.
 
     A failure has a code and a message if its state is in `States.explained`.

@@ -32,7 +32,7 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RequestContent:
     """The content of a request, without the model.
 
     Attributes:
@@ -125,7 +125,7 @@ def next_messages(draw: st.DrawFn, calls: Mapping[int, ToolCall]) -> list[Json]:
 
 
 @st.composite
-def _chat(draw: st.DrawFn) -> Question:
+def _chat(draw: st.DrawFn) -> RequestContent:
     functions = tuple(draw(_functions()))
     system: list[str] = draw(st.lists(texts(), max_size=1))
     messages: list[Json] = [{"role": "system", "content": text} for text in system]
@@ -136,26 +136,26 @@ def _chat(draw: st.DrawFn) -> Question:
         if draw(st.booleans()) and functions:
             calls = draw(tool_calls(functions))
         messages += [assistant_message(content, calls), *draw(next_messages(calls))]
-    return Question(messages=tuple(messages), functions=functions)
+    return RequestContent(messages=tuple(messages), functions=functions)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class GeneratedCall:
     """A call: the content of a request, with the model and the operation."""
 
     api: ApiForm
     operation: Operation
     model: str
-    question: Question
+    question: RequestContent
 
 
-def calls(api: ApiForm, operation: Operation) -> SearchStrategy[Call]:
+def calls(api: ApiForm, operation: Operation) -> SearchStrategy[GeneratedCall]:
     """Generate calls of *operation*, with any model of *api*."""
     models = st.sampled_from(api.models)
-    return st.builds(Call, st.just(api), st.just(operation), models, questions(operation))
+    return st.builds(GeneratedCall, st.just(api), st.just(operation), models, questions(operation))
 
 
-def questions(operation: Operation) -> SearchStrategy[Question]:
+def questions(operation: Operation) -> SearchStrategy[RequestContent]:
     """Generate contents of requests for *operation*."""
     prompt = st.fixed_dictionaries({"prompt": sentences()})
     # Any: builds() has no types for keyword arguments.
@@ -166,22 +166,26 @@ def questions(operation: Operation) -> SearchStrategy[Question]:
             return _chat()
         case "image" if operation.multimodal:
             parts = sentences().map(lambda text: ({"role": "user", "content": [{"text": text}]},))
-            return st.builds(Question, messages=parts)
+            return st.builds(RequestContent, messages=parts)
         case "image" if operation.endpoint.fields.count:
-            return st.builds(Question, values=prompt, count=count)
+            return st.builds(RequestContent, values=prompt, count=count)
         case "embedding":
             dimension = st.none() | st.sampled_from([2, 3, 64])
-            return st.builds(Question, **several, dimension=dimension)
+            return st.builds(RequestContent, **several, dimension=dimension)
         case "transcription":
             files: Any = {"texts": links("wav").map(lambda url: (url,))}
-            return st.builds(Question) if operation.is_form else st.builds(Question, **files)
+            return (
+                st.builds(RequestContent)
+                if operation.is_form
+                else st.builds(RequestContent, **files)
+            )
         case "rerank":
-            return st.builds(Question, **several, count=count, values=prompt)
-    return st.builds(Question, values=prompt)
+            return st.builds(RequestContent, **several, count=count, values=prompt)
+    return st.builds(RequestContent, values=prompt)
 
 
 @st.composite
-def requests(draw: st.DrawFn, call: Call) -> Request:
+def requests(draw: st.DrawFn, call: GeneratedCall) -> Request:
     """Generate HTTP requests that make *call*."""
     operation = call.operation
     variant = draw(st.sampled_from(operation.variants))

@@ -12,13 +12,13 @@ from harness.analysis.endpoint import Endpoint, Schema
 from harness.analysis.reply import NONE_YET
 from harness.providers.operation import ApiForm, Head, Operation, Values
 from harness.strategies.answers import (
-    Answer,
+    AnswerContent,
     head_values,
     response_headers,
     token_counts,
     usage_values,
 )
-from harness.strategies.requests import Call, json_bytes
+from harness.strategies.requests import GeneratedCall, json_bytes
 from harness.strategies.schema import completed, field_pointer, requires, write_answer
 from harness.strategies.text import deltas
 from harness.types import Json, Response, ToolCall
@@ -28,7 +28,7 @@ _EVENT_STREAMS = ("text/event-stream", "text/event-stream;charset=UTF-8")
 
 @st.composite
 def stream_responses(
-    draw: st.DrawFn, call: Call, head: Head, answer: Answer, request: Json
+    draw: st.DrawFn, call: GeneratedCall, head: Head, answer: AnswerContent, request: Json
 ) -> Response:
     """Generate responses that stream *answer*.
 
@@ -40,10 +40,10 @@ def stream_responses(
     if cumulative:
         steps = list(accumulate(steps, _joined))
     if draw(st.booleans()):  # the finish reason in an event of its own
-        steps.append(steps[-1] if cumulative else Answer(content=""))
+        steps.append(steps[-1] if cumulative else AnswerContent(content=""))
     steps[-1] = replace(steps[-1], finish_reason=answer.finish_reason)
     if endpoint.repeats_finish and draw(st.booleans()):
-        steps.append(Answer(content="", finish_reason=answer.finish_reason))
+        steps.append(AnswerContent(content="", finish_reason=answer.finish_reason))
     counts = draw(token_counts(endpoint, _event_schema(endpoint)))
     events = list(_with_role(steps, call.operation, role_once=draw(st.booleans())))
     events = _with_usage(events, call.api, endpoint, request, counts)
@@ -65,16 +65,16 @@ def _event_data(draw: st.DrawFn, operation: Operation, values: Values) -> bytes:
 
 
 @st.composite
-def _steps(draw: st.DrawFn, answer: Answer) -> list[Answer]:
+def _steps(draw: st.DrawFn, answer: AnswerContent) -> list[AnswerContent]:
     """Generate the pieces of *answer*: of its reasoning, then its text, then its tool calls."""
     steps = []
     if answer.reasoning is not None:
-        steps += [Answer(reasoning=piece) for piece in draw(deltas(answer.reasoning))]
+        steps += [AnswerContent(reasoning=piece) for piece in draw(deltas(answer.reasoning))]
     if answer.content is not None:
-        steps += [Answer(content=piece) for piece in draw(deltas(answer.content))]
+        steps += [AnswerContent(content=piece) for piece in draw(deltas(answer.content))]
     for index, call in answer.calls.items():
         pieces = _call_pieces(call, draw(deltas(call.arguments)))
-        steps += [Answer(calls={index: piece}) for piece in pieces]
+        steps += [AnswerContent(calls={index: piece}) for piece in pieces]
     return steps
 
 
@@ -84,7 +84,7 @@ def _call_pieces(call: ToolCall, arguments: Sequence[str]) -> Iterator[ToolCall]
         yield ToolCall("", "", text) if number else replace(call, arguments=text)
 
 
-def _joined(before: Answer, step: Answer) -> Answer:
+def _joined(before: AnswerContent, step: AnswerContent) -> AnswerContent:
     """Return the next event of a cumulative stream: the event *before*, extended by *step*."""
     calls = {**before.calls}
     for index, piece in step.calls.items():
@@ -92,7 +92,7 @@ def _joined(before: Answer, step: Answer) -> Answer:
             piece = replace(calls[index], arguments=calls[index].arguments + piece.arguments)
         calls[index] = piece
     content = _concatenated(before.content, step.content)
-    return Answer(content, _concatenated(before.reasoning, step.reasoning), calls)
+    return AnswerContent(content, _concatenated(before.reasoning, step.reasoning), calls)
 
 
 def _concatenated(before: str | None, piece: str | None) -> str | None:
@@ -100,7 +100,7 @@ def _concatenated(before: str | None, piece: str | None) -> str | None:
 
 
 def _with_role(
-    steps: Sequence[Answer], operation: Operation, *, role_once: bool
+    steps: Sequence[AnswerContent], operation: Operation, *, role_once: bool
 ) -> Iterator[dict[str, Json]]:
     """Yield the values of each event, by names of `Fields`.
 

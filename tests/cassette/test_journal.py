@@ -20,8 +20,8 @@ from test_runner import DASH, TWO_QUESTIONS, ZHIPU, sandboxed, silent
 import harness
 from harness.api.use_cassette import RecordMode
 from harness.cassette.journal import (
-    Head,
     Journal,
+    JournalHead,
     exchange_record,
     head_record,
     journal_path,
@@ -47,7 +47,7 @@ from harness.secrets.scanner import Scanner
 from harness.types import Exchange, Origin, Provenance, Request, Response, Timing
 
 SCENARIO = loads(TWO_QUESTIONS)
-HEAD = Head(Provenance(Origin.SANDBOX, scenario="a", target="b/c", script=("1", "2")), 7)
+HEAD = JournalHead(Provenance(Origin.SANDBOX, scenario="a", target="b/c", script=("1", "2")), 7)
 
 
 def exchange(number: int) -> Exchange:

@@ -21,7 +21,7 @@ import yaml
 from harness.cassette.journal import journal_path
 from harness.cassette.store import read
 from harness.chat import conversation
-from harness.chat.pieces import Pieces
+from harness.chat.pieces import PieceFinder
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.runner import run_step
 from harness.types import Request, Turn
@@ -263,7 +263,7 @@ def test_pieces_are_new_text_only(incremental: bool | None, events: list[str]) -
     ).encode()
     for size in (1, 7, len(stream)):
         shown: list[str] = []
-        pieces = Pieces(shown.append)
+        pieces = PieceFinder(shown.append)
         for start in range(0, len(stream), size):
             pieces.add(request, stream[start : start + size])
         assert "".join(shown) == "你好！"
@@ -272,7 +272,7 @@ def test_pieces_are_new_text_only(incremental: bool | None, events: list[str]) -
 def test_pieces_of_an_unknown_service_are_not_shown() -> None:
     """Its texts are shown at the end instead."""
     shown: list[str] = []
-    Pieces(shown.append).add(Request("POST", "https://x/y", ()), b'data: {"a": 1}\n\n')
+    PieceFinder(shown.append).add(Request("POST", "https://x/y", ()), b'data: {"a": 1}\n\n')
     assert shown == []
 
 

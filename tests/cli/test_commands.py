@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness import __version__
-from harness.cassette.journal import Head, exchange_record, head_record
+from harness.cassette.journal import JournalHead, exchange_record, head_record
 from harness.cassette.reader import loads
 from harness.cli import COMMANDS
 from harness.config import packages
@@ -438,7 +438,7 @@ def test_the_doctor_says_what_is_installed_tested_and_clashes(
     harness: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In one table, below it each extra, then what clashes; the same as JSON."""
-    here = packages.Environment(
+    here = packages.Installed(
         ("rich>=13", 'openai>=2,<4; extra == "openai"', 'uvicorn>=0.30; extra == "sandbox"'),
         {"rich": "14.1", "uvicorn": "0.50"},
         lambda name: {"rich": "14.0", "uvicorn": "0.60", "urllib3-future": "2.1"}.get(name, ""),
@@ -502,7 +502,7 @@ def test_a_recording_that_was_interrupted(harness: Harness, folder: Path) -> Non
     cassette = folder / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash.yaml"
     recorded = loads(cassette.read_bytes(), "")
     journal = cassette.with_name(f".{cassette.name}.journal")
-    head, (first, *_) = Head(recorded.provenance, 1), recorded.exchanges
+    head, (first, *_) = JournalHead(recorded.provenance, 1), recorded.exchanges
     journal.write_bytes(head_record(head) + exchange_record(0, first))
     assert "unfinished" in harness("list", folder=folder).out
     assert "1 unfinished" in harness("doctor", folder=folder).out

@@ -10,7 +10,7 @@ import pytest
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import store
-from harness.comparison import FIELDS, Cell, FieldMatrix, Form, field_matrix
+from harness.comparison import FIELDS, AnswerForm, FieldCell, FieldMatrix, field_matrix
 from harness.comparison.fields import Presence, presence
 from harness.providers import endpoints
 from harness.runner import recordings
@@ -48,7 +48,7 @@ def says(content: Any) -> Any:
     return {"choices": [{"message": {"content": content}}]}
 
 
-def cell(result: FieldMatrix, field: str, form: int = 0) -> Cell:
+def cell(result: FieldMatrix, field: str, form: int = 0) -> FieldCell:
     """One field in one form."""
     return next(row for row in result.rows if row.field.name == field).cells[form]
 
@@ -65,7 +65,7 @@ def test_a_field_has_its_place_types_and_number() -> None:
     """A key that is there is present, whatever its type; the exchange is told with it."""
     answers: list[Any] = [says("x"), says(None), {"choices": [{"message": {}}]}]
     result = field_matrix([transcript_of(*(exchange(CHAT, answer) for answer in answers))])
-    assert result.forms == (Form("zhipuai.chat", "answer", "messages", "ours/m"),)
+    assert result.forms == (AnswerForm("zhipuai.chat", "answer", "messages", "ours/m"),)
     assert result.answers == (3,)
     assert places(result, "content") == [
         ("/choices/0/message/content", ("null", "string"), "sometimes 2/3")

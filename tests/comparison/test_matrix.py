@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.analysis.transcript import analyze
-from harness.comparison import Facts, Row, Table, matrix
+from harness.comparison import PathRow, PathTable, TurnFigures, matrix
 from harness.types import Timing
 
 from .exchanges import RECOGNISE, exchange, json_answer, transcript_of
@@ -30,13 +30,13 @@ def test_formats_are_laid_side_by_side() -> None:
     """Each path has the types of each target; who has no such part is known."""
     answer, refusal = matrix([LEFT, RIGHT, REFUSED]).tables
     assert (answer.part, answer.present) == ("answer", (True, True, False))
-    assert Row("/text", ("string", "", "")) in answer.differing
-    assert answer.rows[0] == Row("", ("object", "object", ""))
+    assert PathRow("/text", ("string", "", "")) in answer.differing
+    assert answer.rows[0] == PathRow("", ("object", "object", ""))
     assert answer.rows[0] not in answer.differing
-    assert refusal == Table(
+    assert refusal == PathTable(
         "refusal",
         (False, False, True),
-        (Row("", ("", "", "object")), Row("/code", ("", "", "string"))),
+        (PathRow("", ("", "", "object")), PathRow("/code", ("", "", "string"))),
     )
     assert refusal.differing == ()
 
@@ -44,7 +44,7 @@ def test_formats_are_laid_side_by_side() -> None:
 def test_types_of_several_turns_are_united() -> None:
     """A path that has another type in another turn has both."""
     read = transcript_of([json_answer({"x": None})], [json_answer({"x": 1})])
-    assert matrix([read]).tables[0].rows[1] == Row("/x", ("integer|null",))
+    assert matrix([read]).tables[0].rows[1] == PathRow("/x", ("integer|null",))
 
 
 def test_facts_tell_what_a_turn_came_to() -> None:
@@ -52,7 +52,7 @@ def test_facts_tell_what_a_turn_came_to() -> None:
     body = b'{"text": "abc", "finish": "stop", "usage": [1, 2, 3]}'
     read = transcript_of([exchange(body, timing=Timing(0, 0.5, 2.0))])
     assert matrix([read]).facts == (
-        Facts(
+        TurnFigures(
             *("ours/one", 1, "reply", "sync", 3, "stop", 1, 2, 0.5, 2.0, 0, 1),
             first_token=0.5,
             han=0.0,
@@ -61,7 +61,7 @@ def test_facts_tell_what_a_turn_came_to() -> None:
         ),
     )
     assert matrix([REFUSED]).facts == (
-        Facts("ours/three", 1, "failure 429 Busy", "sync", exchanges=1),
+        TurnFigures("ours/three", 1, "failure 429 Busy", "sync", exchanges=1),
     )
 
 

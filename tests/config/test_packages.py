@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.config.packages import CORE, FOR_USERS, KNOWN_CLASHES, Environment, this_environment
+from harness.config.packages import CORE, FOR_USERS, KNOWN_CLASHES, Installed, this_environment
 
 ROOT = Path(__file__).parent.parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -30,11 +30,9 @@ TESTED = {"rich": "15.0", "httpx": "0.28.1", "zhipuai": "2.1.5.20250825", "opena
 
 def environment(
     installed: Mapping[str, str], needs: Mapping[str, tuple[str, ...]] | None = None
-) -> Environment:
+) -> Installed:
     """An environment in which these versions are installed."""
-    return Environment(
-        REQUIREMENTS, TESTED, lambda name: installed.get(name, ""), (needs or {}).get
-    )
+    return Installed(REQUIREMENTS, TESTED, lambda name: installed.get(name, ""), (needs or {}).get)
 
 
 def test_each_package_has_its_extras_and_versions() -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from harness import contracts
 from harness.analysis.transcript import transcript_of
-from harness.cassette.journal import Head, exchange_record, head_record, read_journal
+from harness.cassette.journal import JournalHead, exchange_record, head_record, read_journal
 from harness.cassette.reader import loads
 from harness.cassette.store import Store, write_text
 from harness.cassette.writer import dumps
@@ -173,7 +173,7 @@ def journals() -> list[bytes]:
     for path in CASSETTES[:4]:
         whole = loads(path.read_bytes())
         records = (exchange_record(n, e) for n, e in enumerate(whole.exchanges))
-        made.append(head_record(Head(whole.provenance)) + b"".join(records))
+        made.append(head_record(JournalHead(whole.provenance)) + b"".join(records))
     return made
 
 

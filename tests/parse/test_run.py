@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.parse import PARSERS, Parser, RecordedRequest
-from harness.parse.run import Verdict, can_ask, defects, parse_all, parsed_exchange, rows
+from harness.parse.run import ParseVerdict, can_ask, defects, parse_all, parsed_exchange, rows
 from harness.providers.endpoints import recognise
 from harness.types import Exchange, Outcome, Reply, Request, Response, View
 
@@ -42,7 +42,7 @@ def failing(error: Exception) -> Parser:
     return replace(DASHSCOPE, name="failing", ask=parse, error="builtins:KeyError")
 
 
-def verdicts(*readings: AnalyzedExchange, parser: Parser = DASHSCOPE) -> list[Verdict]:
+def verdicts(*readings: AnalyzedExchange, parser: Parser = DASHSCOPE) -> list[ParseVerdict]:
     """Return the verdict on each exchange."""
     return [one.verdict for one in parse_all("file", readings, [parser])]
 
@@ -50,7 +50,7 @@ def verdicts(*readings: AnalyzedExchange, parser: Parser = DASHSCOPE) -> list[Ve
 def test_a_real_sdk_is_asked_over_a_real_connection() -> None:
     """A real SDK, asked over a real connection, invents a list of results."""
     (told,) = parse_all("file", [submission("1")], [DASHSCOPE])
-    assert told.verdict is Verdict.DIFFERENT
+    assert told.verdict is ParseVerdict.DIFFERENT
     assert [one.path for one in told.disagreements] == ["/output/results"]
 
 
@@ -60,23 +60,23 @@ def test_the_verdicts() -> None:
     same = Reply(
         id="1", task_id="1", states=("PENDING",), views=(View(reading.response_json.value),)
     )
-    assert verdicts(reading, parser=answering(same)) == [Verdict.SAME]
-    assert verdicts(reading, parser=answering(replace(same, id="2"))) == [Verdict.DIFFERENT]
-    assert verdicts(reading, parser=failing(ZeroDivisionError("?"))) == [Verdict.CRASHED]
-    assert verdicts(reading, parser=failing(KeyError("?"))) == [Verdict.DIFFERENT]
+    assert verdicts(reading, parser=answering(same)) == [ParseVerdict.SAME]
+    assert verdicts(reading, parser=answering(replace(same, id="2"))) == [ParseVerdict.DIFFERENT]
+    assert verdicts(reading, parser=failing(ZeroDivisionError("?"))) == [ParseVerdict.CRASHED]
+    assert verdicts(reading, parser=failing(KeyError("?"))) == [ParseVerdict.DIFFERENT]
 
 
 def test_what_cannot_be_asked_is_not_applicable() -> None:
     """Odd bodies, redirects, other endpoints and missing SDKs are not applicable."""
     odd = [submission("1", body=b"[1]"), submission("1", body=b"\xff"), submission("1", status=302)]
-    assert verdicts(*odd) == [Verdict.NOT_APPLICABLE] * 3
+    assert verdicts(*odd) == [ParseVerdict.NOT_APPLICABLE] * 3
     assert not can_ask(PARSERS["zhipuai"], submission("1"))
     assert not can_ask(replace(DASHSCOPE, distribution="no-such-thing"), submission("1"))
 
 
 def test_a_request_that_an_sdk_refuses_is_not_applicable() -> None:
     """A request that the SDK refuses to make is not applicable."""
-    assert verdicts(submission("1", body=b"{}")) == [Verdict.NOT_APPLICABLE]
+    assert verdicts(submission("1", body=b"{}")) == [ParseVerdict.NOT_APPLICABLE]
 
 
 def test_the_smallest_example_is_kept() -> None:
@@ -101,8 +101,8 @@ def test_the_smallest_example_is_kept() -> None:
 def test_the_table_counts_verdicts() -> None:
     """The table counts verdicts by endpoint, mode and parser."""
     told = [*parse_all("file", [submission("1"), submission("2")], [DASHSCOPE])]
-    told += [parsed_exchange("file", submission("3"), "dashscope", Verdict.SAME)]
+    told += [parsed_exchange("file", submission("3"), "dashscope", ParseVerdict.SAME)]
     (row,) = rows(told)
     assert (row.endpoint, row.mode, row.parser) == ("dashscope.text2image", "sync", "dashscope")
     assert row.exchanges == 3
-    assert row.verdicts == {Verdict.DIFFERENT: 2, Verdict.SAME: 1}
+    assert row.verdicts == {ParseVerdict.DIFFERENT: 2, ParseVerdict.SAME: 1}

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from harness.providers.anthropic.endpoints import conversation
 from harness.providers.anthropic.samples import events
-from harness.providers.openai.sandbox import KEY, REFUSALS, Facts, read_chat
+from harness.providers.openai.sandbox import KEY, REFUSALS, ServiceFacts, read_chat
 from harness.sandbox import model
 from harness.sandbox.provider_server import ProviderServer, json_response, stream_response
 from harness.sandbox.requests import Reason, Refused, describe, last_question, read_object
@@ -53,7 +53,7 @@ async def _create(state: SandboxState, request: Request) -> Response:
     body = await read_object(request)
     if not isinstance(body.get("max_tokens"), int):
         raise Refused(Reason.BAD_PARAMETER, "max_tokens")
-    call = read_chat(Facts(), state, _translated(body))
+    call = read_chat(ServiceFacts(), state, _translated(body))
     state.check_rate_limit(last_question(call.messages))
     thinking = body.get("thinking")
     thinks = isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive")

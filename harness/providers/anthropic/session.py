@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from harness.providers.openai.session import Operation, data_url
+from harness.providers.openai.session import SdkOperation, data_url
 from harness.scenario.messages import is_openai
 from harness.types import Call, ContentPart, Json, Medium, Message
 from harness.wire import read_json, resolve
@@ -96,7 +96,7 @@ def _body(call: Call) -> dict[str, Any]:
     return body
 
 
-MESSAGES = Operation(
+MESSAGES = SdkOperation(
     "/v1/messages",
     "messages.create",
     _body,

@@ -33,7 +33,7 @@ from harness.wire import resolve
 Dump = dict[str, Any]
 """The dump of an SDK's object, or a part of it."""
 
-Form = Callable[[Dump], Dump]
+Conversion = Callable[[Dump], Dump]
 """A function that converts the dump of an SDK's object to the format of the response JSON."""
 
 OWN = ("status_code", "code", "message", "is_error", "headers")
@@ -98,7 +98,7 @@ def as_task(value: Dump) -> Dump:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ClientFunction:
     """The way in which the SDK requests an endpoint.
 
     Attributes:
@@ -112,24 +112,26 @@ class Operation:
     path: str
     function: str
     inputs: Mapping[str, Pointers]
-    form: Form
+    form: Conversion
     protocol: str = "native"
 
 
 _CHAT = "chat.completions.create"
-OPERATIONS: Mapping[str, Operation] = {
-    endpoints.GENERATION.name: Operation(
+OPERATIONS: Mapping[str, ClientFunction] = {
+    endpoints.GENERATION.name: ClientFunction(
         SERVICES, _CHAT, {"messages": ("/input/messages", "/input/prompt")}, as_message
     ),
-    endpoints.MULTIMODAL.name: Operation(SERVICES, "multimodal.chat.create", MESSAGES, as_pieces),
-    endpoints.EMBEDDINGS.name: Operation(SERVICES, "embeddings.create", TEXTS, as_output),
-    endpoints.RERANK.name: Operation(SERVICES, "rerank.create", DOCUMENTS, as_output),
-    endpoints.TEXT2IMAGE.name: Operation(SERVICES, "images.jobs.create", PROMPT, as_task),
-    endpoints.VIDEO.name: Operation(SERVICES, "videos.jobs.create", PROMPT, as_task),
-    compatible.CHAT.name: Operation(
+    endpoints.MULTIMODAL.name: ClientFunction(
+        SERVICES, "multimodal.chat.create", MESSAGES, as_pieces
+    ),
+    endpoints.EMBEDDINGS.name: ClientFunction(SERVICES, "embeddings.create", TEXTS, as_output),
+    endpoints.RERANK.name: ClientFunction(SERVICES, "rerank.create", DOCUMENTS, as_output),
+    endpoints.TEXT2IMAGE.name: ClientFunction(SERVICES, "images.jobs.create", PROMPT, as_task),
+    endpoints.VIDEO.name: ClientFunction(SERVICES, "videos.jobs.create", PROMPT, as_task),
+    compatible.CHAT.name: ClientFunction(
         "/chat/completions", _CHAT, {"messages": ("/messages",)}, as_openai, protocol="openai"
     ),
-    endpoints.TASKS.name: Operation("/tasks/", "images.jobs.fetch", {}, as_task),
+    endpoints.TASKS.name: ClientFunction("/tasks/", "images.jobs.fetch", {}, as_task),
 }
 """The way in which the SDK requests each endpoint, by endpoint name."""
 
@@ -154,7 +156,7 @@ def _parse(request: RecordedRequest) -> Outcome:
     return outcome_as_shown(request.endpoint, views, request.body, streamed=request.streamed)
 
 
-def _ask(operation: Operation, request: RecordedRequest, client: Any) -> list[Any]:
+def _ask(operation: ClientFunction, request: RecordedRequest, client: Any) -> list[Any]:
     function = attrgetter(operation.function)(client)
     if request.endpoint is endpoints.TASKS:
         return [function(request.task_id, timeout=request.timeout)]
@@ -167,7 +169,7 @@ def _ask(operation: Operation, request: RecordedRequest, client: Any) -> list[An
         return list(stream)
 
 
-def _parameters(operation: Operation, request: RecordedRequest, body: Dump) -> dict[str, Any]:
+def _parameters(operation: ClientFunction, request: RecordedRequest, body: Dump) -> dict[str, Any]:
     if operation.protocol != "native":
         own = ("model", "messages", "stream", "stream_options")
         return {name: value for name, value in body.items() if name not in own}

@@ -91,7 +91,7 @@ RANGES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ServiceFacts:
     """The properties of one service in OpenAI's format.
 
     Attributes:
@@ -117,7 +117,7 @@ class Facts:
     ]
 
 
-def server(prefix: str, facts: Facts = Facts()) -> ProviderServer:
+def server(prefix: str, facts: ServiceFacts = ServiceFacts()) -> ProviderServer:
     """Return the server of a service in OpenAI's format, with *prefix* as the path of its URL."""
     return ProviderServer(
         prefix=prefix,
@@ -137,7 +137,7 @@ def server(prefix: str, facts: Facts = Facts()) -> ProviderServer:
     )
 
 
-def _refuse(facts: Facts, request: Request, refused: Refused) -> Response:
+def _refuse(facts: ServiceFacts, request: Request, refused: Refused) -> Response:
     """Return the error response: one JSON object, even for a stream."""
     status, code, message = describe(refused, facts.refusals)
     id = str(uuid.uuid4())
@@ -148,14 +148,14 @@ def _refuse(facts: Facts, request: Request, refused: Refused) -> Response:
     return json_response({"error": error, "request_id": id}, headers, status)
 
 
-def _headers(facts: Facts, request: Request, id: str, content_type: str) -> Headers:
+def _headers(facts: ServiceFacts, request: Request, id: str, content_type: str) -> Headers:
     return facts.headers(id, request, content_type)
 
 
 # ---------------------------------------------------------------------------------------- chat
 
 
-async def _chat(facts: Facts, state: SandboxState, request: Request) -> Response:
+async def _chat(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
     body = await read_object(request)
     call = read_chat(facts, state, body)
     state.check_rate_limit(last_question(call.messages))
@@ -182,7 +182,7 @@ async def _chat(facts: Facts, state: SandboxState, request: Request) -> Response
     return json_response(answer, _headers(facts, request, id, "application/json"))
 
 
-def read_chat(facts: Facts, state: SandboxState, body: dict[str, Json]) -> Call:
+def read_chat(facts: ServiceFacts, state: SandboxState, body: dict[str, Json]) -> Call:
     """Return the call that the *body* of a request makes.
 
     Raises:
@@ -196,7 +196,7 @@ def read_chat(facts: Facts, state: SandboxState, body: dict[str, Json]) -> Call:
     return Call(CallKind.CHAT, mode, model_name, messages, parameters={**body, "max_tokens": limit})
 
 
-def _served(facts: Facts, state: SandboxState, body: dict[str, Json], kind: str) -> str:
+def _served(facts: ServiceFacts, state: SandboxState, body: dict[str, Json], kind: str) -> str:
     """Return the name of the model in *body*. Raises Refused if it is not served for this kind."""
     name = body.get("model")
     if not isinstance(name, str) or not name.strip() or not facts.serves(state, name, kind):
@@ -252,7 +252,7 @@ def _usage(replies: Sequence[Reply]) -> dict[str, Json]:
 def _stream_events(
     replies: Sequence[Reply],
     head: dict[str, Json],
-    facts: Facts,
+    facts: ServiceFacts,
     parameters: Mapping[str, Json],
     *,
     with_usage: bool,
@@ -285,7 +285,7 @@ def _stream_events(
 
 
 def _deltas(
-    reply: Reply, number: int, facts: Facts, parameters: Mapping[str, Json]
+    reply: Reply, number: int, facts: ServiceFacts, parameters: Mapping[str, Json]
 ) -> Iterator[Json]:
     """Yield the choice of each event of one reply.
 
@@ -325,7 +325,7 @@ def _piece(index: int, id: str, function: Json) -> Json:
 # ------------------------------------------------------------------------- other kinds, models
 
 
-async def _embeddings(facts: Facts, state: SandboxState, request: Request) -> Response:
+async def _embeddings(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
     body = await read_object(request)
     _served(facts, state, body, "embedding")
     id = str(uuid.uuid4())
@@ -333,7 +333,7 @@ async def _embeddings(facts: Facts, state: SandboxState, request: Request) -> Re
     return json_response(answer, _headers(facts, request, id, "application/json"))
 
 
-async def _rerank(facts: Facts, state: SandboxState, request: Request) -> Response:
+async def _rerank(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
     body = await read_object(request)
     model_name, id = _served(facts, state, body, "rerank"), str(uuid.uuid4())
     own: dict[str, Json] = {"object": "list", "model": model_name, "id": id}
@@ -341,7 +341,7 @@ async def _rerank(facts: Facts, state: SandboxState, request: Request) -> Respon
     return json_response(answer, _headers(facts, request, id, "application/json"))
 
 
-async def _image(facts: Facts, state: SandboxState, request: Request) -> Response:
+async def _image(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
     body = await read_object(request)
     model_name, id = _served(facts, state, body, "image"), str(uuid.uuid4())
     prompt, count = read_prompt(body), body.get("n") or 1
@@ -362,14 +362,14 @@ async def _image(facts: Facts, state: SandboxState, request: Request) -> Respons
     return json_response(answer, _headers(facts, request, id, "application/json"))
 
 
-async def _speech(facts: Facts, state: SandboxState, request: Request) -> Response:
+async def _speech(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
     body = await read_object(request)
     _served(facts, state, body, "speech")
     headers = _headers(facts, request, str(uuid.uuid4()), "audio/wav")
     return bytes_response(answers.sound(state, body), headers)
 
 
-async def _transcription(facts: Facts, state: SandboxState, request: Request) -> Response:
+async def _transcription(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
     heard = await answers.heard(request)
     _served(facts, state, {"model": heard.model}, "transcription")
     id = str(uuid.uuid4())
@@ -381,12 +381,12 @@ def _listed(name: str) -> Json:
     return {"id": name, "object": "model", "created": 1735689600, "owned_by": "sandbox"}
 
 
-async def _models(facts: Facts, state: SandboxState, request: Request) -> Response:
+async def _models(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
     answer: Json = {"object": "list", "data": [_listed(name) for name in facts.listed]}
     return json_response(answer, _headers(facts, request, str(uuid.uuid4()), "application/json"))
 
 
-async def _model(facts: Facts, state: SandboxState, request: Request) -> Response:
+async def _model(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
     name = request.path_params["name"]
     if not any(facts.serves(state, name, kind) for kind in ("chat", "embedding")):
         raise Refused(Reason.UNKNOWN_MODEL)

@@ -10,7 +10,7 @@ from harness.analysis.endpoint import Endpoint
 from harness.config.services import Service
 from harness.providers.anthropic import endpoints as anthropic
 from harness.providers.openai import endpoints as openai_endpoints
-from harness.providers.openai.session import OPERATIONS, OpenAISession, Operation
+from harness.providers.openai.session import OPERATIONS, OpenAISession, SdkOperation
 from harness.providers.provider import Provider
 from harness.providers.responses import endpoints as responses
 from harness.types import EMPTY, CallKind, Mode
@@ -19,7 +19,7 @@ from harness.types import EMPTY, CallKind, Mode
 def declare(
     service: Service,
     endpoints: tuple[Endpoint, ...] = (),
-    own: Mapping[str, tuple[CallKind, Operation]] = EMPTY,
+    own: Mapping[str, tuple[CallKind, SdkOperation]] = EMPTY,
 ) -> Provider:
     """Return the provider for a declared service.
 
@@ -53,7 +53,7 @@ def declared(
     package: str,
     format_name: str,
     distribution: str,
-    operations: Mapping[CallKind, tuple[Endpoint, Operation]],
+    operations: Mapping[CallKind, tuple[Endpoint, SdkOperation]],
     endpoints: tuple[Endpoint, ...],
     further: tuple[Endpoint, ...],
 ) -> Provider:

@@ -133,7 +133,7 @@ EMBEDDING_PATHS = ("data[0].embedding[0]",)
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class SdkOperation:
     """One function of an SDK that its vendor generates as OpenAI's: `openai` or `anthropic`.
 
     Attributes:
@@ -182,7 +182,7 @@ class OpenAISession:
     def __init__(
         self,
         base_url: str,
-        operations: Mapping[CallKind, tuple[Endpoint, Operation]],
+        operations: Mapping[CallKind, tuple[Endpoint, SdkOperation]],
         key: str,
         address: str,
         _: Sleep,
@@ -236,7 +236,7 @@ class OpenAISession:
         view = View(_copied(answer, exclude_unset=True), access(answer, operation.shown))
         return outcome_of(endpoint, [view])
 
-    def _client(self, call: Call, operation: Operation) -> Any:
+    def _client(self, call: Call, operation: SdkOperation) -> Any:
         """Return the SDK client for the credentials of *call*, creating it on first use."""
         key = (call.credentials, call.client)
         if key in self._clients:
@@ -260,7 +260,7 @@ class OpenAISession:
 
 
 def _answered(
-    operation: Operation,
+    operation: SdkOperation,
     client: Any,
     body: dict[str, Any],
     settings: Mapping[str, Any],
@@ -275,7 +275,7 @@ def _answered(
 
 
 async def _answered_async(
-    operation: Operation,
+    operation: SdkOperation,
     client: Any,
     body: dict[str, Any],
     settings: Mapping[str, Any],
@@ -349,27 +349,27 @@ def transcription_body(call: Call) -> dict[str, Any]:
     return {"model": call.model, "file": (path.name, path.read_bytes()), **call.parameters}
 
 
-CHAT = Operation(OPERATION, "chat.completions.create", chat_body, ANSWER_PATHS)
-RERANK = Operation("/rerank", "", ranking_body)
+CHAT = SdkOperation(OPERATION, "chat.completions.create", chat_body, ANSWER_PATHS)
+RERANK = SdkOperation("/rerank", "", ranking_body)
 
-OPERATIONS: Mapping[str, tuple[CallKind, Operation]] = {
+OPERATIONS: Mapping[str, tuple[CallKind, SdkOperation]] = {
     "chat": (CallKind.CHAT, CHAT),
     "embeddings": (
         CallKind.EMBEDDING,
-        Operation("/embeddings", "embeddings.create", _embeddings_body, EMBEDDING_PATHS),
+        SdkOperation("/embeddings", "embeddings.create", _embeddings_body, EMBEDDING_PATHS),
     ),
     "images": (
         CallKind.IMAGE,
-        Operation("/images/generations", "images.generate", prompt_body, ("data[0].url",)),
+        SdkOperation("/images/generations", "images.generate", prompt_body, ("data[0].url",)),
     ),
     "rerank": (CallKind.RERANK, RERANK),
     "speech": (
         CallKind.SPEECH,
-        Operation("/audio/speech", "audio.speech.create", speech_body),
+        SdkOperation("/audio/speech", "audio.speech.create", speech_body),
     ),
     "transcriptions": (
         CallKind.TRANSCRIPTION,
-        Operation(
+        SdkOperation(
             "/audio/transcriptions", "audio.transcriptions.create", transcription_body, ("text",)
         ),
     ),
@@ -378,7 +378,7 @@ OPERATIONS: Mapping[str, tuple[CallKind, Operation]] = {
 
 
 def _failure(
-    error: Any, operation: Operation, endpoint: Endpoint, views: Sequence[View]
+    error: Any, operation: SdkOperation, endpoint: Endpoint, views: Sequence[View]
 ) -> Failure:
     """Return the SDK's exception as a failure, with *views*, the objects received before it."""
     if isinstance(error, operation.module.APIStatusError) and error.status_code >= 400:
@@ -403,7 +403,7 @@ def _failure(
 # ------------------------------------------------------------------------------------- parsing
 
 
-def _parse(operations: Mapping[str, Operation], request: RecordedRequest) -> Outcome:
+def _parse(operations: Mapping[str, SdkOperation], request: RecordedRequest) -> Outcome:
     """Send a recorded request with a new client that never retries; return what the SDK parses."""
     operation = operations[request.endpoint.name]
     module = operation.module
@@ -456,7 +456,7 @@ def _refusal(error: Any, endpoint: Endpoint) -> Failure:
     return replace(failure, views=(View(shown),))
 
 
-def parsers(endpoints: Iterable[Endpoint], operations: Sequence[Operation]) -> Iterator[Parser]:
+def parsers(endpoints: Iterable[Endpoint], operations: Sequence[SdkOperation]) -> Iterator[Parser]:
     """Yield a parser for each SDK of *operations*, for those of *endpoints* that one of them asks.
 
     Their paths end with that of the operation, or may be it; they take and answer JSON, no sounds.
@@ -464,7 +464,7 @@ def parsers(endpoints: Iterable[Endpoint], operations: Sequence[Operation]) -> I
     answers = [
         e for e in endpoints if e.role is Role.ANSWER and e.method == "POST" and not e.speaks
     ]
-    by_sdk: dict[str, dict[str, Operation]] = {}
+    by_sdk: dict[str, dict[str, SdkOperation]] = {}
     for operation in operations:
         if operation.body is transcription_body:
             continue

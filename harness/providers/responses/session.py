@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from harness.providers.openai.session import Operation, data_url
+from harness.providers.openai.session import SdkOperation, data_url
 from harness.scenario.messages import is_openai
 from harness.types import Call, ContentPart, Json, Medium, Message
 
@@ -56,4 +56,4 @@ def _body(call: Call) -> dict[str, Any]:
     return body
 
 
-RESPONSES = Operation("/responses", "responses.create", _body)
+RESPONSES = SdkOperation("/responses", "responses.create", _body)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.report.html.sections import Section
+from harness.report.html.sections import ScenarioSection
 from harness.report.model import Report
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class ShownDrift:
         return sum(change.verdict == verdict for change in self.drift.changes)
 
 
-def shown_drifts(report: Report, sections: Sequence[Section]) -> tuple[ShownDrift, ...]:
+def shown_drifts(report: Report, sections: Sequence[ScenarioSection]) -> tuple[ShownDrift, ...]:
     """Return every drift of a report, the most severe first."""
     order = sorted(report.drifts, key=lambda drift: -drift.verdict.rank)
     columns = (column for section in sections for column in section.columns)

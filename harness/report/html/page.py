@@ -163,12 +163,12 @@ def _provider(target: str) -> str:
     return target.partition(" (")[0].rpartition("/")[0]
 
 
-Row = tuple[sections.Section, list[tuple[Cell | None, str]]]
+MatrixRow = tuple[sections.ScenarioSection, list[tuple[Cell | None, str]]]
 
 
 def _matrix(
-    report: Report, shown: Sequence[sections.Section], targets: Sequence[str]
-) -> Iterator[Row]:
+    report: Report, shown: Sequence[sections.ScenarioSection], targets: Sequence[str]
+) -> Iterator[MatrixRow]:
     """Yield a row per scenario: for each target its cell, None if absent, and an anchor.
 
     The anchor is that of the conversation or, where there is none, of the scenario.

@@ -10,7 +10,15 @@ from typing import Any
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.comparison import Comparison, Difference, Facts, Layer, Matrix, Pair, Table
+from harness.comparison import (
+    Comparison,
+    Difference,
+    Layer,
+    Matrix,
+    PathTable,
+    TargetPair,
+    TurnFigures,
+)
 from harness.comparison.fields import Evidence
 from harness.report import format
 from harness.report.conversation import ConversationTurn, conversation
@@ -90,8 +98,8 @@ class ShownDifference:
     """A difference, its left and its right value split into equal and differing pieces."""
 
     difference: Difference
-    left: tuple[word_diff.Piece, ...]
-    right: tuple[word_diff.Piece, ...]
+    left: tuple[word_diff.DiffPiece, ...]
+    right: tuple[word_diff.DiffPiece, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +153,9 @@ class ShownMatrix:
     """
 
     targets: tuple[str, ...]
-    facts: tuple[Facts, ...]
-    pairs: tuple[tuple[Pair, ShownComparison], ...]
-    tables: tuple[Table, ...]
+    facts: tuple[TurnFigures, ...]
+    pairs: tuple[tuple[TargetPair, ShownComparison], ...]
+    tables: tuple[PathTable, ...]
 
     @property
     def slowest(self) -> float:
@@ -155,14 +163,14 @@ class ShownMatrix:
         return max((facts.total or 0.0 for facts in self.facts), default=0.0)
 
     @property
-    def turns(self) -> tuple[tuple[int, tuple[Facts, ...]], ...]:
+    def turns(self) -> tuple[tuple[int, tuple[TurnFigures, ...]], ...]:
         """Each turn's number, and the facts of that turn for every target that has it."""
         order = sorted(self.facts, key=lambda facts: facts.turn)
         return tuple((n, tuple(group)) for n, group in groupby(order, key=lambda f: f.turn))
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ScenarioSection:
     """A scenario in all its views.
 
     Attributes:
@@ -193,10 +201,10 @@ class Section:
         return bool(self.problems) or any(errors)
 
 
-def sections(report: Report) -> tuple[Section, ...]:
+def sections(report: Report) -> tuple[ScenarioSection, ...]:
     """Return a section for each scenario; findings are numbered across all sections, from 1."""
     by_scenario = _by_scenario(report)
-    done: list[Section] = []
+    done: list[ScenarioSection] = []
     numbered = 0
     for number, scenario in enumerate(report.scenarios, start=1):
         done.append(_section(by_scenario[scenario], scenario, f"s{number}", numbered))
@@ -216,14 +224,14 @@ def _by_scenario(report: Report) -> Mapping[str, Report]:
     return {name: Report(report.title, **part) for name, part in parts.items()}
 
 
-def _section(report: Report, scenario: str, anchor: str, numbered: int) -> Section:
+def _section(report: Report, scenario: str, anchor: str, numbered: int) -> ScenarioSection:
     reads = report.reads
     found = _sorted(report.findings)
     findings = tuple(
         NumberedFinding(number, finding, anchor, _exchange(finding, reads, anchor))
         for number, finding in enumerate(found, start=numbered + 1)
     )
-    return Section(
+    return ScenarioSection(
         anchor=anchor,
         name=scenario or "(no scenario)",
         columns=tuple(_column(r, findings, f"{anchor}-t{n}") for n, r in enumerate(reads, start=1)),
@@ -319,18 +327,20 @@ def _shown(difference: Difference) -> ShownDifference:
     left = format.value(difference.before, MAX_VALUE)
     right = format.value(difference.after, MAX_VALUE)
     if difference.layer is Layer.SHAPE:
-        return ShownDifference(difference, (word_diff.Piece(left),), (word_diff.Piece(right),))
+        return ShownDifference(
+            difference, (word_diff.DiffPiece(left),), (word_diff.DiffPiece(right),)
+        )
     return ShownDifference(difference, *word_diff.side_by_side(left, right))
 
 
-def recordings(sections: Sequence[Section]) -> Iterator[Recording]:
+def recordings(sections: Sequence[ScenarioSection]) -> Iterator[Recording]:
     """Yield every recording of the page, with its place there."""
     for section in sections:
         for column in section.columns:
             yield Recording.of(column.transcript.provenance, f"#{column.anchor}")
 
 
-def pictures(sections: Sequence[Section]) -> Iterator[bytes]:
+def pictures(sections: Sequence[ScenarioSection]) -> Iterator[bytes]:
     """Yield the bytes of every downloaded file, in the order of the page."""
     for section in sections:
         for column in section.columns:
@@ -339,8 +349,8 @@ def pictures(sections: Sequence[Section]) -> Iterator[bytes]:
 
 
 def gallery(
-    sections: Sequence[Section], album: Mapping[bytes, str]
-) -> Iterator[tuple[Section, Column, str]]:
+    sections: Sequence[ScenarioSection], album: Mapping[bytes, str]
+) -> Iterator[tuple[ScenarioSection, Column, str]]:
     """Yield the section, the column and the data URL of every image that is shown."""
     for section in sections:
         for column in section.columns:
@@ -349,7 +359,7 @@ def gallery(
                     yield section, column, album[data]
 
 
-def evidence_anchors(sections: Sequence[Section]) -> Callable[[Evidence], str]:
+def evidence_anchors(sections: Sequence[ScenarioSection]) -> Callable[[Evidence], str]:
     """Return a function from an exchange to its anchor.
 
     The anchor is empty for an exchange that the page does not show, or whose file name several

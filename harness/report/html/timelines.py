@@ -32,7 +32,7 @@ Timed = tuple[AnalyzedExchange, Timing]
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class TimeMark:
     """A round time: its position on the timeline, and its text such as `200 ms`."""
 
     x: float
@@ -80,7 +80,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class StateSpan:
     """The time during which a task was reported to be in one state.
 
     Attributes:
@@ -115,8 +115,8 @@ class Timeline:
     turn: int
     began: str
     seconds: float
-    marks: tuple[Mark, ...]
-    task: tuple[Span, ...]
+    marks: tuple[TimeMark, ...]
+    task: tuple[StateSpan, ...]
     bars: tuple[Bar, ...]
 
 
@@ -146,7 +146,7 @@ def _clock(seconds: float) -> str:
         return ""
 
 
-def _marks(whole: float) -> Iterator[Mark]:
+def _marks(whole: float) -> Iterator[TimeMark]:
     """Yield round times from 0 to *whole* seconds, such as 0, 200 and 400 ms.
 
     The step is 1, 2 or 5 times a power of ten; nothing is yielded for a very short time.
@@ -159,7 +159,7 @@ def _marks(whole: float) -> Iterator[Mark]:
     factor, name = (1000, "ms") if whole < 1 else (1, "s")
     for number in range(floor(whole / step) + 1):
         at = number * step
-        yield Mark(round(at / whole * LENGTH, 2), f"{at * factor:g} {name}")
+        yield TimeMark(round(at / whole * LENGTH, 2), f"{at * factor:g} {name}")
 
 
 def _bar(reading: AnalyzedExchange, timing: Timing, began: float, scale: float) -> Bar:
@@ -194,7 +194,7 @@ def _ticks(reading: AnalyzedExchange, timing: Timing, start: float, scale: float
             yield Tick(round(start + at * scale, 2), height, at, size)
 
 
-def _task(known: Sequence[Timed], began: float, scale: float) -> Iterator[Span]:
+def _task(known: Sequence[Timed], began: float, scale: float) -> Iterator[StateSpan]:
     """Yield the states of a task in order; the last has no duration."""
     states = [
         (timing.start + timing.total - began, _state(reading), _phase(reading))
@@ -204,7 +204,7 @@ def _task(known: Sequence[Timed], began: float, scale: float) -> Iterator[Span]:
     firsts = [next(same) for _, same in groupby(states, key=lambda one: one[1:])]
     for (at, state, phase), (until, *_) in pairwise([*firsts, *states[-1:]]):
         lasted = max(until - at, 0)
-        yield Span(state, phase, round(at * scale, 2), round(lasted * scale, 2), at, lasted)
+        yield StateSpan(state, phase, round(at * scale, 2), round(lasted * scale, 2), at, lasted)
 
 
 def _phase(reading: AnalyzedExchange) -> str:

@@ -42,7 +42,7 @@ Version = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListedRecording:
     """A recording in the list.
 
     Attributes:
@@ -140,7 +140,7 @@ class Viewer:
             for journal in sorted(folder.rglob(".*.journal")) if folder.is_dir() else ():
                 yield journal.with_name(journal.name[1:].removesuffix(".journal"))
 
-    def _row(self, path: Path) -> Row:
+    def _row(self, path: Path) -> ListedRecording:
         version = _version(path)
         if self._cells.get(path, ((0, 0), None))[0] != version:
             checked = check_report([path], lambda text: None)
@@ -148,7 +148,9 @@ class Viewer:
         is_below = len(self._paths) == 1 and path.is_relative_to(self._paths[0])
         name = path.relative_to(self._paths[0]) if is_below else path
         shown = path.name if name == Path() else str(name)
-        return Row(str(path), shown, self._cells[path][1], version[1], self._recording(path))
+        return ListedRecording(
+            str(path), shown, self._cells[path][1], version[1], self._recording(path)
+        )
 
     def _recording(self, path: Path) -> Recording:
         """Return a recording's place in the tree; only the head of its file is read."""

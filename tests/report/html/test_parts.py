@@ -57,7 +57,10 @@ def test_two_texts_are_told_apart_word_by_word() -> None:
     left, right = word_diff.side_by_side("北京有雨。", "北京有雪。")
     assert [piece.text for piece in left if piece.differs] == ["雨"]
     assert [piece.text for piece in right if piece.differs] == ["雪"]
-    assert word_diff.side_by_side("a", "b") == ((word_diff.Piece("a"),), (word_diff.Piece("b"),))
+    assert word_diff.side_by_side("a", "b") == (
+        (word_diff.DiffPiece("a"),),
+        (word_diff.DiffPiece("b"),),
+    )
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
-from harness.cassette.journal import Head, exchange_record, head_record, journal_path
+from harness.cassette.journal import JournalHead, exchange_record, head_record, journal_path
 from harness.cassette.reader import loads
 from harness.locale import Language
 from harness.report.html.view import PER_PAGE, Viewer
@@ -98,7 +98,9 @@ def test_a_running_recording_is_followed(page: Page, folder: Path, address: str)
     cassette = folder / "live.yaml"
     exchanges = loads((folder / "multi-turn/zhipuai-glm-5.3-flash.yaml").read_bytes(), "").exchanges
     journal = journal_path(cassette)
-    journal.write_bytes(head_record(Head(Provenance(), 1)) + exchange_record(1, exchanges[0]))
+    journal.write_bytes(
+        head_record(JournalHead(Provenance(), 1)) + exchange_record(1, exchanges[0])
+    )
     page.goto(address)
     page.locator("a", has_text="live.yaml").click()
     assert page.locator("#s1-wire .exchange").count() == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.providers.dashscope.sandbox import compatible_headers
-from harness.providers.openai.sandbox import REFUSALS, Facts, server
+from harness.providers.openai.sandbox import REFUSALS, ServiceFacts, server
 from harness.sandbox.requests import Reason, Refused
 from harness.sandbox.state import SandboxState
 
@@ -24,7 +24,7 @@ def _serves(state: SandboxState, model: str, kind: str) -> bool:
 SERVER = replace(
     server(
         "/compatible-mode/v1",
-        Facts(
+        ServiceFacts(
             serves=_serves,
             listed=("qwen-flash", "qwen-plus", "qwen3-max", "text-embedding-v4"),
             # [DOC] error-code: codes and messages of this API
