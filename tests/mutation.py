@@ -107,19 +107,23 @@ def sample(count: int, seed: int) -> Iterator[Mutant]:
         yield Mutant(mutation.module_path, mutation.operator_name, mutation.start_pos[0], changed)
 
 
-def tests_of(module: Path) -> Path:
-    """Return the tests that bear the name of a module, or else those of its package."""
+def tests_of(module: Path) -> tuple[Path, ...]:
+    """Return the tests that bear the name of a module, or else those of its package.
+
+    Rules are tested by the faults that break them, too.
+    """
     folder = Path("tests", *module.parts[1:-1])
     own = folder / f"test_{module.name}"
-    return own if (ROOT / own).is_file() else folder
+    tests = own if (ROOT / own).is_file() else folder
+    return (tests, Path("tests/faults/test_findings.py")) if "rules" in module.parts else (tests,)
 
 
-def passes(tests: Path, tree: Path, timeout: float) -> bool:
+def passes(tests: Sequence[Path], tree: Path, timeout: float) -> bool:
     """Whether tests pass in a copy of the tree, within *timeout* seconds."""
     options = ("-x", "-q", "-m", "not slow", "-p", "no:cacheprovider")
     try:
         done = subprocess.run(  # noqa: S603 - this Python
-            [sys.executable, "-m", "pytest", *options, str(tests)],
+            [sys.executable, "-m", "pytest", *options, *map(str, tests)],
             cwd=tree,
             env={"PYTHONDONTWRITEBYTECODE": "1", "PATH": "/usr/bin:/bin"},
             capture_output=True,
@@ -166,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     until = time.monotonic() + options.minutes * 60
     outcomes: Counter[str] = Counter()
-    timeouts: dict[Path, float] = {}
+    timeouts: dict[tuple[Path, ...], float] = {}
     with tempfile.TemporaryDirectory() as folder:
         free = copies(options.workers, Path(folder))
 
@@ -184,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             finally:
                 free.put(tree)
             if not timeouts[tests]:
-                return f"{tests} fails without a mutant"
+                return f"{tests[0]} fails without a mutant"
             if survived:
                 print("survived", mutant, flush=True)  # noqa: T201 - what it is for
             return "survived" if survived else "killed"

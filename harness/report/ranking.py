@@ -13,7 +13,7 @@ from enum import StrEnum
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from harness.comparison import Cost, Facts, Price
+from harness.comparison import Cost, Price, TurnFigures
 from harness.types import Origin
 
 if TYPE_CHECKING:
@@ -185,13 +185,13 @@ def price_sources(rankings: Iterable[Ranking]) -> Mapping[Price, tuple[str, ...]
     return {price: tuple(targets) for price, targets in sources.items()}
 
 
-Answers = Mapping[str, Sequence[Facts]]
+Answers = Mapping[str, Sequence[TurnFigures]]
 """The facts of the turns that all targets answered, by target."""
 
 
 def _answered(report: Report) -> dict[str, Answers]:
     """Return the answers of each scenario in which several targets answered the same turns."""
-    found: dict[str, list[Facts]] = defaultdict(list)
+    found: dict[str, list[TurnFigures]] = defaultdict(list)
     for matrix in report.matrices:  # they have prices, and leave repeats out
         found[matrix.scenario] += matrix.facts
     compared = frozenset(found)
@@ -202,12 +202,12 @@ def _answered(report: Report) -> dict[str, Answers]:
     return {scenario: answers for scenario, answers in common.items() if answers}
 
 
-def _common(every: Iterable[Facts]) -> Answers:
+def _common(every: Iterable[TurnFigures]) -> Answers:
     """Return the facts of the turns that all targets answered, by target.
 
     Targets that answered no turn are left out. Empty if fewer than two targets are left.
     """
-    replies: dict[str, dict[int, Facts]] = defaultdict(dict)
+    replies: dict[str, dict[int, TurnFigures]] = defaultdict(dict)
     for one in every:
         if one.outcome == "reply":
             replies[one.target][one.turn] = one
@@ -224,7 +224,7 @@ def _sandboxed(report: Report) -> frozenset[str]:
 
 
 def _ranking(shared: Mapping[str, Answers], sandboxed: frozenset[str]) -> Ranking:
-    answers: dict[str, list[Facts]] = defaultdict(list)
+    answers: dict[str, list[TurnFigures]] = defaultdict(list)
     for by_target in shared.values():
         for target, mine in by_target.items():
             answers[target] += mine
@@ -241,7 +241,7 @@ def _time(entry: Entry) -> float:
     return float("inf") if entry.total is None else entry.total
 
 
-def _entry(target: str, every: Sequence[Facts]) -> Entry:
+def _entry(target: str, every: Sequence[TurnFigures]) -> Entry:
     return Entry(
         target=target,
         turns=len(every),
@@ -266,7 +266,7 @@ def _mean(times: Sequence[float | None]) -> float | None:
     return fmean(known) if known and len(known) == len(times) else None
 
 
-def _costs(every: Sequence[Facts]) -> Iterator[Cost]:
+def _costs(every: Sequence[TurnFigures]) -> Iterator[Cost]:
     known = [one.cost for one in every if one.cost is not None]
     for currency in dict.fromkeys(cost.currency for cost in known):
         amounts = (cost.amount for cost in known if cost.currency == currency)

@@ -11,6 +11,7 @@ from harness.types import Exchange, Json, Message
 from .making import asking, foreign, talked
 
 ANTHROPIC = "https://api.anthropic.com/v1/messages"
+ZHIPU = "https://open.bigmodel.cn/api/paas/v4/chat/completions"
 RESPONSES = "https://api.openai.com/v1/responses"
 SCHEMA: Json = {"type": "object", "properties": {"city": {"type": "string"}}}
 THINKING: Json = {"type": "thinking", "thinking": "I call it.", "signature": "c2ln"}
@@ -230,3 +231,14 @@ def test_what_a_client_writes_after_a_stop_word_is_its_own() -> None:
         ("messages_are_well_formed", "/messages/1"),
         ("history_is_carried", "/messages/1"),
     ]
+
+
+def test_a_conversation_that_ends_with_an_answer_in_parts_is_a_finding() -> None:
+    """As one that ends with an answer as text."""
+    parts: list[Json] = [{"type": "text", "text": "Hi"}, {"type": "text", "text": "!"}]
+    contents: tuple[Json, ...] = ("Hi!", parts)
+    for content in contents:
+        answer: Json = {"role": "assistant", "content": content}
+        asked: Json = {"model": "glm-4", "messages": [{"role": "user", "content": "?"}, answer]}
+        findings = check(foreign(post(ZHIPU, asked, {})))
+        assert "messages_are_well_formed" in {finding.rule for finding in findings}

@@ -115,3 +115,10 @@ def test_the_schemas_of_all_endpoints_are_formal() -> None:
     """Otherwise an answer takes a tenth of a millisecond more."""
     assert SCHEMAS
     assert all(map(check_of, SCHEMAS))
+
+
+def test_a_schema_that_cannot_be_used_is_a_violation_with_the_reason() -> None:
+    """The first line of the error."""
+    ((pointer, expected, actual),) = violations({"type": "strnig"}, 1)
+    assert (pointer, expected) == ("", "a usable JSON Schema")
+    assert "strnig" in actual

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 
 import pytest
 
@@ -86,3 +87,19 @@ def test_a_password_in_the_address_of_a_request_is_masked() -> None:
 
     request = Request("GET", "https://user:password@host/a?b=c:d@e")
     assert Redactor().request(request).uri == "https://user:REDACTED@host/a?b=c:d@e"
+
+
+def test_a_key_with_few_digits_is_found_by_its_name() -> None:
+    """Too regular to be one by its letters alone."""
+    key = "bWitsITvNsUHbDwx7"
+    assert [leak.kind for leak in Scanner().scan(f'{{"api_key": "{key}"}}'.encode())] != []
+    assert Scanner().scan(f'{{"kid": "{key}"}}'.encode()) == []
+
+
+def test_letters_within_long_base64_data_are_no_key() -> None:
+    """Data before the letters, or after them."""
+    data = base64.b64encode(random.Random(1).randbytes(600)).decode()  # noqa: S311
+    key = "AKIAIQ7FOD3NN7ZBCDEF"
+    assert Scanner().scan(f"id {key}.".encode()) != []
+    assert Scanner().scan(f"{data}/{key}.".encode()) == []
+    assert Scanner().scan(f"id {key}/{data}".encode()) == []

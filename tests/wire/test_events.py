@@ -15,6 +15,7 @@ from harness.wire import (
     Event,
     Stream,
     read_events,
+    read_lines,
 )
 
 
@@ -163,3 +164,13 @@ def test_offsets_point_at_the_bytes_meant(body: bytes) -> None:
 
 def _content(body: bytes) -> list[Any]:
     return [(e.data, e.event, e.id, e.comments, e.complete) for e in read_events(body).events]
+
+
+def test_lines_of_json_are_events_without_a_name() -> None:
+    """Empty lines are none, and the events are counted from 1."""
+    stream = read_lines(b'{"a": 1}\n\n{"a": 2}\n{"a": 3}')
+    assert [(event.number, event.data, event.offset) for event in stream.events] == [
+        (1, '{"a": 1}', 0),
+        (2, '{"a": 2}', 10),
+        (3, '{"a": 3}', 19),
+    ]
