@@ -7,7 +7,7 @@ for a `Service`. A new format needs no change in this module.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +22,7 @@ ORIGIN = "pyproject.toml"
 _PACKAGE = "harness.providers"
 
 
+@cache
 def forms() -> tuple[str, ...]:
     """Return the names of all API formats."""
     folders = (m.name for m in iter_modules([str(Path(__file__).parent)]) if m.ispkg)
