@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
 from harness.analysis.endpoint import Endpoint, Role, find
 from harness.analysis.json_schema import STRING, array, record
 from harness.config.hosts import AllowedHosts, host_of
+from harness.config.services import shipped
 from harness.errors import HarnessError
 from harness.providers import INSTALLED, PROVIDERS, Provider
-from harness.providers.known import known
+from harness.providers.known import known, known_service
 from harness.types import Exchange
 
 FILE = Endpoint(
@@ -59,7 +60,9 @@ def asker(exchange: Exchange, provider: str = "") -> Provider | None:
 def _owners(exchange: Exchange, provider: str) -> Iterator[Provider]:
     """Yield the providers that an exchange may belong to, the most likely one first."""
     every = tuple(PROVIDERS.values())
-    named = {**known(), **{one.name: one for one in every}}.get(provider)
+    named = next((one for one in every if one.name == provider), None)
+    if named is None and provider in shipped():
+        named = known_service(provider)
     if named is not None:
         yield named
     try:
@@ -74,15 +77,18 @@ def _by_host(
     providers: tuple[Provider, ...], place: tuple[str, int] | None
 ) -> tuple[Provider, ...]:
     """Return those of *providers*, and of the known services, that may have a host and port."""
-    table = {**known(), **{one.name: one for one in providers}}
+    own = {one.name: one for one in providers}
 
-    def have_host(some: Iterable[Provider]) -> Iterator[Provider]:
-        return (one for one in some if place and AllowedHosts(one.hosts).has(*place))
+    def has_place(hosts: tuple[str, ...]) -> bool:
+        return place is not None and AllowedHosts(hosts).has(*place)
 
+    here = [name for name, service in shipped().items() if has_place(service.hosts)]
+    names = dict.fromkeys((*(name for name in shipped() if name in own or name in here), *own))
+    table = [own[name] if name in own else known_service(name) for name in names]
     return (
-        *have_host(one for one in table.values() if one.hosts),
-        *(one for one in table.values() if not one.hosts),
-        *have_host(known().values()),  # a declaration has less
+        *(one for one in table if one.hosts and has_place(one.hosts)),
+        *(one for one in table if not one.hosts),
+        *map(known_service, here),  # a declaration has less
     )
 
 

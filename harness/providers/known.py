@@ -19,10 +19,12 @@ _NATIVE = {"gemini": gemini.ENDPOINTS, "ollama": ollama.ENDPOINTS}
 
 
 @cache
+def known_service(name: str) -> Provider:
+    """Return a well-known service. Raises KeyError if there is none of this name."""
+    provider = declared(shipped()[name])
+    return replace(provider, further=_NATIVE.get(name, ()) + provider.further)
+
+
 def known() -> Mapping[str, Provider]:
     """Return the well-known services by name."""
-    services = {name: declared(service) for name, service in shipped().items()}
-    return {
-        name: replace(one, further=_NATIVE.get(name, ()) + one.further)
-        for name, one in services.items()
-    }
+    return {name: known_service(name) for name in shipped()}
