@@ -11,7 +11,6 @@ from typing import IO, TYPE_CHECKING, Any
 import typer
 
 from harness.locale import localized, localized_error, mark
-from harness.wire.text import BETWEEN_WIDE
 
 if TYPE_CHECKING:
     from harness.locale.extract import ExtractedMessage
@@ -23,9 +22,6 @@ COMPLETION: Mapping[str, str] = {
     "show_completion": mark("Show completion for the current shell, to copy or adapt it."),
 }
 """The help of typer's own options."""
-
-
-_WORD_END = re.compile(rf"(?<=\s)(?=\S)|{BETWEEN_WIDE}")
 
 
 def break_lines_in_chinese() -> None:
@@ -41,8 +37,10 @@ def _words(text: str) -> Iterator[tuple[int, int, str]]:
     White space in it is underscores, so that there is room for it: rich would cut off a line of
     wide characters that white space makes too long.
     """
+    from harness.wire.text import BETWEEN_WIDE
+
     start = 0
-    for word in _WORD_END.split(text):
+    for word in re.split(rf"(?<=\s)(?=\S)|{BETWEEN_WIDE}", text):
         yield start, start + len(word), re.sub(r"\s", "_", word)
         start += len(word)
 
