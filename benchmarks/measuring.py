@@ -101,7 +101,7 @@ def processes(starts: Sequence[Start], rounds: int, limit: float = math.inf) -> 
         for i, start in enumerate(starts):
             if i in given_up:
                 continue
-            seconds = _seconds(start(), limit)
+            seconds = seconds_of(start(), limit)
             if seconds is None:
                 given_up.add(i)
                 runs[i].clear()
@@ -110,7 +110,7 @@ def processes(starts: Sequence[Start], rounds: int, limit: float = math.inf) -> 
     return runs
 
 
-def _seconds(process: subprocess.Popen[bytes], limit: float) -> float | None:
+def seconds_of(process: subprocess.Popen[bytes], limit: float) -> float | None:
     """Return the seconds of a process and of those that it waited for, when it has ended.
 
     Return None if it is killed after *limit* seconds by the clock.
