@@ -699,9 +699,8 @@ def test_exports_of_real_recordings_keep_every_answer_or_name_it(form: str, tmp_
         if not answers:
             continue
         if form == "jsonl":
-            said = [
-                m["content"] for line in text.splitlines() for m in json.loads(line)["messages"]
-            ]
+            messages = [m for line in text.splitlines() for m in json.loads(line)["messages"]]
+            said = [m["content"] for m in messages if isinstance(m["content"], str)]
         else:
             found = load(tmp_path / "spans")[1].exchanges
             bodies = (json.loads(exchange.response.body) for exchange in found)
