@@ -62,7 +62,7 @@ def _parts(turn: AnalyzedTurn) -> list[tuple[Part, AnalyzedExchange]]:
 def _is_shown(reading: AnalyzedExchange) -> bool:
     """Return whether an exchange is of an endpoint whose answers a session returns."""
     endpoint = checked_endpoint(reading)
-    return endpoint is not None and endpoint.role is not Role.LOOKUP
+    return endpoint is not None and endpoint.role not in (Role.LOOKUP, Role.FILE)
 
 
 def _is_unshown(part: Part, reading: AnalyzedExchange) -> bool:
