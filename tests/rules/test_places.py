@@ -42,6 +42,7 @@ def value(reading: AnalyzedExchange, finding: Finding) -> object:
     return resolve(part.value, place.pointer) if part else MISSING
 
 
+@pytest.mark.no_cover  # the tests of each rule run the same lines
 @pytest.mark.parametrize("fault", RULE_FAULTS, ids=lambda fault: str(fault.name))
 def test_the_byte_is_where_the_pointer_leads(fault: TranscriptFault) -> None:
     """The JSON that begins at the byte is what the pointer leads to, in answers and requests."""
