@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
@@ -74,19 +75,31 @@ def _measured(tools: list[Tool], folder: Path, quick: bool, only: str) -> list[R
     rounds = 5 if quick else 9
     parts: dict[str, Callable[[], list[Row]]] = {
         "startup": lambda: startup.rows(folder, 9 if quick else 20),
+        "suites": lambda: _suites(tools, folder, quick),
         "calls": lambda: _of_clients(tools, folder, quick, rounds),
+        "serving": lambda: serving.rows(1_024 if quick else 20_000, folder),
         "loading": lambda: _loads(tools, folder, rounds),
         "scenarios": lambda: [*_scenarios(folder), _comparing(rounds)],
-        "suites": lambda: _suites(tools, folder, quick),
         "scale": lambda: [scale.row(100 if quick else 1_000, folder, 3)],
-        "serving": lambda: serving.rows(1_024 if quick else 20_000, folder),
     }
     rows: list[Row] = []
+    began = time.monotonic()
     for name, part in parts.items():
-        if only in name:
-            _progress(name)
+        if only not in name:
+            continue
+        if time.monotonic() - began > MAX_SECONDS:
+            _progress(f"{name}: left out, the time is up; measure it with --only {name}")
+            continue
+        _progress(name)
+        try:
             rows += part()
+        except (OSError, RuntimeError) as error:  # of what is measured; the other parts count
+            _progress(f"{name}: failed: {error}")
     return rows
+
+
+MAX_SECONDS = 14 * 60.0
+"""Seconds after which no further part begins."""
 
 
 def _of_clients(tools: list[Tool], folder: Path, quick: bool, rounds: int) -> list[Row]:
