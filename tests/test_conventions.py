@@ -25,6 +25,7 @@ EXCEPTIONS = {
     "harness/cli/init.py": "the first scenario of a project",
     "harness/config/packages.py": "names of extras and of SDKs that clash",
     "harness/scenario/schema_model.py": "examples for users",
+    "harness/scenario/validation.py": "the same examples, to be translated",
 }
 """Files outside `harness/providers/` that name a provider, and why."""
 

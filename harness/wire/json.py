@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -37,15 +38,8 @@ def _refuse_constant(text: str) -> NoReturn:
     raise _Refused(f"{text} is not JSON")
 
 
-_MAX_NAMES = 4096
-_NAMES: dict[str, str] = {}
-"""Names of members, each kept once for all documents: a stream repeats them in every event."""
-
-
 def _refuse_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    members = {_NAMES.setdefault(name, name): value for name, value in pairs}
-    if len(_NAMES) > _MAX_NAMES:
-        _NAMES.clear()
+    members = {sys.intern(name): value for name, value in pairs}  # a stream repeats its names
     if len(members) != len(pairs):
         counts = Counter(name for name, _ in pairs)
         name = next(name for name in counts if counts[name] > 1)
