@@ -201,13 +201,15 @@ class DashScopeSession:
 
     def _state(self, call: Call, endpoint: Endpoint, task: Any) -> View | Failure:
         from dashscope.api_entities import dashscope_response
-        from dashscope.client.base_api import BaseAsyncAioApi, BaseAsyncApi
+        from dashscope.client import base_api
 
         # The fetch of every class of tasks is this, but takes no address.
         if call.client is ClientKind.ASYNC:
-            fetched = self._run(_closing(BaseAsyncAioApi.fetch(task, **self._settings(call))))
+            fetched = self._run(
+                _closing(base_api.BaseAsyncAioApi.fetch(task, **self._settings(call)))
+            )
         else:
-            fetched = BaseAsyncApi.fetch(task, **self._settings(call))
+            fetched = base_api.BaseAsyncApi.fetch(task, **self._settings(call))
         name, results = _TASKS[endpoint.name]
         response = getattr(dashscope_response, name).from_api_response(fetched)
         succeeded = resolve(response, "/output/task_status") in endpoints.TASKS.states.succeeded
