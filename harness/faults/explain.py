@@ -19,6 +19,7 @@ from harness.providers.samples import SAMPLES
 from harness.rules.evidence import EVIDENCE
 from harness.rules.requests import REASONING
 from harness.rules.rule import Rule, conversation, turn_request, wants_stream
+from harness.rules.sdk import shown_parts
 from harness.types import (
     Call,
     CallKind,
@@ -163,13 +164,7 @@ def _run(turn: AnalyzedTurn) -> Turn:
         return turn.turn
     failure = ""
     if isinstance(outcome, Reply):
-        parts = [
-            part
-            for r in turn.readings
-            for part in r.parts
-            if r.endpoint is None or str(resolve(part.value, "/type")) not in r.endpoint.unshown
-        ]
-        outcome = replace(outcome, views=tuple(View(part.value) for part in parts))
+        outcome = replace(outcome, views=tuple(View(part.value) for part, _ in shown_parts(turn)))
     else:
         failure = outcome.code
     expect = replace(turn.turn.expect, failure=failure)

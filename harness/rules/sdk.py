@@ -48,7 +48,7 @@ def _retried(reading: AnalyzedExchange, following: Sequence[AnalyzedExchange]) -
     )
 
 
-def _parts(turn: AnalyzedTurn) -> list[tuple[Part, AnalyzedExchange]]:
+def shown_parts(turn: AnalyzedTurn) -> list[tuple[Part, AnalyzedExchange]]:
     """Return (part, exchange) for each part that an SDK shows: no files, no repeated attempts."""
     return [
         (part, reading)
@@ -75,7 +75,7 @@ def shown(turn: AnalyzedTurn, outcome: Outcome) -> list[Shown] | None:
 
     Refusals may be left out, as an SDK may raise for a refusal or show it.
     """
-    parts = _parts(turn)
+    parts = shown_parts(turn)
     if len(parts) != len(outcome.views):
         parts = [(part, reading) for part, reading in parts if not _refuses(part, reading)]
     if len(parts) != len(outcome.views):
@@ -99,7 +99,7 @@ def sdk_agrees_with_wire(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
             continue
         pairs = shown(turn, outcome)
         if pairs is None:
-            expected = f"an SDK object for each of {len(_parts(turn))} answers or events"
+            expected = f"an SDK object for each of {len(shown_parts(turn))} answers or events"
             yield violation(expected, len(outcome.views), turn_place(turn))
         for view, part, reading in pairs or ():
             for pointer, expected, actual in _differences(view.value, part.value, reading):

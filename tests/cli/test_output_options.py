@@ -61,7 +61,7 @@ def test_a_wrong_use_is_told_in_the_language_of_the_user(
     for arguments, chinese, english in (
         (("show",), "缺少参数 'SIDE'。", "Missing argument 'SIDE'."),
         (("nothing",), "没有命令 'nothing'。", "No such command 'nothing'."),
-        (("check", "a", "--jobs", "0"), "应不小于 1", "Input should be"),
+        (("check", "a", "--jobs", "0"), "'--jobs' / '-j' 的值无效", "Invalid value for '--jobs'"),
         (("check", "a"), "a：没有这个文件或文件夹", "a: there is no such file or folder"),
     ):
         told = harness(*arguments, "--lang", "zh", folder=tests_only)
