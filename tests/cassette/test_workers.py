@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 import warnings
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
@@ -77,3 +79,33 @@ def test_nothing_is_left_of_what_is_interrupted() -> None:
     assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
     results.close()
     assert multiprocessing.active_children() == []
+
+
+def test_no_process_outlives_one_that_is_killed(tmp_path: Path) -> None:
+    """Which would wait for work for ever."""
+
+    def do(item: int) -> None:
+        (tmp_path / str(os.getpid())).touch()
+        if item:
+            time.sleep(60)
+
+    caller = multiprocessing.get_context("fork").Process(
+        target=lambda: list(in_order(do, ITEMS, 2))
+    )
+    caller.start()
+    end = time.monotonic() + 30
+    while len(started := [int(path.name) for path in tmp_path.iterdir()]) < 3:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    caller.kill()
+    caller.join()
+    while any(map(_runs, {*started} - {caller.pid})):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def _runs(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
