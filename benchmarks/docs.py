@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from benchmarks.figures import Row, cell
@@ -13,11 +14,16 @@ _FIGURES = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", 
 
 
 def write_docs(rows: Sequence[Row]) -> None:
-    """Replace the table between the comments of each page."""
-    table = "\n".join(_table(rows)) + "\n"
+    """Replace the tables between the comments of each page."""
+    tables = "\n".join("\n".join(_table(list(group))) + "\n" for _, group in groupby(rows, _names))
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        page.write_text(_FIGURES.sub(lambda _: f"\n{table}\n", text), encoding="utf-8")
+        page.write_text(_FIGURES.sub(lambda _: f"\n{tables}\n", text), encoding="utf-8")
+
+
+def _names(row: Row) -> tuple[str, ...]:
+    """Return the names of the columns that a row has figures for; rows with the same share them."""
+    return tuple(sorted({*row.samples, *row.missing} - {"vcrpy", "cassetter", "floor"}))
 
 
 def _table(rows: Sequence[Row]) -> Iterable[str]:
