@@ -64,9 +64,11 @@ INPUTS: dict[CallKind, tuple[ContentPart, ...]] = {
     CallKind.TRANSCRIPTION: (ContentPart(Medium.AUDIO, "https://host/a.wav"),),
 }
 PARAMETERS: dict[CallKind, dict[str, Json]] = {CallKind.SPEECH: {"voice": "Cherry"}}
-SYNC_IMAGE = "qwen-image-2.0"
-OTHER_MODEL = ("dashscope", CallKind.IMAGE, Mode.SYNC)
-"""The call that the model of `ASKED` answers by tasks only."""
+OTHER_MODELS = {
+    ("dashscope", CallKind.IMAGE, Mode.SYNC): "qwen-image-2.0",
+    ("dashscope", CallKind.TRANSCRIPTION, Mode.ASYNC): "paraformer-v2",
+}
+"""The models of calls that the model of `ASKED` does not answer in this mode."""
 EVERY = [
     pytest.param(name, kind, mode, id=f"{name}-{kind}-{mode}")
     for name, provider in PROVIDERS.items()
@@ -78,7 +80,7 @@ EVERY = [
 def test_every_call_of_can_is_answered(sandbox: str, name: str, kind: CallKind, mode: Mode) -> None:
     """Each kind of call is answered in each mode of `can`, with a view for each part."""
     messages = HELLO if kind is CallKind.CHAT else ()
-    model = SYNC_IMAGE if (name, kind, mode) == OTHER_MODEL else ASKED[name, kind]
+    model = OTHER_MODELS.get((name, kind, mode), ASKED[name, kind])
     inputs = INPUTS.get(kind, ())
     if (name, kind) == ("zhipuai", CallKind.TRANSCRIPTION):
         inputs = (ContentPart(Medium.AUDIO, "a.wav", Path(__file__)),)  # any file
