@@ -331,4 +331,4 @@ def test_the_sdk_does_not_swallow_a_miss(stream: bool) -> None:
     began = time.perf_counter()
     with use_tape(Player(Cassette(()))), pytest.raises(CassetteMiss, match="the cassette is empty"):
         dash("http://elsewhere.invalid", stream=stream)
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 20

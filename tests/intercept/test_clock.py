@@ -498,8 +498,8 @@ def test_a_pace_applies_to_sleeps(pace: float) -> None:
         seen = time.time()
         time.sleep(3)
         asyncio.run(main())
-        assert 6 <= time.time() - seen < 7
-    assert 6 * pace <= time.perf_counter() - began < 1
+        assert 6 <= time.time() - seen < 9
+    assert 6 * pace <= time.perf_counter() - began < 5
 
 
 # ------------------------------------------------------------------------------ SDKs and scenarios

@@ -156,10 +156,10 @@ def test_the_hook_is_cheap_without_a_block(block: Block) -> None:
     """An audit event takes well under 10 microseconds while no block is open."""
     with use_block(block):
         pass
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(10_000):
         sys.audit("harness.nothing")
-    assert (time.perf_counter() - began) / 10_000 < 10e-6
+    assert (time.thread_time() - began) / 10_000 < 10e-6
 
 
 def test_only_uvloop_itself_is_patched(listener: Listener, block: Block) -> None:

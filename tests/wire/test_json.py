@@ -71,11 +71,11 @@ def test_a_number_too_long_for_python_is_a_problem() -> None:
 
 
 def test_a_duplicate_key_is_found_in_linear_time() -> None:
-    """One duplicate among 30,000 keys is found in under two seconds."""
+    """One duplicate among 30,000 keys is found long before a quadratic search would end."""
     keys = ",".join(f'"{i}":0' for i in range(30_000))
     began = time.perf_counter()
     assert read_json(f'{{{keys},"29999":1}}'.encode()).problem
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 20
 
 
 @given(st.binary() | st.text().map(str.encode))
