@@ -249,7 +249,7 @@ def failure_has_code_and_message(reading: AnalyzedExchange) -> Iterator[Finding]
             continue
         code = (("code", fields.code),) if endpoint.statuses else ()
         for name, pointers in (*code, ("message", fields.message)):
-            if not any(value for _, value in seen(part.value, pointers)):
+            if pointers and not any(value for _, value in seen(part.value, pointers)):
                 yield violation(
                     f"a {name} of the refusal", "none", reading.place(pointers[0], part)
                 )
