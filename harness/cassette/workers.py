@@ -87,11 +87,12 @@ def _in_processes(do: Callable[[T], R], items: Sequence[T], number: int) -> Iter
         text = "a process was ended from outside; the memory may be full: try --jobs 1"
         raise HarnessError(text) from None
     finally:
-        executor.shutdown(wait=is_complete, cancel_futures=True)
         if not is_complete:
             for child in {*multiprocessing.active_children()} - others:
                 child.terminate()
-                child.join()
+        # The executor's own thread waits for its processes; only one of two that wait would hear
+        # of their end.
+        executor.shutdown(cancel_futures=True)
 
 
 Caught = tuple[R, list[tuple[str, type[Warning]]]]
