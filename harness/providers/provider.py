@@ -13,7 +13,9 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.resources import files
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.analysis.endpoint import Endpoint
@@ -47,6 +49,18 @@ def only_images(call: Call) -> Collection[Medium]:
     return (Medium.IMAGE,)
 
 
+def read_samples(package: str) -> dict[str, tuple[Exchange, ...]]:
+    """Return the exchanges of each cassette in the folder `samples` of a package.
+
+    The names are those of the cassettes' scenarios; the dictionary is empty without such a folder.
+    """
+    from harness.cassette.store import read
+
+    folder = Path(str(files(package)), "samples")
+    cassettes = [read(path) for path in sorted(folder.glob("*.yaml"))]
+    return {cassette.provenance.scenario: cassette.exchanges for cassette in cassettes}
+
+
 class Session(Protocol):
     """An open connection to a provider, through its SDK."""
 
@@ -63,8 +77,8 @@ class Provider:
 
     Attributes:
         package: The import name of the provider's package, which may have the modules `rules`
-            (with `RULES`), `samples` (`SAMPLES`, `FAULTS`), `operations` (`API_FORMS`) and, if the
-            sandbox can simulate the provider, `sandbox` (`SERVER`).
+            (with `RULES`), `faults` (`FAULTS`), `operations` (`API_FORMS`) and, if the sandbox can
+            simulate the provider, `sandbox` (`SERVER`); and a folder `samples` of cassettes.
         name: The name in scenarios and commands, such as `zhipuai`.
         about: A short description of the services.
         distribution: The name of the SDK on PyPI.
@@ -129,9 +143,8 @@ class Provider:
 
     @property
     def samples(self) -> Mapping[str, tuple[Exchange, ...]]:
-        """Small valid conversations as exchanges, by name (`samples.SAMPLES`)."""
-        samples: Mapping[str, tuple[Exchange, ...]] = self._of_module("samples", "SAMPLES", EMPTY)
-        return samples
+        """Small valid conversations as exchanges, by name: the cassettes in `samples`."""
+        return read_samples(self.package)
 
     @property
     def api_forms(self) -> Mapping[str, ApiForm]:
@@ -141,8 +154,8 @@ class Provider:
 
     @property
     def faults(self) -> tuple[TranscriptFault, ...]:
-        """The faults that violate the provider's own rules (`samples.FAULTS`)."""
-        faults: tuple[TranscriptFault, ...] = self._of_module("samples", "FAULTS", ())
+        """The faults that violate the provider's own rules (`faults.FAULTS`)."""
+        faults: tuple[TranscriptFault, ...] = self._of_module("faults", "FAULTS", ())
         return faults
 
     def _of_module(self, module: str, name: str, default: object) -> Any:

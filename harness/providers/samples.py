@@ -7,16 +7,17 @@ from types import MappingProxyType
 
 from harness.analysis.fault import TranscriptFault
 from harness.providers import INSTALLED
-from harness.providers.anthropic import samples as anthropic
+from harness.providers.anthropic import faults as anthropic
 from harness.providers.operation import ApiForm
-from harness.providers.responses import samples as responses
+from harness.providers.provider import read_samples
+from harness.providers.responses import faults as responses
 from harness.types import Exchange
 
 SAMPLES: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
     {
         **{name: one for provider in INSTALLED.values() for name, one in provider.samples.items()},
-        **anthropic.SAMPLES,
-        **responses.SAMPLES,
+        **read_samples("harness.providers.anthropic"),
+        **read_samples("harness.providers.responses"),
     }
 )
 """Small valid conversations as exchanges, by name; every endpoint and mode has one."""

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from exchanges import USER, data_events, exchange, post
 
 from harness.analysis.endpoint import Role
-from harness.analysis.sample import USER, data_events, exchange, post
 from harness.analysis.transcript import transcript_of
 from harness.providers.endpoints import recognise
 from harness.providers.rules import check

@@ -10,7 +10,10 @@ from typing import Any
 from harness.analysis.edit import with_status
 from harness.analysis.transcript import analyze
 from harness.providers import endpoints
-from harness.providers.dashscope.samples import (
+from harness.types import Exchange, Expectation, Failure, Outcome, Reply, Transcript, View
+
+from .broken import Broken
+from .dashscope_exchanges import (
     BROKEN_OFF,
     CUMULATIVE,
     PENDING,
@@ -19,11 +22,8 @@ from harness.providers.dashscope.samples import (
     SUCCEEDED,
     usage,
 )
-from harness.providers.zhipu.samples import REFUSED, STREAM, SYNC, TOOL
-from harness.types import Exchange, Expectation, Failure, Outcome, Reply, Transcript, View
-
-from .broken import Broken
 from .making import edited, foreign, played
+from .zhipu_exchanges import REFUSED, STREAM, SYNC, TOOL
 
 ONE = "turn 1, exchange 1"
 PATH = "choices[0].message.content"

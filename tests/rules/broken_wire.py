@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.providers.dashscope.samples import COMPATIBLE_STREAM, TEXT
-from harness.providers.zhipu.samples import DRAWN, REFUSED, STREAM, SYNC, TOOL, TOOL_RESULT
 from harness.types import Message
 
 from .broken import Broken
+from .dashscope_exchanges import COMPATIBLE_STREAM, TEXT
 from .making import asking, edited, foreign, talked
+from .zhipu_exchanges import DRAWN, REFUSED, STREAM, SYNC, TOOL, TOOL_RESULT
 
 ONE = "turn 1, exchange 1"
 ASKED = (Message("user", "What is the weather in Beijing?"),)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.providers.dashscope.samples import SEARCHED
 from harness.providers.rules import check
-from harness.providers.zhipu.samples import REASONED, REASONED_ON, SAME, SAME_STREAM, SYNC
 from harness.runner.recordings import read_cassette
 
+from .dashscope_exchanges import SEARCHED
 from .making import asking, edited, foreign
+from .zhipu_exchanges import REASONED, REASONED_ON, SAME, SAME_STREAM, SYNC
 
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "16-forms-really-sent"
 

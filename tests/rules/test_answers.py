@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from exchanges import post
 
 from harness.analysis.edit import with_status
 from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.sample import post
 from harness.analysis.transcript import analyze
 from harness.providers.endpoints import recognise
 from harness.rules.answers import (

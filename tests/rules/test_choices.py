@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from exchanges import TOOL_CALL, TOOLS, USER, data_events, post, stream
 
-from harness.analysis.sample import TOOL_CALL, TOOLS, USER, data_events, post, stream
-from harness.providers.dashscope.samples import COMPATIBLE
 from harness.providers.rules import check
 from harness.types import Exchange, Json
 
+from .dashscope_exchanges import COMPATIBLE
 from .making import foreign
 
 HEAD: dict[str, Json] = {"id": "chatcmpl-1", "created": 1, "model": "qwen-plus"}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from exchanges import post
 
-from harness.analysis.sample import post
 from harness.providers.rules import check
 from harness.types import Exchange, Json, Message
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from exchanges import TOOL_CALL, TOOLS, USER, choices, data_events, exchange, post
+from exchanges import stream as data_stream
 
-from harness.analysis.sample import TOOL_CALL, TOOLS, USER, choices, data_events, exchange, post
-from harness.analysis.sample import stream as data_stream
 from harness.providers.rules import check
 from harness.types import Exchange, Json
 

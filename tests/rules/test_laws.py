@@ -7,17 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from exchanges import data_events
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.analysis.edit import with_body, with_header, with_status
-from harness.analysis.sample import data_events
-from harness.providers.dashscope.samples import named_events
 from harness.providers.rules import check
 from harness.providers.samples import SAMPLES as VALID
 from harness.types import Exchange, Expectation, Failure, Reply, ToolCall, Turn, Usage, View
 from harness.wire import compact_bytes, walk
 
+from .dashscope_exchanges import named_events
 from .making import foreign
 
 pytestmark = pytest.mark.slow

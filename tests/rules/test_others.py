@@ -8,11 +8,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from exchanges import TOOLS, USER, choices, data_events, exchange, get, post
+from exchanges import stream as plain_stream
 
 from harness.analysis.edit import with_body, with_header, with_request
-from harness.analysis.sample import TOOLS, USER, choices, data_events, exchange, get, post
-from harness.analysis.sample import stream as plain_stream
-from harness.providers.dashscope.samples import (
+from harness.providers.rules import check
+from harness.providers.samples import SAMPLES
+from harness.types import Exchange, Json, Severity
+
+from .dashscope_exchanges import (
     AIGC,
     CALLING,
     COMPATIBLE,
@@ -40,9 +44,8 @@ from harness.providers.dashscope.samples import (
     stream,
     usage,
 )
-from harness.providers.rules import check
-from harness.providers.samples import SAMPLES
-from harness.providers.zhipu.samples import (
+from .making import asking, edited, foreign
+from .zhipu_exchanges import (
     CHAT,
     STREAM,
     SYNC,
@@ -52,9 +55,6 @@ from harness.providers.zhipu.samples import (
     answer,
     event,
 )
-from harness.types import Exchange, Json, Severity
-
-from .making import asking, edited, foreign
 
 SPEECH = f"{AIGC}/multimodal-generation/generation"
 EMBEDDINGS = f"{DASHSCOPE}/services/embeddings/text-embedding/text-embedding"

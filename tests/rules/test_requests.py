@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from harness.analysis.transcript import analyze
-from harness.providers.dashscope.samples import TEXT
 from harness.providers.endpoints import recognise
 from harness.rules.requests import conversation_travels
 from harness.types import Call, CallKind, Mode, Transcript, Turn
+
+from .dashscope_exchanges import TEXT
 
 
 @pytest.mark.parametrize(("prompt", "count"), [("Count to 3", 0), ("Count to 4", 1)])

@@ -8,12 +8,12 @@ import pytest
 
 from harness.config.settings import RuleSelection
 from harness.providers.rules import RULES, check, judge, unknown_names
-from harness.providers.zhipu.samples import REFUSED, SYNC
 from harness.types import Finding, Severity, Transcript
 
 from . import broken_sdk, broken_wire
 from .broken import Broken
 from .making import edited, foreign
+from .zhipu_exchanges import REFUSED, SYNC
 
 BROKEN = broken_wire.BROKEN + broken_sdk.BROKEN
 

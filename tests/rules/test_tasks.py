@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from harness.analysis.transcript import analyze
-from harness.providers.dashscope.samples import FAILED, PENDING, RUNNING
 from harness.providers.endpoints import recognise
 from harness.rules.tasks import task_moves_forward
 from harness.types import Exchange
 
+from .dashscope_exchanges import FAILED, PENDING, RUNNING
 from .making import foreign
 
 

@@ -24,7 +24,7 @@ from harness.analysis.json_schema import (
 )
 from harness.analysis.reply import NONE_YET, is_refusal, joined, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
-from harness.wire import Missing, query, resolve
+from harness.wire import Missing, compact_bytes, query, resolve
 
 STOP_REASONS = frozenset(
     {
@@ -395,3 +395,9 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
 
 
 _READER = endpoints("anthropic")[0]
+
+
+def events(*values: dict[str, Json]) -> bytes:
+    """Return a stream of events, each named after its type."""
+    named = ((str(value["type"]).encode(), compact_bytes(value)) for value in values)
+    return b"".join(b"event: %s\ndata: %s\n\n" % each for each in named)

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from harness.providers.anthropic.endpoints import conversation
-from harness.providers.anthropic.samples import events
+from harness.providers.anthropic.endpoints import conversation, events
 from harness.providers.openai.sandbox import KEY, REFUSALS, ServiceFacts, read_chat
 from harness.sandbox import model
 from harness.sandbox.provider_server import ProviderServer, json_response, stream_response

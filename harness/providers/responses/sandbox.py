@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from harness.providers.anthropic.samples import events
+from harness.providers.anthropic.endpoints import events
 from harness.providers.openai.sandbox import ServiceFacts, read_chat, server
 from harness.providers.responses.endpoints import conversation
 from harness.sandbox import model

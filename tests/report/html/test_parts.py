@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from exchanges import get
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.sample import get
 from harness.analysis.transcript import analyze
 from harness.providers.endpoints import recognise
 from harness.report import chinese

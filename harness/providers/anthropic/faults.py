@@ -1,0 +1,72 @@
+"""Faults that break the rules for Anthropic's format."""
+
+from __future__ import annotations
+
+from harness.analysis.edit import with_body, with_text_replaced
+from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.fault import exchange_fault, faults_of
+from harness.providers.anthropic.endpoints import events, read
+from harness.types import Exchange
+
+
+def _is_message(analyzed: AnalyzedExchange) -> bool:
+    return analyzed.endpoint is not None and analyzed.endpoint.read is read and analyzed.accepted
+
+
+def _is_stream(analyzed: AnalyzedExchange) -> bool:
+    return _is_message(analyzed) and analyzed.is_stream
+
+
+@exchange_fault("message_events_are_in_order", 0, 1, 2, when=_is_stream)
+def anthropic_event_lost(analyzed: AnalyzedExchange, which: int) -> Exchange | None:
+    """Remove the start of the message, the end of a block or the end of the message."""
+    kind = (b"message_start", b"content_block_stop", b"message_stop")[which]
+    body = analyzed.exchange.response.body
+    start = body.find(b"event: " + kind)
+    end = body.find(b"\n\n", start) + 2
+    return with_body(analyzed.exchange, body[:start] + body[end:]) if start >= 0 else None
+
+
+@exchange_fault("message_events_are_in_order", when=_is_stream)
+def anthropic_event_after_the_end(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Repeat the end of the message after it."""
+    body = analyzed.exchange.response.body
+    return with_body(analyzed.exchange, body + events({"type": "message_stop"}))
+
+
+@exchange_fault("event_names_are_types", when=_is_stream)
+def anthropic_event_misnamed(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Name the first event after another type than that of its data."""
+    return with_text_replaced(analyzed, "event: message_start", "event: message_begin")
+
+
+@exchange_fault("stop_reason_fits_blocks", "end_turn", "stop_sequence", when=_is_message)
+def anthropic_call_ends_the_turn(analyzed: AnalyzedExchange, reason: str) -> Exchange | None:
+    """Set the stop reason of an answer that uses a tool to another one."""
+    return with_text_replaced(analyzed, '"stop_reason":"tool_use"', f'"stop_reason":"{reason}"')
+
+
+@exchange_fault("cache_tokens_add_up", when=_is_message)
+def anthropic_cache_miscounted(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Count a token more of those written to caches than their lifetimes have."""
+    name = '"cache_creation_input_tokens":'
+    return with_text_replaced(analyzed, f"{name}3", f"{name}4")
+
+
+@exchange_fault("thinking_is_signed", when=_is_stream)
+def anthropic_signature_in_pieces(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Send the signature of the thinking twice."""
+    body = analyzed.exchange.response.body
+    start = body.rfind(b"event: ", 0, max(0, body.find(b'"signature_delta"')))
+    end = body.find(b"\n\n", start) + 2
+    twice = body[:end] + body[start:end] + body[end:]
+    return with_body(analyzed.exchange, twice) if start >= 0 else None
+
+
+@exchange_fault("thinking_goes_back_unchanged", when=_is_message)
+def anthropic_thinking_changed(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Change a word of the thinking that the answer has and a later request repeats."""
+    return with_text_replaced(analyzed, "The user asks", "The user wants")
+
+
+FAULTS = faults_of(vars())
