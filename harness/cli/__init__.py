@@ -39,196 +39,60 @@ class Command(NamedTuple):
     """A command.
 
     Attributes:
-        name: The name on the command line.
-        path: Its function, as `module:function` below `harness.cli`.
+        name: The name on the command line, of its module and of the function in it.
         heading: The heading under which the help text lists it.
         short: What it does, in one line of the list.
-        example: An example for its help text.
     """
 
     name: str
-    path: str
     heading: str
     short: str
-    example: str
 
 
 COMMANDS = tuple(
-    Command(*row)
-    for row in (
-        (
-            "demo",
-            "demo:demo",
-            RECORD,
-            "Show everything, without keys.",
-            "harness demo --out /tmp/demo",
-        ),
-        (
-            "record",
-            "record:record",
-            RECORD,
-            "Run scenarios against the services, or a program; record.",
-            "harness record slogan --target zhipuai",
-        ),
-        (
-            "replay",
-            "replay:replay",
-            RECORD,
-            "Run scenarios offline and check everything: for CI.",
-            "harness replay slogan --report junit.xml",
-        ),
-        (
-            "chat",
-            "chat:chat",
-            RECORD,
-            "Hold a conversation; keep it as a scenario.",
-            "harness chat dashscope/qwen-plus zhipuai/glm-4.6 --name capitals",
-        ),
-        (
-            "check",
-            "check:check",
-            JUDGE,
-            "Check any cassettes by the rules for response formats.",
-            "harness check cassettes tests/cassettes/test_chat.yaml",
-        ),
-        (
-            "show",
-            "show:show",
-            JUDGE,
-            "Show a recording as a conversation or as raw HTTP.",
-            "harness show multi-turn/zhipuai --wire",
-        ),
-        (
-            "compare",
-            "compare:compare",
-            JUDGE,
-            "Compare models: formats first, then answers.",
-            "harness compare slogan/zhipuai slogan/dashscope",
-        ),
-        (
-            "drift",
-            "drift:drift",
-            JUDGE,
-            "Compare with older recordings, or with the service now.",
-            "harness drift --live slogan --budget 10",
-        ),
-        (
-            "parse",
-            "parse:parse",
-            JUDGE,
-            "Let the official SDKs read recorded answers.",
-            "harness parse cassettes --parser dashscope",
-        ),
-        (
-            "faults",
-            "faults:faults",
-            JUDGE,
-            "Inject faults into recorded answers and test clients.",
-            "harness faults cassettes --against my_client:send",
-        ),
-        (
-            "report",
-            "report:report",
-            JUDGE,
-            "Write a page about all recordings.",
-            "harness report --report page.html",
-        ),
-        (
-            "view",
-            "view:view",
-            JUDGE,
-            "Browse recordings: a page on this machine.",
-            "harness view cassettes",
-        ),
-        (
-            "rules",
-            "rules:rules",
-            JUDGE,
-            "List the rules, or explain one.",
-            "harness rules --explain usage_adds_up",
-        ),
-        (
-            "serve",
-            "serve:serve",
-            SERVE,
-            "Replay cassettes over HTTP, for any language.",
-            "harness serve cassettes -- npm test",
-        ),
-        (
-            "sandbox",
-            "sandbox:sandbox",
-            SERVE,
-            "Run a server that answers in the providers' formats.",
-            "harness sandbox --latency 0.3 --throttle-every 5",
-        ),
-        (
-            "adopt",
-            "adopt:adopt",
-            SERVE,
-            "Turn recordings of any program into scenarios.",
-            "harness adopt tests/cassettes/test_chat.yaml",
-        ),
-        (
-            "import",
-            "import_:import_",
-            SERVE,
-            "Turn HAR, spans, fixtures, transcripts into cassettes.",
-            "harness import session.har --to cassettes/session.yaml",
-        ),
-        (
-            "export",
-            "export:export",
-            SERVE,
-            "Write cassettes as HAR, spans, JSON Lines, vcrpy.",
-            "harness export cassettes/slogan --form otel",
-        ),
-        ("init", "init:init", PROJECT, "Set up a project: scenario, test, CI.", "harness init"),
-        (
-            "list",
-            "list:list_",
-            PROJECT,
-            "List scenarios, targets and the state of their cassettes.",
-            "harness list --json",
-        ),
-        (
-            "scan",
-            "scan:scan",
-            PROJECT,
-            "Look for secrets in files of any kind.",
-            "harness scan cassettes .env",
-        ),
-        (
-            "prune",
-            "prune:prune",
-            PROJECT,
-            "List or delete unused cassettes and files.",
-            "harness prune --tests tests",
-        ),
-        ("doctor", "doctor:doctor", PROJECT, "Show what is set up here.", "harness doctor"),
-        (
-            "schema",
-            "schema:schema",
-            PROJECT,
-            "Print the JSON Schema of scenario files, for editors.",
-            "harness schema > scenario.schema.json",
-        ),
-        (
-            "install-git",
-            "install_git:install_git",
-            PROJECT,
-            "Have `git diff` show cassettes as conversations.",
-            "harness install-git",
-        ),
-        (
-            "textconv",
-            "textconv:textconv",
-            PROJECT,
-            "Print a cassette as text, for `git diff`.",
-            "harness textconv cassettes/slogan/dashscope-qwen-flash.yaml",
-        ),
-    )
+    Command(name, heading, short)
+    for heading, commands in {
+        RECORD: {
+            "demo": "Show everything, without keys.",
+            "record": "Run scenarios against the services, or a program; record.",
+            "replay": "Run scenarios offline and check everything: for CI.",
+            "chat": "Hold a conversation; keep it as a scenario.",
+        },
+        JUDGE: {
+            "check": "Check any cassettes by the rules for response formats.",
+            "show": "Show a recording as a conversation or as raw HTTP.",
+            "compare": "Compare models: formats first, then answers.",
+            "drift": "Compare with older recordings, or with the service now.",
+            "parse": "Let the official SDKs read recorded answers.",
+            "faults": "Inject faults into recorded answers and test clients.",
+            "report": "Write a page about all recordings.",
+            "view": "Browse recordings: a page on this machine.",
+            "rules": "List the rules, or explain one.",
+        },
+        SERVE: {
+            "serve": "Replay cassettes over HTTP, for any language.",
+            "sandbox": "Run a server that answers in the providers' formats.",
+            "adopt": "Turn recordings of any program into scenarios.",
+            "import": "Turn HAR, spans, fixtures, transcripts into cassettes.",
+            "export": "Write cassettes as HAR, spans, JSON Lines, vcrpy.",
+        },
+        PROJECT: {
+            "init": "Set up a project: scenario, test, CI.",
+            "list": "List scenarios, targets and the state of their cassettes.",
+            "scan": "Look for secrets in files of any kind.",
+            "prune": "List or delete unused cassettes and files.",
+            "doctor": "Show what is set up here.",
+            "schema": "Print the JSON Schema of scenario files, for editors.",
+            "install-git": "Have `git diff` show cassettes as conversations.",
+            "textconv": "Print a cassette as text, for `git diff`.",
+        },
+    }.items()
+    for name, short in commands.items()
 )
 """Every command."""
+
+_RESERVED = {"import": ("import_",), "list": ("list", "list_")}
+"""The module, and the function if it has another name, of commands with names that Python uses."""
 
 WITH_CHILD = ("record", "serve")
 """The commands that run another command, which stands after `--`."""
@@ -287,16 +151,17 @@ def command_line() -> typer.Typer:
 
 def _command(command: Command) -> Any:
     """Return a command as typer has it, with its module imported."""
-    module, _, function = command.path.partition(":")
+    name = command.name.replace("-", "_")
+    module: Any = import_module(f"harness.cli.{_RESERVED.get(name, (name,))[0]}")
     line = typer.Typer(
         rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
     )
     line.command(
         command.name,
         context_settings=app.CONTEXT,
-        epilog=f"Example: {command.example}",
+        epilog=f"Example: {module.EXAMPLE}",
         short_help=command.short,
-    )(_prepared(getattr(import_module(f"harness.cli.{module}"), function)))
+    )(_prepared(getattr(module, _RESERVED.get(name, (name,))[-1])))
     return help_texts.localize(typer.main.get_command(line))
 
 

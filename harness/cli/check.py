@@ -9,6 +9,9 @@ import typer
 
 from harness.cli import app
 
+EXAMPLE = "harness check cassettes tests/cassettes/test_chat.yaml"
+"""An example for the help text."""
+
 
 def check(
     paths: Annotated[

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from harness.convert.targets import Compared
 
 
+EXAMPLE = "harness compare slogan/zhipuai slogan/dashscope"
+"""An example for the help text."""
+
+
 def compare(
     sides: Annotated[
         list[str] | None,

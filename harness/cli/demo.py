@@ -27,6 +27,10 @@ FAILING = "report-of-a-break"
 TITLE = "Broken on purpose: how a break looks"
 
 
+EXAMPLE = "harness demo --out /tmp/demo"
+"""An example for the help text."""
+
+
 def demo(
     out: Annotated[
         Path | None,

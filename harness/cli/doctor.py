@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from harness.runner.batch import Job
 
 
+EXAMPLE = "harness doctor"
+"""An example for the help text."""
+
+
 def doctor(
     scenarios: app.Scenarios = app.SCENARIOS,
     cassettes: app.Cassettes = app.CASSETTES,

@@ -28,6 +28,10 @@ class FailOn(StrEnum):
     BREAKING = "breaking"
 
 
+EXAMPLE = "harness drift --live slogan --budget 10"
+"""An example for the help text."""
+
+
 def drift(
     names: Annotated[
         list[str] | None,

@@ -12,6 +12,10 @@ from harness.errors import HarnessError
 FORMS = "har, otel, jsonl or vcrpy"
 
 
+EXAMPLE = "harness export cassettes/slogan --form otel"
+"""An example for the help text."""
+
+
 def export(
     paths: Annotated[
         list[Path], typer.Argument(metavar="CASSETTE", help="Cassettes, or folders of them.")

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from harness.types import Json
 
 
+EXAMPLE = "harness faults cassettes --against my_client:send"
+"""An example for the help text."""
+
+
 def faults(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH", help="vcrpy cassettes, or folders of them.")

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 FORMS = "har, otel, aimock, curl, toml or cassette"
 
 
+EXAMPLE = "harness import session.har --to cassettes/session.yaml"
+"""An example for the help text."""
+
+
 def import_(
     files: Annotated[
         list[Path],

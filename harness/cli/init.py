@@ -63,6 +63,10 @@ IGNORED = (".env", "report/", "*.journal")
 MARK = "# recordings of LLM APIs"
 
 
+EXAMPLE = "harness init"
+"""An example for the help text."""
+
+
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The project's folder.")] = Path(),
 ) -> None:

@@ -15,6 +15,10 @@ ATTRIBUTES = ".gitattributes"
 _SETTING = ("diff.harness.textconv", "harness textconv")
 
 
+EXAMPLE = "harness install-git"
+"""An example for the help text."""
+
+
 def install_git(
     cassettes: app.Cassettes = app.CASSETTES,
     undo: Annotated[bool, typer.Option("--undo", help="Remove it again.")] = False,

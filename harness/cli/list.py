@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from harness.runner.batch import Job
 
 
+EXAMPLE = "harness list --json"
+"""An example for the help text."""
+
+
 def list_(
     since: app.Since = None,
     until: app.Until = None,

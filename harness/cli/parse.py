@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 COUNTED = ("same", "different", "crashed", "not applicable")
 
 
+EXAMPLE = "harness parse cassettes --parser dashscope"
+"""An example for the help text."""
+
+
 def parse(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH", help="vcrpy cassettes, or folders of them.")

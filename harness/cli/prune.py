@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from harness.runner.batch import Job
 
 
+EXAMPLE = "harness prune --tests tests"
+"""An example for the help text."""
+
+
 def prune(
     paths: Annotated[
         list[Path] | None,

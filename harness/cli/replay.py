@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from harness.cli import app
 
+EXAMPLE = "harness replay slogan --report junit.xml"
+"""An example for the help text."""
+
 
 def replay(
     names: app.Names = None,

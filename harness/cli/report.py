@@ -12,6 +12,10 @@ FOLDER = Path("report/index.html")
 """Where the report is written if --report does not say."""
 
 
+EXAMPLE = "harness report --report page.html"
+"""An example for the help text."""
+
+
 def report(
     names: app.Names = None,
     targets: app.Targets = None,

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from harness.rules.rule import Rule
 
 
+EXAMPLE = "harness rules --explain usage_adds_up"
+"""An example for the help text."""
+
+
 def rules(
     name: Annotated[
         str | None, typer.Argument(metavar="RULE", help="Explain this rule in full.")

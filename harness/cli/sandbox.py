@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+EXAMPLE = "harness sandbox --latency 0.3 --throttle-every 5"
+"""An example for the help text."""
+
 
 def sandbox(
     port: Annotated[

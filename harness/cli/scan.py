@@ -24,6 +24,10 @@ IGNORED_FOLDERS = frozenset(
 """The names of folders that are not searched: they do not hold the user's own files."""
 
 
+EXAMPLE = "harness scan cassettes .env"
+"""An example for the help text."""
+
+
 def scan(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH", help="Files of any tool, or folders.")

@@ -31,6 +31,10 @@ Port = Annotated[
 ]
 
 
+EXAMPLE = "harness serve cassettes -- npm test"
+"""An example for the help text."""
+
+
 def serve(
     context: typer.Context,
     paths: Annotated[

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 Wire = Annotated[bool, typer.Option("--wire", help="Raw HTTP: headers, bodies, events.")]
 
 
+EXAMPLE = "harness show multi-turn/zhipuai --wire"
+"""An example for the help text."""
+
+
 def show(
     name: Annotated[str, typer.Argument(metavar="SIDE", help="scenario, scenario/target, file.")],
     other: Annotated[

@@ -9,6 +9,9 @@ import typer
 
 from harness.cli import app
 
+EXAMPLE = "harness textconv cassettes/slogan/dashscope-qwen-flash.yaml"
+"""An example for the help text."""
+
 
 def textconv(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A cassette, as git hands it over.")],

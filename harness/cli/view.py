@@ -9,6 +9,9 @@ import typer
 
 from harness.cli import app
 
+EXAMPLE = "harness view cassettes"
+"""An example for the help text."""
+
 
 def view(
     paths: Annotated[
