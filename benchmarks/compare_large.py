@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze
-from harness.comparison import compare
+from harness.comparison.pairs import compare
 from harness.providers import endpoints
 from harness.types import Exchange, Request, Response, Transcript, Turn
 

@@ -12,12 +12,11 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 from harness import locale
+from harness.analysis.difference import ChangeKind, Verdict
 from harness.cassette import age
-from harness.comparison import FIELDS
-from harness.comparison.fields import RESPONSES, Presence
+from harness.comparison.fields import FIELDS, RESPONSES, Presence
 from harness.comparison.pairs import REASONS
 from harness.comparison.summary import PARTS
-from harness.drift import ChangeKind, Verdict
 from harness.drift.types import KINDS
 from harness.providers.rules import RULES
 from harness.report.html.messages import LABELS

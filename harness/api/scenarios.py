@@ -18,8 +18,8 @@ from harness import runner
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import store
 from harness.cassette.store import Store
-from harness.comparison import Comparison
-from harness.comparison import compare as compare_transcripts
+from harness.comparison.pairs import compare as compare_transcripts
+from harness.comparison.types import Comparison
 from harness.config.environment import load_environment
 from harness.errors import HarnessError
 from harness.intercept.clock import checked_pace

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from harness.analysis.transcript import AnalyzedTranscript
     from harness.cassette.store import Skip
-    from harness.comparison import Matrix
+    from harness.comparison.matrix import Matrix
     from harness.convert.targets import Compared
 
 
@@ -187,7 +187,7 @@ def _print_compared(compared: Sequence[Compared]) -> None:
 
 
 def _fields(transcripts: list[AnalyzedTranscript], as_json: bool) -> bool:
-    from harness.comparison import field_matrix
+    from harness.comparison.fields import field_matrix
     from harness.report import field_text, json_report
 
     matrix = field_matrix(transcripts)
@@ -199,7 +199,7 @@ def _fields(transcripts: list[AnalyzedTranscript], as_json: bool) -> bool:
 
 
 def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool, skip: Skip) -> bool:
-    from harness.comparison import matrix
+    from harness.comparison.matrix import matrix
     from harness.config.settings import load_prices
     from harness.report import comparison_text, json_report
     from harness.runner.recordings import read_repeats
@@ -219,8 +219,8 @@ def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool, ski
 def _comparisons(
     pairs: Sequence[tuple[AnalyzedTranscript, AnalyzedTranscript]], as_json: bool, skip: Skip
 ) -> bool:
-    from harness.comparison import compare as compare_transcripts
-    from harness.comparison import side_by_side
+    from harness.comparison.matrix import side_by_side
+    from harness.comparison.pairs import compare as compare_transcripts
     from harness.config.settings import load_prices
     from harness.report import comparison_text, json_report
     from harness.runner.recordings import read_repeats

@@ -11,7 +11,7 @@ import typer
 from harness.cli import app
 
 if TYPE_CHECKING:
-    from harness.contracts import Contract
+    from harness.contracts.contract import Contract
 
 CONTRACT = Path("contract.yaml")
 

@@ -15,7 +15,7 @@ from harness.types import Verbosity
 if TYPE_CHECKING:
     from harness.analysis.fault import TranscriptFault
     from harness.cassette.store import Store
-    from harness.drift import Drift
+    from harness.drift.types import Drift
     from harness.report import Report
     from harness.runner import Progress
     from harness.runner.batch import Job

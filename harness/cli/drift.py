@@ -15,10 +15,10 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.analysis.difference import Verdict
-    from harness.drift import DriftRun
     from harness.drift.live import RecordedJob
     from harness.drift.plan import Budget, Plan
     from harness.drift.run import Criteria
+    from harness.drift.types import DriftRun
 
 
 class FailOn(StrEnum):

@@ -35,8 +35,8 @@ def export(
 ) -> None:
     """Write cassettes in a form that other tools read; what it has no room for is named."""
     from harness.cassette.store import find, write_text
-    from harness.convert import EXPORTS
-    from harness.convert import export as exported
+    from harness.convert.export import EXPORTS
+    from harness.convert.export import export as exported
     from harness.runner.recordings import read_cassette
 
     if form not in EXPORTS:

@@ -50,7 +50,7 @@ def import_(
     """
     from harness.cassette.store import write_cassette
     from harness.config.environment import load_environment
-    from harness.convert import IMPORTS, load
+    from harness.convert.loading import IMPORTS, load
     from harness.providers import PROVIDERS
 
     if form and form not in IMPORTS:

@@ -10,7 +10,8 @@ import typer
 from harness.cli import app
 
 if TYPE_CHECKING:
-    from harness.prune import SearchResult, Tests
+    from harness.prune.search import SearchResult
+    from harness.prune.tests import Tests
     from harness.runner.batch import Job
 
 
@@ -51,16 +52,19 @@ def prune(
     listed, since which ones code opens cannot be known. An artefact is unused if no file in its
     cassette's folder names it. What cannot be read is kept and named; the exit code is then 2.
     """
-    from harness import prune
+    from harness.prune.owners import find_owners
+    from harness.prune.search import delete as delete_files
+    from harness.prune.search import search
+    from harness.prune.tests import cassette_folders, collect
 
     jobs = _jobs(scenarios, tests)
-    collected = prune.collect(tests) if tests else None
-    folders = paths or [cassettes, *prune.cassette_folders(tests or [])]
+    collected = collect(tests) if tests else None
+    folders = paths or [cassettes, *cassette_folders(tests or [])]
     searched = [folder for folder in dict.fromkeys(folders) if paths or folder.is_dir()]
     with app.skipping() as skip:
-        result = prune.search(searched, prune.find_owners(cassettes, jobs, collected), skip)
+        result = search(searched, find_owners(cassettes, jobs, collected), skip)
         if delete:
-            prune.delete(result.unused, searched)
+            delete_files(result.unused, searched)
         if as_json:
             _print_json(result, searched, jobs, collected, delete)
         else:

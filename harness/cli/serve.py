@@ -14,7 +14,7 @@ from harness.cli import app
 from harness.errors import BadCassette, HarnessError
 
 if TYPE_CHECKING:
-    from harness.serve import ServeResult
+    from harness.serve.server import ServeResult
 
 Upstreams = Annotated[
     list[str] | None,
@@ -88,7 +88,9 @@ def serve(
     from harness.intercept.clock import checked_pace
 
     with extra("serve"):
-        from harness.serve import Links, load, replay
+        from harness.serve.library import load
+        from harness.serve.links import Links
+        from harness.serve.server import replay
     from harness.faults.injected import parse
 
     faults = [parse(text) for text in fault or []]
@@ -149,7 +151,8 @@ def record_through_proxy(
     from harness.config.extras import extra
 
     with extra("serve"):
-        from harness.serve import record, upstreams
+        from harness.serve.proxy import upstreams
+        from harness.serve.server import record
 
     services = upstreams(upstream or [], os.environ)
     result = record(

@@ -9,22 +9,3 @@ Terms: a section is one kind of answer of one endpoint (see `sections`). A place
 JSON. A family is a model's name without the date of its snapshot. A state of a place in an exchange
 is `absent`, `present` or the JSON type of its value.
 """
-
-from harness.contracts.contract import Contract, extend, learn, merge
-from harness.contracts.files import load
-from harness.contracts.format import dumps, loads
-from harness.contracts.judge import CLAUSES, Judge
-from harness.contracts.schema import changes
-
-__all__ = [
-    "CLAUSES",
-    "Contract",
-    "Judge",
-    "changes",
-    "dumps",
-    "extend",
-    "learn",
-    "load",
-    "loads",
-    "merge",
-]

@@ -3,10 +3,3 @@
 Each form is a module with `reads` (whether a file has the form), `read` and, where cassettes can be
 written in it, `write`. What a form has no room for is named, not dropped in silence.
 """
-
-from __future__ import annotations
-
-from harness.convert.export import EXPORTS, export
-from harness.convert.loading import IMPORTS, load
-
-__all__ = ["EXPORTS", "IMPORTS", "export", "load"]

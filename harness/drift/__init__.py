@@ -4,9 +4,3 @@ Each change has a verdict, which says what it means for programs that read the f
 compares two recordings, `run` two folders; `live` records again and compares; `plan` chooses the
 recordings to make again within a budget.
 """
-
-from harness.analysis.difference import ChangeKind, Verdict
-from harness.drift.judge import find_drift
-from harness.drift.types import Drift, DriftChange, DriftRun
-
-__all__ = ["ChangeKind", "Drift", "DriftChange", "DriftRun", "Verdict", "find_drift"]

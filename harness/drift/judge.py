@@ -14,8 +14,8 @@ from harness.analysis.difference import ChangeKind, Verdict
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.contracts import Contract
 from harness.contracts.clause import Spot, spot
+from harness.contracts.contract import Contract
 from harness.contracts.sections import REFUSAL, Section, documented
 from harness.contracts.words import is_word
 from harness.drift.samples import (

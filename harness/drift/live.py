@@ -15,7 +15,7 @@ from harness.cassette import age
 from harness.cassette.store import Store
 from harness.config.environment import Environment
 from harness.config.settings import load_prices
-from harness.contracts import Contract
+from harness.contracts.contract import Contract
 from harness.drift.plan import (
     NOTHING,
     Budget,

@@ -13,7 +13,9 @@ from harness.analysis.difference import Verdict
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette import store
 from harness.config.settings import RuleSelection
-from harness.contracts import Contract, Judge, load
+from harness.contracts.contract import Contract
+from harness.contracts.files import load
+from harness.contracts.judge import Judge
 from harness.drift.judge import allowed_by, find_drift
 from harness.drift.types import Drift, DriftRun, UnmatchedRecording
 from harness.errors import BadCassette, HarnessError

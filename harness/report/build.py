@@ -13,9 +13,10 @@ from harness.cassette import age, store
 from harness.cassette.age import Period
 from harness.cassette.store import Store, find
 from harness.cassette.workers import Workers, in_order
-from harness.comparison import Matrix, matrix
+from harness.comparison.matrix import Matrix, matrix
 from harness.config.settings import load_prices
-from harness.contracts import Judge, load
+from harness.contracts.files import load
+from harness.contracts.judge import Judge
 from harness.errors import HarnessError
 from harness.providers import endpoints
 from harness.providers.masking import masked

@@ -6,15 +6,8 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from harness.comparison import (
-    Comparison,
-    Difference,
-    Divergence,
-    Layer,
-    Matrix,
-    TargetPair,
-    TurnFigures,
-)
+from harness.comparison.matrix import Matrix, TargetPair, TurnFigures
+from harness.comparison.types import Comparison, Difference, Divergence, Layer
 from harness.report import tables
 from harness.report.console import draw, say
 from harness.report.format import money, number, script, seconds, value

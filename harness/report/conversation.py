@@ -10,7 +10,7 @@ from harness.analysis.endpoint import Fields, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import seen
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.comparison import TurnFigures, facts
+from harness.comparison.matrix import TurnFigures, facts
 from harness.scenario.messages import message_of, text_of
 from harness.types import (
     EMPTY,

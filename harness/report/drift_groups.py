@@ -11,7 +11,7 @@ from harness.analysis.difference import ChangeKind, Verdict
 from harness.locale import mark
 
 if TYPE_CHECKING:
-    from harness.drift import Drift, DriftChange
+    from harness.drift.types import Drift, DriftChange
 
 RENAMED = mark("renamed")
 

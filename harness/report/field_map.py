@@ -13,8 +13,16 @@ from itertools import combinations
 
 from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.comparison import AnswerForm, FieldCell, FieldMatrix, Site
-from harness.comparison.fields import Evidence, FieldRow, Presence, presence
+from harness.comparison.fields import (
+    AnswerForm,
+    Evidence,
+    FieldCell,
+    FieldMatrix,
+    FieldRow,
+    Presence,
+    Site,
+    presence,
+)
 from harness.comparison.summary import PARTS, summarize
 from harness.types import CallKind, Reply
 from harness.wire import walk

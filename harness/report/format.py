@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from harness.comparison import Cost, TurnFigures
+from harness.comparison.matrix import TurnFigures
+from harness.config.prices import Cost
 from harness.locale import LANGUAGE, Language, localized
 from harness.report import chinese
 from harness.types import Finding, Json

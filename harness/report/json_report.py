@@ -10,14 +10,9 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.comparison import (
-    Comparison,
-    Difference,
-    Divergence,
-    FieldCell,
-    FieldMatrix,
-    Matrix,
-)
+from harness.comparison.fields import FieldCell, FieldMatrix
+from harness.comparison.matrix import Matrix
+from harness.comparison.types import Comparison, Difference, Divergence
 from harness.report import conversation as conversations
 from harness.report.conversation import ConversationTurn
 from harness.report.format import encodable
@@ -28,7 +23,7 @@ from harness.types import Failure, Json, Message, Reply, Severity
 from harness.wire import MISSING
 
 if TYPE_CHECKING:
-    from harness.drift import Drift
+    from harness.drift.types import Drift
 
 JsonObject: TypeAlias = dict[str, Any]
 """A JSON object whose values may still be dates, dataclasses and so on; `dumps` converts them."""

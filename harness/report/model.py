@@ -12,7 +12,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.comparison import Comparison, FieldMatrix, Matrix, field_matrix
+from harness.comparison.fields import FieldMatrix, field_matrix
+from harness.comparison.matrix import Matrix
+from harness.comparison.types import Comparison
 from harness.config.prices import Price
 from harness.locale import LANGUAGE, Language, in_language, localized, localized_count, mark
 from harness.report.drift_groups import ChangeGroup, change_groups
@@ -26,7 +28,7 @@ from harness.types import Finding, Origin, Problem, Severity
 
 if TYPE_CHECKING:
     from harness.analysis.difference import Verdict
-    from harness.drift import Drift
+    from harness.drift.types import Drift
     from harness.report.trends import Run
 
 ORIGINS: Mapping[Origin, str] = MappingProxyType(

@@ -13,7 +13,8 @@ from enum import StrEnum
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from harness.comparison import Cost, Price, TurnFigures
+from harness.comparison.matrix import TurnFigures
+from harness.config.prices import Cost, Price
 from harness.types import Origin
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from harness.contracts import CLAUSES
+from harness.contracts.judge import CLAUSES
 from harness.locale import mark
 from harness.providers.rules import RULES
 

@@ -14,7 +14,7 @@ from harness.report.ranking import Entry, Ranking, Sum
 from harness.wire.text import count, line
 
 if TYPE_CHECKING:
-    from harness.drift import Drift
+    from harness.drift.types import Drift
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ from harness.faults import InjectedFault
 from harness.providers.clients import base_paths
 from harness.sandbox.server import run_in_thread
 from harness.serve import proxy
-from harness.serve import replay as replaying
 from harness.serve.library import Library
 from harness.serve.links import Links
 from harness.serve.proxy import Upstream
+from harness.serve.replay import Sessions, application
 from harness.types import Cassette
 
 Announce = Callable[[str, Mapping[str, str]], None]
@@ -74,8 +74,8 @@ def replay(
     Raises:
         HarnessError: The port cannot be used, or the command cannot be started.
     """
-    sessions = replaying.Sessions(library, pace, links, faults)
-    with run_in_thread(replaying.application(sessions), port) as address:
+    sessions = Sessions(library, pace, links, faults)
+    with run_in_thread(application(sessions), port) as address:
         variables = replay_variables(library, address)
         announce(address, variables)
         code = _run_or_wait(command, variables)

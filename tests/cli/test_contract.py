@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.contracts import loads
+from harness.contracts.format import loads
 
 if TYPE_CHECKING:
     from conftest import Harness

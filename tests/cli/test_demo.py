@@ -101,7 +101,8 @@ def test_the_demo_fails_where_a_break_is_not_noticed(
     harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blind: str
 ) -> None:
     """By the rules, or by the look for drift: a demo that passes proves that both see."""
-    from harness.drift import Drift, run
+    from harness.drift import run
+    from harness.drift.types import Drift
     from harness.report import Report, build
 
     short(monkeypatch, "slogan")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.comparison import Layer, compare
-from harness.comparison.pairs import embedded_json
+from harness.comparison.pairs import compare, embedded_json
+from harness.comparison.types import Layer
 
 from .exchanges import json_answer, one_answer, transcript_of
 

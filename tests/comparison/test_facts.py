@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.comparison import Cost, Price, Prices, facts, matrix
-from harness.comparison.matrix import first_token, scripts
+from harness.comparison.matrix import facts, first_token, matrix, scripts
+from harness.config.prices import Cost, Price, Prices
 from harness.types import Exchange, Provenance, Timing, ToolCall
 
 from .exchanges import exchange, one_answer, transcript_of

@@ -10,8 +10,15 @@ import pytest
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import store
-from harness.comparison import FIELDS, AnswerForm, FieldCell, FieldMatrix, field_matrix
-from harness.comparison.fields import Presence, presence
+from harness.comparison.fields import (
+    FIELDS,
+    AnswerForm,
+    FieldCell,
+    FieldMatrix,
+    Presence,
+    field_matrix,
+    presence,
+)
 from harness.providers import endpoints
 from harness.runner import recordings
 from harness.types import Exchange, Request, Response, Transcript, Turn

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from harness.analysis.difference import ChangeKind
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.comparison import Difference, compare, matrix
+from harness.comparison.matrix import matrix
+from harness.comparison.pairs import compare
+from harness.comparison.types import Difference
 from harness.types import Exchange
 
 from .exchanges import exchange, transcript_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.analysis.transcript import analyze
-from harness.comparison import PathRow, PathTable, TurnFigures, matrix
+from harness.comparison.matrix import PathRow, PathTable, TurnFigures, matrix
 from harness.types import Timing
 
 from .exchanges import RECOGNISE, exchange, json_answer, transcript_of

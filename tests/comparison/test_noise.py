@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.comparison import Layer, compare, matrix
-from harness.comparison.pairs import repeats_of
+from harness.comparison.matrix import matrix
+from harness.comparison.pairs import compare, repeats_of
+from harness.comparison.types import Layer
 
 from .exchanges import json_answer, transcript_of
 

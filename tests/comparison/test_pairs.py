@@ -8,7 +8,8 @@ import pytest
 
 from harness.analysis.difference import ChangeKind
 from harness.analysis.transcript import AnalyzedTranscript, analyze
-from harness.comparison import Difference, Layer, compare
+from harness.comparison.pairs import compare
+from harness.comparison.types import Difference, Layer
 from harness.providers.endpoints import recognise
 from harness.types import Exchange, Transcript, Turn
 from harness.wire import MISSING

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.comparison import SHIPPED, Cost, Price, Prices, load
+from harness.config.prices import SHIPPED, Cost, Price, Prices, load
 from harness.errors import BadSettings
 from harness.scenario.files import load_all
 from harness.types import Usage

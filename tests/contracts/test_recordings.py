@@ -24,9 +24,10 @@ from contracts.recorded import (
     reads,
 )
 from harness.analysis.endpoint import Part
-from harness.contracts import Contract, Judge, learn
 from harness.contracts.clause import Spot, each, spot
+from harness.contracts.contract import Contract, learn
 from harness.contracts.evidence import Node
+from harness.contracts.judge import Judge
 from harness.contracts.schema import overlays, schema
 from harness.contracts.sections import Section
 from harness.types import Finding, Severity

@@ -17,9 +17,9 @@ import vcr
 from harness.cassette.artefacts import CassetteFiles, with_artefacts
 from harness.cassette.reader import loads
 from harness.cassette.store import find, read
-from harness.convert import IMPORTS, export, load
+from harness.convert.export import export
 from harness.convert.har import write as write_har
-from harness.convert.loading import form_of
+from harness.convert.loading import IMPORTS, form_of, load
 from harness.convert.synthetic import LOST
 from harness.errors import BadCassette
 from harness.providers.servers import PROVIDER_SERVERS

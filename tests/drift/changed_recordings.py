@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze
-from harness.drift import Drift, find_drift
+from harness.drift.judge import find_drift
+from harness.drift.types import Drift
 from harness.providers import endpoints
 from harness.providers.rules import check
 from harness.runner import recordings

@@ -22,12 +22,13 @@ from drift.changed_recordings import (
     recorded,
     with_exchanges,
 )
+from harness.analysis.difference import ChangeKind, Verdict
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import store
-from harness.contracts import Judge, learn
+from harness.contracts.contract import learn
+from harness.contracts.judge import Judge
 from harness.contracts.sections import Section
-from harness.drift import ChangeKind, Verdict, find_drift
-from harness.drift.judge import allowed_by
+from harness.drift.judge import allowed_by, find_drift
 from harness.providers import endpoints
 from harness.runner import recordings
 from harness.types import Exchange, Origin

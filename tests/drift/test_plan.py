@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from drift.changed_recordings import recorded
-from harness.contracts import learn
+from harness.contracts.contract import learn
 from harness.drift.plan import (
     Budget,
     Candidate,

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from drift.changed_recordings import edited, events, recorded, with_exchanges
+from harness.analysis.difference import ChangeKind, Verdict
 from harness.analysis.transcript import AnalyzedTranscript, analyze
-from harness.drift import ChangeKind, Verdict, find_drift
+from harness.drift.judge import find_drift
 from harness.providers import endpoints
 from harness.types import Exchange
 

@@ -14,14 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness import contracts
 from harness.analysis.transcript import transcript_of
 from harness.cassette.journal import JournalHead, exchange_record, head_record, read_journal
 from harness.cassette.reader import loads
 from harness.cassette.store import Store, write_text
 from harness.cassette.writer import dumps
-from harness.comparison import compare, matrix
+from harness.comparison.matrix import matrix
+from harness.comparison.pairs import compare
 from harness.config.settings import Settings, load_settings
+from harness.contracts.contract import extend, learn
+from harness.contracts.format import dumps as dump_contract
+from harness.contracts.format import loads as load_contract
+from harness.contracts.judge import Judge
+from harness.contracts.schema import changes
 from harness.errors import (
     BadCassette,
     BadContract,
@@ -45,7 +50,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent.parent
 CASSETTES = sorted((ROOT / "cassettes").glob("*/*.yaml"))
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
-CONTRACT = contracts.learn(("x", recordings.read_cassette(path)) for path in CASSETTES[:4])
+CONTRACT = learn(("x", recordings.read_cassette(path)) for path in CASSETTES[:4])
 JOBS = batch.jobs(batch.load_scenarios([], ROOT / "scenarios"), [])
 
 
@@ -153,18 +158,18 @@ def test_damaged_settings_are_read_or_refused(
 
 
 @runs(50)
-@given(content=damaged([contracts.dumps(CONTRACT).encode()]))
+@given(content=damaged([dump_contract(CONTRACT).encode()]))
 def test_a_damaged_contract_is_read_or_refused(content: bytes) -> None:
     """What could still be read can be written, learns more and judges."""
     try:
-        told = contracts.loads(content, "contract.yaml")
+        told = load_contract(content, "contract.yaml")
     except BadContract as refusal:
         is_clear(refusal, "contract.yaml:")
         return
-    assert contracts.loads(contracts.dumps(told)) == told
+    assert load_contract(dump_contract(told)) == told
     read = recordings.read_cassette(CASSETTES[0])
-    assert all(finding.message for finding in contracts.Judge(told).check(read))
-    assert contracts.changes(told, contracts.extend(told, [("y", read)])) is not None
+    assert all(finding.message for finding in Judge(told).check(read))
+    assert changes(told, extend(told, [("y", read)])) is not None
 
 
 def journals() -> list[bytes]:

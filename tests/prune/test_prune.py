@@ -15,7 +15,7 @@ import pytest
 
 from harness.cassette.artefacts import to_files
 from harness.cassette.store import write_cassette
-from harness.prune import TEMPORARY_FOR
+from harness.prune.search import TEMPORARY_FOR
 from harness.scenario.files import shipped_folder
 from harness.types import Cassette, Exchange, Provenance, Request, Response
 

@@ -10,11 +10,13 @@ from typing import Any
 
 from rich.console import Console
 
+from harness.analysis.difference import ChangeKind as What
+from harness.analysis.difference import Verdict
 from harness.analysis.endpoint import Endpoint, Fields, Part, Role, recogniser
 from harness.analysis.transcript import AnalyzedTranscript, analyze
-from harness.comparison import compare, matrix
-from harness.drift import ChangeKind as What
-from harness.drift import Drift, DriftChange, Verdict
+from harness.comparison.matrix import matrix
+from harness.comparison.pairs import compare
+from harness.drift.types import Drift, DriftChange
 from harness.report import Report
 from harness.types import (
     Call,

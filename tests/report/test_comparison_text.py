@@ -9,7 +9,9 @@ from datetime import date
 import pytest
 from rich.cells import cell_len
 
-from harness.comparison import Cost, Price, compare, matrix
+from harness.comparison.matrix import matrix
+from harness.comparison.pairs import compare
+from harness.config.prices import Cost, Price
 from harness.report import Report, comparison_text, html, json_report
 from harness.report.format import money
 from harness.report.ranking import rankings

@@ -6,7 +6,8 @@ import json
 
 from drift.changed_recordings import compared, edited, recorded
 
-from harness.drift import ChangeKind, Drift, DriftChange, DriftRun, Verdict
+from harness.analysis.difference import ChangeKind, Verdict
+from harness.drift.types import Drift, DriftChange, DriftRun
 from harness.report import FILES
 from harness.report.drift import document, report, text
 from harness.report.json_report import dumps

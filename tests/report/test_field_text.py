@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from harness.cassette import store
-from harness.comparison import FieldMatrix, field_matrix
+from harness.comparison.fields import FieldMatrix, field_matrix
 from harness.report import json_report
 from harness.report.field_map import path
 from harness.report.field_text import fields, numbers

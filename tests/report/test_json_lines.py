@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from harness.comparison import FIELDS
+from harness.comparison.fields import FIELDS
 from harness.report import json_report
 
 from .samples import sample

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from harness.comparison import compare
+from harness.comparison.pairs import compare
 from harness.report import Report, json_report
 
 from .samples import exchange, sample, told

@@ -10,7 +10,8 @@ from datetime import date
 import pytest
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.comparison import Cost, Price, Prices, matrix
+from harness.comparison.matrix import matrix
+from harness.config.prices import Cost, Price, Prices
 from harness.report import Report, json_report, markdown
 from harness.report.ranking import Ranking, Sum, Undecided, price_sources, races, rankings
 from harness.types import Exchange, Origin, Timing

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.comparison import Price
+from harness.config.prices import Price
 from harness.report import comparison_text, text
 from harness.report.ranking import rankings
 from harness.types import Origin, Verbosity

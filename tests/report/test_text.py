@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.analysis.transcript import analyze
-from harness.comparison import compare
+from harness.comparison.pairs import compare
 from harness.providers.endpoints import recognise
 from harness.report import Report, comparison_text, json_report, text
 from harness.types import Finding, Severity

@@ -14,8 +14,9 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import analyze, transcript_of
 from harness.cassette.reader import loads
 from harness.cassette.writer import dumps
-from harness.comparison import compare
-from harness.contracts import Judge, learn
+from harness.comparison.pairs import compare
+from harness.contracts.contract import learn
+from harness.contracts.judge import Judge
 from harness.parse import PARSERS
 from harness.parse.run import ask, can_ask
 from harness.providers.endpoints import HEADERS, recognise

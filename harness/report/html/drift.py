@@ -11,7 +11,7 @@ from harness.report.model import Report
 
 if TYPE_CHECKING:
     from harness.analysis.difference import Verdict
-    from harness.drift import Drift, DriftChange
+    from harness.drift.types import Drift, DriftChange
 
 MAX_CHANGES = 200
 """The largest number of changes that are listed for one verdict; the JSON report has all."""

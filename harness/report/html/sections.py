@@ -10,16 +10,9 @@ from typing import Any
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.comparison import (
-    Comparison,
-    Difference,
-    Layer,
-    Matrix,
-    PathTable,
-    TargetPair,
-    TurnFigures,
-)
 from harness.comparison.fields import Evidence
+from harness.comparison.matrix import Matrix, PathTable, TargetPair, TurnFigures
+from harness.comparison.types import Comparison, Difference, Layer
 from harness.report import format
 from harness.report.conversation import ConversationTurn, conversation
 from harness.report.forks import Recording

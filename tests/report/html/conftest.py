@@ -14,11 +14,15 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from harness.analysis.difference import ChangeKind, Verdict
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette.age import ALWAYS
 from harness.cassette.store import Store, find
-from harness.comparison import Price, Prices, compare, matrix
-from harness.drift import ChangeKind, Drift, DriftChange, Verdict, run
+from harness.comparison.matrix import matrix
+from harness.comparison.pairs import compare
+from harness.config.prices import Price, Prices
+from harness.drift import run
+from harness.drift.types import Drift, DriftChange
 from harness.providers import endpoints
 from harness.report import Report, html
 from harness.report import drift as drift_report

@@ -11,8 +11,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from harness.comparison import NO_PRICES, Price, Prices, compare, matrix
-from harness.drift import ChangeKind, Drift, DriftChange, Verdict
+from harness.analysis.difference import ChangeKind, Verdict
+from harness.comparison.matrix import matrix
+from harness.comparison.pairs import compare
+from harness.config.prices import NO_PRICES, Price, Prices
+from harness.drift.types import Drift, DriftChange
 from harness.report import Report, html
 from harness.report.html import drift, pictures
 from harness.report.model import ORIGINS
