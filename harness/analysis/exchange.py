@@ -7,6 +7,7 @@ from functools import cached_property
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Role
 from harness.analysis.reply import is_refusal, only_choice, read_answer, read_refusal
+from harness.analysis.shape import Shape, shape
 from harness.types import (
     NO_STATUS,
     Exchange,
@@ -115,6 +116,11 @@ class AnalyzedExchange:
             for event, document in documents
             if not document.problem
         )
+
+    @cached_property
+    def shape(self) -> Shape:
+        """The types of all parts of the response together, by path."""
+        return shape(*(part.value for part in self.parts))
 
     @cached_property
     def answers(self) -> tuple[Part, ...]:

@@ -300,20 +300,24 @@ def _has_value(body: Json, pointer: str) -> bool:
 def _cell(field: Field, form: AnswerForm, answers: Sequence[_Answer]) -> FieldCell:
     endpoint = answers[0].exchange.endpoint
     pointers = field.pointers(endpoint.fields if endpoint else Fields())
-    sites = tuple(site for pointer in pointers if (site := _site(pointer, answers)) is not None)
-    present = sum(any(answer.types_at(pointer) for pointer in pointers) for answer in answers)
+    types = [[answer.types_at(pointer) for answer in answers] for pointer in pointers]
+    found = (_site(pointer, answers, at) for pointer, at in zip(pointers, types, strict=True))
+    sites = tuple(site for site in found if site is not None)
+    present = sum(map(any, zip(*types, strict=True)))
     expected = form.response in field.expected
     return FieldCell(sites, present, len(answers), pointers, expected, answers[0].evidence())
 
 
-def _site(pointer: str, answers: Sequence[_Answer]) -> Site | None:
-    """Return what *answers* have at *pointer*; None if no answer has a value there."""
-    types = [(answer, answer.types_at(pointer)) for answer in answers]
-    present = [(answer, by_event) for answer, by_event in types if by_event]
+def _site(
+    pointer: str, answers: Sequence[_Answer], types: Sequence[dict[int, set[str]]]
+) -> Site | None:
+    """Return what *answers* have at *pointer*, each with *types*; None if none has a value."""
+    both = list(zip(answers, types, strict=True))
+    present = [(answer, by_event) for answer, by_event in both if by_event]
     if not present:
         return None
     first, events = present[0]
-    streams = [(a.exchange, by_event) for a, by_event in types if a.exchange.is_stream]
+    streams = [(a.exchange, by_event) for a, by_event in both if a.exchange.is_stream]
     return Site(
         pointer=pointer,
         types=tuple(sorted({t for _, by_event in present for ts in by_event.values() for t in ts})),

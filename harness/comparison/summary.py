@@ -8,7 +8,6 @@ from itertools import groupby
 
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.types import Choice, Failure, Json, Medium, Reply, ToolCall, Transcript
 from harness.wire import read_json, resolve
@@ -94,7 +93,7 @@ def _shapes_of(exchange: AnalyzedExchange) -> Iterable[tuple[str, Iterable[str]]
         return _file_shape(exchange)
     if not exchange.parts:
         return [("", {"not JSON" if exchange.exchange.response.body else "nothing"})]
-    return [item for part in exchange.parts for item in shape(part.value).items()]
+    return exchange.shape.items()
 
 
 def _file_shape(exchange: AnalyzedExchange) -> list[tuple[str, set[str]]]:

@@ -350,12 +350,12 @@ def field_tables(reads: Sequence[AnalyzedTranscript]) -> tuple[FieldTable, ...]:
     return tuple(_table(*key, found[key]) for key in order if len(found.get(key, ())) > 1)
 
 
-def _paths(turn: AnalyzedTurn) -> Iterator[tuple[str, str, set[str]]]:
+def _paths(turn: AnalyzedTurn) -> Iterator[tuple[str, str, Iterable[str]]]:
     for part, paths in summarize(turn).shapes.items():
-        yield from ((part, path, set(types.split("|"))) for path, types in paths.items())
+        yield from ((part, path, types.split("|")) for path, types in paths.items())
     asked = turn.readings[0].request_json if turn.readings else None
     if asked is not None and not asked.problem:
-        yield from (("request", path, set(types)) for path, types in shape(asked.value).items())
+        yield from (("request", path, types) for path, types in shape(asked.value).items())
 
 
 def _table(topic: str, part: str, shapes: dict[CallForm, dict[str, set[str]]]) -> FieldTable:

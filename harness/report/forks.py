@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from harness.types import Provenance
 
@@ -33,7 +34,7 @@ class Recording:
         return cls(f"{provenance.scenario}/{slug}", parent, turn, link)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Forks:
     """The recordings that a page knows of, those that it shows before others."""
 
@@ -51,7 +52,11 @@ class Forks:
         """Return the recordings that continue one, each once."""
         name = Recording.of(provenance).name
         children: dict[str, Recording] = {}
-        for one in self.recordings:
+        for one in self._continuing:
             if one.parent == name:
                 children.setdefault(one.name, one)
         return [*children.values()]
+
+    @cached_property
+    def _continuing(self) -> list[Recording]:
+        return [one for one in self.recordings if one.parent]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
+from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -29,6 +30,8 @@ MAX_MARK = 400
 MAX_DEPTH = 30
 """The deepest level of JSON that is indented further."""
 
+_LINES = ["\n" + "  " * depth for depth in range(MAX_DEPTH + 1)]
+
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 _HERE = re.compile(rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|[-+.\w]+(?::[^\n]*)?|[^\n]')
 
@@ -48,13 +51,12 @@ class Mark:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A part of a body.
 
     Attributes:
-        kind: the kind of JSON token, `key`, `string` or `value`; `gap` for text that was not
-            recorded, such as whitespace; else empty.
+        kind: the kind of JSON token, `key`, `string` or `value`; `gap` for a note that text is left
+            out; else empty.
         findings: the numbers of the findings that point at it.
     """
 
@@ -97,17 +99,25 @@ def _element(piece: Piece, text: str) -> str:
 
 
 def _indented(body: bytes, marks: Sequence[Mark]) -> Iterator[Piece]:
+    """Yield each key, string and value, and what is marked; and all signs between two of these."""
     tokens = list(_TOKEN.finditer(body))
-    depth = 0
-    for number, token in enumerate(tokens):
-        sign, after = token[0], tokens[number + 1][0] if number + 1 < len(tokens) else b""
-        pair = sign + after in (b"{}", b"[]")
+    depth, signs = 0, ""
+    for token, following in zip_longest(tokens, tokens[1:]):
+        sign, after = token[0], following[0] if following else b""
         depth += (sign in b"{[") - (after in b"}]" and after != b"")
-        yield Piece(_text(sign), _kind(sign, after), _of(marks, token.start(), token.end()))
+        kind, found = _kind(sign, after), _of(marks, token.start(), token.end()) if marks else ()
+        if kind or found:
+            if signs:
+                yield Piece(signs)
+            yield Piece(_text(sign), kind, found)
+            signs = ""
+        else:
+            signs += sign.decode("ascii")
         if sign == b":":
-            yield Piece(" ", "gap")
-        elif not pair and after and (sign in b"{[," or after in b"}]"):
-            yield Piece("\n" + "  " * min(depth, MAX_DEPTH), "gap")
+            signs += " "
+        elif after and sign + after not in (b"{}", b"[]") and (sign in b"{[," or after in b"}]"):
+            signs += _LINES[min(depth, MAX_DEPTH)]
+    yield Piece(signs)
 
 
 def _kind(sign: bytes, after: bytes) -> str:

@@ -143,6 +143,7 @@ def text(message: str, element: str = "span", /, **attributes: str) -> Markup:
     )
 
 
+@lru_cache(4096)
 def word(value: str, element: str = "span", /, **attributes: str) -> Markup:
     """Return a value of the report in an element, as `text` does.
 
@@ -166,6 +167,7 @@ def plural(singular: str, plural: str, number: int, element: str = "span") -> Ma
     return numeral + Markup(' <span data-zh="{}">{}</span>').format(translated, english)
 
 
+@lru_cache(4096)
 def label(message: str, about: str = "") -> Markup:
     """Return an `aria-label` attribute, `message: about`, and one with its translation."""
     english = LABELS.get(message, message)
@@ -184,5 +186,6 @@ def detail(text: str) -> Markup:
     return _both(chinese.sentence(text), text)
 
 
+@lru_cache(4096)
 def _both(translated: str, english: str) -> Markup:
     return Markup('<span data-zh="{}">{}</span>').format(plain(translated), plain(english))
