@@ -45,28 +45,6 @@ def _words(text: str) -> Iterator[tuple[int, int, str]]:
         start += len(word)
 
 
-ERROR_MESSAGES = (
-    "Missing argument {}.",
-    "Missing option {}.",
-    "Missing command.",
-    "No such command {}.",
-    "No such command {}. Did you mean {}?",
-    "No such option: {}",
-    "No such option: {} (Possible options: {})",
-    "Option {} requires an argument.",
-    "Option {} does not take a value.",
-    "Got unexpected extra argument(s) ({})",
-    "Invalid value for {}: {}",
-    "{} is not one of {}.",
-    "Value error, {}",
-    "Input should be a valid integer, unable to parse string as an integer",
-    "Input should be a valid number, unable to parse string as a number",
-    "Input should be greater than or equal to {}",
-    "Input should be less than or equal to {}",
-)
-"""The messages of typer about a wrong use of a command."""
-
-
 _ERROR_TITLE = mark("Error")
 _SEE_HELP = mark("Try [blue]'{command_path} {help_option}'[/] for help.")
 

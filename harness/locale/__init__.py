@@ -129,6 +129,12 @@ def _catalogue(language: str) -> gettext.NullTranslations:
     return gettext.translation(DOMAIN, FOLDER, [language], fallback=True)
 
 
+def messages(file: Path) -> tuple[str, ...]:
+    """Return the messages in a text file, one on each line; `#` begins a comment."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return tuple(line for line in lines if line and not line.startswith("#"))
+
+
 def mark(message: str) -> str:
     """Return *message* unchanged; the call marks it for extraction into the catalogues."""
     return message

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from harness import errors
-from harness.locale import ERROR
+from harness.locale import ERROR, messages
 
 _RETURNS = ("Iterator[Finding]", "Iterable[Finding]")
 
@@ -54,7 +54,7 @@ def error_messages(
 ) -> Iterator[ExtractedMessage]:
     """Yield the messages of the errors that the package raises, with `{}` for each value.
 
-    They are the texts given to an error, and those listed in a module's `ERROR_MESSAGES`. Babel
+    They are the texts given to an error, and those in `errors.txt` beside this module. Babel
     calls this function for one file, so that it reads the others itself. Left out are messages of
     fewer than two words, and the sandbox's refusals, which are the services' own.
     """
@@ -63,19 +63,23 @@ def error_messages(
         own = "sandbox" in path.with_suffix("").relative_to(package).parts
         names = _ERRORS - {"Refused"} if own else _ERRORS
         yield from _error_messages(ast.parse(path.read_bytes()), names)
+    for text in messages(Path(__file__).with_name("errors.txt")):
+        yield 1, "pgettext", (ERROR, text), []
+
+
+def lines(
+    file: IO[bytes], _keywords: object, _tags: object, options: object
+) -> Iterator[ExtractedMessage]:
+    """Yield each message of a text file, as `harness.locale.messages` reads it, to Babel."""
+    yield from ((1, None, text, []) for text in messages(Path(file.name)))
 
 
 def _error_messages(module: ast.Module, names: Collection[str]) -> Iterator[ExtractedMessage]:
     for node in ast.walk(module):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in names:
-            texts = map(_template, node.args)
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ERROR_MESSAGES":
-            texts = iter(ast.literal_eval(node.value))
-        else:
-            continue
-        for text in texts:
-            if len(_WORD.findall(text)) > 1:
-                yield 1, "pgettext", (ERROR, text), []
+            for text in map(_template, node.args):
+                if len(_WORD.findall(text)) > 1:
+                    yield 1, "pgettext", (ERROR, text), []
 
 
 def _template(node: ast.expr) -> str:

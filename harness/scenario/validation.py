@@ -131,38 +131,6 @@ _MUST = {
 }
 
 
-ERROR_MESSAGES = (
-    "{} (and {} more)",
-    "the key {} is missing",
-    "the key {} is missing in {}",
-    "unknown {} {}; allowed: {}",
-    "unknown {} {}; did you mean {}? allowed: {}",
-    "unknown {} {} in {}; allowed: {}",
-    "unknown {} {} in {}; did you mean {}? allowed: {}",
-    "is {}; did you mean {}? allowed: {}",
-    "is {}; allowed: {}",
-    "name is {}, but the file is {}; they must agree",
-    "{}; line {} has a full-width colon, write {}",
-    "must not be empty",
-    "must have at most {} entries",
-    "must be text, not {}",
-    "must be text, not {}; put quotes around it",
-    "must be a mapping, not {}",
-    "must be a list, not {}",
-    "must be a whole number, not {}",
-    "must be a number, not {}",
-    "must be at least {}, not {}",
-    "must be at most {}, not {}",
-    "must be text or a list of texts, not {}",
-    "must be provider/model, such as zhipuai/glm-5.3-flash, not {}",
-    "may hold only a-z, 0-9, '-' and Chinese characters, not {}",
-    "is assistant, which cannot come first: it has to follow a user step",
-    "is assistant, which cannot come last: no call follows it",
-    "no step asks anything; add a user, prompt or image step",
-)
-"""The messages that are put together from parts here and in `yaml_source`, for the catalogues."""
-
-
 def from_pydantic(error: ValidationError, source: YamlSource) -> list[Issue]:
     """Return an issue for each of Pydantic's errors."""
     details = (d for d in error.errors(include_url=False) if not _is_consequence(d))
