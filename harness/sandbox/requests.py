@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -63,6 +65,12 @@ class Refused(Exception):
 
 Refusals = Mapping[Reason, tuple[int, str, str]]
 """(HTTP status, error code, message) by reason; the message may contain `{detail}`."""
+
+
+def read_refusals(file: Path) -> Refusals:
+    """Return the refusals in a TOML file, which has the names of reasons in small letters."""
+    table = tomllib.loads(file.read_text(encoding="utf-8"))
+    return {Reason[name.upper()]: tuple(refusal) for name, refusal in table.items()}
 
 
 def describe(refused: Refused, refusals: Refusals) -> tuple[int, str, str]:

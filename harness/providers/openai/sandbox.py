@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import zip_longest
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -37,6 +38,7 @@ from harness.sandbox.requests import (
     read_messages,
     read_object,
     read_prompt,
+    read_refusals,
     read_size,
 )
 from harness.sandbox.state import SandboxState, now
@@ -49,36 +51,7 @@ KEY = "sk-sandbox0000000000000000000000000"
 
 INVALID = "invalid_request_error"
 
-# [DOC] platform.openai.com/docs/guides/error-codes; the first one is DashScope's [REC]
-REFUSALS: Refusals = {
-    Reason.NO_KEY: (
-        401,
-        "",
-        "You didn't provide an API key. You need to provide your API key in an Authorization "
-        "header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY). ",
-    ),
-    Reason.MALFORMED_KEY: (401, "invalid_api_key", "Incorrect API key provided. "),
-    Reason.WRONG_KEY: (401, "invalid_api_key", "Incorrect API key provided. "),
-    Reason.THROTTLED: (
-        429,
-        "rate_limit_exceeded",
-        "Requests rate limit exceeded, please try again later.",
-    ),
-    Reason.NOT_JSON: (400, "", "We could not parse the JSON body of your request."),
-    Reason.UNKNOWN_MODEL: (404, "model_not_found", "The model does not exist."),
-    Reason.BAD_MESSAGES: (400, "", "Invalid value in 'messages'."),
-    Reason.NO_MESSAGES: (400, "", "'messages' must be a non-empty array."),
-    Reason.STRAY_TOOL_MESSAGE: (
-        400,
-        "",
-        "messages with role 'tool' must be a response to a preceding message with 'tool_calls'.",
-    ),
-    Reason.BAD_PARAMETER: (400, "", "Invalid value for '{detail}'."),
-    Reason.FORBIDDEN: (400, "content_filter", "The content was filtered."),
-    Reason.NO_SUCH_PATH: (404, "", "Not found."),
-    Reason.WRONG_METHOD: (405, "", "Method not allowed."),
-    Reason.INTERNAL_ERROR: (500, "internal_error", "The server had an error."),
-}
+REFUSALS = read_refusals(Path(__file__).with_name("refusals.toml"))
 
 # [DOC] platform.openai.com/docs/api-reference/chat/create
 RANGES = {

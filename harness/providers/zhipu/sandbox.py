@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import jwt
 from starlette.requests import Request
@@ -29,7 +30,6 @@ from harness.sandbox.provider_server import (
 from harness.sandbox.requests import (
     Range,
     Reason,
-    Refusals,
     Refused,
     check_chat,
     describe,
@@ -37,6 +37,7 @@ from harness.sandbox.requests import (
     read_messages,
     read_object,
     read_prompt,
+    read_refusals,
     read_size,
 )
 from harness.sandbox.state import SandboxState, TaskState, now
@@ -263,44 +264,7 @@ def _streamed_call(call: ToolCall, index: int) -> Json:
 
 # ------------------------------------------------------------------------------------ refusals
 
-REFUSALS: Refusals = {
-    # [DOC] docs.z.ai/api-reference/api-code
-    Reason.NO_KEY: (401, "1001", "Header中未收到Authorization参数，无法进行身份验证。"),
-    # [FIELD] captured live, 2026-07-30
-    Reason.MALFORMED_KEY: (
-        401,
-        "1002",
-        "Authorization Token非法，请确认Authorization Token正确传递。",
-    ),
-    # [FIELD] zhipuai/zhipuai-sdk-python issue #25
-    Reason.WRONG_KEY: (401, "401", "令牌已过期或验证不正确"),
-    # [FIELD] MetaGLM/zhipuai-sdk-python-v4 issue #8
-    Reason.EXPIRED_KEY: (401, "1003", "Authorization Token已过期，请重新生成/获取。"),
-    # [FIELD] the Chinese wording of 1302; [REC] for status and code
-    Reason.THROTTLED: (
-        429,
-        "1302",
-        "您当前使用该API的并发数过高，请降低并发，或联系客服增加限额。",
-    ),
-    Reason.NOT_JSON: (400, "1210", "API 调用参数有误，请检查文档。"),  # [FIELD]
-    # [FIELD] NousResearch/hermes-agent #85890 (2026-08-14)
-    Reason.ALWAYS_THINKS: (
-        400,
-        "1210",
-        "该模型始终思考，不支持关闭思考；请使用 low、high 或 max。",
-    ),
-    Reason.UNKNOWN_MODEL: (400, "1211", "模型不存在，请检查模型代码。"),  # [DOC]
-    Reason.WRONG_ENDPOINT: (400, "1211", "模型不存在，请检查模型代码。"),  # no evidence
-    Reason.BAD_MESSAGES: (400, "1214", "messages 参数非法。请检查文档。"),  # [FIELD] dify #16337
-    Reason.NO_MESSAGES: (400, "1214", "messages 参数非法。请检查文档。"),
-    Reason.STRAY_TOOL_MESSAGE: (400, "1214", "messages 参数非法。请检查文档。"),
-    # [FIELD] chatchat-space/Langchain-Chatchat #2815 has the same text with "prompt"
-    Reason.BAD_PARAMETER: (400, "1214", "{detail} 参数非法。请检查文档。"),
-    # [FIELD] the text clients match for, which is cut there
-    Reason.FORBIDDEN: (400, "1301", "系统检测到输入或生成内容可能包含不安全或敏感内容"),
-    Reason.NO_SUCH_TASK: (400, "1214", "id 参数非法。请检查文档。"),  # no evidence
-    Reason.INTERNAL_ERROR: (500, "500", "内部错误"),  # [DOC]
-}
+REFUSALS = read_refusals(Path(__file__).with_name("refusals.toml"))
 
 
 _NO_ROUTE = {

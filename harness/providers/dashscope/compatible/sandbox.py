@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from harness.providers.dashscope.sandbox import compatible_headers
 from harness.providers.openai.sandbox import REFUSALS, ServiceFacts, server
-from harness.sandbox.requests import Reason, Refused
+from harness.sandbox.requests import Refused, read_refusals
 from harness.sandbox.state import SandboxState
 
 
@@ -27,20 +28,7 @@ SERVER = replace(
         ServiceFacts(
             serves=_serves,
             listed=("qwen-flash", "qwen-plus", "qwen3-max", "text-embedding-v4"),
-            # [DOC] error-code: codes and messages of this API
-            refusals={
-                **REFUSALS,
-                Reason.THROTTLED: (
-                    429,
-                    "limit_requests",
-                    "You exceeded your current requests list.",
-                ),
-                Reason.FORBIDDEN: (
-                    400,
-                    "data_inspection_failed",
-                    "Input data may contain inappropriate content.",
-                ),
-            },
+            refusals={**REFUSALS, **read_refusals(Path(__file__).with_name("refusals.toml"))},
             always_finish_reason=False,  # [REC]
             headers=compatible_headers,
         ),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,7 +35,6 @@ from harness.sandbox.provider_server import (
 )
 from harness.sandbox.requests import (
     Reason,
-    Refusals,
     Refused,
     check_content,
     check_ranges,
@@ -44,6 +44,7 @@ from harness.sandbox.requests import (
     read_messages,
     read_object,
     read_prompt,
+    read_refusals,
     read_size,
 )
 from harness.sandbox.state import SandboxState, Task, TaskState, now
@@ -107,65 +108,7 @@ def _without(headers: Headers, *prefixes: str) -> Headers:
 
 # ------------------------------------------------------------------------------------ refusals
 
-_BAD_KEY = (401, "InvalidApiKey", "Invalid API-key provided.")  # [REC]
-
-
-def _invalid(message: str) -> tuple[int, str, str]:
-    return 400, "InvalidParameter", message
-
-
-REFUSALS: Refusals = {
-    Reason.NO_KEY: (401, "InvalidApiKey", "No API-key provided."),  # [DOC] error-code
-    Reason.MALFORMED_KEY: _BAD_KEY,
-    Reason.WRONG_KEY: _BAD_KEY,
-    # [DOC] help.aliyun.com/en/model-studio/error-code; no recorded body known
-    Reason.THROTTLED: (
-        429,
-        "Throttling.RateQuota",
-        "Requests rate limit exceeded, please try again later.",
-    ),
-    # [DOC] error-code
-    Reason.NOT_JSON: _invalid("Required body invalid, please check the request body format."),
-    Reason.UNKNOWN_MODEL: _invalid("Model not exist."),  # [REC] rerank
-    Reason.BAD_MESSAGES: _invalid(  # [REC]
-        "Role must be user or assistant and Content length must be greater than 0"
-    ),
-    Reason.NO_MESSAGES: _invalid(  # [DOC] error-code
-        'Either "prompt" or "messages" must exist and cannot both be none'
-    ),
-    Reason.STRAY_TOOL_MESSAGE: _invalid(  # [FIELD] alibaba/spring-ai-alibaba #3139
-        '<400> InternalError.Algo.InvalidParameter: messages with role "tool" must be a response '
-        'to a preceeding message with "tool_calls".'
-    ),
-    Reason.BAD_PARAMETER: _invalid("{detail}"),
-    # [FIELD] HTTP 400
-    Reason.FORBIDDEN: (
-        400,
-        "DataInspectionFailed",
-        "Input data may contain inappropriate content.",
-    ),
-    # [DOC] text-to-image-api-reference
-    Reason.NOT_ASYNC: (
-        403,
-        "AccessDenied",
-        "current user api does not support synchronous calls.",
-    ),
-    # [DOC] error-code has this text for the other form of call too
-    Reason.NOT_SYNC: (
-        403,
-        "AccessDenied",
-        "current user api does not support asynchronous calls.",
-    ),
-    # [FIELD] alibaba/spring-ai-alibaba #2400
-    Reason.NO_SUCH_PATH: _invalid("url error, please check url！"),
-    # [FIELD] agentscope-ai/agentscope #1258 (2026-02), #1394
-    Reason.WRONG_ENDPOINT: _invalid(
-        "url error, please check url！ For details, see: "
-        "https://help.aliyun.com/zh/model-studio/error-code#error-url"
-    ),
-    Reason.WRONG_METHOD: (405, "InvalidParameter", "Request method is not supported."),
-    Reason.INTERNAL_ERROR: (500, "InternalError", "An internal error has occured."),  # [DOC]
-}
+REFUSALS = read_refusals(Path(__file__).with_name("refusals.toml"))
 
 
 def _refuse(request: Request, refused: Refused) -> Response:
