@@ -33,16 +33,25 @@ def read(content: bytes, source: str) -> Converted:
     Raises:
         BadCassette: The file is no cassette.
     """
-    exchanges = [*loads(content, source).exchanges]
-    if all(exchange.timing is None for exchange in exchanges):
-        notes = [*_notes(content, len(exchanges))]
-        order = sorted(range(len(exchanges)), key=lambda n: str(notes[n].get("recorded_at", "")))
-        exchanges = [_timed(exchanges[n], _part(notes[n], "response")) for n in order]
-    converted = Converted(exchanges)
-    for exchange in exchanges:
+    converted = Converted([*loads(content, source).exchanges])
+    if all(exchange.timing is None for exchange in converted.exchanges):
+        _take_times(converted, content)
+    for exchange in converted.exchanges:
         if not exchange.chunks:
             converted.lose(NO_PIECES)
     return converted
+
+
+def _take_times(converted: Converted, content: bytes) -> None:
+    """Order the exchanges as they were recorded, with the times that the file notes of them."""
+    exchanges = converted.exchanges
+    notes = [*_notes(content, len(exchanges))]
+    order = sorted(range(len(exchanges)), key=lambda n: str(notes[n].get("recorded_at", "")))
+    responses = [_part(notes[n], "response") for n in order]
+    converted.exchanges = [_timed(exchanges[n], r) for n, r in zip(order, responses, strict=True)]
+    for exchange, response in zip(converted.exchanges, responses, strict=True):
+        if exchange.timing is None and _seconds(response.get("duration")) is not None:
+            converted.lose("its duration, as there is no Date header to say when it was")
 
 
 def reads_toml(text: str) -> bool:

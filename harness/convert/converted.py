@@ -4,8 +4,33 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from harness.types import Exchange
+
+NO_DATE = "its time, which is missing or no date"
+
+
+class Form(BaseModel):
+    """A part of a file of another tool; members that are not known are ignored."""
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True, coerce_numbers_to_str=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_null(cls, value: Any) -> Any:
+        """Leave out members that are null, which some tools write for what they do not know."""
+        if not isinstance(value, dict):
+            return value
+        return {name: item for name, item in value.items() if item is not None}
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return the place and the message of the first problem of a part of a file."""
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
 @dataclass

@@ -7,8 +7,10 @@ line before it (`$ curl ... -d '{...}'`) if there is one.
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,11 +28,18 @@ _HEX = re.compile(r"^[0-9a-f]{4,}: ((?:[0-9a-f]{2} ){1,16})")
 _ASCII = re.compile(r"^([0-9a-f]{4,}): (.*)")
 _VERBOSE = re.compile(r"^> (\S+ \S+ HTTP/[\d.]+)\r?$", re.MULTILINE)
 _DOT_AT_LINE_END = re.compile(rb"\.(?=\.?(?:(?:data|event|id|retry):|:|$))")
-_PROMPT = re.compile(r"^\s*[$#%>]\s+(curl\s.*)$")
+_PROMPT = re.compile(r"^([^\"'{}<]{0,80}?[$#%>]\s*|\s*)(curl(?:\.exe)?\s.*)$")
+_REMARK = re.compile(r"^(?:\*|[>{}<] ?\[?|  % Total)(?: |$)")
+_METER = re.compile(r"^[\r ]*(?:% Total|Dload|\d+ .*(?:--:--:--|\d:\d\d:\d\d))")
+_GLUED = re.compile(r"\* (?:Connection #\d+ to host|Closing connection|shutting down conn).*$")
+"""A remark of curl that follows a body without a line end."""
+_TAKEN = ("-d", "--data", "--data-raw", "--data-binary", "--data-ascii", "--json")
+_OTHER_DATA = ("-F", "--form", "--form-string", "--data-urlencode", "-T", "--upload-file")
 _DOTS = (
     "bytes that are no printable ASCII: --trace-ascii prints dots, taken for line ends in streams"
 )
 _NO_QUESTION = "the request body, which `curl -v` does not print"
+_OTHER_LENGTH = "the request body as it was sent: that of the command line has another length"
 
 
 @dataclass
@@ -69,9 +78,15 @@ def read(content: bytes, source: str) -> Converted:
         if exchange is None:
             converted.skip(f"{source}, request {number}", "it got no response")
             continue
+        if exchange.request.method == "CONNECT":
+            converted.skip(f"{source}, request {number}", "a tunnel (CONNECT) through a proxy")
+            continue
         converted.lose(NO_PIECES)
+        length = dict(exchange.request.headers).get("Content-Length", "")
         if not raw.known_data:
             converted.lose(_NO_QUESTION)
+        elif length.isdecimal() and int(length) != len(raw.data):
+            converted.lose(_OTHER_LENGTH)
         if not raw.is_exact:
             converted.lose(_DOTS)
         converted.exchanges.append(exchange)
@@ -147,11 +162,13 @@ def _scheme(line: str, known: str) -> str:
 def _verbose(text: str) -> Iterator[_Raw]:
     """Yield the exchanges of what `curl -v` printed."""
     raw, question, scheme, is_body = _Raw(known_data=False), None, "https", False
-    for line in text.splitlines(keepends=True):
+    lines = deque(io.StringIO(text, newline="\n"))  # a carriage return alone ends no line
+    while lines:
+        line = lines.popleft()
         bare = line.rstrip("\r\n")
         prompt = _PROMPT.match(bare)
-        if prompt and "HTTP/" not in bare:
-            question, is_body = _data_of(prompt[1]), False
+        if prompt and (prompt[1].strip() or not is_body):
+            question, is_body = _data_of(_command(prompt[2], lines)), False
         elif bare.startswith("> ") or bare == ">":
             if raw.received:
                 yield raw
@@ -165,22 +182,52 @@ def _verbose(text: str) -> Iterator[_Raw]:
             is_body, question = bare.strip() == "<", None
         elif bare.startswith(("* ", "{ [", "} [")):
             scheme = _scheme(bare, scheme)
-        elif is_body:
-            raw.body += line.encode("utf-8", "surrogateescape")
+        elif bare.strip() == "```":  # around a transcript in Markdown
+            is_body = False
+        elif is_body and not _METER.match(bare):
+            glued = _GLUED.search(bare)
+            raw.body += (bare[: glued.start()] if glued else line).encode(
+                "utf-8", "surrogateescape"
+            )
     yield raw
 
 
-def _data_of(command: str) -> bytes | None:
-    """Return the data of a curl command line; None if it has none or names a file."""
+def _command(first: str, lines: deque[str]) -> str:
+    """Return a command line that begins with *first*; take its further lines from *lines*."""
+    command = first
+    while lines and not _REMARK.match(lines[0]) and not _is_whole(command):
+        command += "\n" + lines.popleft().rstrip("\r\n")
+    return command
+
+
+def _is_whole(command: str) -> bool:
     try:
-        words = shlex.split(command)
+        shlex.split(command)
+    except ValueError:
+        return False
+    return not command.endswith(("\\", "^", "`"))
+
+
+def _data_of(command: str) -> bytes | None:
+    """Return the data of a curl command line; None if it is not all there, as if in a file."""
+    try:
+        words = shlex.split(re.sub(r"[\^`]\n", "\n", command))
     except ValueError:
         return None
-    names = ("-d", "--data", "--data-raw", "--data-binary", "--json")
-    for name, value in zip(words, [*words[1:], ""], strict=True):
-        if name in names and not value.startswith("@"):
-            return value.encode("utf-8", "surrogateescape")
-    return b"" if not any(word in names for word in words) else None
+    found: list[str] = []
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if name in _OTHER_DATA:
+            return None
+        if word in _TAKEN:
+            found.append(following)
+        elif equals and name in _TAKEN:
+            found.append(value)
+        elif re.match(r"-d.", word):
+            found.append(word[2:])
+    if any(value.startswith("@") for value in found):
+        return None
+    return "&".join(found).encode("utf-8", "surrogateescape")
 
 
 def _exchange(raw: _Raw) -> Exchange | None:
@@ -202,6 +249,9 @@ def _exchange(raw: _Raw) -> Exchange | None:
     received_body = _without_chunks(raw.body) if response.header("transfer-encoding") else raw.body
     if not raw.is_exact and "event-stream" in (response.header("content-type") or ""):
         received_body = _DOT_AT_LINE_END.sub(b"\n", received_body)
+    length = response.header("content-length") or ""
+    if length.isdecimal() and not response.header("content-encoding"):
+        received_body = received_body[: int(length)]
     body = undo_coding(received_body, response.header("content-encoding") or "identity")
     request = Request(method, uri, headers, raw.data)
     return Exchange(request, with_plain_body(response, received_body if body is None else body))

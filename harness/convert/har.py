@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, ValidationError
 
-from harness.convert.converted import Converted
+from harness.convert.converted import NO_DATE, Converted, Form, first_problem
 from harness.errors import BadCassette
 from harness.types import Exchange, Json, Request, Response, Timing
 from harness.wire import read_json
@@ -31,70 +27,68 @@ from harness.wire.codings import with_plain_body
 CREATOR = "llm-conversation-harness"
 _NO_TIMES = "the times at which the pieces of a stream arrived"
 _NO_BODY = "its response body was not saved (content.text is missing)"
+_NO_QUESTION = "the request body, which was not saved"
+_CUT_OFF = "the end of the response body, which is shorter than its size"
+_NO_TEXT = "bytes that are no text: U+FFFD stands for them"
+_CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)")
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="ignore", populate_by_name=True, coerce_numbers_to_str=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_null(cls, value: Any) -> Any:
-        """Leave out members that are null, which some tools write for what they do not know."""
-        if not isinstance(value, dict):
-            return value
-        return {name: item for name, item in value.items() if item is not None}
-
-
-def _in_utc(time: datetime) -> datetime:
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-class _Pair(_Form):
+class _Pair(Form):
     name: str
     value: str = ""
 
 
-class _PostData(_Form):
+class _Body(Form):
+    """A body as HAR saves it.
+
+    Attributes:
+        mime_type: Its content type.
+        text: The text, or base64 if *encoding* says so; None if it was not saved here.
+        encoding: How *text* is encoded.
+        file: The name of the file beside the HAR that has it, as Playwright writes it.
+        size: The number of its bytes; of a request it is elsewhere.
+        params: The fields of a form.
+    """
+
+    mime_type: str = Field("", alias="mimeType")
     text: str | None = None
     encoding: str = ""
-    params: list[_Pair] = []
+    file: str = Field("", alias="_file", pattern=r"^[^/\\]*$")
+    size: int = 0
+    params: tuple[_Pair, ...] = ()
 
 
-class _Request(_Form):
+_NOTHING = _Body.model_validate({})
+
+
+class _Request(Form):
     method: str
     url: str
-    headers: list[_Pair] = []
-    post_data: _PostData | None = Field(None, alias="postData")
+    headers: tuple[_Pair, ...] = ()
+    post_data: _Body = Field(_NOTHING, alias="postData")
+    size: int = Field(0, alias="bodySize")
 
 
-class _Content(_Form):
-    size: int = 0
-    text: str | None = None
-    encoding: str = ""
-
-
-class _Response(_Form):
+class _Response(Form):
     status: int
     reason: str = Field("", alias="statusText")
-    headers: list[_Pair] = []
-    content: _Content = _Content()
+    headers: tuple[_Pair, ...] = ()
+    content: _Body = _NOTHING
 
 
-class _Own(_Form):
+class _Own(Form):
     request_body: str | None = None
-    chunks: list[int] = []
-    arrived: list[float] = []
+    chunks: tuple[int, ...] = ()
+    arrived: tuple[float, ...] = ()
     turn: int | None = None
 
 
-class _Entry(_Form):
-    started: Annotated[datetime, AfterValidator(_in_utc)] | None = Field(
-        None, alias="startedDateTime"
-    )
+class _Entry(Form):
+    started: str = Field("", alias="startedDateTime")
     time: float = 0.0
     request: _Request
     response: _Response
-    timings: dict[str, Any] = {}
+    timings: dict[str, Any] = Field(default_factory=dict)
     own: _Own | None = Field(None, alias="_harness")
 
 
@@ -120,15 +114,13 @@ def read(content: bytes, source: str) -> Converted:
         try:
             entry = _Entry.model_validate(raw)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            converted.skip(where, f"not an entry of HAR: {place}: {first['msg']}")
+            converted.skip(where, f"not an entry of HAR: {first_problem(error)}")
             continue
-        _add(converted, entry, where)
+        _add(converted, entry, source, where)
     return converted
 
 
-def _add(converted: Converted, entry: _Entry, where: str) -> None:
+def _add(converted: Converted, entry: _Entry, source: str, where: str) -> None:
     """Add the exchange of an entry, or the reason why it has none."""
     response, content = entry.response, entry.response.content
     if response.status == 0:
@@ -140,17 +132,32 @@ def _add(converted: Converted, entry: _Entry, where: str) -> None:
     if entry.request.method.upper() == "CONNECT":
         converted.skip(where, "a tunnel (CONNECT), whose content the proxy did not read")
         return
-    if content.text is None and content.size > 0:
+    if _is_missing(entry):
         converted.skip(where, _NO_BODY)
         return
+    folder = Path(source).parent
+    charset = "utf-8" if entry.own else ""
     try:
-        body = _bytes(content.text or "", content.encoding)
-        question = _question(entry)
+        body = _bytes(content, folder, charset)
+        question = _question(entry, folder, charset)
     except (ValueError, binascii.Error):
         converted.skip(where, "a body that is said to be base64 is not")
         return
+    except OSError as error:
+        converted.skip(where, f"{content.file} cannot be read: {error.strerror}")
+        return
     if entry.own is None:
         converted.lose(_NO_TIMES)
+    timing = _timing(entry)
+    said = (
+        (NO_DATE, timing is None),
+        (_CUT_OFF, len(body) < content.size),
+        (_NO_QUESTION, not question and entry.request.size > 0),
+        (_NO_TEXT, "\ufffd" in f"{content.text}{entry.request.post_data.text}"),
+    )
+    for what, is_lost in said:
+        if is_lost:
+            converted.lose(what)
     headers = tuple(_headers(response.headers))
     request = Request(
         entry.request.method.upper(),
@@ -162,27 +169,40 @@ def _add(converted: Converted, entry: _Entry, where: str) -> None:
     if answer.header("content-encoding"):  # HAR has bodies without it
         answer = with_plain_body(answer, body)
     own = entry.own or _Own()
-    converted.exchanges.append(
-        Exchange(request, answer, _timing(entry), tuple(own.chunks), own.turn)
-    )
+    converted.exchanges.append(Exchange(request, answer, timing, tuple(own.chunks), own.turn))
 
 
-def _bytes(text: str, encoding: str) -> bytes:
-    if encoding == "base64":
-        return base64.b64decode(text, validate=True)
+def _is_missing(entry: _Entry) -> bool:
+    """Return whether a response had a body that was not saved, such as one that was streamed."""
+    response, content = entry.response, entry.response.content
+    if content.text is not None or content.file:
+        return False
+    headers = {pair.name.lower(): pair.value for pair in response.headers}
+    is_empty = headers.get("content-length") == "0" or response.status in (204, 304)
+    return content.size > 0 or ("content-type" in headers and not is_empty)
+
+
+def _bytes(saved: _Body, folder: Path, charset: str) -> bytes:
+    """Return the bytes of a body, whose text is in *charset*, or else in that of its type."""
+    if saved.file:
+        return (folder / saved.file).read_bytes()
+    text = saved.text or ""
+    if saved.encoding == "base64":
+        return base64.b64decode("".join(text.split()), validate=True)
+    named = _CHARSET.search(saved.mime_type)
+    with suppress(LookupError, UnicodeEncodeError):
+        return text.encode(charset or (named[1] if named else "utf-8"), "surrogateescape")
     return text.encode("utf-8", "surrogatepass")
 
 
-def _question(entry: _Entry) -> bytes:
+def _question(entry: _Entry, folder: Path, charset: str) -> bytes:
     """Return the body of a request."""
     if entry.own and entry.own.request_body is not None:
         return base64.b64decode(entry.own.request_body, validate=True)
     data = entry.request.post_data
-    if data is None:
-        return b""
-    if data.text is None:
+    if data.params and not data.text and not data.mime_type.startswith("multipart/"):
         return urlencode([(pair.name, pair.value) for pair in data.params]).encode()
-    return _bytes(data.text, data.encoding)
+    return _bytes(data, folder, charset)
 
 
 def _headers(pairs: Sequence[_Pair]) -> Iterator[tuple[str, str]]:
@@ -193,14 +213,17 @@ def _headers(pairs: Sequence[_Pair]) -> Iterator[tuple[str, str]]:
 
 
 def _timing(entry: _Entry) -> Timing | None:
-    if entry.started is None:
+    try:
+        started = datetime.fromisoformat(entry.started)
+    except ValueError:
         return None
+    started = started if started.tzinfo else started.replace(tzinfo=UTC)
     numbers = {name: v for name, v in entry.timings.items() if isinstance(v, int | float) and v > 0}
     received = numbers.get("receive", 0.0)
     total = max(entry.time, 0.0) / 1000
     first = max(0.0, total - received / 1000)
     arrived = tuple(entry.own.arrived) if entry.own else ()
-    return Timing(entry.started.timestamp(), first, total, arrived)
+    return Timing(started.timestamp(), first, total, arrived)
 
 
 def write(exchanges: Sequence[Exchange], version: str) -> tuple[dict[str, Json], list[str]]:

@@ -15,13 +15,14 @@ from harness.cassette.reader import loads
 from harness.cassette.store import file_bytes
 from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.convert import aimock, cassettes, curl, har, otel
-from harness.convert.converted import Converted
+from harness.convert.converted import NO_DATE, Converted
 from harness.errors import BadCassette
 from harness.providers.endpoints import HEADERS, recognise
 from harness.runner.recordings import read_masked
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Provenance
 from harness.wire import read_json
+from harness.wire.codings import inflate
 
 Read = Callable[[bytes, str], Converted]
 
@@ -75,7 +76,7 @@ def load(
         content = file_bytes(path)
     except OSError as error:
         raise BadCassette(f"cannot be read: {error.strerror}", path) from None
-    content = _as_utf8(content)
+    content = _as_utf8(_inflated(content))
     converted = _without_invalid(IMPORTS[form or form_of(content)](content, str(path)), path)
     known = [exchange for exchange in converted.exchanges if _is_known(exchange)]
     if known and not keep_all:
@@ -105,6 +106,12 @@ def _header_names(exchange: Exchange) -> list[str]:
     return [name for name, _ in (*exchange.request.headers, *exchange.response.headers)]
 
 
+def _inflated(content: bytes) -> bytes:
+    """Return a compressed file, such as the `.zhar` of mitmproxy, as it was before."""
+    inflated = inflate(content)
+    return inflated.data if inflated and inflated.complete else content
+
+
 def _as_utf8(content: bytes) -> bytes:
     """Return a text without its byte order mark, and in UTF-8 if the mark is that of UTF-16."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -123,7 +130,7 @@ def _without_invalid(converted: Converted, path: Path) -> Converted:
             continue
         if exchange.timing is not None and not 0 <= exchange.timing.start < _LATEST:
             exchange = replace(exchange, timing=None)
-            converted.lose("its time, which is no date")
+            converted.lose(NO_DATE)
         kept.append(exchange)
     return replace(converted, exchanges=kept)
 

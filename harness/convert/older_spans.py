@@ -3,6 +3,9 @@
 OpenLLMetry numbers the messages (`gen_ai.prompt.0.content`). The conventions since 1.37 may have
 them on one event (`gen_ai.client.inference.operation.details`), those before have an event for each
 message (`gen_ai.user.message`), and before 1.28 one for all of them (`gen_ai.content.prompt`).
+Azure and Semantic Kernel put the content of an event into one attribute, Strands into a list of
+parts, and pydantic-ai all events into an attribute of the span. OpenInference, the AI SDK and
+Logfire have names of their own.
 """
 
 from __future__ import annotations
@@ -14,9 +17,19 @@ from typing import Any
 from harness.wire import read_json
 
 INPUT, OUTPUT = "gen_ai.input.messages", "gen_ai.output.messages"
-_NUMBERED = re.compile(r"gen_ai\.(prompt|completion)\.(\d{1,5})\.(.+)")
+_NUMBERED = re.compile(
+    r"(gen_ai\.prompt|gen_ai\.completion|llm\.input_messages|llm\.output_messages)"
+    r"\.(\d{1,5})\.(?:message\.)?(.+)"
+)
 _EVENT = re.compile(r"gen_ai\.(system|user|assistant|tool)\.message")
-_COUNTS = {"prompt": "input", "completion": "output"}
+_OTHER_NAMES = {
+    "gen_ai.usage.prompt_tokens": "gen_ai.usage.input_tokens",
+    "gen_ai.usage.completion_tokens": "gen_ai.usage.output_tokens",
+    "llm.token_count.prompt": "gen_ai.usage.input_tokens",
+    "llm.token_count.completion": "gen_ai.usage.output_tokens",
+    "llm.model_name": "gen_ai.request.model",
+    "ai.model.id": "gen_ai.request.model",
+}
 
 
 def with_messages(
@@ -29,15 +42,33 @@ def with_messages(
         events: (name, attributes) of each of its events.
     """
     given = dict(attributes)
-    asked, answered = _numbered(attributes, "prompt"), _numbered(attributes, "completion")
-    for name, event in events:
+    for old, new in _OTHER_NAMES.items():
+        if old in given:
+            given.setdefault(new, given[old])
+    asked = [
+        *_numbered(given, "gen_ai.prompt"),
+        *_numbered(given, "llm.input_messages"),
+        *objects(given.get("ai.prompt.messages")),
+        *objects(_member(given.get("request_data"), "messages")),
+    ]
+    answered = [
+        *_numbered(given, "gen_ai.completion"),
+        *_numbered(given, "llm.output_messages"),
+        *_of_the_ai_sdk(given),
+        *objects([_member(given.get("response_data"), "message")]),
+    ]
+    named = [(str(event.get("event.name")), event) for event in objects(given.get("events"))]
+    for name, own in (*named, *events):
+        content = decoded(own.get("gen_ai.event.content"))
+        event = {**own, **(content if isinstance(content, dict) else {})}
         if match := _EVENT.fullmatch(name):
             asked.append({"role": match[1], **event})
         elif name == "gen_ai.client.inference.operation.details":
             given = {**event, **given}
         elif name == "gen_ai.choice":
             message = decoded(event.get("message"))
-            answered.append({**event, **(message if isinstance(message, dict) else {})})
+            within = message if isinstance(message, dict) else {"content": message}
+            answered.append({**event, **within})
         elif name == "gen_ai.content.prompt":
             asked += objects(event.get("gen_ai.prompt"))
         elif name == "gen_ai.content.completion":
@@ -48,10 +79,21 @@ def with_messages(
         given[OUTPUT] = [_message(message, "assistant") for message in answered]
     if INPUT in given:  # the name of the operation is there since 1.27
         given.setdefault("gen_ai.operation.name", "chat")
-    for old, new in _COUNTS.items():
-        if f"gen_ai.usage.{old}_tokens" in given:
-            given.setdefault(f"gen_ai.usage.{new}_tokens", given[f"gen_ai.usage.{old}_tokens"])
     return given
+
+
+def _member(value: Any, name: str) -> Any:
+    """Return a member of an object, or of its JSON text."""
+    document = decoded(value)
+    return document.get(name) if isinstance(document, dict) else None
+
+
+def _of_the_ai_sdk(attributes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the answer that a span of the AI SDK has."""
+    text, calls = (attributes.get(f"ai.response.{name}") for name in ("text", "toolCalls"))
+    if text is not None or calls is not None:
+        reason = str(attributes.get("ai.response.finishReason", "stop")).replace("-", "_")
+        yield {"content": [{"text": text}, *objects(calls)], "finish_reason": reason}
 
 
 def _numbered(attributes: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -69,11 +111,48 @@ def _message(given: Mapping[str, Any], role: str) -> dict[str, Any]:
     role, content = str(given.get("role") or role), given.get("content")
     if role == "tool":
         id = given.get("id", given.get("tool_call_id", ""))
-        parts = [{"type": "tool_call_response", "id": id, "response": content}]
+        within = [part for part in _parts(content) if part["type"] == "tool_call_response"]
+        parts = within or [{"type": "tool_call_response", "id": id, "response": content}]
         return {"role": role, "parts": parts}
-    parts = [{"type": "text", "content": content}] if isinstance(content, str) else []
-    parts += _calls(given)
+    parts = [*_parts(content), *_calls(given)]
     return {"role": role, "parts": parts, "finish_reason": given.get("finish_reason")}
+
+
+def _parts(content: Any) -> list[dict[str, Any]]:
+    """Return the content of a message, a text or a list of parts, in the form of today."""
+    items = decoded(content)
+    if isinstance(items, list) and items and all(_is_part(item) for item in items):
+        return [_part(item) for item in items]
+    return [{"type": "text", "content": content}] if isinstance(content, str) else []
+
+
+def _is_part(value: Any) -> bool:
+    """Return whether a value is a part of a message, and not one of a text that is JSON."""
+    names = value.keys() if isinstance(value, dict) else set[str]()
+    is_tool = bool(names & {"toolUse", "toolResult", "toolName"})
+    return is_tool or names == {"text"} or (bool(names & _CONTENT) and "type" in names)
+
+
+_CONTENT = {"text", "image", "image_url", "input_audio", "file", "data", "source", "url"}
+
+
+def _part(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a part of a message in the form of today; others keep their type and nothing else."""
+    if isinstance(given.get("text"), str):
+        return {"type": "text", "content": given["text"]}
+    used, result = given.get("toolUse"), given.get("toolResult")
+    if isinstance(used, dict):
+        return _call(used.get("toolUseId"), used.get("name"), used.get("input"))
+    if isinstance(result, dict):
+        id, response = result.get("toolUseId"), result.get("content")
+        return {"type": "tool_call_response", "id": id, "response": response}
+    id, kind = given.get("toolCallId"), str(given.get("type") or "unknown")
+    if kind == "tool-result":
+        output = given.get("output", given.get("result"))
+        return {"type": "tool_call_response", "id": id, "response": output}
+    if "toolName" in given:
+        return _call(id, given["toolName"], given.get("input", given.get("args")))
+    return {"type": kind}
 
 
 def _calls(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -82,10 +161,15 @@ def _calls(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         named = function if isinstance(function, dict) else call
         yield _call(call.get("id"), named.get("name"), named.get("arguments"))
     for number in range(100):
-        prefix = f"tool_calls.{number}."
-        if f"{prefix}name" not in given:
+        prefix, inner = f"tool_calls.{number}.", "function."
+        if f"{prefix}tool_call.{inner}name" in given:
+            prefix += "tool_call."
+        elif f"{prefix}name" in given:
+            inner = ""
+        else:
             return
-        yield _call(*(given.get(prefix + member) for member in ("id", "name", "arguments")))
+        names = (f"{prefix}id", f"{prefix}{inner}name", f"{prefix}{inner}arguments")
+        yield _call(*(given.get(name) for name in names))
 
 
 def _call(id: Any, name: Any, arguments: Any) -> dict[str, Any]:

@@ -28,18 +28,25 @@ from harness.wire import compact, read_json
 _CHATS = ("chat", "text_completion", "generate_content")
 _NO_CONTENT = "its messages were not captured (gen_ai.input.messages is missing)"
 LOSSES = ["the bytes, headers and chunks that travelled: a span has messages and counts"]
-_REASONS = {"tool_call": "tool_calls"}
+_REASONS = {
+    "tool_call": "tool_calls",
+    "tool_use": "tool_calls",
+    "end_turn": "stop",
+    "max_tokens": "length",
+}
 _REASONS_BACK = {"tool_calls": "tool_call"}
 
 
 _NO_ANSWER = "its answer was not captured (gen_ai.output.messages is missing)"
 _OTHER_PARTS = "parts of messages that are no text, such as pictures"
 _OTHER_CHOICES = "all choices but the first"
-_ROOTS = ("resourceSpans", "resource_spans", "resourceLogs", "resource_logs")
+_ROOTS = ("resourceSpans", "resource_spans", "resourceLogs", "resource_logs", "batches")
 
 
 def reads(document: Json) -> bool:
-    """Return whether a JSON document has spans, or log records, as OTLP JSON."""
+    """Return whether a JSON document, or each of an array, has spans or logs as OTLP JSON."""
+    if isinstance(document, list):
+        return bool(document) and all(isinstance(one, dict) and reads(one) for one in document)
     return isinstance(document, dict) and any(
         isinstance(document.get(name), list) for name in _ROOTS
     )
@@ -58,13 +65,17 @@ def read(content: bytes, source: str) -> Converted:
     documents = [_camel(document) for document in documents]
     spans = [span for document in documents for span in _below(document, "resourceSpans")]
     logs = _logs(documents)
+    alone = logs.keys() - {str(span.get("spanId")) for span in spans}
+    if alone:
+        converted.skip(source, f"log records of {len(alone)} spans that are not in it")
     for number, span in enumerate(sorted(spans, key=_start), start=1):
         events = [*_events(span), *logs.get(str(span.get("spanId")), ())]
         attributes = with_messages(_attributes(span.get("attributes")), events)
         operation = attributes.get("gen_ai.operation.name")
         if operation not in _CHATS:
             if any(name.startswith("gen_ai.") for name in attributes):
-                converted.skip(f"{source}, span {number}", f"{operation} is not a chat")
+                what = operation or "what names no gen_ai.operation.name"
+                converted.skip(f"{source}, span {number}", f"{what} is not a chat")
             continue
         messages = _in_messages(attributes)
         answers = _structured(attributes.get(OUTPUT))
@@ -114,6 +125,9 @@ def _parameters(attributes: Mapping[str, Any]) -> dict[str, Json]:
     """Return the parameters of a request that a span has."""
     pairs = ((name, attributes.get(f"gen_ai.request.{old}")) for old, name in _PARAMETERS.items())
     found: dict[str, Json] = {name: value for name, value in pairs if value is not None}
+    others = decoded(attributes.get("llm.invocation_parameters"))  # of OpenInference
+    given = others.items() if isinstance(others, dict) else ()
+    found |= {name: value for name, value in given if name in _PARAMETERS.values()}
     tools: list[Json] = [
         {"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}}
         for tool in _structured(attributes.get("gen_ai.tool.definitions"))
@@ -138,14 +152,14 @@ _PARAMETERS: Mapping[str, str] = {
 def _documents(content: bytes) -> list[Any]:
     whole = read_json(content)
     if not whole.problem:
-        return [whole.value]
+        return whole.value if isinstance(whole.value, list) else [whole.value]
     return [read_json(line).value for line in content.splitlines() if line.strip()]
 
 
 def _below(document: Any, root: str) -> Iterator[dict[str, Any]]:
-    """Yield the spans or log records of a document, those of OTLP before 0.20 included."""
+    """Yield the spans or log records of a document, also of OTLP before 0.20 and of Tempo."""
     kind = root.removeprefix("resource")
-    for resource in _objects(document, root):
+    for resource in [*_objects(document, root), *_objects(document, "batches")]:
         for name in (f"scope{kind}", f"instrumentationLibrary{kind}"):
             for scope in _objects(resource, name):
                 yield from _objects(scope, {"Spans": "spans", "Logs": "logRecords"}[kind])
@@ -234,7 +248,8 @@ def _messages(role: str, message: Mapping[str, Any]) -> Iterator[Message]:
         text = response if isinstance(response, str) else compact(response)
         yield Message("tool", text, tool_call_id=str(part.get("id", "")))
     if not results:
-        yield Message(role, _text(given), _calls(given))
+        reasoning = _text(given, "reasoning")
+        yield Message(role, _text(given), _calls(given), reasoning=reasoning)
 
 
 def _text(parts: Sequence[Any], kind: str = "text") -> str:
@@ -262,11 +277,7 @@ def _answer(attributes: Mapping[str, Any]) -> KnownAnswer:
     incoming, outgoing = (attributes.get(f"gen_ai.usage.{n}_tokens") for n in ("input", "output"))
     usage: dict[str, Json] = {}
     if isinstance(incoming, int) and isinstance(outgoing, int):
-        usage = {
-            "prompt_tokens": incoming,
-            "completion_tokens": outgoing,
-            "total_tokens": incoming + outgoing,
-        }
+        usage = synthetic.usage(incoming, outgoing)
     return KnownAnswer(
         content=text if text or not calls else None,
         reasoning=_text(parts, "reasoning") or None,

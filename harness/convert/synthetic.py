@@ -26,6 +26,7 @@ class KnownAnswer:
         usage: The token counts, as in OpenAI's form.
         id: The id of the answer.
         model: The model that answered.
+        created: The second of the answer, since 1970; 0 if it is not known.
     """
 
     content: str | None = None
@@ -35,11 +36,21 @@ class KnownAnswer:
     usage: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
     id: str = ""
     model: str = ""
+    created: int = 0
 
 
 def as_json_text(value: object) -> str:
     """Return a text unchanged, and any other value as JSON text."""
     return value if isinstance(value, str) else compact(value)
+
+
+def usage(incoming: int, outgoing: int) -> dict[str, Json]:
+    """Return counts of input and output tokens in OpenAI's form."""
+    return {
+        "prompt_tokens": incoming,
+        "completion_tokens": outgoing,
+        "total_tokens": incoming + outgoing,
+    }
 
 
 def chat(
@@ -73,7 +84,7 @@ def chat(
     value: dict[str, Json] = {
         "id": answer.id or f"chatcmpl-imported-{number}",
         "object": "chat.completion",
-        "created": int(timing.start) if timing else 0,
+        "created": answer.created or (int(timing.start) if timing else 0),
         "model": answer.model or model,
         "choices": [
             {"index": 0, "message": message, "finish_reason": answer.finish_reason or usual}

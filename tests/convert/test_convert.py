@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import zlib
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -211,6 +212,44 @@ def test_a_transcript_of_curl(sandbox: str, tmp_path: Path, way: str) -> None:
     assert KEY.encode() not in load(path)[0].text.encode()
 
 
+_ASKING = (
+    "> POST /v1/chat/completions HTTP/2\n> Host: api.openai.com\n> Content-Length: 13\n> \n"
+    "* upload completely sent off: 13 bytes\n"
+)
+_ANSWERING = "< HTTP/2 200 \n< content-type: application/json\n< \n"
+
+
+@pytest.mark.parametrize(
+    ("command", "between", "body", "is_known"),
+    [
+        (
+            '$ curl -v x \\\n  -d \'{"model":"m"}\'\n', "",
+            '{\n"a": 1}* Connection #0 to host x left', True,
+        ),
+        (
+            'me@host ~ % curl -v -d\'{"model":"m"}\' x\n', "",
+            "{}\n* Connection #0 to host x left", True,
+        ),
+        ("PS C:\\me> curl.exe -v --data='{\"model\":\"m\"}' x\n", "", "{}", True),
+        ("curl -v x -d @- <<EOF\n{}\nEOF\n", "", "{}\n```\n", False),
+        ("", "} [13 bytes data]\n", "\r100    7  100     7 --:--:--   100\n{}", False),
+    ],
+)  # fmt: skip
+def test_transcripts_of_other_terminals(
+    command: str, between: str, body: str, is_known: bool, tmp_path: Path
+) -> None:
+    """Prompts, commands of several lines, remarks without a line of their own, a tunnel."""
+    tunnel = "> CONNECT x:443 HTTP/1.1\n> Host: x:443\n> \n< HTTP/1.1 200 OK\n< \n"
+    path = tmp_path / "curl.txt"
+    path.write_text(f"{tunnel}{command}{_ASKING}{between}{_ANSWERING}{body}", encoding="utf-8")
+    cassette, converted = imported(path)
+    (exchange,) = cassette.exchanges
+    assert json.loads(exchange.response.body) in ({}, {"a": 1})
+    assert exchange.request.body == (b'{"model":"m"}' if is_known else b"")
+    assert any("which `curl -v` does not print" in loss for loss in converted.losses) != is_known
+    assert converted.skipped == [f"{path}, request 1: a tunnel (CONNECT) through a proxy"]
+
+
 def test_fixtures_of_aimock(tmp_path: Path) -> None:
     """Texts, tool calls, structured content and errors; other kinds are named."""
     fixtures = [
@@ -226,6 +265,19 @@ def test_fixtures_of_aimock(tmp_path: Path) -> None:
         },
         {"match": {"inputText": "x", "endpoint": "embedding"}, "response": {"embedding": [1]}},
         {"match": 3, "response": {}},
+        {
+            "match": {"userMessage": "mixed", "turnIndex": 0},
+            "response": {
+                "blocks": [
+                    {"type": "toolCall", "name": "w", "arguments": {}},
+                    {"type": "text", "text": "One moment."},
+                ],
+                "usage": {"promptTokenCount": 2, "candidatesTokenCount": 3},
+                "reasoningSignature": "x",
+                "id": None,
+            },
+        },
+        {"match": {}, "response": {"audio": "AAAA", "content": "spoken"}},
     ]
     cassette, converted = imported(saved(tmp_path, "f.json", {"fixtures": fixtures}))
     answers = [json.loads(e.response.body) for e in cassette.exchanges]
@@ -237,10 +289,11 @@ def test_fixtures_of_aimock(tmp_path: Path) -> None:
     assert system == {"role": "system", "content": "a\nb"}
     assert cassette.exchanges[2].response.status == 429
     assert answers[2] == {"error": {"message": "slow down", "code": "rate"}}
-    assert len(converted.skipped) == 2
-    assert (
-        converted.losses["how the answer is delivered (latency, chunkSize, chaos and so on)"] == 1
-    )
+    mixed = answers[3]["choices"][0]["message"]
+    assert (mixed["content"], mixed["tool_calls"][0]["function"]["name"]) == ("One moment.", "w")
+    assert answers[3]["usage"] == {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}
+    assert len(converted.skipped) == 3
+    assert [*converted.losses.values()] == [4, 4, 1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=NAMES)
@@ -471,11 +524,94 @@ def test_a_byte_order_mark_is_no_content(encoding: str, tmp_path: Path) -> None:
     assert len(imported(path)[0].exchanges) == len(read(SHIPPED[0]).exchanges)
 
 
+_CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+_ASKED = [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
+_SAID = {"message": {"content": "ho", "tool_calls": [_CALL]}}
+_USED = {"toolUse": {"toolUseId": "c", "name": "f", "input": {}}}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "events"),
+    [
+        (
+            {},
+            [
+                ("gen_ai.user.message", {"gen_ai.event.content": {"content": "hi"}}),
+                ("gen_ai.choice", {"gen_ai.event.content": _SAID}),
+            ],
+        ),
+        (
+            {},
+            [
+                ("gen_ai.user.message", {"content": [{"text": "hi"}]}),
+                (
+                    "gen_ai.choice",
+                    {"message": [{"text": "ho"}, _USED]},
+                ),
+            ],
+        ),
+        (
+            {
+                "events": [
+                    {"event.name": "gen_ai.user.message", "content": "hi"},
+                    {"event.name": "gen_ai.choice", **_SAID},
+                ]
+            },
+            [],
+        ),
+        (
+            {
+                "llm.input_messages.0.message.content": "hi",
+                "llm.output_messages.0.message.content": "ho",
+                "llm.output_messages.0.message.tool_calls.0.tool_call.id": "c",
+                "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "f",
+            },
+            [],
+        ),
+        (
+            {
+                "ai.prompt.messages": _ASKED,
+                "ai.response.text": "ho",
+                "ai.response.toolCalls": [{"toolCallId": "c", "toolName": "f", "input": {}}],
+                "ai.response.finishReason": "tool-calls",
+            },
+            [],
+        ),
+        (
+            {
+                "request_data": {"messages": _ASKED},
+                "response_data": _SAID,
+            },
+            [],
+        ),
+    ],
+    ids=["azure", "strands", "pydantic-ai", "openinference", "ai-sdk", "logfire"],
+)  # fmt: skip
+def test_spans_with_names_of_their_own(
+    attributes: dict[str, Any], events: list[tuple[str, dict[str, Any]]], tmp_path: Path
+) -> None:
+    """The messages of other instrumentations, in the lists that back ends make of spans."""
+
+    def texts(values: dict[str, Any]) -> dict[str, str]:
+        return {n: v if isinstance(v, str) else json.dumps(v) for n, v in values.items()}
+
+    span = _span(texts(attributes), [(name, texts(values)) for name, values in events])
+    cassette, converted = imported(
+        saved(tmp_path, "spans.json", [{"batches": span["resourceSpans"]}])
+    )
+    (exchange,) = cassette.exchanges
+    assert json.loads(exchange.request.body)["messages"] == [{"role": "user", "content": "hi"}]
+    (choice,) = json.loads(exchange.response.body)["choices"]
+    message = {"role": "assistant", "content": "ho", "tool_calls": [_CALL]}
+    assert (choice["message"], choice["finish_reason"]) == (message, "tool_calls")
+    assert (set(converted.losses), converted.skipped) == ({LOST}, [])
+
+
 def test_an_impossible_time_or_address_is_named(tmp_path: Path) -> None:
     """A time beyond the calendar is lost; an exchange without a valid URL is left out."""
     prompt = {"gen_ai.prompt.0.content": "hi", "gen_ai.completion.0.content": "ho"}
     _, converted = imported(saved(tmp_path, "late.json", _span(prompt, start="9" * 40)))
-    assert converted.losses["its time, which is no date"] == 1
+    assert converted.losses["its time, which is missing or no date"] == 1
     text, _ = export([read_cassette(SHIPPED[0])], "har")
     value = json.loads(text)
     value["log"]["entries"][0]["request"]["url"] = "http://[::1"
@@ -604,6 +740,15 @@ def test_the_duration_of_go_vcr_is_kept(duration: str, seconds: float, tmp_path:
     assert exchange.timing is None or exchange.response.header("content-encoding") is None
 
 
+def test_a_file_of_go_vcr_without_dates_and_methods(tmp_path: Path) -> None:
+    """An empty method is GET, a status may be a number, and a duration needs a date."""
+    text = (GO % "5ms").replace("POST", '""').replace("Date", "X").replace("200 OK", "200")
+    (tmp_path / "go.yaml").write_text(text, encoding="utf-8")
+    cassette, converted = imported(tmp_path / "go.yaml")
+    assert [exchange.request.method for exchange in cassette.exchanges] == ["GET"]
+    assert any(loss.startswith("its duration, as there is no Date") for loss in converted.losses)
+
+
 @pytest.mark.parametrize("form", ["yaml", "toml"])
 def test_cassettes_of_cassetter(form: str) -> None:
     """Both of its forms, made by it: bytes are kept, in the order of recording, not of the file."""
@@ -645,6 +790,53 @@ def test_odd_entries_of_har(
     ]
     assert len(cassette.exchanges) == (1 if reason else 2)
     assert cassette.exchanges[0].timing is not None
+
+
+_STREAM = [{"name": "content-type", "value": "text/event-stream"}]
+_FILE = {"_file": "body.json", "size": 2}
+
+
+@pytest.mark.parametrize(
+    ("sent", "answered", "body", "named"),
+    [
+        ({}, {"headers": _STREAM, "content": {"size": 0, "text": None}}, None, "was not saved"),
+        ({"postData": None, "bodySize": 9}, {}, b"{}", "the request body, which was not saved"),
+        ({}, {"content": {"size": 9, "text": "{}"}}, b"{}", "the end of the response body"),
+        ({}, {"content": {"text": '"\ufffd"'}}, '"\ufffd"'.encode(), "bytes that are no text"),
+        ({}, {"content": {"text": "a\udcff"}}, b"a\xff", ""),
+        ({}, {"content": {"mimeType": "a/b; charset=gbk", "text": "好"}}, "好".encode("gbk"), ""),
+        ({}, {"content": {"encoding": "base64", "text": "e3\r\n0="}}, b"{}", ""),
+        ({"postData": _FILE}, {"content": _FILE}, b"[]", ""),
+        ({}, {"content": {**_FILE, "_file": "nowhere"}}, None, "nowhere cannot be read"),
+        ({}, {"content": {**_FILE, "_file": "../body.json"}}, None, "not an entry of HAR"),
+        ({}, {"status": 204, "headers": _STREAM, "content": {}}, b"", ""),
+    ],
+)
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_what_a_har_has_of_a_body(
+    sent: dict[str, Any],
+    answered: dict[str, Any],
+    body: bytes | None,
+    named: str,
+    is_compressed: bool,
+    tmp_path: Path,
+) -> None:
+    """Its bytes, or what is lost: bodies that were streamed, cut off, beside the file, or coded."""
+    asked = {"method": "POST", "url": "https://api.openai.com/v1/chat/completions"}
+    request = {**asked, "postData": {"text": "{}"}, **sent}
+    response = {"status": 200, "content": {"text": "{}"}, **answered}
+    entries = [{"request": request, "response": response, "startedDateTime": "2026-11-01"}]
+    other = {"request": {**asked, "url": "https://a.b/c"}, "response": {"status": 200}}
+    (tmp_path / "body.json").write_bytes(b"[]")
+    text = json.dumps({"log": {"entries": [*entries, other]}}).encode()
+    path = tmp_path / "x.zhar"
+    path.write_bytes(zlib.compress(text) if is_compressed else text)
+    cassette, converted = imported(path, keep_all=True)
+    own = [e for e in cassette.exchanges if e.request.uri == asked["url"]]
+    assert [exchange.response.body for exchange in own] == ([] if body is None else [body])
+    lost = [text for text in converted.losses if "time" not in text]
+    assert named in "".join([*lost, *converted.skipped])
+    assert bool(named) == bool([*lost, *converted.skipped])
 
 
 RECORDINGS = find(
