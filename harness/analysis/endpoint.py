@@ -243,7 +243,6 @@ class Endpoint:
         remembers: Returns whether the service itself has earlier messages, which the request then
             leaves out, given the JSON body of the request.
         unshown: The types of events without content, which SDKs do not show.
-        fails_late: Whether an error may come after the first events of a stream.
         roles: The roles that a message of a request may have.
         foreign: The places in an answer that repeat the request, or have what tools returned;
             contracts leave them out.
@@ -276,7 +275,6 @@ class Endpoint:
     conversation: Callable[[Json], list[tuple[str, Json]]] | None = None
     remembers: Callable[[Json], bool] = lambda request: False
     unshown: frozenset[str] = frozenset()
-    fails_late: bool = False
     roles: tuple[str, ...] = ("system", "user", "assistant", "tool")
     foreign: Pointers = ()
     exempt: frozenset[str] = frozenset()

@@ -29,7 +29,7 @@ from harness.wire import Missing, query, read_json, resolve
 from harness.wire.pointer import ITEMS
 
 NONE_YET = "null"
-"""The finish reason that some services send while there is none; others send null or no key."""
+"""The finish reason that DashScope sends while there is none; others send "", null or no key."""
 
 FUNCTION = "function"
 """The type of a tool call that the client executes, not the service."""
@@ -58,7 +58,24 @@ def read_answer(endpoint: Endpoint, parts: Sequence[Part], request: Json) -> Out
         failure = read_refusal(endpoint, 200, parts[-1].value)
         message = failure.message or f"the task ended as {state}"
         return replace(failure, code=failure.code or state or "", message=message)
-    return _reply(parts, fields, endpoint.cumulative(request))
+    return _reply([*map(_without_whole, parts)], fields, endpoint.cumulative(request))
+
+
+def is_whole(part: Part) -> bool:
+    """Return whether the event *part* repeats the whole answer, as MiniMax's last one [FIELD]."""
+    return part.event is not None and resolve(part.value, "/object") == "chat.completion"
+
+
+def _without_whole(part: Part) -> Part:
+    """Return *part* without the message in an event that repeats the whole answer."""
+    if not is_whole(part) or not isinstance(part.value, dict):
+        return part
+    choices: list[Json] = [
+        {name: member for name, member in choice.items() if name != "message"}
+        for _, choice in query(part.value, "/choices/[]")
+        if isinstance(choice, dict)
+    ]
+    return replace(part, value={**part.value, "choices": choices})
 
 
 def read_refusal(endpoint: Endpoint, status: int, body: Json) -> Failure:
@@ -206,7 +223,7 @@ def _choice(
         content=_joined(texts, cumulative),
         reasoning=_joined(_texts(parts, fields.reasoning), cumulative),
         tool_calls=_tool_calls(parts, fields, cumulative),
-        finish_reason=next((reason for reason in reasons if reason != NONE_YET), None),
+        finish_reason=next((reason for reason in reasons if reason not in ("", NONE_YET)), None),
     )
 
 

@@ -279,7 +279,7 @@ def _not_judged(exchange: AnalyzedExchange) -> Iterator[Finding]:
     if exchange.endpoint is None:
         message = f"{request.method} to an unknown endpoint: no contract covers it"
         yield Finding(message, exchange.place(), UNCOVERED, Severity.INFO)
-    elif checked_endpoint(exchange):
+    elif checked_endpoint(exchange) and not exchange.is_binary:
         message = "the answer has no JSON that could be checked against the contract"
         yield Finding(message, exchange.place(), UNCOVERED, Severity.WARNING)
 

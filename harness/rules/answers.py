@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.reply import first, seen, status_of
+from harness.analysis.reply import first, is_whole, seen, status_of
 from harness.rules.rule import (
     answers,
     checked_endpoint,
@@ -78,7 +78,8 @@ def object_names_its_form(reading: AnalyzedExchange) -> Iterator[Finding]:
         return
     expected = next(o for o in endpoint.objects if o.endswith(".chunk") is reading.is_stream)
     for part, pointer, value in values(reading, endpoint.fields.object):
-        if value not in (expected, ""):
+        is_repeat = is_whole(part) and isinstance(resolve(part.value, "/choices/0/message"), dict)
+        if value not in (expected, "") and not is_repeat:
             yield violation(expected, show(value), reading.place(pointer, part))
 
 
@@ -130,10 +131,14 @@ def answer_says_something(reading: AnalyzedExchange) -> Iterator[Finding]:
 def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that an answer has as many choices as were requested (`n`), numbered from 0.
 
-    Programs find a choice by its index, and pay for all of them [DOC].
+    Programs find a choice by its index, and pay for all of them [DOC]. Several prompts in a request
+    have choices of their own.
     """
     fields, outcome = fields_of(reading), reading.outcome
     requested = resolve(reading.request_json.value, f"{fields.parameters}/n")
+    prompts = first(reading.request_json.value, fields.prompt)
+    if type(requested) is int and isinstance(prompts, list):
+        requested *= sum(isinstance(prompt, str | list) for prompt in prompts) or 1
     if not fields.choices or not isinstance(outcome, Reply) or outcome.images:
         return
     for part in answers(reading):
@@ -168,13 +173,13 @@ _ROUNDING = 0.001
 def ids_are_not_empty(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that an id, if it is sent, is not empty.
 
-    The service's support asks for the request id, and a task is polled by its id. Azure's first
-    event is about the request and has neither choices nor an id [FIELD].
+    The service's support asks for the request id, and a task is polled by its id. Azure's events
+    about its content filter are no part of the answer: `object` is empty, too [DOC].
     """
     fields = fields_of(reading)
     pointers = tuple(dict.fromkeys(fields.id + fields.request_id + fields.task_id))
     for part, pointer, value in values(reading, pointers):
-        if value == "" and resolve(part.value, fields.choices or "/choices") != []:
+        if value == "" and resolve(part.value, "/object") != "":
             yield violation("an id", '""', reading.place(pointer, part))
 
 
@@ -189,9 +194,14 @@ def created_agrees_with_date(reading: AnalyzedExchange) -> Iterator[Finding]:
     times are less than five seconds apart.
     """
     date, pointers = _date(reading), fields_of(reading).created
-    for part in answers(reading)[:1] if date is not None else ():
+    for part in answers(reading)[:1] if date else ():
         created = first(part.value, pointers)
-        if type(created) is int and date and abs(created - date) > _MAX_CLOCK_DIFFERENCE:
+        if (
+            date
+            and created
+            and type(created) is int
+            and abs(created - date) > _MAX_CLOCK_DIFFERENCE
+        ):
             place = field_place(reading, part, pointers)
             yield violation(f"about {date}, as in the header Date", created, place)
 

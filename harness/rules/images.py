@@ -18,14 +18,19 @@ from harness.wire.images import decode_image, inspect_image
 def file_link_is_absolute(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the link to a generated file is an absolute http or https URL.
 
-    In a stream, the link to a sound is empty until there is one.
+    In a stream, the link to a sound is empty until there is one. A picture may be there in place of
+    its link, as base64.
     """
     fields = fields_of(reading)
     links = (*fields.images, *fields.videos, *fields.sounds, *fields.transcripts)
     for part, pointer, link in values(reading, links):
-        if not _is_absolute(link) and not (link == "" and reading.is_stream):
+        is_file = isinstance(link, str) and _BASE64.fullmatch(link)
+        if not _is_absolute(link) and not is_file and not (link == "" and reading.is_stream):
             place = reading.place(pointer, part)
             yield violation("an absolute http or https URL", show(link), place)
+
+
+_BASE64 = re.compile(r"(?:data:image/[a-z+]+;base64,)?[A-Za-z0-9+/]{40,}={0,2}")
 
 
 def _is_absolute(link: object) -> bool:

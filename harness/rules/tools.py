@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from harness.analysis.endpoint import Fields, Part
 from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.reply import FUNCTION, seen
+from harness.analysis.reply import FUNCTION, first, seen
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import (
     Answered,
@@ -48,16 +48,26 @@ def tool_calls_are_complete(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a tool call has a unique id, a name, and a JSON object as arguments.
 
     The pieces of a stream are joined first. A program sends the tool's result back with the id.
+    Several models send no arguments ("" or null) to a function that requires none [FIELD].
     """
     reply = reading.outcome if isinstance(reading.outcome, Reply) else Reply()
     ids: set[str] = set()
     for number, call in enumerate(reply.tool_calls):
-        for expected, actual in _problems(call, ids, reply.finish_reason in CUT_OFF):
+        may_lack = reply.finish_reason in CUT_OFF or _requires_nothing(call, reading)
+        for expected, actual in _problems(call, ids, may_lack):
             yield violation(expected, actual, _place(reading, number))
         ids.add(call.id)
 
 
-def _problems(call: ToolCall, ids: set[str], is_cut_off: bool) -> Iterator[tuple[str, str]]:
+def _requires_nothing(call: ToolCall, reading: AnalyzedExchange) -> bool:
+    """Return whether a call has no arguments and the request says that its function needs none."""
+    if call.arguments.strip() not in ("", "null"):
+        return False
+    schemas = _parameters(first(reading.request_json.value, fields_of(reading).tools))
+    return call.name in schemas and not resolve(schemas[call.name], "/required")
+
+
+def _problems(call: ToolCall, ids: set[str], may_lack: bool) -> Iterator[tuple[str, str]]:
     if not call.id:
         yield "an id of the tool call", "none"
     elif call.id in ids:
@@ -65,9 +75,11 @@ def _problems(call: ToolCall, ids: set[str], is_cut_off: bool) -> Iterator[tuple
     if not call.name:
         yield "the name of a function", "none"
     arguments = read_json(call.arguments.encode("utf-8", "replace"))
-    if arguments.problem and not is_cut_off:
+    if may_lack and not isinstance(arguments.value, dict):
+        return
+    if arguments.problem:
         yield "arguments in JSON", f"{arguments.problem} in {show(call.arguments)}"
-    elif not arguments.problem and not isinstance(arguments.value, dict):
+    elif not isinstance(arguments.value, dict):
         yield "a JSON object as arguments", show(arguments.value)
 
 
@@ -112,20 +124,21 @@ def _text(value: Json, pointer: str) -> str:
 def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a tool call has the type function, or another type with a field of that name.
 
-    Zhipu has types for its own tools (a search, a browser). Programs look under `function`.
+    Zhipu has types for its own tools (a search, a browser), and Moonshot's `builtin_function` is a
+    function, too [DOC]. Programs look under `function`.
     """
     for part, pointer, calls in values(reading, fields_of(reading).tool_calls):
         for number, call in enumerate(calls if isinstance(calls, list) else ()):
-            kind = _text(call, "/type")
+            kind = _text(call, "/type").removeprefix("builtin_")
             if kind and isinstance(call, dict) and kind not in call:
                 place = reading.place(f"{pointer}/{number}/type", part)
                 yield violation("the type function", show(kind), place)
 
 
-def _declared(turn: Answered) -> dict[str, Json]:
-    """Return the parameter schemas of the functions that a request declares, by function name."""
+def _parameters(tools: Json) -> dict[str, Json]:
+    """Return the parameter schemas of the functions in *tools*, by function name."""
     declared: dict[str, Json] = {}
-    for function in functions(turn.requested("tools")):
+    for function in functions(tools):
         if isinstance(name := function.get("name"), str):
             declared[name] = function.get("parameters") or function.get("input_schema")
     return declared
@@ -143,12 +156,14 @@ def functions(tools: Json) -> Iterator[dict[str, Json]]:
 def tool_was_declared(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that a model calls only functions that the request declared.
 
-    A program that looks the function up would fail, or run an unintended one.
+    A program that looks the function up would fail, or run an unintended one. A stored prompt of
+    OpenAI's may declare functions that the request does not have.
     """
     for turn in answered(analyzed):
-        if not isinstance(turn.request.request_json.value, dict):
-            continue  # a request that was not recorded
-        declared = _declared(turn)
+        request = turn.request.request_json.value
+        if not isinstance(request, dict) or isinstance(request.get("prompt"), dict):
+            continue  # a request that was not recorded, or a stored prompt
+        declared = _parameters(turn.requested("tools"))
         for answer, number, call in _calls(turn):
             if call.name and call.name not in declared:
                 expected = f"a call of {', '.join(declared) or 'no function at all'}"
@@ -173,7 +188,7 @@ def tool_arguments_fit(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """
     for turn in answered(analyzed):
         calls = list(_calls(turn))
-        declared = _declared(turn) if calls else {}
+        declared = _parameters(turn.requested("tools")) if calls else {}
         for answer, number, call in calls:
             schema = declared.get(call.name)
             arguments = read_json(call.arguments.encode("utf-8", "replace"))

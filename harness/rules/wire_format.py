@@ -8,7 +8,7 @@ from harness.analysis.endpoint import Part, Role
 from harness.analysis.exchange import DONE, AnalyzedExchange
 from harness.rules.rule import answers, checked_endpoint, refusals, show, violation, wants_stream
 from harness.types import Failure, Finding
-from harness.wire import Event
+from harness.wire import Event, resolve
 
 _MAX_PROBLEMS = 10
 """Largest number of problems that are reported for one stream."""
@@ -190,12 +190,13 @@ def status_agrees_with_body(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     A client that relies on the status treats the refusal as an answer. It happens: Zhipu's 1305
     (overloaded) came with HTTP 200 [FIELD 2026-04], DashScope's error events in a 200 stream [REC].
-    Where errors are documented after the first events of a stream they are not checked: the status
-    has been sent then.
+    Errors after the first events of a stream are not checked, for the status has been sent then;
+    nor are results that say themselves that they failed (`status: failed`) [DOC].
     """
-    endpoint = reading.endpoint
-    is_late = endpoint is not None and endpoint.fails_late and bool(answers(reading))
+    is_late = bool(answers(reading))
     for part in refusals(reading)[:1] if reading.accepted and not is_late else ():
+        if resolve(part.value, "/status") == "failed":
+            continue
         code = reading.outcome.code if isinstance(reading.outcome, Failure) else ""
         actual = f"{reading.exchange.response.status} with the code {code!r}"
         yield violation("an HTTP status of 400 or more", actual, reading.place(part=part))

@@ -8,6 +8,7 @@ from exchanges import stream as data_stream
 
 from harness.providers.rules import check
 from harness.types import Exchange, Json
+from harness.wire import compact_bytes
 
 from .making import edited, foreign
 
@@ -85,6 +86,47 @@ STREAMED: Json = {"model": "m", "messages": [USER], "stream": True}
 ERROR: Json = {"code": 400, "message": "Token limit reached"}
 AZURE = "https://x.openai.azure.com/openai/deployments/m/chat/completions?api-version=1"
 GEMINI = "https://generativelanguage.googleapis.com/v1beta"
+MINIMAX = "https://api.minimax.io/v1/chat/completions"
+QWEN = "https://dashscope.aliyuncs.com"
+GENERATION = f"{QWEN}/api/v1/services/aigc/text-generation/generation"
+MULTIMODAL = f"{QWEN}/api/v1/services/aigc/multimodal-generation/generation"
+FILTERED: Json = {"index": 0, "content_filter_results": {}, "finish_reason": None}
+NO_COUNTS: Json = {"total_tokens": 0, "total_characters": 0}
+BARE_CALL: Json = {
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "now", "arguments": ""},
+}
+NOW: Json = [{"type": "function", "function": {"name": "now", "parameters": {"type": "object"}}}]
+STOPPED = {"finish_reason": "stop"}
+SILENCE: Json = {"role": "assistant", "content": [], "annotations": [{"language": "zh"}]}
+DRAWN: Json = {"role": "assistant", "content": [{"image": "iVBORw0KGgo" * 5}]}
+FAILED: Json = {
+    **{"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "output": []},
+    **{"status": "failed", "error": {"code": "server_error", "message": "x"}},
+}
+
+
+def whole_at_the_end() -> Exchange:
+    """Return a stream of MiniMax, whose last event has the whole message and the counts."""
+    whole: Json = {"role": "assistant", "content": "Hello"}
+    events: tuple[Json, ...] = (
+        piece({"role": "", "content": "Hel"}, usage=NO_COUNTS),
+        piece({"content": "lo"}, "stop"),
+        {**HEAD, "choices": [{"index": 0, "message": whole}], "usage": COUNTS},
+    )
+    return data_stream(MINIMAX, STREAMED, data_events(*events))
+
+
+def generated(*events: dict[str, Json]) -> Exchange:
+    """Return a stream in DashScope's form."""
+    parts = (
+        b"id:%d\nevent:result\ndata:" % number + compact_bytes({**event, "request_id": "r"})
+        for number, event in enumerate(events, 1)
+    )
+    asked: Json = {"model": "kimi", "input": {"messages": [USER]}}
+    return data_stream(GENERATION, asked, b"\n\n".join(parts) + b"\n\n")
+
 
 HABITS = {
     "Gemini counts the thinking in the total only": chat(
@@ -121,6 +163,65 @@ HABITS = {
         {"model": "m", "input": "?"},
         {"object": "response.input_tokens", "input_tokens": 8},
     ),
+    "Azure: an event about the filter only": data_stream(
+        AZURE,
+        STREAMED,
+        data_events(
+            piece({"role": "assistant", "content": "4"}),
+            {"id": "", "object": "", "created": 0, "model": "", "choices": [FILTERED]},
+            piece({}, "stop"),
+        ),
+    ),
+    "MiniMax: the whole answer at the end of a stream": whole_at_the_end(),
+    "an empty finish reason until there is one": data_stream(
+        "https://api.siliconflow.cn/v1/chat/completions",
+        STREAMED,
+        data_events(piece({"role": "assistant", "content": "4"}, ""), piece({}, "stop")),
+    ),
+    "no arguments for a function that needs none": chat(
+        f"{OPENROUTER}/chat/completions",
+        choices("", "tool_calls", tool_calls=[BARE_CALL]),
+        tools=NOW,
+    ),
+    "several prompts, each with its choices": post(
+        "https://api.openai.com/v1/completions",
+        {"model": "m", "prompt": ["a", "b"], "n": 2},
+        {"choices": [{"text": "x", "index": n, "finish_reason": "length"} for n in range(4)]},
+    ),
+    "a stored prompt with functions of its own": post(
+        "https://api.openai.com/v1/responses",
+        {"model": "m", "prompt": {"id": "pmpt_1"}},
+        {
+            **{"id": "resp_1", "object": "response", "created_at": 1, "model": "m"},
+            **{"status": "completed"},
+            "output": [{"type": "function_call", "call_id": "c", "name": "now", "arguments": "{}"}],
+        },
+    ),
+    "a response that failed": post(
+        "https://api.openai.com/v1/responses", {"model": "m", "input": "?"}, FAILED
+    ),
+    "Gemini: vectors without counts": post(
+        f"{GEMINI}/openai/embeddings",
+        {"model": "m", "input": "x"},
+        {"model": "m", "data": [{"index": 0, "embedding": [0.5]}]},
+    ),
+    "Kimi at DashScope: counts and a finish reason in the last event": generated(
+        {"output": {"choices": [{"message": {"role": "assistant", "content": "4"}}]}},
+        {
+            "output": {"choices": [{"message": {"role": "assistant", "content": "42"}, **STOPPED}]},
+            "usage": {"input_tokens": 8, "output_tokens": 4, "total_tokens": 12},
+        },
+    ),
+    "qwen3-asr: a sound without words": post(
+        MULTIMODAL,
+        {"model": "qwen3-asr-flash", "input": {"messages": [USER]}},
+        {"output": {"choices": [{"message": SILENCE, **STOPPED}]}, "usage": {}, "request_id": "r"},
+    ),
+    "Qwen: a picture as base64": post(
+        MULTIMODAL,
+        {"model": "qwen-image-3.0", "input": {"messages": [USER]}},
+        {"output": {"choices": [{"message": DRAWN, **STOPPED}]}, "usage": {}, "request_id": "r"},
+    ),
     "Gemini: stored contents": post(f"{GEMINI}/cachedContents", {"model": "m"}, {"name": "x"}),
 }
 
@@ -129,6 +230,21 @@ HABITS = {
 def test_a_known_habit_is_no_finding(one: Exchange) -> None:
     """It stands in the recordings or reports that docs/WIRE_FACTS.md cites, C6 to C8."""
     assert rules(one) == set()
+
+
+def test_a_habit_has_its_limits() -> None:
+    """A function that needs arguments, a stream without counts, an end without a reason."""
+    needs: Json = [{"function": {"name": "now", "parameters": {"required": ["zone"]}}}]
+    called = chat(OPENAI, choices("", "tool_calls", tool_calls=[BARE_CALL]), tools=needs)
+    assert rules(called) == {"tool_calls_are_complete"}
+    uncounted = edited(
+        HABITS["Kimi at DashScope: counts and a finish reason in the last event"],
+        '"usage"',
+        '"used"',
+    )
+    assert rules(uncounted) == {"usage_is_told"}
+    endless = edited(HABITS["an empty finish reason until there is one"], '"stop"', '""')
+    assert rules(endless) == {"stream_finishes_once"}
 
 
 def test_a_habit_of_one_service_is_a_finding_elsewhere() -> None:

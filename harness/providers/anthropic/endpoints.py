@@ -365,7 +365,6 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
         runs_tools=runs_tools,
         conversation=conversation,
         unshown=frozenset({"ping"}),
-        fails_late=True,
         foreign=tuple(
             f"{block}/{name}"
             for block in ("/content/[]", "/content_block")

@@ -100,7 +100,8 @@ LOOSE_USAGE: Schema = record(
 def _choices(content: Schema, call: Schema) -> Schema:
     """Return the schema of `choices` [REC] B2.
 
-    `index` is optional: it is absent in answers of 2024 and in multimodal ones.
+    `index` is optional: it is absent in answers of 2024 and in multimodal ones. So is the finish
+    reason of an event: models of other vendors have one in the last event only [FIELD].
 
     Args:
         content: The schema of a message's content.
@@ -113,11 +114,9 @@ def _choices(content: Schema, call: Schema) -> Schema:
             "tool_calls": {"type": ["array", "null"], "items": call},
         },
     )
-    choice = record(
-        {"message": message, "finish_reason": {**NAME, "type": ["string", "null"]}},
-        {"index": INTEGER},
-    )
-    return array(choice, at_least=1)
+    reason = {"finish_reason": {**NAME, "type": ["string", "null"]}}
+    required = {} if call is TOOL_CALL_PIECE else reason
+    return array(record({"message": message, **required}, {"index": INTEGER, **reason}), at_least=1)
 
 
 def _output(content: Schema, call: Schema) -> Schema:
@@ -160,6 +159,11 @@ _TEXT: Schema = nullable(STRING)
 
 def _answer(output: Schema, usage: Schema) -> Schema:
     return record({"output": output, "usage": usage, "request_id": STRING})
+
+
+def _event(output: Schema, usage: Schema) -> Schema:
+    """Return the schema of an event; those before the last may lack the counts [FIELD]."""
+    return record({"output": output, "request_id": STRING}, {"usage": nullable(usage)})
 
 
 # [DOC] B5, [REC] 6 of 6
@@ -277,7 +281,11 @@ FIELDS = Fields(
         "/usage/output_tokens_details/text_tokens",
     ),
     reasoning_tokens=("/usage/output_tokens_details/reasoning_tokens",),
-    others=("/output/audio", "/output/choices/[]/message/audio", "/output/tool_info"),
+    # [DOC] qwen3-asr tells the language of a sound without words.
+    others=(
+        *("/output/audio", "/output/choices/[]/message/audio", "/output/tool_info"),
+        "/output/choices/[]/message/annotations",
+    ),
     apart=("/output/choices/[]", "/output/text", "/output/results/[]"),
     messages=("/input/messages",),
     tools=("/parameters/tools",),
@@ -393,12 +401,13 @@ GENERATION = _post(
     name="dashscope.generation",
     path=re.compile(r".*/api/v1/services/aigc/text-generation/generation"),
     answer=_answer(_output(_TEXT, TOOL_CALL), USAGE),
-    event=_answer(_researched(_output(_TEXT, TOOL_CALL_PIECE)), EVENT_USAGE),
+    event=_event(_researched(_output(_TEXT, TOOL_CALL_PIECE)), EVENT_USAGE),
     finish_reasons=FINISH_REASONS,
     cumulative=cumulative,
     keeps_reasoning=keeps_reasoning,
     counts_reasoning=compatible.counts_reasoning,
     runs_tools=runs_tools,
+    tells_usage=lambda request: True,  # [REC] all
 )
 
 MULTIMODAL = replace(
@@ -407,6 +416,7 @@ MULTIMODAL = replace(
     path=re.compile(r".*/api/v1/services/aigc/multimodal-generation/generation"),
     answer=_answer(_or_sound(_output(_MIXED, TOOL_CALL)), LOOSE_USAGE),
     event=_answer(_or_sound(_output(_MIXED, TOOL_CALL_PIECE)), LOOSE_USAGE),
+    tells_usage=lambda request: False,
     fields=replace(FIELDS, prompt=(_IMAGE_PROMPT, "/input/text")),
 )
 

@@ -62,6 +62,7 @@ FURTHER: tuple[Endpoint, ...] = (
         answer=_APPLICATION,
         event=_APPLICATION,
         counts_reasoning=lambda request: False,
+        tells_usage=lambda request: False,
         fields=replace(
             FIELDS,
             input_tokens=("/usage/models/0/input_tokens",),

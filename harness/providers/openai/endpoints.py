@@ -242,11 +242,16 @@ SERVICE_FIELDS = replace(
     # the token counts.
     constant=("/id", "/model"),
     apart=("/choices/[]/message",),
+    # [FIELD] MiniMax refuses with HTTP 200 and a status that is not 0.
+    refused=("/error", "/base_resp/status_code"),
     # [FIELD] reasoning is no part of the output at xAI and in Gemini's endpoint of this format.
     output_parts=(),
     reasoning_apart=FIELDS.reasoning_tokens,
-    code=("/error/code", "/error/type", "/code", "/type", "/object"),
-    message=("/error/message", "/message", "/error", "/detail", "/error_msg"),
+    code=("/error/code", "/error/type", "/base_resp/status_code", "/code", "/type", "/object"),
+    message=(
+        *("/error/message", "/message", "/error", "/detail", "/error_msg"),
+        "/base_resp/status_msg",
+    ),
     others=(
         *FIELDS.others,
         "/choices/[]/message/reasoning_details",
@@ -288,13 +293,30 @@ SERVICE_WHOLE: Schema = record(
     {"created": NUMBER, "object": STRING, "usage": nullable(USAGE)},
 )
 
+# [DOC] Azure sends the results of its content filter in events of their own. [FIELD] MiniMax ends
+# a stream with the whole answer, and has a total of 0 before.
 SERVICE_CHUNK: Schema = record(
     {
         "id": STRING,
         "model": STRING,
-        "choices": array(record({"delta": DELTA}, {"finish_reason": nullable(STRING)})),
+        "choices": array(
+            both(
+                record({}, {"delta": DELTA, "finish_reason": nullable(STRING)}),
+                either(
+                    "`delta`", having("delta"), having("message"), having("content_filter_results")
+                ),
+            )
+        ),
     },
-    {"created": NUMBER, "object": STRING, "usage": nullable(USAGE)},
+    {
+        "created": NUMBER,
+        "object": STRING,
+        "usage": either(
+            "token counts",
+            nullable(USAGE),
+            {"required": ["total_tokens"], "properties": {"total_tokens": {"const": 0}}},
+        ),
+    },
 )
 
 _REASON: Schema = {"not": {"type": ["null", "boolean", "number"]}}
@@ -307,6 +329,13 @@ SERVICE_REFUSAL: Schema = either(
     record({"message": _REASON}),
     record({"detail": _REASON}),
     record({"error_msg": STRING}),
+    record({"base_resp": record({"status_msg": STRING})}),
+)
+
+# [FIELD] Gemini's endpoint of this format has no `usage`.
+SERVICE_EMBEDDING: Schema = record(
+    {"model": NAME, "data": EMBEDDING["properties"]["data"]},
+    {"usage": nullable(EMBEDDING["properties"]["usage"])},
 )
 
 RANKING: Schema = record(
@@ -440,14 +469,13 @@ def endpoints(service: str, reasons: Iterable[str] = ()) -> tuple[Endpoint, ...]
         objects=OBJECTS,
         tells_usage=asks_for_usage,
         roles=ROLES,
-        fails_late=True,
     )
     return (
         chat,
         post(
             name=f"{service}.embeddings",
             path=re.compile(r".*/embeddings"),
-            answer=EMBEDDING,
+            answer=SERVICE_EMBEDDING,
             volatile=frozenset({"/id", "/request_id"}),
             fields=EMBEDDING_FIELDS,
         ),

@@ -269,7 +269,7 @@ def _calls(items: Iterator[Json]) -> Iterator[ToolCall]:
 def _whole(response: Json) -> Reply:
     items = [item for _, item in query(response, "/output/[]")]
     texts = (
-        _text(part, "/text")
+        _text(part, "/text") or _text(part, "/refusal")
         for item in items
         if resolve(item, "/type") == "message"
         for _, part in query(item, "/content/[]")
@@ -366,7 +366,6 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
         conversation=conversation,
         remembers=remembers,
         roles=ROLES,
-        fails_late=True,
         foreign=tuple(f"{place}/{name}" for place in ("", "/response") for name in _ECHOES),
         exempt=frozenset({"done_marker"}),  # [REC] OpenAI sends none, OpenRouter does
     )

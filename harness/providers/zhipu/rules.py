@@ -57,10 +57,11 @@ def zhipu_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
     [REC]: so in all recordings. Not checked are chats whose request sets `request_id` [DOC],
     and tasks, whose ids have a prefix [DOC A4].
     """
+    is_chat = bool(reading.endpoint and reading.endpoint.finish_reasons)
     if fields_of(reading).task_id or resolve(reading.request_json.value, "/request_id"):
         return
     header = reading.exchange.response.header("x-log-id")
-    for part in _answers(reading)[:1]:
+    for part in _answers(reading)[:1] if is_chat else ():
         own, request_id = resolve(part.value, "/id"), resolve(part.value, "/request_id")
         for name, pointer, other in (
             ("request_id", "/request_id", request_id),
