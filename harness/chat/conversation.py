@@ -10,19 +10,83 @@ from os.path import relpath
 from pathlib import Path
 from typing import Any
 
+from harness.analysis.endpoint import Endpoint
 from harness.cassette.journal import Journal
 from harness.cassette.safe_yaml import dump
 from harness.cassette.store import Store, write_text
-from harness.chat.pieces import PieceFinder
 from harness.errors import HarnessError
 from harness.intercept.patch import use_tape
 from harness.intercept.recorder import Recorder
 from harness.providers import Session
+from harness.providers.endpoints import recognise
 from harness.runner import Source, access_to, new_journal, provider_of, run_step, write_recording
 from harness.scenario.files import loads
 from harness.scenario.references import escaped
 from harness.scenario.steps import Past, Scenario, digests
-from harness.types import Cassette, Failure, Json, Outcome, Target, Turn
+from harness.types import (
+    Cassette,
+    Exchange,
+    Failure,
+    Json,
+    Outcome,
+    Request,
+    Response,
+    Target,
+    Turn,
+)
+from harness.wire import MISSING, read_events, read_json, resolve
+
+# ----------------------------------------------------------------------------- pieces of an answer
+
+
+@dataclass
+class PieceFinder:
+    """Finds the texts of an answer in the chunks of its stream, and passes them on.
+
+    Attributes:
+        show: Called with each new piece of text.
+    """
+
+    show: Callable[[str], None]
+    _request: Request | None = field(init=False, default=None)
+    _endpoint: Endpoint | None = field(init=False, default=None)
+    _cumulative: bool | None = field(init=False, default=None)
+    _rest: bytes = field(init=False, default=b"")
+    _text: str = field(init=False, default="")
+
+    def add(self, request: Request, chunk: bytes) -> None:
+        """Add a chunk of the response to *request*."""
+        if request is not self._request:
+            self._begin(request)
+        if self._endpoint is None:
+            return
+        complete, separator, rest = (self._rest + chunk).rpartition(b"\n\n")
+        self._rest = rest
+        for event in read_events(complete + separator).events:
+            document = read_json(event.data.encode())
+            if not document.problem:
+                self._show(document.value)
+
+    def _begin(self, request: Request) -> None:
+        self._request, self._rest, self._text = request, b"", ""
+        self._endpoint = recognise(Exchange(request, Response(200)))
+        if self._endpoint is not None:
+            self._cumulative = self._endpoint.cumulative(read_json(request.body).value)
+
+    def _show(self, value: Json) -> None:
+        pointers = self._endpoint.fields.content if self._endpoint else ()
+        found = (resolve(value, pointer) for pointer in pointers)
+        text = next((one for one in found if one is not MISSING and isinstance(one, str)), "")
+        repeats = self._cumulative
+        if repeats is None:  # it depends on the model
+            repeats = bool(self._text) and text.startswith(self._text)
+        new = text.removeprefix(self._text) if repeats else text
+        self._text = text if repeats else self._text + text
+        if new:
+            self.show(new)
+
+
+# --------------------------------------------------------------------------------- the conversation
 
 Show = Callable[[str], None]
 """A function that gets each new piece of an answer's text."""

@@ -52,9 +52,8 @@ def prune(
     listed, since which ones code opens cannot be known. An artefact is unused if no file in its
     cassette's folder names it. What cannot be read is kept and named; the exit code is then 2.
     """
-    from harness.prune.owners import find_owners
     from harness.prune.search import delete as delete_files
-    from harness.prune.search import search
+    from harness.prune.search import find_owners, search
     from harness.prune.tests import cassette_folders, collect
 
     jobs = _jobs(scenarios, tests)

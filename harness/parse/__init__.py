@@ -7,7 +7,7 @@ from itertools import chain
 
 from harness.providers import PROVIDERS
 from harness.providers.anthropic.session import MESSAGES
-from harness.providers.known import known
+from harness.providers.forms import known
 from harness.providers.openai.session import OPERATIONS, parsers
 from harness.providers.responses.session import RESPONSES
 from harness.providers.sdk import Parser, RecordedRequest, recorded_request

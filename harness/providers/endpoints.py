@@ -13,7 +13,7 @@ from harness.config.hosts import AllowedHosts, host_of
 from harness.config.services import shipped
 from harness.errors import HarnessError
 from harness.providers import INSTALLED, PROVIDERS, Provider
-from harness.providers.known import known, known_service
+from harness.providers.forms import known, known_service
 from harness.types import Exchange
 
 FILE = Endpoint(

@@ -1,11 +1,14 @@
-"""API formats of declared services.
+"""API formats of declared services, and the well-known services as providers.
 
 A format is a folder here with a module `service`, whose function `declare` returns the provider
-for a `Service`. A new format needs no change in this module.
+for a `Service`. A new format needs no change in this module. Well-known
+services are declared in `config/services.toml`: they are recognised in recordings, and scenarios
+name them once a project declares them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
 from importlib import import_module
@@ -13,7 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 
-from harness.config.services import Service
+from harness.config.services import Service, shipped
+from harness.providers.native import gemini, ollama
 from harness.providers.provider import Provider
 
 ORIGIN = "pyproject.toml"
@@ -41,3 +45,22 @@ def declared(service: Service) -> Provider:
         raise ValueError(f"{service.name}: form: unknown form {service.form!r}; known are: {known}")
     provider: Provider = import_module(f"{_PACKAGE}.{service.form}.service").declare(service)
     return replace(provider, origin=ORIGIN)
+
+
+# ----------------------------------------------------------------------------- well-known services
+
+
+_NATIVE = {"gemini": gemini.ENDPOINTS, "ollama": ollama.ENDPOINTS}
+"""The endpoints in formats of their own, by service."""
+
+
+@cache
+def known_service(name: str) -> Provider:
+    """Return a well-known service. Raises KeyError if there is none of this name."""
+    provider = declared(shipped()[name])
+    return replace(provider, further=_NATIVE.get(name, ()) + provider.further)
+
+
+def known() -> Mapping[str, Provider]:
+    """Return the well-known services by name."""
+    return {name: known_service(name) for name in shipped()}

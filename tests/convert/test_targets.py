@@ -11,7 +11,7 @@ from conftest import Harness
 from harness.cassette.artefacts import to_files
 from harness.cassette.store import read, write_cassette
 from harness.providers import find_provider
-from harness.providers.known import known
+from harness.providers.forms import known
 from harness.providers.provider import Provider
 from harness.providers.translation import NAMES, form_of, translated
 from harness.types import Cassette, Exchange, Json, Mode, Request, Response

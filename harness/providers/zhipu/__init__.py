@@ -2,8 +2,7 @@
 
 from harness.providers.provider import Provider
 from harness.providers.zhipu import session
-from harness.providers.zhipu.endpoints import ENDPOINTS, HEADERS
-from harness.providers.zhipu.further import FURTHER
+from harness.providers.zhipu.endpoints import ENDPOINTS, FURTHER, HEADERS
 from harness.types import CallKind, Mode
 
 PROVIDER = Provider(

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from harness.report.console import draw
+from harness.report.console import draw, fit, least, wrap
 from harness.report.tables import Table
-from harness.report.wrap import fit, least, wrap
 from report.samples import console, written
 
 
