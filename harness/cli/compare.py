@@ -95,7 +95,7 @@ def compare(
     from harness.runner import recordings
 
     if on:
-        _on_targets(sides or [], on, sandbox, budget, plan, share, out, as_json)
+        _on_targets(sides or [], on, sandbox, budget, plan, share, out, reports or [], as_json)
     dates = period(since, until)
     names, store, processes = sides or [], Store(cassettes), app.processes(jobs)
     if not names and not fields:
@@ -118,14 +118,24 @@ def compare(
         else:
             groups = recordings.group_sides(loaded)
             differs = _matrices(groups, as_json, skip)
-        if reports:
-            from harness.report import write
-            from harness.report.build import compare_report
-
-            written = compare_report(groups, skip)
-            for path in reports:
-                write(written, path)
+        _write(reports or [], groups, skip)
         raise typer.Exit(1 if fail and differs else 0)
+
+
+def _write(
+    paths: Sequence[Path],
+    groups: Sequence[Sequence[AnalyzedTranscript]],
+    skip: Skip,
+) -> None:
+    """Write the comparison of groups as reports."""
+    if not paths:
+        return
+    from harness.report import write
+    from harness.report.build import compare_report
+
+    written = compare_report(groups, skip)
+    for path in paths:
+        write(written, path)
 
 
 def _on_targets(
@@ -136,6 +146,7 @@ def _on_targets(
     only_plan: bool,
     share: float,
     out: Path | None,
+    reports: Sequence[Path],
     as_json: bool,
 ) -> NoReturn:
     """Put recorded requests to other targets, print the comparison, and exit."""
@@ -152,7 +163,7 @@ def _on_targets(
     limit = None if budget is None else parse_budget(budget)
     environment = load_environment(Path.cwd())
     secrets = environment.secrets(PROVIDERS.values())
-    asked, left = on_targets.requests_for(find([*map(Path, sides)]), targets, secrets)
+    asked, left = on_targets.requests_for(find([*map(Path, sides)]), targets, secrets, limit)
     for recording, one in left:
         typer.echo(f"left out: {recording}, exchange {one.number}: {one.reason}", err=True)
     if only_plan:
@@ -167,6 +178,7 @@ def _on_targets(
         else:
             _print_compared(compared)
             _matrices(on_targets.groups(compared, Path(name)), as_json, lambda error: None)
+        _write(reports, on_targets.groups(compared, Path(name)), lambda error: None)
     raise typer.Exit(0 if compared and passed >= share * len(compared) else 1)
 
 

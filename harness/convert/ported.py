@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from harness.cassette.safe_yaml import dump
+from harness.config.settings import load_models
 from harness.convert.adopt import StepJson
 from harness.convert.questions import Question
 from harness.providers import find_provider
-from harness.providers.translation import translated
+from harness.providers.translation import NAMES, form_of, translated
 from harness.scenario.files import loads
 from harness.scenario.messages import PARTS
 from harness.scenario.references import escaped
@@ -30,7 +32,7 @@ _TYPES = (
 
 
 def ported(
-    question: Question, name: str, parent: str, targets: Sequence[str]
+    question: Question, name: str, parent: str, targets: Sequence[str], limit: int = 0
 ) -> tuple[Scenario, str, dict[str, list[str]]]:
     """Return a scenario that puts a recorded request to other targets, its text, and the losses.
 
@@ -39,6 +41,7 @@ def ported(
         name: The name of the scenario.
         parent: The recording.
         targets: The targets, as `provider/model`.
+        limit: The output tokens that an answer may have, and as many of thinking; 0 for any number.
 
     Raises:
         HarnessError: A target is not valid.
@@ -53,6 +56,8 @@ def ported(
         provider = find_provider(target.partition("/")[0])
         given, own = translated(parameters, question.provider, provider, mode)
         losses[target] = own
+        if limit and question.kind in (CallKind.CHAT, CallKind.PROMPT):
+            given = {**_limits(target, given, limit), **given}
         forms.append({"model": target, **({"parameters": escaped(given)} if given else {})})
     document: dict[str, Any] = {
         "name": name,
@@ -64,6 +69,19 @@ def ported(
     }
     text = dump(document)
     return loads(text), text, {target: [*lost, *own] for target, own in losses.items()}
+
+
+def _limits(target: str, given: Mapping[str, Json], limit: int) -> dict[str, Json]:
+    """Return the parameters that limit an answer; thinking has its own limit with DashScope."""
+    name, _, model = target.partition("/")
+    form = form_of(find_provider(name))
+    limits: dict[str, Json] = {NAMES[form]["max_tokens"]: limit} if form in NAMES else {}
+    if "enable_thinking" in NAMES.get(form, {}).values():
+        row = load_models(Path.cwd()).find("dashscope", model)
+        by_default = row is not None and row.thinking in ("on", "always", "streamed")
+        if given.get("enable_thinking", by_default):
+            limits["thinking_budget"] = limit
+    return limits
 
 
 def _call(question: Question, lost: list[str]) -> StepJson:

@@ -21,7 +21,13 @@ from harness.types import CallKind, Cassette, Failure, Json, Outcome, Problem, R
 from harness.wire import read_json, resolve
 
 _USUAL_OUTPUT = 4096
-"""The tokens that an answer is expected to have at most if nothing else is known."""
+"""The tokens of an answer at most if the recorded one does not say how many it has."""
+
+_LEAST_OUTPUT = 1024
+"""The tokens that an answer may have in any case, as other models may say more."""
+
+_MEDIA = {"image": 16_384, "video": 131_072, "audio": 131_072}
+"""The tokens of a medium at most, which may be a link: its bytes say nothing of its size."""
 
 
 @dataclass(frozen=True)
@@ -48,35 +54,46 @@ class Asked:
         return f"{self.source}@{self.question.turn.turn.number}"
 
     def foreseen(self, prices: Tariff | None) -> RecordingCost:
-        """Return what the answer costs at most: a token for each byte of the request.
+        """Return what the answer costs at most.
 
-        The output is that of the recorded answer four times, or `max_tokens` if it is given.
+        That is a token for each byte of the request and `_MEDIA` for each medium, and for each
+        choice the tokens of `output_limit`, twice for thinking.
         """
         if prices is None:
             return RecordingCost(questions=1)
-        target, body = self.job.target, self.question.body
+        target, question = self.job.target, self.question
         price = prices.prices.price(target.provider, target.model, prices.day)
-        outcome = self.question.turn.outcome
-        usage = outcome.usage if isinstance(outcome, Reply) else None
-        limits = (resolve(body, f"{p}/max_tokens") for p in ("", "/parameters"))
-        given = next((limit for limit in limits if isinstance(limit, int)), None)
-        output = given or 4 * (usage.output_tokens if usage and usage.output_tokens else 0)
-        size = len(self.question.exchanges[0].request.body)
-        cost = (
-            None
-            if price is None
-            else price.of(
-                Usage(size, output or _USUAL_OUTPUT, None),
-                self.question.kind is CallKind.IMAGE,
-                True,
-            )
-        )
+        body = question.exchanges[0].request.body
+        size = len(body) + sum(body.count(b'"%b' % m.encode()) * n for m, n in _MEDIA.items())
+        given = _given(question.body, ("n",)) or 1
+        most = Usage(size, 2 * given * output_limit(question), None)
+        cost = None if price is None else price.of(most, question.kind is CallKind.IMAGE, True)
         if price is None or price.currency != prices.currency or cost is None:
             unpriced = f"there is no price of {target} in {prices.currency}"
             return RecordingCost(questions=1, money=None, unpriced=unpriced)
         return RecordingCost(
             questions=1, money=Decimal(str(cost.amount)), prices=frozenset({price})
         )
+
+
+def output_limit(question: Question) -> int:
+    """Return the output tokens that an answer to *question* by another target may have.
+
+    That is what the request says or, if it does not, four times those of the recorded answer.
+    """
+    outcome = question.turn.outcome
+    usage = outcome.usage if isinstance(outcome, Reply) else None
+    recorded = 4 * usage.output_tokens if usage and usage.output_tokens else _USUAL_OUTPUT
+    return _given(question.body, _LIMITS) or max(recorded, _LEAST_OUTPUT)
+
+
+_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+
+
+def _given(body: Json, names: Sequence[str]) -> int | None:
+    """Return the first number that a request has under one of these names of parameters."""
+    found = (resolve(body, f"{p}/{name}") for p in ("", "/parameters") for name in names)
+    return next((number for number in found if type(number) is int and number > 0), None)
 
 
 @dataclass(frozen=True)
@@ -100,9 +117,14 @@ class Compared:
 
 
 def requests_for(
-    paths: Sequence[Path], targets: Sequence[str], secrets: Sequence[str]
+    paths: Sequence[Path],
+    targets: Sequence[str],
+    secrets: Sequence[str],
+    budget: Budget | None = None,
 ) -> tuple[list[Asked], list[tuple[str, LeftOut]]]:
     """Return the requests of recordings for each target, and the exchanges that are left out.
+
+    With a budget of money, answers are limited to the tokens that the budget is reckoned with.
 
     Raises:
         HarnessError: A recording cannot be read, or a target is not valid.
@@ -122,7 +144,12 @@ def requests_for(
             name = slug(f"{path.parent.name}-{path.stem}-{number}")
             name = next(n for n in (name, *(f"{name}-{i}" for i in range(2, 99))) if n not in names)
             names.add(name)
-            scenario, text, losses = ported(question, name, f"{path.stem}@{number}", targets)
+            is_bounded = (
+                budget is not None and budget.is_money and not _given(question.body, _LIMITS)
+            )
+            limit = output_limit(question) if is_bounded else 0
+            parent = f"{path.stem}@{number}"
+            scenario, text, losses = ported(question, name, parent, targets, limit)
             for target in scenario.targets:
                 lost = tuple(dict.fromkeys(losses[f"{target.provider}/{target.model}"]))
                 asked.append(Asked(question, str(path), Job(scenario, target), text, lost))

@@ -18,6 +18,16 @@ from harness.types import Cassette, Exchange, Json, Mode, Request, Response
 
 TOOL: Json = {"name": "f", "input_schema": {"type": "object"}}
 ON: Json = {"type": "enabled"}
+ANSWER: Json = {
+    "id": "c",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "qwen-plus",
+    "choices": [
+        {"index": 0, "message": {"role": "assistant", "content": "Ho"}, "finish_reason": "stop"}
+    ],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4},
+}
 ANTHROPIC = "https://api.anthropic.com/v1/messages"
 DECLARED = '[tool.harness.providers.anthropic]\n[project]\nname = "x"\n'
 
@@ -99,6 +109,31 @@ def test_no_request_exceeds_the_budget(recorded: Path, harness: Harness) -> None
     assert [one["passed"] for one in results] == [True, False]
     assert "the budget of 1 call allows no more" in results[1]["reasons"][0]
     assert len([*(recorded / "new" / "cassettes").rglob("*.yaml")]) == 1
+
+
+def test_a_budget_of_money_limits_what_an_answer_may_cost(tmp_path: Path, harness: Harness) -> None:
+    """A request without a limit gets that of its plan, also for thinking; the report has both."""
+    body = {"messages": [{"role": "user", "content": "Hi"}], "enable_thinking": True}
+    url = "https://dashscope.aliyuncs.com/compatible-mode/v1/chat/completions"
+    kind = (("content-type", "application/json"),)
+    exchanges = [
+        Exchange(
+            Request("POST", url, kind, json.dumps({"model": "qwen-plus", **body, **more}).encode()),
+            Response(200, "OK", kind, json.dumps(ANSWER).encode()),
+        )
+        for more in ({}, {"max_completion_tokens": 90, "n": 2})
+    ]
+    write_cassette(tmp_path / "app.yaml", to_files(Cassette(tuple(exchanges))))
+    on = ("compare", "app.yaml", "--on", "dashscope/qwen-plus", "--budget", "2CNY", "--json")
+    plan = json.loads(harness(*on, "--plan", folder=tmp_path).out)
+    assert [one["money"] > 0.01 for one in plan["chosen"]] == [True, False]
+    done = harness(*on, "--sandbox", "--out", "new", "--report", "page.md", folder=tmp_path)
+    assert done.code == 0
+    assert "dashscope/qwen-plus" in (tmp_path / "page.md").read_text(encoding="utf-8")
+    paths = sorted((tmp_path / "new" / "cassettes").rglob("*.yaml"))
+    sent = [json.loads(read(path).exchanges[0].request.body)["parameters"] for path in paths]
+    limits = [(one["max_tokens"], one.get("thinking_budget")) for one in sent]
+    assert limits == [(1024, 1024), (90, None)]
 
 
 def test_what_has_no_price_is_not_asked(recorded: Path, harness: Harness) -> None:
