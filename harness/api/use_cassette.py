@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, Self, TypeVar, get_args
 
 from harness.analysis.transcript import transcript_of
 from harness.api.placeholders import placeholder_keys, real_keys
@@ -279,7 +279,7 @@ class CassetteContext:
         transcript = transcript_of(passed, endpoints.recognise, source=str(self.path))
         return judge(project_rules(Path.cwd()).apply_to(transcript))
 
-    def __enter__(self) -> CassetteContext:
+    def __enter__(self) -> Self:
         secrets = (*load_environment(Path.cwd()).secrets(PROVIDERS.values()), *self.secrets)
         redactor = Redactor(secrets, endpoints.HEADERS)
         head = JournalHead(Provenance(volatile=tuple(self.volatile)))
@@ -320,11 +320,12 @@ class CassetteContext:
                     raise reason from (None if isinstance(error, NotAnswered) else error)
                 return
             self._tape.finish()
-            if self.recorded:
+            has_recorded = self._has_recorded
+            if has_recorded:
                 self._write()
             elif self.record == "missing":
                 self._journal.remove()
-        has_paid = self.record == "missing" and bool(self.recorded)
+        has_paid = self.record == "missing" and has_recorded
         if self.unused and not self.allow_unused and not has_paid:
             raise UnusedExchanges(self._explain_unused())
         if idle := self._injector.unused:
@@ -479,23 +480,33 @@ class CassetteContext:
         is_own = self._cassette.provenance.test in ("", self.test)
         return self.record == "missing" and not self.allow_unused and is_own
 
-    def _write(self) -> None:
-        provenance = replace(
+    @property
+    def _has_recorded(self) -> bool:
+        """Whether there are exchanges whose responses came from the network."""
+        return bool(self.recorded)
+
+    def _new_provenance(self) -> Provenance:
+        return replace(
             self._cassette.provenance,
             recorded_from=self._origin,
             recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
             test=self._tests(),
         )
+
+    def _write(self) -> None:
         unused = self.unused if self._replaces_unused else ()
         kept = (e for e in self._cassette.exchanges if not any(e is old for old in unused))
-        cassette = Cassette((*kept, *self.recorded), provenance)
+        cassette = Cassette((*kept, *self.recorded), self._new_provenance())
         written = to_files(cassette)
         check_vcrpy_reads(written, cassette)
         with self._journal.removed_afterwards():
-            if file_stamp(self.path) != self._file_stamp:
-                raise CannotWrite(f"{self.path} was changed by another process since it was read")
+            self._check_unchanged()
             write_cassette(self.path, written)
         self.written = True
+
+    def _check_unchanged(self) -> None:
+        if file_stamp(self.path) != self._file_stamp:
+            raise CannotWrite(f"{self.path} was changed by another process since it was read")
 
     def _tests(self) -> str:
         """Return the tests that have recorded the cassette, a line for each."""

@@ -74,6 +74,7 @@ class Journal:
     _begun: bool = field(init=False, default=False)
     _records: list[tuple[int, int | None]] = field(init=False, default_factory=list)
     _end: int = field(init=False, default=0)
+    _is_together: bool = field(init=False, default=False)
     _new_folders: list[Path] = field(init=False, default_factory=list)
     _lock: threading.RLock = field(init=False, repr=False, default_factory=threading.RLock)
 
@@ -146,6 +147,8 @@ class Journal:
             CassetteInUse: Another process records the cassette.
             UnfinishedRecording: The journal holds an earlier recording and `overwrite` is false.
         """
+        if self._begun:
+            return
         with self._lock:
             if self._begun:
                 return
@@ -190,12 +193,38 @@ class Journal:
             os.lseek(file, self._end, os.SEEK_SET)
             while rest:
                 rest = rest[os.write(file, rest) :]
-            os.fsync(file)
+            if not self._is_together:
+                os.fsync(file)
         except BaseException:
             with suppress(OSError):
                 os.ftruncate(file, self._end)
             raise
         self._end += len(record)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Flush the exchanges that the `with` block appends at its end, and not one by one."""
+        self._is_together = True
+        try:
+            yield
+        finally:
+            self._is_together = False
+            with self._lock, self._convert_errors():
+                if self._file is not None:
+                    os.fsync(self._file)
+
+    def texts(self, skip: int) -> Iterator[bytes]:
+        """Yield the text of each record but the first *skip*, in the order of their requests."""
+        with self._convert_errors(), self.path.open("rb") as file:
+            places: list[tuple[int, int, int]] = []
+            for start, _ in self._records[skip:]:
+                file.seek(start)
+                line = file.readline()
+                _, number, size, _ = line.removeprefix(b"#: ").split()
+                places.append((int(number), start + len(line), int(size)))
+            for _, begin, length in sorted(places):
+                file.seek(begin)
+                yield file.read(length)
 
     # ------------------------------------------------------------------------------ removing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -19,6 +19,7 @@ from harness.cassette.fast_reader import NotCanonical, load_provenance
 from harness.cassette.reader import loads
 from harness.cassette.remote import RemotePath, located, location
 from harness.cassette.workers import Workers, in_order
+from harness.cassette.writer import spliced
 from harness.config.files import LARGEST as LARGEST
 from harness.config.files import read_ends, read_file
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
@@ -327,10 +328,31 @@ def write_cassette(path: Path, files: CassetteFiles) -> None:
 
     If writing fails, CannotWrite is raised, and an existing cassette is unchanged.
     """
+    _write_artefacts(path, files)
+    write_text(path, files.text)
+
+
+def write_spliced(path: Path, head: Cassette, parts: Iterable[CassetteFiles]) -> None:
+    """Write a cassette of which only one exchange is held at a time; else as `write_cassette`.
+
+    Args:
+        path: The cassette.
+        head: Its provenance, without exchanges.
+        parts: The files of each of its exchanges, as a cassette of its own.
+    """
+
+    def texts() -> Iterator[str]:
+        for files in parts:
+            _write_artefacts(path, files)
+            yield files.text
+
+    _write(path, (piece.encode() for piece in spliced(head, texts())))
+
+
+def _write_artefacts(path: Path, files: CassetteFiles) -> None:
     folder = remote.root(path) / FOLDER
     for name, body in files.artefacts.items():
         _write_artefact(folder / name, body)
-    write_text(path, files.text)
 
 
 def _write_artefact(path: Path, body: bytes) -> None:
@@ -343,7 +365,7 @@ def _write_artefact(path: Path, body: bytes) -> None:
         if is_same_size and path.read_bytes() == body:
             return
     try:
-        _write(path, body)
+        _write(path, [body])
     except CannotWrite:  # another writer may have been first; the name is a hash of the bytes
         if not isinstance(path, RemotePath):
             raise
@@ -357,18 +379,19 @@ def write_text(path: Path, text: str) -> None:
 
     If writing fails, CannotWrite is raised, and an existing file is unchanged.
     """
-    _write(path, text.encode())
+    _write(path, [text.encode()])
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
     if isinstance(path, RemotePath):
-        remote.put(path, content)
+        remote.put(path, b"".join(pieces))
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         real = path.resolve() if path.is_symlink() else path
         with _temporary_file(real) as file:
-            file.write_bytes(content)
+            with file.open("wb") as opened:
+                opened.writelines(pieces)
             _sync(file)
             file.replace(real)
     except OSError as error:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
+from tempfile import TemporaryFile
 from typing import Any
 
 from harness.cassette.safe_yaml import FlowList, dump
@@ -25,6 +28,28 @@ def dumps(cassette: Cassette) -> str:
         "version": VCRPY_FORMAT,
     }
     return dump(document)
+
+
+def spliced(head: Cassette, texts: Iterable[str]) -> Iterator[str]:
+    """Yield the text of a cassette in pieces, of which only one is held at a time.
+
+    Args:
+        head: The cassette's provenance, without exchanges.
+        texts: The text of each of its exchanges, as a cassette of its own.
+    """
+    start, _, end = dumps(head).rpartition("    exchanges: []\ninteractions: []\n")
+    yield f"{start}    exchanges:\n"
+    with TemporaryFile("w+", encoding="utf-8", newline="") as file:
+        for text in texts:
+            metadata, _, rest = text.partition("\ninteractions:\n")
+            yield metadata.partition("    exchanges:\n")[2] + "\n"
+            interactions, version, marker = rest.rpartition("version: 1\n")
+            end = version + marker  # a marker if the last text needs one
+            file.write(interactions)
+        yield "interactions:\n"
+        file.seek(0)
+        yield from iter(partial(file.read, 2**20), "")
+    yield end
 
 
 def _metadata(cassette: Cassette) -> dict[str, Any]:

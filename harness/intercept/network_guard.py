@@ -207,6 +207,7 @@ def patches() -> Iterator[Patch]:
     yield socket, "getaddrinfo", _wrap_lookup
     for name in ("gethostbyname", "gethostbyname_ex"):
         yield socket, name, _wrap_lookup
+    yield socket.socket, "accept", _wrap_accept
     for name in ("send", "sendall", "sendmsg", "sendto"):
         if hasattr(socket.socket, name):
             yield socket.socket, name, _wrap_send
@@ -241,6 +242,17 @@ def note_names(host: str, found: Any) -> None:
         addresses = [str(address[0]) for *_, address in found]
     for address in addresses:
         resolved_names[address].add(host)
+
+
+def _wrap_accept(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `accept` to note the connections that others opened; the system is slow to tell."""
+
+    def accept(self: socket.socket) -> Any:
+        connection, address = original(self)
+        _outgoing[connection] = False
+        return connection, address
+
+    return accept
 
 
 def _wrap_send(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -321,7 +333,7 @@ def _ends_connection(frame: FrameType | None) -> bool:
 def _is_outgoing(connection: socket.socket) -> bool:
     """Return whether this side of a connection opened it; False if it is not connected.
 
-    Only Linux tells which connections were accepted.
+    Of connections from before the block, only Linux tells which ones were accepted.
     """
     if sys.platform != "linux":
         return False

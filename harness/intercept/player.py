@@ -123,6 +123,8 @@ class Player:
 
     def take(self, request: Request) -> Exchange | None:
         """Return the next recorded exchange that answers *request*; None if none is left."""
+        if not self._index:
+            return None
         slot = self._slot(request)
         with self._lock:
             number = self._next(request, slot)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from harness.errors import BadHook, NotRecordable
 from harness.intercept.context import raise_error
@@ -73,6 +73,7 @@ class Recorder:
         clock: Always None: a recording takes real time.
         pace: Always 0: exchanges of the prefix are replayed at once.
         has_failures: Always True: any request may fail.
+        is_holding: Whether the exchanges are held in memory.
     """
 
     redactor: Redactor
@@ -81,6 +82,7 @@ class Recorder:
     before_record: BeforeRecord = keep_all
     before_request: Callable[[], None] = _do_nothing
     on_chunk: Callable[[Request, bytes], None] = _do_nothing
+    is_holding: ClassVar[bool] = True
     clock: None = field(init=False, default=None)
     pace: float = field(init=False, default=0.0)
     has_failures: bool = field(init=False, default=True)
@@ -137,17 +139,20 @@ class Recorder:
         ends, arrives = partial(self._store, number), partial(self.on_chunk, request)
         capture = ResponseCapture(request, self._turn, ends, arrives)
         self._pending[number] = capture
-        self._captures.append(capture)
+        if self.is_holding:
+            self._captures.append(capture)
         return capture
 
     def _store(self, number: int) -> None:
-        """Store the complete exchange of the request *number*.
+        """Store the exchange of the request *number*, unless that was done."""
+        if (capture := self._pending.pop(number, None)) is not None:
+            self.store(number, capture)
+
+    def store(self, number: int, capture: ResponseCapture) -> None:
+        """Store the exchange of the request *number*, if it is complete.
 
         An error is saved for `settle`, since this runs inside of an HTTP library.
         """
-        capture = self._pending.pop(number, None)
-        if capture is None or capture.exchange is None:
-            return
         try:
             exchange = self.kept(capture)
             if exchange is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from harness.errors import CassetteMiss
 from harness.intercept.clock import Clock
 from harness.intercept.player import Player
 from harness.intercept.recorder import Recorder, ResponseCapture
@@ -47,16 +46,15 @@ class ReplayOrRecord:
         Raises:
             CassetteMiss: no recorded exchange answers it, and nothing may be recorded.
         """
-        try:
-            exchange = self.player.find(request)
-        except CassetteMiss:
-            if self.recorder is None:
-                raise
-            capture = self.recorder.take(request)
-            self._passed += [capture] if capture else []
-            return capture.exchange if capture else None
-        self._passed.append(exchange)
-        return exchange
+        exchange = self.player.take(request)
+        if exchange is not None:
+            self._passed.append(exchange)
+            return exchange
+        if self.recorder is None:
+            return self.player.find(request)  # which raises
+        capture = self.recorder.take(request)
+        self._passed += [capture] if capture else []
+        return capture.exchange if capture else None
 
     def peek(self, request: Request) -> Exchange | None:
         """Return the recorded exchange that would answer *request*, and keep it.
@@ -77,7 +75,8 @@ class ReplayOrRecord:
         Raises ConnectionBlocked if there is no recorder, and what `Recorder.capture` raises.
         """
         capture = (self.recorder or self.player).capture(request)
-        self._passed.append(capture)
+        if self.recorder is None or self.recorder.is_holding:
+            self._passed.append(capture)
         return capture
 
     def finish(self) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
@@ -23,6 +24,9 @@ from harness.types import Request
 _NOT_FORWARDED = NOT_PASSED_ON | {"host", "content-length"}
 _TIMEOUT = httpx.Timeout(600, connect=60)
 """Seconds; hundreds of clients that begin at once wait for each other before they connect."""
+
+_LIMITS = httpx.Limits(keepalive_expiry=2)
+"""Seconds that an idle connection is kept: fewer than the five after which servers close it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +83,21 @@ def upstreams(named: Sequence[str], environment: Mapping[str, str]) -> tuple[Ups
     return tuple(found)
 
 
-def application(services: Sequence[Upstream]) -> ASGIApp:
+Stored = Callable[[], Awaitable[None]]
+"""Returns the moment at which all answers that are complete now are on the disk."""
+
+
+def application(services: Sequence[Upstream], stored: Stored) -> ASGIApp:
     """Return the ASGI application that forwards requests below `/<name>` to the named service.
 
-    It is run inside of a `harness.use_cassette` block, whose tape records what is forwarded.
+    It is run inside of a `ProxyCassette` block, whose tape records what is forwarded.
+
+    Args:
+        services: The services.
+        stored: No client sees the end of an answer before this moment.
     """
     by_name = {service.client.name: service for service in services}
-    client = httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False)
+    clients = _Clients()
 
     async def forward(http: HttpRequest) -> Response:
         raw: bytes = http.scope.get("raw_path") or http.url.path.encode()
@@ -103,12 +115,15 @@ def application(services: Sequence[Upstream]) -> ASGIApp:
         request = httpx.Request(
             http.method, f"{service.origin}{target}", headers=headers, content=await http.body()
         )
+        client = clients.take()
         try:
             response = await client.send(request, stream=True)
         except (httpx.HTTPError, InterceptError) as error:
+            clients.give_back(client)
             message = f"{service.origin} could not be asked: {type(error).__name__}: {error}"
             return error_response(Request(http.method, target), 502, "upstream_failed", message)
-        return _forwarded(response, http.scope["state"]["transport"])
+        given_back = partial(clients.give_back, client)
+        return _forwarded(response, http.scope["state"]["transport"], given_back, stored)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         with suppress(ClientDisconnect):  # before the whole request has come
@@ -118,21 +133,59 @@ def application(services: Sequence[Upstream]) -> ASGIApp:
     return answer
 
 
-def _forwarded(response: httpx.Response, transport: asyncio.Transport) -> Response:
+class _Clients:
+    """HTTP clients, each of which has one request at a time.
+
+    One client for all looks through all its connections whenever a request begins or ends.
+    """
+
+    def __init__(self) -> None:
+        self._context = httpx.create_ssl_context()
+        self._idle: list[httpx.AsyncClient] = []
+
+    def take(self) -> httpx.AsyncClient:
+        """Return the client that was used last, or a new one if all are in use."""
+        if self._idle:
+            return self._idle.pop()
+        return httpx.AsyncClient(
+            verify=self._context, timeout=_TIMEOUT, limits=_LIMITS, follow_redirects=False
+        )
+
+    def give_back(self, client: httpx.AsyncClient) -> None:
+        """Let others use *client*."""
+        self._idle.append(client)
+
+
+def _forwarded(
+    response: httpx.Response,
+    transport: asyncio.Transport,
+    when_closed: Callable[[], None],
+    stored: Stored,
+) -> Response:
     """Return a service's response; its body is passed on as it arrives, content coding included.
 
-    Where the service breaks it off, the connection to the client is closed, too.
+    Where the service breaks it off, or it cannot be stored, the connection to the client is closed,
+    too.
     """
 
     async def chunks() -> AsyncIterator[bytes]:
+        left, last = int(response.headers.get("content-length", -1)), b""
         try:
             async for chunk in response.aiter_raw():
-                yield chunk
-        except httpx.HTTPError:
+                left -= len(chunk)
+                if left == 0:
+                    last = chunk
+                else:
+                    yield chunk
+            await stored()
+            if last:
+                yield last
+        except (httpx.HTTPError, HarnessError):
             transport.close()
             await asyncio.Event().wait()  # until the server sees the end of the connection
         finally:
             await response.aclose()
+            when_closed()
 
     forwarded = StreamingResponse(chunks(), response.status_code)
     forwarded.raw_headers = [

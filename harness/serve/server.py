@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.api.use_cassette import use_cassette
 from harness.cassette.journal import journal_path, unfinished
+from harness.cassette.remote import location
 from harness.config.environment import NO_KEY
 from harness.errors import HarnessError, UnfinishedRecording
 from harness.faults import InjectedFault
@@ -23,6 +23,7 @@ from harness.serve import proxy
 from harness.serve.library import Library
 from harness.serve.links import Links
 from harness.serve.proxy import Upstream
+from harness.serve.recording import ProxyCassette
 from harness.serve.replay import Sessions, application
 from harness.types import Cassette
 
@@ -143,15 +144,15 @@ def record(
             "--resume, or throw them away with --afresh"
         )
     with (
-        use_cassette(path, record=mode, allow_unused=True) as block,
-        run_in_thread(proxy.application(services), port) as address,
+        ProxyCassette(location(path), mode, allow_unused=True) as block,
+        run_in_thread(proxy.application(services, block.stored), port) as address,
     ):
         variables = {
             name: s.proxied(address) for s in services for name in s.client.address_variables
         }
         announce(address, variables)
         code = _run_or_wait(command, variables)
-    return ServeResult(code, len(block.exchanges))
+    return ServeResult(code, block.count)
 
 
 def _run_or_wait(command: Sequence[str], variables: Mapping[str, str]) -> int | None:

@@ -16,14 +16,14 @@ import pytest
 import requests
 import vcr
 import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from harness.cassette import artefacts, fast_reader, reader
 from harness.cassette.artefacts import CassetteFiles, to_files, with_artefacts
 from harness.cassette.reader import loads
 from harness.cassette.vcrpy_check import check_vcrpy_reads
-from harness.cassette.writer import dumps
+from harness.cassette.writer import dumps, spliced
 from harness.errors import BadCassette, RecordingFailed, UnversionedCassetteWarning
 from harness.types import (
     Artefact,
@@ -320,6 +320,16 @@ def close(one: Cassette, other: Cassette) -> bool:
 def _timeless(cassette: Cassette) -> Cassette:
     kept = tuple(replace(exchange, timing=None) for exchange in cassette.exchanges)
     return replace(cassette, exchanges=kept)
+
+
+@pytest.mark.slow
+@given(CASSETTES)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=30, deadline=None)
+def test_what_is_spliced_is_what_is_written_whole(cassette: Cassette) -> None:
+    """A cassette put together from the texts of its exchanges is the cassette, to the byte."""
+    assume(cassette.exchanges)
+    texts = [dumps(Cassette((exchange,))) for exchange in cassette.exchanges]
+    assert "".join(spliced(replace(cassette, exchanges=()), texts)) == dumps(cassette)
 
 
 @pytest.mark.slow

@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -19,11 +21,12 @@ from clients.run import comparable
 import harness
 from harness.cassette.journal import journal_path
 from harness.cassette.store import read
-from harness.errors import HarnessError
+from harness.errors import CannotWrite, HarnessError
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox.scripted_server import Pause, Script, serve_scripts
 from harness.sandbox.server import run_in_thread
-from harness.serve.proxy import Upstream, application, upstreams
+from harness.serve.proxy import Stored, Upstream, application, upstreams
+from harness.serve.recording import GroupCommit, ProxyCassette
 
 pytestmark = pytest.mark.slow
 
@@ -70,10 +73,10 @@ print(json.dumps(arrived))
 
 
 @contextmanager
-def proxying(address: str) -> Iterator[str]:
+def proxying(address: str, stored: Stored) -> Iterator[str]:
     """Run the proxy in front of an address, as the service `openai`; give the base URL."""
     [service] = [s for s in upstreams([f"openai={address}"], {}) if s.client.name == "openai"]
-    with run_in_thread(application([service]), 0) as server:
+    with run_in_thread(application([service], stored), 0) as server:
         yield service.proxied(server)
 
 
@@ -123,8 +126,8 @@ def test_a_stream_passes_as_it_comes(tmp_path: Path) -> None:
 
     with (
         serve_scripts(respond) as address,
-        harness.use_cassette(tmp_path / "stream.yaml", record="all"),
-        proxying(f"{address}/v1") as base,
+        ProxyCassette(tmp_path / "stream.yaml", "all") as block,
+        proxying(f"{address}/v1", block.stored) as base,
     ):
         command = [sys.executable, "-c", READ_SLOWLY, f"{base}/chat/completions"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
@@ -158,8 +161,8 @@ def test_what_breaks_off_on_either_side_breaks_off(
 
     with (
         serve_scripts(respond) as address,
-        harness.use_cassette(tmp_path / "cut.yaml", record="all"),
-        proxying(f"{address}/v1") as base,
+        ProxyCassette(tmp_path / "cut.yaml", "all") as block,
+        proxying(f"{address}/v1", block.stored) as base,
     ):
         command = [sys.executable, "-c", LEAVE_AND_READ, base]
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
@@ -188,9 +191,78 @@ def test_a_service_that_cannot_be_reached_is_an_error_in_its_form(tmp_path: Path
     assert failed.broken_off is not None
 
 
+MANY = """
+import asyncio, json, os, urllib.request
+def ask(number):
+    request = urllib.request.Request(os.environ["OPENAI_BASE_URL"], str(number).encode())
+    return urllib.request.urlopen(request).read()
+async def ask_all():
+    return await asyncio.gather(*(asyncio.to_thread(ask, number) for number in range(24)))
+print(sum(map(len, asyncio.run(ask_all()))))
+"""
+
+
+def test_answers_of_many_clients_are_all_recorded_and_not_held(tmp_path: Path) -> None:
+    """Pictures become artefacts; what is written is in the order of the requests."""
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(2000)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 2008\r\n\r\n" + picture
+
+    def respond(head: bytes, body: bytes) -> Script:
+        return [answer if int(body) % 2 else b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"]
+
+    path = tmp_path / "many.yaml"
+    with (
+        serve_scripts(respond) as address,
+        ProxyCassette(path, "all") as block,
+        proxying(f"{address}/v1", block.stored) as base,
+    ):
+        command = [sys.executable, "-c", MANY]
+        env = {**os.environ, "OPENAI_BASE_URL": base}
+        done = subprocess.run(command, env=env, capture_output=True, check=True)  # noqa: S603
+        assert block.exchanges == ()
+    assert (int(done.stdout), block.count) == (12 * 2008 + 12 * 2, 24)
+    exchanges = read(path).exchanges
+    assert sorted(int(e.request.body) for e in exchanges) == [*range(24)]
+    assert all((e.response.body == picture) is (int(e.request.body) % 2 == 1) for e in exchanges)
+    starts = [e.timing.start for e in exchanges if e.timing]
+    assert starts == sorted(starts)
+
+
+def test_what_gathers_is_flushed_once() -> None:
+    """Tasks that come while others are flushed have one flush for all of them; errors are kept."""
+    began, go = threading.Event(), threading.Event()
+    done: list[str] = []
+
+    @contextmanager
+    def together() -> Iterator[None]:
+        yield
+        done.append("flush")
+        if "three" in done:
+            raise CannotWrite("the disk is full")
+
+    def wait() -> None:
+        began.set()
+        assert go.wait(60)
+
+    commit = GroupCommit(together)
+    commit.submit(wait)
+    assert began.wait(60)
+    for name in ("one", "two", "three"):
+        commit.submit(partial(done.append, name))
+    assert not commit.done.done()
+    go.set()
+    with pytest.raises(CannotWrite):
+        commit.end()
+    assert done == ["flush", "one", "two", "three", "flush"]
+
+
 def test_only_named_services_are_reached() -> None:
     """A path that names no service is refused; a client cannot choose a host."""
-    with proxying("http://127.0.0.1:9/v1") as base:
+
+    async def nothing_stored() -> None:
+        raise AssertionError
+
+    with proxying("http://127.0.0.1:9/v1", nothing_stored) as base:
         root = base.removesuffix("/openai/v1")
         for path in ("/other/v1/models", "/http://127.0.0.1:9/v1/models", "//127.0.0.1:9/v1"):
             answer = httpx.get(root + path)
