@@ -84,7 +84,7 @@ def upstreams(named: Sequence[str], environment: Mapping[str, str]) -> tuple[Ups
 
 
 Stored = Callable[[], Awaitable[None]]
-"""Returns the moment at which all answers that are complete now are on the disk."""
+"""Waits until all answers that are complete now are on the disk."""
 
 
 def application(services: Sequence[Upstream], stored: Stored) -> ASGIApp:
@@ -94,7 +94,7 @@ def application(services: Sequence[Upstream], stored: Stored) -> ASGIApp:
 
     Args:
         services: The services.
-        stored: No client sees the end of an answer before this moment.
+        stored: What the end of each answer waits for.
     """
     by_name = {service.client.name: service for service in services}
     clients = _Clients()

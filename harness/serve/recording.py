@@ -43,6 +43,10 @@ class GroupCommit:
             if len(self._tasks) == 1:
                 self.done = self._thread.submit(self._do_all)
 
+    async def stored(self) -> None:
+        """Wait until all tasks so far are done, which they are even if the caller is cancelled."""
+        await asyncio.shield(asyncio.wrap_future(self.done))
+
     def _do_all(self) -> None:
         with self._lock:
             tasks, self._tasks = self._tasks, []
@@ -100,9 +104,9 @@ class ProxyCassette(CassetteContext):
         """The number of exchanges that were replayed or recorded."""
         return len(self.exchanges) + self._recording.stored
 
-    def stored(self) -> asyncio.Future[None]:
-        """Return the moment at which all answers that are complete now are on the disk."""
-        return asyncio.wrap_future(self._recording.commit.done)
+    async def stored(self) -> None:
+        """Wait until all answers that are complete now are on the disk."""
+        await self._recording.commit.stored()
 
     def _recorder(self, redactor: Redactor) -> ProxyRecorder:
         before = super()._recorder(redactor)
