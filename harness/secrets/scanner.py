@@ -73,7 +73,7 @@ class Scanner:
         leaks: dict[tuple[int, str], Leak] = {}
         in_text = [*self._in_text(text, lines, bool(leaves))]
         lines_of = _lines_by_secret(in_text)
-        done, total = len(text), len(text) + sum(len(leaf.text) for leaf in leaves) or 1
+        done, total = len(text), len(text) + sum(len(leaf.text) for leaf in leaves)
         clean: set[tuple[str, str]] = set()
         for leaf in leaves:
             if (leaf.text, leaf.name) in clean or len(leaf.text) < MIN_LENGTH:

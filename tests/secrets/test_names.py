@@ -103,3 +103,12 @@ def test_letters_within_long_base64_data_are_no_key() -> None:
     assert Scanner().scan(f"id {key}.".encode()) != []
     assert Scanner().scan(f"{data}/{key}.".encode()) == []
     assert Scanner().scan(f"id {key}/{data}".encode()) == []
+
+
+@pytest.mark.parametrize("header", ["Authorization: {}", "cookie: theme=dark; session_token={}"])
+def test_a_header_in_a_text_is_masked_at_its_place(header: str) -> None:
+    """Wherever it begins: all of its key, and nothing beside it."""
+    for before in range(40):
+        text = "x" * before + f"\n{header.format(MIXED)}\nand more"
+        clean = Redactor().body(text.encode()).decode()
+        assert clean == text.replace(MIXED, "REDACTED"), before

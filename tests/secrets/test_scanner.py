@@ -339,3 +339,12 @@ def test_metadata_are_searched(how: str) -> None:
         assert [f[1:] for f in scanned(text, OURS)] == [
             ("a known key", "/metadata/harness/address")
         ]
+
+
+def test_the_progress_of_a_scan_is_the_part_that_is_done() -> None:
+    """The text of the file, and then each long text in it."""
+    content = json.dumps({"1": "word " * 300, "2": "two " * 300})
+    shown: list[float] = []
+    assert Scanner().scan(content.encode(), shown.append) == []
+    total = len(content) + len("1") + 1500 + len("2") + 1200
+    assert shown == [(len(content) + 1500) / total, (len(content) + 1500 + 1200) / total]
