@@ -25,7 +25,10 @@ _MODULES = tuple(name for provider in INSTALLED.values() for name in provider.ke
 
 
 class _Placeholders:
-    """The placeholder keys of this process: set while any block replays and none may record."""
+    """The placeholder keys in the environment of this process.
+
+    They are set while at least one open block replays and no open block may record.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -156,7 +156,7 @@ ALWAYS = Period()
 
 
 def period(since: str | None, until: str | None) -> Period:
-    """Return the period set by the options --since and --until; None is no bound.
+    """Return the period set by the options --since and --until; None sets no bound.
 
     Each is a day (that of --until is included) or a time, in UTC unless it has an offset.
 

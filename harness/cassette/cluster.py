@@ -69,7 +69,7 @@ class Task(Generic[T, R]):
         self._order = __version__, os.getcwd(), dumps(do)
 
     def __call__(self, items: Sequence[T]) -> Caught[list[R]]:
-        """Return the result of each item, and the warnings that were given."""
+        """Apply the function to each item; return the results, and the warnings that it gave."""
         result, error = _process.ask((*self._order, items))
         if error is not None:
             raise error

@@ -54,7 +54,7 @@ class Store:
         return tuple(repeats_of(self.path(scenario, target)))
 
     def writing(self) -> AbstractContextManager[None]:
-        """Return the context in which a file is written; that of a subclass may raise an error."""
+        """Return a context manager that does nothing; a subclass may forbid writing by raising."""
         return nullcontext()
 
     def when_stopped(self, do: Callable[[], None]) -> None:

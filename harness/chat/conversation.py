@@ -55,7 +55,7 @@ class PieceFinder:
     _text: str = field(init=False, default="")
 
     def add(self, request: Request, chunk: bytes) -> None:
-        """Add a chunk of the response to *request*."""
+        """Read a chunk of the response to *request*, and show the texts in its complete events."""
         if request is not self._request:
             self._begin(request)
         if self._endpoint is None:
@@ -143,7 +143,7 @@ class Party:
         return turn.outcome
 
     def instruct(self, scenario: Scenario) -> None:
-        """Add the last step but one of *scenario*, which is a system message."""
+        """Add the system message that is the last step but one of *scenario*."""
         self._past.append(scenario.steps[-2].after(self._past[-1]))
 
     def undo(self) -> None:

@@ -65,11 +65,11 @@ class AnyHost(AllowedHosts):
     """Every host, to note which are reached."""
 
     def admits_request(self, uri: str) -> bool:
-        """Return True; add the host to `reached`."""
+        """Allow a request to any host, and add the host to `reached`."""
         return self.admits_connection(urlsplit(uri).hostname or "", 0, ())
 
     def has(self, host: str, port: int | None) -> bool:
-        """Return True."""
+        """Allow every host."""
         return True
 
 

@@ -207,7 +207,7 @@ class Spot:
 
 
 def spot(section: Section, node: Node) -> Spot:
-    """Return the spot of a whole answer, with what is documented of its *section*."""
+    """Return the top spot of an answer, with the documentation of its *section*."""
     return Spot(node, documented(section))
 
 

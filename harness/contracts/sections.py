@@ -221,7 +221,7 @@ _PROTOCOL_KEYS = ("role", "type")
 
 
 def _free_paths(endpoint: Endpoint) -> tuple[set[str], set[str]]:
-    """Return the paths of free text, and the paths of all values without a vocabulary."""
+    """Return the paths of free texts, and those of all values that are not one of a few words."""
     pointers = {f.name: getattr(endpoint.fields, f.name) for f in fields(endpoint.fields)}
     calls = [_path(pointer) + "/[]/function" for pointer in pointers["tool_calls"]]
     texts = {_path(pointer) for name in _TEXTS for pointer in pointers[name]}

@@ -102,7 +102,7 @@ def _notes(old: AnalyzedTranscript, new: AnalyzedTranscript) -> Iterator[str]:
 
 
 def _parameters(exchange: AnalyzedExchange) -> set[str]:
-    """Return the paths of a request's parameters, and the model; without those of its messages."""
+    """Return the paths of the parameters of a request, and its model; messages are left out."""
     endpoint, value = exchange.endpoint, exchange.request_json.value
     paths = map(as_path, endpoint.fields.messages) if endpoint else ()
     messages = [path.rpartition("/")[0] if path.endswith("[]") else path for path in paths]

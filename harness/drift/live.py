@@ -69,7 +69,7 @@ class RecordedJob:
 def recorded_jobs(
     jobs: Iterable[Job], folder: Store, live: bool
 ) -> tuple[list[RecordedJob], tuple[Omitted, ...]]:
-    """Return the jobs with a recording in *folder*, and the other jobs with the reason.
+    """Return the jobs with a recording in *folder*, and why each other job has none to compare.
 
     *live* removes the turns of steps that only a sandbox can answer.
     """

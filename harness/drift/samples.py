@@ -194,7 +194,7 @@ def _is_id(path: str) -> bool:
 
 
 def merged(parts: Sequence[Sample]) -> Sample:
-    """Return one sample with the types, words and values of all *parts*, which have one form."""
+    """Return one sample with the types, words and values of all *parts*, samples of one key."""
     if len(parts) == 1:
         return parts[0]
     union = replace(parts[0], types={}, words={}, values={})

@@ -340,7 +340,7 @@ class _ReplayedProtocol(ResponseHandler):
             self._steps.popleft()[1]()
 
     def _fail(self) -> None:
-        """End the connection by the recorded network failure."""
+        """End the connection with the recorded network failure."""
         broken_off = self._playback.broken_off
         kind = broken_off.kind if broken_off else NetworkError.CLOSED
         if kind is NetworkError.TIMEOUT:

@@ -187,7 +187,7 @@ class _NoRecordMode:
     """The option `--record-mode` of other tools, which is refused."""
 
     def pytest_addoption(self, parser: pytest.Parser) -> None:
-        """Add the option."""
+        """Add the option `--record-mode`, whose use is an error."""
         group = parser.getgroup("harness")
         group.addoption("--record-mode", action=_OtherMode, nargs="?", help=argparse.SUPPRESS)
 

@@ -117,7 +117,10 @@ def wide_fixtures(item: pytest.Item | None) -> Iterator[None]:
 
 @contextmanager
 def checked(item: pytest.Item, *, is_teardown: bool = False) -> Iterator[None]:
-    """Run the `with` block, a phase of a test, then raise what its wider fixtures swallowed."""
+    """Run the `with` block, a phase of a test, then raise the first refused connection in it.
+
+    Fixtures of wider scope than the test may have caught its error.
+    """
     block = item.stash.get(_BACKSTOP, None)
     if block is None:
         yield

@@ -108,7 +108,7 @@ def _sentence(text: str) -> str:
 
 
 def _message(finding: Finding) -> str:
-    """Return a finding's message, translated if it only repeats what was expected and met."""
+    """Return a finding's message, translated if it has only the expected and actual value."""
     if finding.message != f"expected {finding.expected}, actual {finding.actual}":
         return finding.message
     both = (_sentence(finding.expected), _sentence(finding.actual))

@@ -49,7 +49,10 @@ def _retried(reading: AnalyzedExchange, following: Sequence[AnalyzedExchange]) -
 
 
 def shown_parts(turn: AnalyzedTurn) -> list[tuple[Part, AnalyzedExchange]]:
-    """Return (part, exchange) for each part that an SDK shows: no files, no repeated attempts."""
+    """Return (part, exchange) for each document or event that an SDK returns as an object.
+
+    Downloaded files are left out, and refused attempts that were repeated.
+    """
     return [
         (part, reading)
         for n, reading in enumerate(turn.readings)

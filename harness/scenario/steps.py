@@ -209,7 +209,7 @@ class Step:
 
     @property
     def _functions(self) -> tuple[str, ...]:
-        """The functions of which the step has results."""
+        """The names of the functions whose results the step sends."""
         results = self.form.tool_results or {}
         names = results if isinstance(results, dict) else (one.function for one in results)
         return tuple(dict.fromkeys(names))

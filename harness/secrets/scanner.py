@@ -113,7 +113,8 @@ class Scanner:
     ) -> Iterator[tuple[int, Hit, str]]:
         """Yield (line, hit, location) for each secret in the text of a file.
 
-        The encoded data and the streams of a file with structure are in its values.
+        If the file has values (*has_leaves*), encoded data and streams are searched in these, by
+        `_in_leaf`; in the text only what has the form of a stream is.
         """
         found = self._search.in_readings(text) if has_leaves else self._search.find(text)
         for part in found:

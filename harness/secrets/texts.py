@@ -366,9 +366,10 @@ class Pieces:
     pieces: tuple[_Piece, ...]
 
     def replaced(self, parts: Sequence[tuple[int, int, str]]) -> bytes:
-        """Return the body with (start, end, text) replaced in the joined text, in latin-1.
+        """Return the body of the stream with parts of the joined text replaced.
 
-        A text replaces the part of the first piece that it is in; the others get shorter.
+        Each of *parts* is (start, end, new text), with offsets in the joined text in latin-1. If a
+        part is in several pieces, the first one gets the new text, and the others get shorter.
         """
         body, end = self.body, sum(len(latin(piece.text)) for piece in self.pieces)
         for piece in reversed(self.pieces):  # from the end, so that offsets stay right

@@ -152,7 +152,7 @@ class _Clients:
         )
 
     def give_back(self, client: httpx.AsyncClient) -> None:
-        """Let others use *client*."""
+        """Return *client* to the clients that are not in use."""
         self._idle.append(client)
 
 

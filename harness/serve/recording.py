@@ -55,7 +55,7 @@ class GroupCommit:
                 task()
 
     def end(self) -> None:
-        """Wait for all tasks. Raises the error of the last flush."""
+        """Wait until all tasks are done. Raises the error of the last ones."""
         self._thread.shutdown()
         self.done.result()
 

@@ -109,8 +109,9 @@ def event_names_are_types(reading: AnalyzedExchange) -> Iterator[Finding]:
 def stop_reason_fits_blocks(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the stop reason agrees with the blocks and with the stop sequence.
 
-    `tool_use` comes with a block of that type, and such a block with no other end than it or a cut;
-    `stop_sequence` is set if, and only if, that is the reason [DOC].
+    An answer that ends with `tool_use` has a block of that type. An answer with such a block ends
+    with `tool_use`, unless it was cut off. `stop_sequence` is set if, and only if, it is the reason
+    [DOC].
     """
     endpoint = reading.endpoint
     if endpoint is None or endpoint.read is not read:

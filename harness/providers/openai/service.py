@@ -94,5 +94,5 @@ def declared(
 
 
 def _at(service: Service, endpoint: Endpoint) -> Endpoint:
-    """Return *endpoint* without the rules that the service does not keep."""
+    """Return *endpoint* with the rules that the service is known to break as exempt."""
     return replace(endpoint, exempt=endpoint.exempt.union(service.exempt))

@@ -281,7 +281,7 @@ def command(finding: Finding) -> str:
 
 
 def indented(text: str) -> str:
-    """Return JSON indented, its tokens as they are; any other text as it is."""
+    """Return JSON text indented, with its numbers and strings unchanged; other text unchanged."""
     pieces = bodies.pieces(text.encode("utf-8", "replace"), ())
     return "".join(piece.text for piece in pieces)
 

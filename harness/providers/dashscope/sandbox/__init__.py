@@ -134,7 +134,7 @@ async def _generate_text(state: SandboxState, request: Request) -> Response:
 
 
 async def _generate_multimodal(state: SandboxState, request: Request) -> Response:
-    """Return the response to the texts in the messages, or an image of them; images are ignored."""
+    """Return the answer to the texts of a chat, or an image of them; images in it are ignored."""
     body = await read_object(request)
     name = body.get("model")
     if isinstance(name, str) and state.models.find("dashscope", name, "image"):
