@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar, get_args
@@ -203,10 +203,8 @@ def _jobs(scenario: FilePath | Scenario, targets: Sequence[str]) -> tuple[Job, .
 
 
 def _servers(source: Server) -> AbstractContextManager[Source]:
-    environment = load_environment(Path.cwd())
-    if _one_of("source", source, Server) == "sandbox":
-        return batch.sandboxed(LIFELIKE, environment)
-    return nullcontext(batch.live(environment))
+    is_sandbox = _one_of("source", source, Server) == "sandbox"
+    return batch.servers(is_sandbox, load_environment(Path.cwd()), LIFELIKE)
 
 
 def _one_of(name: str, value: T, literal: object) -> T:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -69,10 +68,9 @@ def chat(
 
     name = name or f"chat-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
     environment, store = load_environment(Path.cwd()), Store(cassettes)
-    live = nullcontext(batch.live(environment))
     settings: dict[str, Json] = {"mode": "stream", "parameters": _parameters(parameters or [])}
     with (
-        batch.sandboxed(LIFELIKE, environment) if sandbox else live as source,
+        batch.servers(sandbox, environment, LIFELIKE) as source,
         converse(name, _targets(targets), source, store, scenarios, settings) as conversation,
     ):
         if system:

@@ -156,9 +156,9 @@ def _on_targets(
     from harness.cassette.store import find
     from harness.config.environment import load_environment
     from harness.convert import targets as on_targets
-    from harness.drift.live import open_source
     from harness.drift.plan import parse_budget
     from harness.providers import PROVIDERS
+    from harness.runner import batch
 
     limit = None if budget is None else parse_budget(budget)
     environment = load_environment(Path.cwd())
@@ -170,7 +170,7 @@ def _on_targets(
         app.print_plan(on_targets.plan(asked, limit), as_json)
         raise typer.Exit
     folder = nullcontext(str(out)) if out else TemporaryDirectory(prefix="harness-compare-")
-    with folder as name, open_source(environment, sandbox) as source, app.progress() as shown:
+    with folder as name, batch.servers(sandbox, environment) as source, app.progress() as shown:
         compared = on_targets.ask_all(asked, source, Path(name), limit, shown)
         passed = sum(one.passed for one in compared)
         if as_json:

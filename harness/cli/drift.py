@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -16,7 +15,7 @@ from harness.errors import HarnessError
 if TYPE_CHECKING:
     from harness.analysis.difference import Verdict
     from harness.drift.live import RecordedJob
-    from harness.drift.plan import Budget, Plan
+    from harness.drift.plan import Plan
     from harness.drift.run import Criteria
     from harness.drift.types import DriftRun
 
@@ -94,8 +93,11 @@ def drift(
     harness drift --live --budget 0.50CNY --out new
     """
     from harness.analysis.difference import Verdict
+    from harness.cassette.store import Store
+    from harness.drift.live import plan_again
     from harness.drift.plan import parse_budget
     from harness.drift.run import compare_folders, project_criteria
+    from harness.runner import batch
 
     arguments = names or []
     if live and sandbox:
@@ -106,14 +108,14 @@ def drift(
     criteria = project_criteria(contract)
     least = Verdict[fail_on.name]
     if live or sandbox or plan:
-        request = _Request(
-            arguments, targets or [], scenarios, cassettes, limit, sandbox, out, criteria
-        )
+        work = batch.jobs(batch.load_scenarios(arguments, scenarios), targets or [])
+        store = Store(cassettes)
+        jobs, chosen = plan_again(work, store, not sandbox, limit, criteria.contract)
         if plan:
-            app.print_plan(_plan(request)[1], as_json)
-        else:
-            _deliver(_record_again(request, least), as_json, reports)
-        return
+            app.print_plan(chosen, as_json)
+            return
+        run = _record_again(jobs, chosen, sandbox, out, cassettes, criteria, least)
+        _deliver(run, as_json, reports)
     if len(arguments) != 2:
         raise HarnessError(
             "expected two cassettes or folders, the old and the new one; or --live, --sandbox or "
@@ -127,73 +129,36 @@ def drift(
     _deliver(run, as_json, reports)
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """The options of a run that records again.
-
-    Attributes:
-        names: the names of scenarios; empty for all.
-        targets: the names of targets; empty for all.
-        budget: the most that may be spent; None for no limit.
-        sandbox: whether to record from the sandbox, not from the live services.
-        out: the folder that keeps the new recordings; None to delete them.
-    """
-
-    names: Sequence[str]
-    targets: Sequence[str]
-    scenarios: Path
-    cassettes: Path
-    budget: Budget | None
-    sandbox: bool
-    out: Path | None
-    criteria: Criteria
-
-
-def _plan(request: _Request) -> tuple[list[RecordedJob], Plan]:
-    """Return the recordings to make again, and the plan that chose them.
-
-    Raises HarnessError if none can be made again.
-    """
-    from harness.cassette.store import Store
-    from harness.drift.live import make_plan, recorded_jobs
-    from harness.runner import batch
-
-    loaded = batch.load_scenarios(request.names, request.scenarios)
-    jobs = batch.jobs(loaded, request.targets)
-    recorded, omitted = recorded_jobs(jobs, Store(request.cassettes), live=not request.sandbox)
-    if not recorded:
-        reason = omitted[0].reason if omitted else "no scenario here sends a request"
-        raise HarnessError(f"no recording on file to compare with: {reason}")
-    plan = make_plan(recorded, omitted, request.budget, request.criteria.contract)
-    if not plan.chosen:
-        reason = f": {plan.omitted[0].reason}" if plan.omitted else ""
-        raise HarnessError(f"no recording can be made again with --budget {request.budget}{reason}")
-    by_name = {job.name: job for job in recorded}
-    return [by_name[candidate.name] for candidate in plan.chosen], plan
-
-
-def _record_again(request: _Request, least: Verdict) -> DriftRun:
+def _record_again(
+    jobs: Sequence[RecordedJob],
+    plan: Plan,
+    sandbox: bool,
+    out: Path | None,
+    cassettes: Path,
+    criteria: Criteria,
+    least: Verdict,
+) -> DriftRun:
     from dataclasses import replace
 
     from harness.config.environment import load_environment
-    from harness.drift.live import check_keys, open_source, output_folder, record_and_compare
+    from harness.drift.live import check_keys, output_folder, record_and_compare
+    from harness.runner import batch
 
-    jobs, plan = _plan(request)
     variables = load_environment(Path.cwd())
-    if not request.sandbox:
+    if not sandbox:
         check_keys(jobs, variables)
     with (
-        output_folder(request.out, request.cassettes) as out,
-        open_source(variables, request.sandbox) as source,
+        output_folder(out, cassettes) as folder,
+        batch.servers(sandbox, variables) as source,
         app.progress() as report_progress,
     ):
         run = record_and_compare(
-            jobs, source, out, request.criteria, least, report_progress, request.budget
+            jobs, source, folder, criteria, least, report_progress, plan.budget
         )
     return replace(run, plan=plan)
 
 
-def _deliver(run: DriftRun, as_json: bool, reports: Sequence[Path] | None) -> None:
+def _deliver(run: DriftRun, as_json: bool, reports: Sequence[Path] | None) -> NoReturn:
     """Print the result of a run, write its reports, and exit with its exit code."""
     from harness.report import drift, write
 

@@ -96,8 +96,6 @@ def record(
     With `-- COMMAND`, the command is run and what it asks is recorded to --to FILE, through a proxy
     on this machine whose address it gets in ZHIPUAI_BASE_URL, OPENAI_BASE_URL and so on.
     """
-    from contextlib import nullcontext
-
     from harness.cassette.store import Store
     from harness.config.environment import load_environment
     from harness.drift.live import meters, plan_to_record
@@ -134,8 +132,7 @@ def record(
     if plan:
         app.print_plan(plan_to_record(work, store, limit), as_json)
         return
-    live = nullcontext(batch.live(environment))
-    servers = batch.sandboxed(LIFELIKE, environment) if sandbox else live
+    servers = batch.servers(sandbox, environment, LIFELIKE)
     with servers as source, app.progress() as shown:
         meter = meters(source, limit, store)
         at_once = 1 if limit else jobs

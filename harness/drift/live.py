@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -37,9 +37,8 @@ from harness.drift.run import Criteria
 from harness.drift.types import Drift, DriftRun
 from harness.errors import HarnessError, InterceptError, MissingKey, OverBudget, UnexpectedRefusal
 from harness.providers import PROVIDERS, endpoints
-from harness.runner import Meter, Progress, Source, batch, record, recordings
+from harness.runner import Meter, Progress, Source, record, recordings
 from harness.runner.batch import Job
-from harness.sandbox import Options
 from harness.scenario.steps import Scenario
 from harness.types import Failure, Origin, Problem, Provenance, Transcript, Turn
 from harness.wire.text import count
@@ -66,14 +65,19 @@ class RecordedJob:
         return _name(self.job)
 
 
-def recorded_jobs(
-    jobs: Iterable[Job], folder: Store, live: bool
-) -> tuple[list[RecordedJob], tuple[Omitted, ...]]:
-    """Return the jobs with a recording in *folder*, and why each other job has none to compare.
+def plan_again(
+    jobs: Iterable[Job], folder: Store, live: bool, budget: Budget | None, contract: Contract | None
+) -> tuple[list[RecordedJob], Plan]:
+    """Return the jobs to record again, and the plan that chose them.
 
-    *live* removes the turns of steps that only a sandbox can answer.
+    These are all jobs with a recording in *folder* or, with a budget, those that exercise the most
+    rules and clauses of *contract* within it. *live* removes the turns of steps that only a sandbox
+    can answer. The plan has the reason why each other job is left out.
+
+    Raises:
+        HarnessError: None can be recorded again.
     """
-    recorded: list[RecordedJob] = []
+    recorded: dict[str, RecordedJob] = {}
     omitted: list[Omitted] = []
     for job in jobs:
         try:
@@ -86,8 +90,18 @@ def recorded_jobs(
             _without_sandbox_steps(job.scenario, each) if live else each
             for each in (recording, *repeats)
         )
-        recorded.append(RecordedJob(job, first, tuple(rest)))
-    return recorded, tuple(omitted)
+        recorded[_name(job)] = RecordedJob(job, first, tuple(rest))
+    if not recorded:
+        reason = omitted[0].reason if omitted else "no scenario here sends a request"
+        raise HarnessError(f"no recording on file to compare with: {reason}")
+    prices = tariff(budget)
+    candidates = [_candidate(job, contract, prices) for job in recorded.values()]
+    plan = plan_all(candidates) if budget is None else plan_within(candidates, budget)
+    plan = replace(plan, omitted=(*plan.omitted, *omitted))
+    if not plan.chosen:
+        reason = f": {plan.omitted[0].reason}" if plan.omitted else ""
+        raise HarnessError(f"no recording can be made again with --budget {budget}{reason}")
+    return [recorded[candidate.name] for candidate in plan.chosen], plan
 
 
 def _name(job: Job) -> str:
@@ -123,23 +137,6 @@ def tariff(budget: Budget | None) -> Tariff | None:
     return Tariff(load_prices(Path.cwd()), budget.currency, age.now().isoformat())
 
 
-def make_plan(
-    recorded: Sequence[RecordedJob],
-    omitted: tuple[Omitted, ...],
-    budget: Budget | None,
-    contract: Contract | None,
-) -> Plan:
-    """Return the plan of recordings to make again.
-
-    It has all recordings or, with a budget, those that exercise the most rules and clauses of
-    *contract* within it.
-    """
-    prices = tariff(budget)
-    candidates = [_candidate(job, contract, prices) for job in recorded]
-    plan = plan_all(candidates) if budget is None else plan_within(candidates, budget)
-    return replace(plan, omitted=(*plan.omitted, *omitted))
-
-
 def _candidate(job: RecordedJob, contract: Contract | None, prices: Tariff | None) -> Candidate:
     covers = rules_exercised(job.recording)
     if contract is not None:
@@ -160,13 +157,6 @@ def check_keys(jobs: Iterable[RecordedJob], environment: Environment) -> None:
             f"recording from the live services needs keys: set {' and '.join(missing)} (in the "
             "environment or in .env); without keys: --plan, or --sandbox to try it"
         )
-
-
-def open_source(environment: Environment, sandbox: bool) -> AbstractContextManager[Source]:
-    """Return a context manager for where to send requests: a new sandbox, or the live services."""
-    if sandbox:
-        return batch.sandboxed(Options(), environment)
-    return nullcontext(batch.live(environment))
 
 
 @contextmanager

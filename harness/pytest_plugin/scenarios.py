@@ -98,21 +98,12 @@ class ScenarioItem(pytest.Item):
         return mode == "all" or (mode == "missing" and not os.path.lexists(self.cassette))
 
     def _record(self, store: Store) -> None:
-        from contextlib import nullcontext
-
         from harness.config.environment import load_environment
         from harness.runner import batch, record
-        from harness.sandbox import Options
 
-        environment = load_environment(Path.cwd())
-        is_live = self.config.getoption("--record-from") == "live"
-        source = (
-            nullcontext(batch.live(environment))
-            if is_live
-            else batch.sandboxed(Options(), environment)
-        )
-        with source as opened:
-            record(self.job.scenario, self.job.target, opened, store, lambda step: None)
+        is_sandbox = self.config.getoption("--record-from") == "sandbox"
+        with batch.servers(is_sandbox, load_environment(Path.cwd())) as source:
+            record(self.job.scenario, self.job.target, source, store, lambda step: None)
 
     def store(self) -> Store:
         """Return the store of this test's cassette, with the number of its repeat."""

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, as_completed
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -247,6 +247,15 @@ def sandboxed(options: Options, environment: Environment) -> Iterator[Source]:
             address=lambda provider: base + _server(provider).prefix,
             secrets=environment.secrets(PROVIDERS.values()),
         )
+
+
+def servers(
+    sandbox: bool, environment: Environment, options: Options | None = None
+) -> AbstractContextManager[Source]:
+    """Return the context of a new sandbox with *options*, or that of the live services."""
+    return (
+        sandboxed(options or Options(), environment) if sandbox else nullcontext(live(environment))
+    )
 
 
 def _server(provider: Provider) -> ProviderServer:
