@@ -127,7 +127,7 @@ def _name(row: dict[str, Any]) -> str:
 
 def _row(job: Job, store: Store) -> dict[str, Any]:
     from harness.cassette.age import days, now
-    from harness.providers import PROVIDERS
+    from harness.providers import find_provider
     from harness.runner import batch
     from harness.runner.batch import state
 
@@ -140,7 +140,7 @@ def _row(job: Job, store: Store) -> dict[str, Any]:
         "age_days": days(provenance, now()),
         "from": provenance.recorded_from.value if provenance.recorded_at else "",
         "warnings": batch.warnings([job]),
-        "provider_from": PROVIDERS[job.target.provider].origin,
+        "provider_from": find_provider(job.target.provider).origin,
         "recording": f"{job.scenario.name}/{job.target.slug}",
         "parent": job.scenario.form.parent or "",
         "recordings": 1 + len(store.repeats(job.scenario.name, job.target)),

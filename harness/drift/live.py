@@ -36,7 +36,7 @@ from harness.drift.plan import (
 from harness.drift.run import Criteria
 from harness.drift.types import Drift, DriftRun
 from harness.errors import HarnessError, InterceptError, MissingKey, OverBudget, UnexpectedRefusal
-from harness.providers import PROVIDERS, endpoints
+from harness.providers import endpoints, find_provider
 from harness.runner import Meter, Progress, Source, record, recordings
 from harness.runner.batch import Job
 from harness.scenario.steps import Scenario
@@ -150,7 +150,7 @@ def check_keys(jobs: Iterable[RecordedJob], environment: Environment) -> None:
     Raises:
         MissingKey: Keys are not set; the message names all their variables.
     """
-    providers = dict.fromkeys(PROVIDERS[job.job.target.provider] for job in jobs)
+    providers = dict.fromkeys(find_provider(job.job.target.provider) for job in jobs)
     missing = [p.key_variable for p in providers if not environment.has_key(p)]
     if missing:
         raise MissingKey(

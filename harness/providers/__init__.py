@@ -19,10 +19,11 @@ from types import MappingProxyType
 from harness.analysis.endpoint import Endpoint
 from harness.config import plugins
 from harness.config.environment import NO_KEY
+from harness.config.services import shipped
 from harness.config.settings import load_settings
 from harness.errors import HarnessError
 from harness.providers import dashscope, zhipu
-from harness.providers.forms import declared
+from harness.providers.forms import declared, known_service
 from harness.providers.provider import Provider, Session, Sleep
 from harness.providers.table import ComputedMapping
 
@@ -75,11 +76,13 @@ The project is that of the working folder. Its settings are read when the table 
 
 
 def find_provider(name: str) -> Provider:
-    """Return the provider *name*.
+    """Return the provider *name*, which may be a well-known service that is not declared.
 
     Raises:
         HarnessError: There is no such provider.
     """
+    if name not in PROVIDERS and name in shipped():
+        return known_service(name)
     if name not in PROVIDERS:
         raise HarnessError(f"unknown provider {name!r}; known are {', '.join(PROVIDERS)}")
     return PROVIDERS[name]

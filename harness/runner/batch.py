@@ -20,10 +20,11 @@ from harness.cassette.journal import unfinished
 from harness.cassette.store import Store
 from harness.cassette.workers import Workers, in_order
 from harness.config.environment import NO_KEY, Environment, without_proxies
+from harness.config.services import shipped
 from harness.config.settings import ALL_RULES, RuleSelection, load_models
 from harness.errors import BadCassette, HarnessError, InterceptError, NoCassette
 from harness.intercept.resume import OnInterrupted
-from harness.providers import PROVIDERS, Provider, endpoints
+from harness.providers import PROVIDERS, Provider, endpoints, find_provider
 from harness.providers.rules import RULES, project_rules
 from harness.rules import Judged, judge
 from harness.runner import Meter, Progress, Source, fits, provider_of, record, replay
@@ -94,7 +95,7 @@ def with_known_names(scenarios: Iterable[Scenario]) -> tuple[Scenario, ...]:
     """Return *scenarios*. Raises BadScenario if one names an unknown provider or rule."""
     checked = tuple(scenarios)
     for scenario in checked:
-        check_providers(scenario, PROVIDERS)
+        check_providers(scenario, PROVIDERS, shipped())
         check_rules(scenario, [rule.name for rule in RULES])
     return checked
 
@@ -261,6 +262,11 @@ def servers(
 def _server(provider: Provider) -> ProviderServer:
     from harness.providers.servers import PROVIDER_SERVERS
 
+    if provider.name not in PROVIDER_SERVERS and provider.name in shipped():
+        raise HarnessError(
+            f"the sandbox serves {provider.name!r} if it is declared; add to pyproject.toml: "
+            f"[tool.harness.providers.{provider.name}]"
+        )
     if provider.name not in PROVIDER_SERVERS:
         raise HarnessError(
             f"the sandbox does not serve {provider.name!r} (it serves: "
@@ -446,7 +452,7 @@ def _worker(todo: deque[tuple[Future[T | Problem], Job, Context]], do: Do[T], st
 
 def _import_sdks(work: Iterable[Job]) -> None:
     """Import each provider's SDK before the threads start, so that they need not wait for it."""
-    for provider in dict.fromkeys(PROVIDERS[job.target.provider] for job in work):
+    for provider in dict.fromkeys(find_provider(job.target.provider) for job in work):
         with provider.open(NO_KEY, provider.address, time.sleep):
             pass
 

@@ -224,5 +224,8 @@ def _bind(port: int) -> socket.socket:
         listening.listen(128)
     except (OSError, OverflowError) as error:
         listening.close()
-        raise HarnessError(f"the server cannot listen on {HOST}:{port}: {error}") from error
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise HarnessError(
+            f"the server cannot listen on {HOST}:{port}: {reason}; name another port: --port"
+        ) from error
     return listening

@@ -83,14 +83,16 @@ def _refuse_duplicates(scenarios: Iterable[Scenario]) -> None:
             raise BadScenario(message, scenario.path or "", scenario.source.line(("name",)))
 
 
-def check_providers(scenario: Scenario, known: Collection[str]) -> None:
-    """Raise BadScenario if a target's provider is not in *known*."""
+def check_providers(
+    scenario: Scenario, known: Collection[str], others: Collection[str] = ()
+) -> None:
+    """Raise BadScenario if a target's provider is in neither collection; it lists the first."""
     names = sorted(known)
     raise_first(
         (
             unknown("provider", target.provider, ("targets", number, "model"), names)
             for number, target in enumerate(scenario.targets)
-            if target.provider not in known
+            if target.provider not in known and target.provider not in others
         ),
         scenario.source,
     )

@@ -61,7 +61,7 @@ def replay(
     links: Links | None = None,
     faults: Sequence[InjectedFault] = (),
 ) -> ServeResult:
-    """Replay cassettes over HTTP until the command ends or, without one, until SIGINT or SIGTERM.
+    """Replay cassettes over HTTP until the command ends or, without one, until a signal.
 
     Args:
         library: The cassettes.
@@ -118,7 +118,7 @@ def record(
     mode: Literal["missing", "all"] = "all",
     afresh: bool = False,
 ) -> ServeResult:
-    """Record what clients ask through a proxy, until the command ends or SIGINT or SIGTERM comes.
+    """Record what clients ask through a proxy, until the command ends or a signal comes.
 
     The cassette is written at the end; each answer is in the journal beside it as soon as it is
     complete.
@@ -175,7 +175,9 @@ def _run(command: Sequence[str], variables: Mapping[str, str]) -> int:
             command, env={**os.environ, **own, **variables}
         )
     except OSError as error:
-        raise HarnessError(f"{command[0]} cannot be started: {error.strerror}") from None
+        raise HarnessError(
+            f"{command[0]} cannot be started: {error.strerror}; check the command after --"
+        ) from None
     with _on_signals(lambda number: process.send_signal(number)):
         code = process.wait()
     return code if code >= 0 else 128 - code
@@ -186,7 +188,7 @@ def _with_loopback(hosts: str) -> str:
 
 
 def wait() -> None:
-    """Wait for SIGINT or SIGTERM."""
+    """Wait for SIGINT, SIGTERM or SIGHUP."""
     stopped = threading.Event()
     with _on_signals(lambda number: stopped.set()):
         while not stopped.wait(0.2):  # a wait without end would hold back the handlers
@@ -195,11 +197,15 @@ def wait() -> None:
 
 @contextmanager
 def _on_signals(react: Callable[[int], None]) -> Iterator[None]:
-    """Call *react* with the number of each SIGINT and SIGTERM during the `with` block.
+    """Call *react* with the number of each signal to end during the `with` block.
 
-    Ctrl-C reaches a command that was started from the same terminal by itself.
+    Ctrl-C reaches a command that was started from the same terminal by itself. The end of a
+    terminal is such a signal, too, unless it is ignored (`nohup`).
     """
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        numbers.append(hangup)
     before = [signal.signal(n, lambda number, frame: react(number)) for n in numbers]
     try:
         yield

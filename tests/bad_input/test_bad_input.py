@@ -279,7 +279,8 @@ CASES = [
         "a port that is none",
         {},
         "sandbox --port 99999",
-        "harness: the server cannot listen on 127.0.0.1:99999: bind(): port must be 0-65535.\n",
+        "harness: the server cannot listen on 127.0.0.1:99999: bind(): port must be 0-65535; "
+        "name another port: --port\n",
     ),
 ]
 

@@ -97,17 +97,16 @@ def test_messages_that_no_step_has_are_sent_as_they_were(tmp_path: Path) -> None
 
 
 def test_what_cannot_be_expressed_is_named() -> None:
-    """An unknown service, a lookup and a service that is not declared have a reason each."""
+    """An unknown service and a lookup have a reason each; a known one is not declared."""
     unknown = asked([QUESTION], said("Hi"), "https://api.example.com/v9/talk")
-    undeclared = asked([QUESTION], said("Hi"), "https://api.deepseek.com/chat/completions")
+    known = asked([QUESTION], said("Hi"), "https://api.deepseek.com/chat/completions")
     models = Exchange(
         Request("GET", COMPATIBLE.replace("chat/completions", "models")), Response(200)
     )
-    made, left = adopt(Cassette((unknown, undeclared, models)), "app.yaml", "app")
-    assert made == []
+    made, left = adopt(Cassette((unknown, known, models)), "app.yaml", "app")
+    assert [str(one.target) for one in made] == ["deepseek/glm-4"]
     assert [one.reason.partition(":")[0] for one in left] == [
         "no endpoint of api.example.com with this path is known",
-        "deepseek is not declared; add to pyproject.toml",
         "compatible.models is no call of a model (it is",
     ]
 

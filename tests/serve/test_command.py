@@ -86,11 +86,12 @@ def test_a_command_that_is_not_there(recorded: Path) -> None:
     done = serve(str(recorded), "--", "no-such-program")
     assert done.returncode == 2
     assert done.stderr.endswith(
-        "harness: no-such-program cannot be started: No such file or directory\n"
+        "harness: no-such-program cannot be started: No such file or directory; "
+        "check the command after --\n"
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_runs_until_a_signal_and_reports_as_json(recorded: Path, number: signal.Signals) -> None:
     """Without a command, standard output has a line with the variables, then the report."""
     arguments = [sys.executable, "-m", "harness.cli", "serve", "--json", "--port", "0"]
