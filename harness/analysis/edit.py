@@ -159,7 +159,8 @@ def value_extent(analyzed: AnalyzedExchange, part: Part) -> tuple[int, int]:
     if part.event is not None:
         event = analyzed.stream.events[part.event - 1]
         last = event.data.rpartition("\n")[2]
-        start, end = event.data_offset, event.lines[-1] + len(last.encode())
+        last_line = event.lines[-1] if event.lines else event.data_offset
+        start, end = event.data_offset, last_line + len(last.encode())
     text = body[start:end]
     return end - len(text.lstrip()), start + len(text.rstrip())
 

@@ -41,10 +41,13 @@ def load(text: str | bytes) -> Any:
     start = b"{" if isinstance(text, bytes) else "{"
     if text[:1] == start and (document := _json(text)) is not None:
         return document
-    from harness.cassette.yaml_dialect import document
+    from harness.cassette.yaml_dialect import NotPlain, document, plain_document
 
-    _refuse_bombs(text)
-    return document(text)
+    try:
+        return plain_document(text, MAX_DEPTH)
+    except NotPlain:
+        _refuse_bombs(text)
+        return document(text)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

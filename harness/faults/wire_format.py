@@ -121,7 +121,7 @@ def event_data_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Excha
     """
     objects = [part for part in analyzed.parts if isinstance(part.value, dict) and part.value]
     event = analyzed.stream.events[objects[0].event - 1] if objects and objects[0].event else None
-    if event is None or len(event.lines) != 1:
+    if event is None or not event.data or event.lines:
         return None
     data = event.data.strip().encode()
     return edit.change_event(analyzed, event.number, lambda b: b.replace(data, change(data), 1))

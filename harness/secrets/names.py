@@ -220,7 +220,8 @@ _FIELD = lazy_pattern(
 
 def beside_names(text: str) -> Iterator[Hit]:
     """Yield the values in *text* that are secrets because of the name beside them."""
-    lower = text.lower()
+    raw = text.encode("latin-1", "replace")  # str.lower needs 13 bytes a character for a moment
+    lower = raw.lower().decode("latin-1")
     covered, signs = 0, any(word in lower for word in _CREDENTIALS)
     for match in _ENDS.finditer(lower):
         if match.start() >= covered:

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from sys import intern
 
 from harness.secrets.shapes import PLACEHOLDER
 from harness.types import Json
@@ -192,7 +193,7 @@ def readings(text: str, most: int = MAX_READINGS) -> Iterator[Reading]:
         plain = reading.text
         for way in _ESCAPES:
             if way.sign in plain:
-                plain = way.run.sub(_undone(way.undo), plain)
+                plain = _without(way, plain)
                 if plain != reading.text:
                     reading = Reading(plain, reading, way)
                     break
@@ -201,8 +202,20 @@ def readings(text: str, most: int = MAX_READINGS) -> Iterator[Reading]:
         yield reading
 
 
-def _undone(undo: Callable[[str], str]) -> Callable[[re.Match[str]], str]:
-    return lambda match: undo(match[0])
+_SLICE = 2**16
+_NO_ESCAPE = lazy_pattern(r'[^\\A-Za-z0-9%&#;"/]')
+"""Matches a character that is in no escape, so that a text can be cut before it."""
+
+
+def _without(escape: _Escape, text: str) -> str:
+    """Return *text* without an escape, slice by slice: `sub` keeps all that is between matches."""
+    slices, start = [], 0
+    while start < len(text):
+        cut = _NO_ESCAPE.search(text, start + _SLICE)
+        end = cut.start() if cut else len(text)
+        slices.append(escape.run.sub(lambda match: escape.undo(match[0]), text[start:end]))
+        start = end
+    return "".join(slices)
 
 
 # ------------------------------------------------------------------------------- known secrets
@@ -331,7 +344,7 @@ def base64_bytes(text: str) -> bytes | None:
 # ---------------------------------------------------------------------------------- streams
 
 _MAX_REPEATS = 300
-"""Largest number of equal pieces that are joined: ids and names repeat in every event."""
+"""Largest number of equal pieces in a row that are joined: each event repeats ids and names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,16 +423,19 @@ def streams(body: bytes) -> Iterator[Pieces]:
     if b"data:" not in body:
         return
     pieces: dict[str, list[_Piece]] = {}
+    repeats: dict[str, int] = {}
     for event in read_events(body).events:
         document = event.json
         for places, text in _texts(event.data if document.problem else document.value):
-            piece = _Piece(event, None if document.problem else places[0], text)
+            piece = _Piece(event, None if document.problem else intern(places[0]), text)
             for place in dict.fromkeys(places):
-                pieces.setdefault(place, []).append(piece)
+                listed = pieces.setdefault(place, [])
+                is_repeat = bool(listed) and listed[-1].text == text
+                repeats[place] = repeats[place] + 1 if is_repeat else 1
+                if repeats[place] <= _MAX_REPEATS:
+                    listed.append(piece)
     seen: set[str] = set()
     for place, listed in pieces.items():
-        if len({piece.text for piece in listed}) == 1:
-            listed = listed[:_MAX_REPEATS]
         joined = "".join(piece.text for piece in listed)
         if len(listed) > 1 and joined not in seen:
             seen.add(joined)

@@ -22,7 +22,7 @@ class Event:
         offset: The byte offset of its first line in the body.
         data_offset: The byte offset of the value of its first `data:` line in the body.
         complete: False for a last event without its closing blank line.
-        lines: The byte offsets of the values of all its `data:` lines in the body.
+        lines: The byte offsets of the values of its `data:` lines in the body, if it has several.
     """
 
     number: int
@@ -45,9 +45,10 @@ class Event:
 
         Returns `data_offset` for an offset beyond the data.
         """
-        if len(self.lines) == 1 and offset <= len(self.data):  # each character has a byte
-            return self.lines[0] + offset
-        for start, line in zip(self.lines, self.data.encode().split(b"\n"), strict=False):
+        if not self.lines and offset <= len(self.data):  # each character has a byte
+            return self.data_offset + offset
+        starts = self.lines or (self.data_offset,)
+        for start, line in zip(starts, self.data.encode().split(b"\n"), strict=False):
             if offset <= len(line):
                 return start + offset
             offset -= len(line) + 1
@@ -133,7 +134,7 @@ class _Reader:
                 offset=self._start,
                 data_offset=self._lines[0] if self._lines else 0,
                 complete=complete,
-                lines=tuple(self._lines),
+                lines=tuple(self._lines) if len(self._lines) > 1 else (),
             )
             self.events.append(event)
             self._comments.clear()
@@ -167,7 +168,7 @@ def read_lines(body: bytes) -> Stream:
             text, number = raw.decode("utf-8", "replace"), len(events) + 1
             if text.encode() != raw:
                 problems.append((offset, "a line is not UTF-8"))
-            events.append(Event(number, text, offset=offset, data_offset=offset, lines=(offset,)))
+            events.append(Event(number, text, offset=offset, data_offset=offset))
     return Stream(tuple(events), tuple(problems))
 
 

@@ -38,8 +38,22 @@ def _refuse_constant(text: str) -> NoReturn:
     raise _Refused(f"{text} is not JSON")
 
 
+_KNOWN: dict[str, str] = {}
+"""Texts that were read last: equal ones are one object."""
+_MAX_KNOWN, _MAX_SHARED = 4096, 64
+
+
+def _shared(text: str) -> str:
+    """Return *text*, or if it is short an equal text that was read before."""
+    return _KNOWN.setdefault(text, text) if len(text) < _MAX_SHARED else text
+
+
 def _refuse_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    members = {sys.intern(name): value for name, value in pairs}  # a stream repeats its names
+    if len(_KNOWN) > _MAX_KNOWN:
+        _KNOWN.clear()
+    members = {  # a stream repeats its names, ids and models
+        sys.intern(name): _shared(value) if type(value) is str else value for name, value in pairs
+    }
     if len(members) != len(pairs):
         counts = Counter(name for name, _ in pairs)
         name = next(name for name in counts if counts[name] > 1)
