@@ -94,7 +94,7 @@ COMMANDS = tuple(
 _RESERVED = {"import": ("import_",), "list": ("list", "list_")}
 """The module, and the function if it has another name, of commands with names that Python uses."""
 
-WITH_CHILD = ("record", "serve")
+WITH_CHILD = ("record", "sandbox", "serve")
 """The commands that run another command, which stands after `--`."""
 
 GROUPS = (("contract", "contract", "Learn contracts from recordings; check others by them."),)
@@ -128,6 +128,13 @@ class _Line(TyperGroup):
         """Write the help in plain text: an import of rich takes longer than all the rest."""
         super(TyperGroup, self).format_help(ctx, formatter)
 
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, then the commands."""
+        records = (parameter.get_help_record(ctx) for parameter in self.get_params(ctx))
+        with formatter.section(localized(help_texts.OPTIONS)):
+            formatter.write_dl([record for record in records if record is not None])
+        self.format_commands(ctx, formatter)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the names of the commands and what they do, by heading."""
         listed = [(command.heading, command.name, command.short) for command in COMMANDS]
@@ -159,7 +166,7 @@ def _command(command: Command) -> Any:
     line.command(
         command.name,
         context_settings=app.CONTEXT,
-        epilog=f"Example: {module.EXAMPLE}",
+        epilog=localized(help_texts.EXAMPLE) + module.EXAMPLE,
         short_help=command.short,
     )(_prepared(getattr(module, _RESERVED.get(name, (name,))[-1])))
     return help_texts.localize(typer.main.get_command(line))
@@ -178,7 +185,7 @@ def _group(name: str, module: str) -> Any:
         add_completion=False,
     )
     for own, function, example in loaded.COMMANDS:
-        group.command(own, epilog=f"Example: {example}")(_prepared(function))
+        group.command(own, epilog=localized(help_texts.EXAMPLE) + example)(_prepared(function))
     loaded_group: Any = help_texts.localize(typer.main.get_command(group))
     for sub in loaded_group.commands.values():
         help_texts.localize(sub)

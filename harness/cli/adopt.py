@@ -31,7 +31,10 @@ def adopt(
         ),
     ],
     name: Annotated[
-        str, typer.Option("--name", help="The name of the scenario; default: that of the file.")
+        str,
+        typer.Option(
+            "--name", metavar="NAME", help="The name of the scenario; default: that of the file."
+        ),
     ] = "",
     scenarios: app.Scenarios = app.SCENARIOS,
     cassettes: app.Cassettes = app.CASSETTES,

@@ -293,14 +293,18 @@ def print_warnings(warnings: Iterable[str]) -> None:
 
 
 def print_table(
-    rows: Iterable[Iterable[object]], columns: Sequence[str], numbers: Sequence[str] = ()
+    rows: Iterable[Iterable[object]],
+    columns: Sequence[str],
+    numbers: Sequence[str] = (),
+    words: Sequence[str] = (),
 ) -> None:
-    """Print rows under the names of the columns; the columns *numbers* are aligned to the right."""
+    """Print rows under the names of the columns; *numbers* and *words* are those of `Table`."""
     from harness.report.console import draw
     from harness.report.tables import Table
 
     cells = [[str(value) for value in row] for row in rows]
-    draw(console(), Table(tuple(columns), cells, numbers=tuple(numbers)))
+    table = Table(tuple(columns), cells, numbers=tuple(numbers), words=tuple(words))
+    draw(console(), table)
 
 
 def print_plan(plan: Plan, as_json: bool) -> None:

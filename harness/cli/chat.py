@@ -38,7 +38,10 @@ def chat(
         ),
     ],
     name: Annotated[
-        str, typer.Option("--name", help="The name of the scenario; default: chat-<time>.")
+        str,
+        typer.Option(
+            "--name", metavar="NAME", help="The name of the scenario; default: chat-<time>."
+        ),
     ] = "",
     system: Annotated[
         str, typer.Option("--system", metavar="TEXT", help="An instruction to begin with.")

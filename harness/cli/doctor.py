@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from harness.cli import app
+from harness.locale import localized
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,11 +50,13 @@ def doctor(
     for name, extra in report["extras"].items():
         missing = ", ".join(extra["missing"])
         cure = extra["excluded"] or extra["install"]
-        typer.echo(f"[{name}] " + (f"lacks {missing}: {cure}" if missing else "ok"))
+        lacks = localized("lacks {}: {}").format(missing, cure) if missing else localized("ok")
+        typer.echo(f"[{name}] {lacks}")
     for clash in report["clashes"]:
         typer.echo(f"clash: {' and '.join(clash['packages'])}: {clash['text']}")
-    listed = ", ".join(f"{count} {state}" for state, count in states.items())
-    typer.echo(f"\ncassettes in {cassettes}: {listed or 'no scenarios here'}")
+    listed = ", ".join(f"{count} {localized(state)}" for state, count in states.items())
+    text = localized("cassettes in {}: {}")
+    typer.echo("\n" + text.format(cassettes, listed or localized("no scenarios here")))
 
 
 def _print_rows(rows: list[Mapping[str, Any]]) -> None:

@@ -24,6 +24,7 @@ def export(
         str,
         typer.Option(
             "--form",
+            metavar="FORM",
             help="har: HTTP Archive; otel: spans of OpenTelemetry's GenAI conventions as OTLP "
             "JSON; jsonl: a conversation a line; vcrpy: one cassette for stock vcrpy.",
         ),

@@ -39,11 +39,18 @@ def faults(
         list[str] | None,
         typer.Option("--fault", metavar="NAME", help="Only this fault. May be given again."),
     ] = None,
-    cases: Annotated[int, typer.Option(min=1, help="The most cases of each fault.")] = 10,
-    seed: Annotated[int, typer.Option(help="The same seed tries the same cases.")] = 0,
-    timeout: Annotated[float, typer.Option(min=0.05, help="A client's seconds, per answer.")] = 2.0,
+    cases: Annotated[
+        int, typer.Option(min=1, metavar="N", help="The most cases of each fault.")
+    ] = 10,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed tries the same cases.")] = 0,
+    timeout: Annotated[
+        float, typer.Option(min=0.05, metavar="SECONDS", help="A client's seconds, per answer.")
+    ] = 2.0,
     time_limit: Annotated[
-        float, typer.Option(min=0, help="Stop after so many seconds; 0: when all is tried.")
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Stop after so many seconds; 0: when all is tried."
+        ),
     ] = 0,
     save: Annotated[
         Path | None,
@@ -52,7 +59,10 @@ def faults(
     at_least: Annotated[
         float | None,
         typer.Option(
-            min=0, max=100, help="Exit with 1 below this score; 100 with --against, else 0."
+            min=0,
+            max=100,
+            metavar="PERCENT",
+            help="Exit with 1 below this score; 100 with --against, else 0.",
         ),
     ] = None,
     as_json: app.AsJson = False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import IO, TYPE_CHECKING, Any
@@ -45,8 +46,26 @@ def _words(text: str) -> Iterator[tuple[int, int, str]]:
         start += len(word)
 
 
-_ERROR_TITLE = mark("Error")
-_SEE_HELP = mark("Try [blue]'{command_path} {help_option}'[/] for help.")
+USAGE, EXAMPLE = mark("Usage: "), mark("Example: ")
+_METAVARS = ("[OPTIONS]", "COMMAND [ARGS]...")
+"""The words of typer in the line with the usage."""
+
+_FRAMES: Mapping[str, str] = {
+    "ERRORS_PANEL_TITLE": mark("Error"),
+    "COMMANDS_PANEL_TITLE": mark("Commands"),
+    "RICH_HELP": mark("Try [blue]'{command_path} {help_option}'[/] for help."),
+    "DEFAULT_STRING": mark("[default: {}]"),
+    "REQUIRED_LONG_STRING": mark("[required]"),
+    "ABORTED_TEXT": mark("Aborted."),
+}
+"""The texts of typer around help and errors, by the name of its constant."""
+
+
+def _localize_frames() -> None:
+    from typer import rich_utils
+
+    for name, text in _FRAMES.items():
+        setattr(rich_utils, name, localized(text))
 
 
 def _with_localized_errors(parse: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,12 +77,9 @@ def _with_localized_errors(parse: Callable[..., Any]) -> Callable[..., Any]:
             return parse(*arguments, **options)
         except Exception as error:
             if hasattr(error, "format_message"):
-                from typer import rich_utils
-
                 message = localized_error(error.format_message())
                 error.format_message = lambda: message
-                rich_utils.ERRORS_PANEL_TITLE = localized(_ERROR_TITLE)
-                rich_utils.RICH_HELP = localized(_SEE_HELP)
+                _localize_frames()
             raise
 
     return localized_parse
@@ -85,14 +101,31 @@ def localize(command: Any) -> Any:
         parameter.rich_help_panel = localized(panel)
         if getattr(parameter, "is_flag", False):
             parameter.metavar = " "  # instead of <bool>
+        if is_argument:
+            parameter.display_type_rich = lambda ctx: None  # its name says enough
     for name in ("make_context", "resolve_command"):
         if hasattr(command, name):
             setattr(command, name, _with_localized_errors(getattr(command, name)))
+    _localize_usage(command)
     with typer.Context(command, help_option_names=["-h", "--help"]) as context:
         if option := command.get_help_option(context):
             option.help, option.metavar = localized(HELP), " "
             option.rich_help_panel = localized(OPTIONS)
     return command
+
+
+def _localize_usage(command: Any) -> None:
+    """Put the line with the usage, and what rich prints after it, in the user's language."""
+
+    def format_usage(context: Any, formatter: Any) -> None:
+        words = " ".join(command.collect_usage_pieces(context))
+        for metavar in _METAVARS:
+            words = words.replace(metavar, localized(metavar))
+        formatter.write_usage(context.command_path, words, localized(USAGE))
+        if "typer.rich_utils" in sys.modules:
+            _localize_frames()
+
+    command.format_usage = format_usage
 
 
 def _paragraphs(text: str | None) -> list[str]:
@@ -118,6 +151,6 @@ def extract(
     from harness.cli import GROUPS, HEADINGS, command_line
 
     every = [*HEADINGS, *(short for *_, short in GROUPS), HELP, OPTIONS, ARGUMENTS]
-    every += [_ERROR_TITLE, _SEE_HELP]
+    every += [USAGE, EXAMPLE, *_METAVARS, *_FRAMES.values()]
     every += [*COMPLETION.values(), *texts(typer.main.get_command(command_line()))]
     yield from ((1, None, text, []) for text in dict.fromkeys(every) if text)

@@ -36,7 +36,7 @@ def import_(
     ] = None,
     cassettes: app.Cassettes = app.CASSETTES,
     form: Annotated[
-        str, typer.Option("--form", help=f"{FORMS}; by default it is recognised.")
+        str, typer.Option("--form", metavar="FORM", help=f"{FORMS}; by default it is recognised.")
     ] = "",
     keep_all: Annotated[
         bool, typer.Option("--all", help="Keep requests to unknown services too.")

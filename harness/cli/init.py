@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.errors import CannotWrite
+from harness.locale import localized, mark
 
 SCENARIO = """\
 # yaml-language-server: $schema=scenario.schema.json
@@ -50,7 +51,9 @@ jobs:
       - uses: actions/checkout@v4
       - uses: actions/setup-python@v5
         with: {python-version: "3.12"}
-      - run: pip install 'llm-conversation-harness[all]'
+      - name: Install the project and the harness
+        run: |
+%s
       - run: harness replay --report report
       - run: pytest
       - uses: actions/upload-artifact@v4
@@ -61,6 +64,15 @@ jobs:
 IGNORED = (".env", "report/", "*.journal")
 
 MARK = "# recordings of LLM APIs"
+
+WORKFLOW_FILE = ".github/workflows/replay.yml"
+
+NEXT = mark(
+    "next:  harness record --sandbox   (without keys; or with ZHIPUAI_API_KEY and "
+    "DASHSCOPE_API_KEY: harness record)\n       harness replay"
+)
+
+_WROTE, _LEFT = mark("wrote"), mark("left ")
 
 
 EXAMPLE = "harness init"
@@ -75,28 +87,34 @@ def init(
     Files that exist are left as they are.
     """
     from harness.cassette.store import write_text
+    from harness.cli.install_steps import install_steps
     from harness.report.json_report import dumps
     from harness.scenario.schema_model import json_schema
 
+    is_new = not (folder / WORKFLOW_FILE).exists()
+    steps, note = install_steps(folder)
     files = {
         "scenarios/hello.yaml": SCENARIO,
         "scenarios/scenario.schema.json": dumps(json_schema()),
         "tests/test_hello.py": TEST,
-        ".github/workflows/replay.yml": WORKFLOW,
+        WORKFLOW_FILE: WORKFLOW % "\n".join(f"          {step}" for step in steps),
     }
     for name, text in files.items():
         path = folder / name
         if path.exists():
-            typer.echo(f"left   {path}: it exists")
+            _say(_LEFT, path, localized("it exists"))
         else:
             write_text(path, text)
-            typer.echo(f"wrote  {path}")
+            _say(_WROTE, path)
     _ignore(folder / ".gitignore")
-    typer.echo(
-        "\nnext:  harness record --sandbox   (without keys; or with ZHIPUAI_API_KEY and "
-        "DASHSCOPE_API_KEY: harness record)\n"
-        "       harness replay"
-    )
+    if note and is_new:
+        typer.echo("\n" + localized(note).format(WORKFLOW_FILE))
+    typer.echo("\n" + localized(NEXT))
+
+
+def _say(done: str, path: Path, reason: str = "") -> None:
+    text = f"{path}{localized(': ')}{reason}" if reason else str(path)
+    typer.echo(f"{localized(done)}  {text}")
 
 
 def _ignore(path: Path) -> None:
@@ -109,8 +127,8 @@ def _ignore(path: Path) -> None:
         raise CannotWrite(f"{path} cannot be read: {error}") from None
     missing = [line for line in IGNORED if line not in before.splitlines()]
     if not missing:
-        typer.echo(f"left   {path}: it has all that is needed")
+        _say(_LEFT, path, localized("it has all that is needed"))
         return
     gap = "" if not before or before.endswith("\n") else "\n"
     write_text(path, f"{before}{gap}{MARK}\n" + "".join(f"{line}\n" for line in missing))
-    typer.echo(f"wrote  {path}")
+    _say(_WROTE, path)

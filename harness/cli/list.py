@@ -10,12 +10,16 @@ import typer
 from harness.cli import app
 from harness.config.plugins import OWN
 from harness.errors import HarnessError
+from harness.locale import localized, mark
 
 if TYPE_CHECKING:
     from harness.cassette.age import Period
     from harness.cassette.store import Store
     from harness.runner.batch import Job
 
+
+STATES = (mark("missing"), mark("unreadable"), mark("out of date"), mark("unfinished"))
+"""The states of a cassette besides `ok`."""
 
 EXAMPLE = "harness list --json"
 """An example for the help text."""
@@ -86,18 +90,20 @@ def _list_cassettes(paths: list[Path], period: Period, as_json: bool) -> None:
             cells = [
                 [value if value is not None else "–" for value in row.values()] for row in rows
             ]
-            app.print_table(cells, ["cassette", "recorded", "age in days", "from"])
+            names = ["cassette", "recorded", mark("age in days"), "from"]
+            app.print_table(cells, names, words=("from",))
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    columns = ["scenario", "target", "cassette", "recorded", "age", "from"]
+    columns = ["scenario", "target", mark("cassette"), "recorded", mark("age"), "from"]
     if any(row["provider_from"] != OWN for row in rows):
-        columns.append("provider_from")
+        columns.append(mark("provider_from"))
     shown = [
         {**row, "scenario": _name(row), "cassette": _cassette(row), "age": _age(row)}
         for row in rows
     ]
-    app.print_table([[row[column] for column in columns] for row in shown], columns)
+    cells = [[row[column] for column in columns] for row in shown]
+    app.print_table(cells, columns, words=("from",))
 
 
 def _tree(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -121,8 +127,10 @@ def _tree(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _name(row: dict[str, Any]) -> str:
     turn = row["parent"].rpartition("@")[2]
-    branch = f"{'  ' * (row['depth'] - 1)}└ from turn {turn}: " if row["depth"] else ""
-    return f"{branch}{row['scenario']}"
+    if not row["depth"]:
+        return str(row["scenario"])
+    start = localized("from turn {}").format(turn)
+    return f"{'  ' * (row['depth'] - 1)}└ {start}{localized(': ')}{row['scenario']}"
 
 
 def _row(job: Job, store: Store) -> dict[str, Any]:
@@ -149,7 +157,7 @@ def _row(job: Job, store: Store) -> dict[str, Any]:
 
 def _cassette(row: dict[str, Any]) -> str:
     repeats = f" ×{row['recordings']}" if row["recordings"] > 1 else ""
-    return f"{row['cassette']}{repeats}"
+    return f"{localized(row['cassette'])}{repeats}"
 
 
 def _age(row: dict[str, Any]) -> str:
@@ -157,4 +165,4 @@ def _age(row: dict[str, Any]) -> str:
     if row["cassette"] in ("missing", "unreadable"):
         return ""
     days = row["age_days"]
-    return "unknown" if days is None else f"{days} d"
+    return localized("unknown") if days is None else localized("{} d").format(days)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import app
+from harness.locale import localized, localized_count
 
 if TYPE_CHECKING:
     from harness.prune.search import SearchResult
@@ -81,9 +82,11 @@ def _jobs(scenarios: Path, tests: list[Path] | None) -> tuple[Job, ...] | None:
 
 
 def _summary(jobs: tuple[Job, ...] | None, tests: Tests | None, scenarios: Path) -> str:
-    in_scenarios = f"{len(jobs)} in {scenarios}" if jobs is not None else "none"
-    in_tests = str(len(tests.cassettes)) if tests else "not searched; name them with --tests PATH"
-    return f"scenarios with their targets: {in_scenarios}; tests: {in_tests}"
+    counted = localized("{} in {}").format(len(jobs or ()), scenarios)
+    in_scenarios = counted if jobs is not None else localized("none")
+    not_searched = localized("not searched; name them with --tests PATH")
+    in_tests = str(len(tests.cassettes)) if tests else not_searched
+    return localized("scenarios with their targets: {}; tests: {}").format(in_scenarios, in_tests)
 
 
 def _print_json(
@@ -111,16 +114,19 @@ def _print_json(
 def _print(result: SearchResult, folders: list[Path], summary: str, deleted: bool) -> None:
     from harness.wire.text import count, line
 
-    typer.echo(f"searched {', '.join(map(str, folders)) or 'no folder'}; {summary}")
+    searched = ", ".join(map(str, folders)) or localized("no folder")
+    typer.echo(localized("searched {}; {}").format(searched, summary))
     for file in result.unused:
         typer.echo(line(f"{file.path}: {file.kind}, {count(file.size, 'byte')}: {file.reason}"))
     if result.unknown:
-        typer.echo(f"not judged, owner unknown: {count(len(result.unknown), 'cassette')}")
-    files = count(len(result.unused), "file")
-    size = count(sum(file.size for file in result.unused), "byte")
+        unknown = localized_count(len(result.unknown), "{} cassette", "{} cassettes")
+        typer.echo(localized("not judged, owner unknown: {}").format(unknown))
+    files = localized_count(len(result.unused), "{} file", "{} files")
+    size = localized_count(sum(file.size for file in result.unused), "{} byte", "{} bytes")
     if not result.unused:
-        typer.echo("nothing is unused")
+        typer.echo(localized("nothing is unused"))
     elif deleted:
-        typer.echo(f"deleted: {files}, {size}")
+        typer.echo(localized("deleted: {}, {}").format(files, size))
     else:
-        typer.echo(f"unused: {files}, {size}; nothing was deleted, --delete does it")
+        text = localized("unused: {}, {}; nothing was deleted, --delete does it")
+        typer.echo(text.format(files, size))

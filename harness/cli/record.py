@@ -11,6 +11,7 @@ import typer
 from harness.cli import app
 from harness.cli.serve import Upstreams, record_through_proxy
 from harness.errors import HarnessError
+from harness.locale import localized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,7 +143,7 @@ def record(
     origin = "sandbox" if sandbox else "live service"
     _print(work, problems, origin, cassettes, warnings if as_json else None)
     if len(every) > len(work) and not as_json:
-        typer.echo(f"left as recorded before: {len(every) - len(work)}")
+        typer.echo(localized("left as recorded before: {}").format(len(every) - len(work)))
     raise typer.Exit(2 if problems else 0)
 
 
@@ -226,4 +227,5 @@ def _print(
         return
     for text in dict.fromkeys(problem.text for problem in problems):
         typer.echo(f"harness: {text}", err=True)
-    typer.echo(f"recorded {recorded} of {len(work)} from the {origin} to {folder}")
+    text = localized("recorded {} of {} from the {} to {}")
+    typer.echo(text.format(recorded, len(work), localized(origin), folder))

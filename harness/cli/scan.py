@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import app
+from harness.locale import localized, localized_count
 
 if TYPE_CHECKING:
     from harness.secrets.scanner import Leak, Scanner
@@ -122,5 +123,8 @@ def _print(leaks: list[tuple[str, Leak]], files: int, as_json: bool) -> None:
         where = f" at {leak.where}" if leak.where else ""
         typer.echo(f"{name}:{leak.line}: {leak.kind}{where} ({leak.fingerprint})")
     affected = len({name for name, _ in leaks})
-    summary = f"{len(leaks)} in {affected}" if leaks else "none"
-    typer.echo(f"secrets: {summary} of {files} {'file' if files == 1 else 'files'}")
+    every = localized_count(files, "{} file", "{} files")
+    if leaks:
+        typer.echo(localized("secrets: {} in {} of {}").format(len(leaks), affected, every))
+    else:
+        typer.echo(localized("secrets: none of {}").format(every))

@@ -12,6 +12,7 @@ import typer
 
 from harness.cli import app
 from harness.errors import BadCassette, HarnessError
+from harness.locale import localized, localized_count
 
 if TYPE_CHECKING:
     from harness.serve.server import ServeResult
@@ -27,7 +28,9 @@ Upstreams = Annotated[
 ]
 Port = Annotated[
     int | None,
-    typer.Option("--port", help="Listen on this port; by default 8765 or a free one."),
+    typer.Option(
+        "--port", metavar="PORT", help="Listen on this port; by default 8765 or a free one."
+    ),
 ]
 
 
@@ -167,9 +170,10 @@ def record_through_proxy(
     if as_json:
         app.print_json({"cassette": str(path), "recorded": result.answered})
     else:
-        count = "1 exchange" if result.answered == 1 else f"{result.answered} exchanges"
-        written = f"recorded {count} to {path}" if result.answered else "nothing was recorded"
-        typer.echo(written, err=bool(command))
+        count = localized_count(result.answered, "{} exchange", "{} exchanges")
+        written = localized("recorded {} to {}").format(count, path)
+        nothing = localized("nothing was recorded")
+        typer.echo(written if result.answered else nothing, err=bool(command))
     if reports and result.answered:
         from harness.report import write
         from harness.report.build import check_report
@@ -189,7 +193,6 @@ def _report(result: ServeResult, allow_unused: bool, as_json: bool) -> None:
         typer.echo(f"miss: {miss}", err=to_stderr)
     for text in () if allow_unused else result.unused:
         typer.echo(f"unused: {text}", err=to_stderr)
-    typer.echo(
-        f"answered {result.answered}, missed {len(result.misses)}, unused {len(result.unused)}",
-        err=to_stderr,
-    )
+    text = localized("answered {}, missed {}, unused {}")
+    counts = (result.answered, len(result.misses), len(result.unused))
+    typer.echo(text.format(*counts), err=to_stderr)

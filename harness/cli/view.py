@@ -20,7 +20,9 @@ def view(
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option("--port", help="Listen on this port; by default 8765 or a free one."),
+        typer.Option(
+            "--port", metavar="PORT", help="Listen on this port; by default 8765 or a free one."
+        ),
     ] = None,
 ) -> None:
     """Browse recordings in a browser: search, filter, show, compare any of them.
@@ -35,7 +37,7 @@ def view(
     with extra("serve"), extra("report"):
         from harness.report.html.view import Viewer
         from harness.sandbox.server import run_in_thread
-        from harness.serve.server import wait
+        from harness.serve.commands import wait
     folders = paths or [app.CASSETTES]
     for path in folders:
         require_path(path)

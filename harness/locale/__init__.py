@@ -130,9 +130,10 @@ def _catalogue(language: str) -> gettext.NullTranslations:
 
 
 def messages(file: Path) -> tuple[str, ...]:
-    """Return the messages in a text file, one on each line; `#` begins a comment."""
+    """Return the messages in a text file, a line each, newlines escaped; `#` begins a comment."""
     lines = file.read_text(encoding="utf-8").splitlines()
-    return tuple(line for line in lines if line and not line.startswith("#"))
+    every = (line.replace("\\n", "\n") for line in lines if not line.startswith("#"))
+    return tuple(filter(None, every))
 
 
 def mark(message: str) -> str:

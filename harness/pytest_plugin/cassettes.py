@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.locale import localized, localized_error
 from harness.pytest_plugin.age import check_age
 from harness.pytest_plugin.summary import CassetteUse, note_unwatched, note_use, report_findings
 
@@ -218,9 +219,13 @@ def _explained(context: CassetteContext, error: BaseException | None) -> BaseExc
     reason = context.reason_to_fail(error)
     if reason is not None:
         context.explain_journal(reason)
+    if isinstance(reason, CassetteMiss):
+        reason.args = (localized_error(str(reason)),)
     if isinstance(reason, CassetteMiss) and not context.path.exists():
         test = context.test.partition("[")[0].rpartition("/")[2]
-        note = f"there is no {context.path}: pytest --record=missing {test}"
+        note = localized("there is no {}: {}").format(
+            context.path, f"pytest --record=missing {test}"
+        )
         if note not in getattr(reason, "__notes__", ()):
             reason.add_note(note)
     return reason

@@ -27,21 +27,32 @@ _LIBRARY = "harness-library"
 class CassetteUse(StrEnum):
     """The source of the responses to a test's requests."""
 
-    REPLAYED = mark("replayed")
+    REPLAYED = "replayed"
     """All responses came from the cassette."""
-    RECORDED = mark("recorded")
+    RECORDED = "recorded"
     """All responses came from the network, and the cassette was written."""
-    LIVE = mark("live")
+    LIVE = "live"
     """Responses came from the network, and the cassette was not written."""
-    PARTIAL = mark("partial")
+    PARTIAL = "partial"
     """Some responses came from the cassette, the others from the network; it was written."""
-    ALLOWED = mark("allowed")
+    ALLOWED = "allowed"
     """An allowed host outside this machine was contacted; other responses are of the cassette."""
-    MISSED = mark("missed")
+    MISSED = "missed"
     """A request was not on the cassette."""
-    NO_REQUESTS = mark("without requests")
+    NO_REQUESTS = "without requests"
     """The test made no request."""
 
+
+_COUNTS = {
+    CassetteUse.REPLAYED: mark("{} replayed"),
+    CassetteUse.RECORDED: mark("{} recorded"),
+    CassetteUse.LIVE: mark("{} live"),
+    CassetteUse.PARTIAL: mark("{} partial"),
+    CassetteUse.ALLOWED: mark("{} allowed"),
+    CassetteUse.MISSED: mark("{} missed"),
+    CassetteUse.NO_REQUESTS: mark("{} without requests"),
+}
+"""The text about the number of tests with each use."""
 
 _ALWAYS_SHOWN = (CassetteUse.REPLAYED, CassetteUse.RECORDED, CassetteUse.LIVE)
 _USED_NETWORK = (
@@ -129,8 +140,9 @@ class UseCounter:
         """
         shown = [use for use in CassetteUse if use in _ALWAYS_SHOWN or self._uses[use]]
         comma = localized(", ")
-        counts = comma.join(f"{self._uses[use]} {localized(use.value)}" for use in shown)
-        return f"harness: {counts}; {comma.join(self._claims())}"
+        counts = comma.join(localized(_COUNTS[use]).format(self._uses[use]) for use in shown)
+        claims = comma.join(self._claims())
+        return f"harness: {counts}" + localized("; ") + claims
 
     def _claims(self) -> Iterator[str]:
         if self._has_no_network:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from harness.comparison.matrix import Matrix, TargetPair, TurnFigures
 from harness.comparison.types import Comparison, Difference, Divergence, Layer
+from harness.locale import localized, localized_count, mark
 from harness.report import tables
 from harness.report.console import draw, say
 from harness.report.format import money, number, script, seconds, value
@@ -16,10 +17,10 @@ from harness.report.tables import Table
 from harness.wire.text import count, line
 
 _LAYERS = {
-    Layer.SHAPE: "Format: paths and their types",
-    Layer.ANSWER: "Answer, independent of the provider",
-    Layer.CONTENT: "Values at shared paths",
-    Layer.VOLATILE: "Values that always differ",
+    Layer.SHAPE: mark("Format: paths and their types"),
+    Layer.ANSWER: mark("Answer, independent of the provider"),
+    Layer.CONTENT: mark("Values at shared paths"),
+    Layer.VOLATILE: mark("Values that always differ"),
 }
 
 
@@ -31,7 +32,8 @@ def matrix(console: Console, matrix: Matrix) -> None:
     for table in matrix.tables:
         if not table.differing:
             continue
-        say(console, f"\n{table.part}: paths where the formats differ", "bold")
+        title = localized("{}: paths where the formats differ").format(localized(table.part))
+        _title(console, title)
         rows = []
         for row in table.differing:
             sides = zip(row.types, table.present, strict=True)
@@ -42,18 +44,19 @@ def matrix(console: Console, matrix: Matrix) -> None:
 
 def pairs(console: Console, matrix: Matrix) -> None:
     """Print all targets of a scenario: the facts of each, and the differences of each pair."""
-    targets = count(len(matrix.targets), "target")
-    say(console, f"\n{matrix.scenario}: {targets}" if matrix.scenario else f"\n{targets}", "bold")
+    targets = localized_count(len(matrix.targets), "{} target", "{} targets")
+    about = f"{matrix.scenario}{localized(': ')}" if matrix.scenario else ""
+    _title(console, f"{about}{targets}")
     _facts(console, matrix)
     if matrix.pairs:
         console.print()
-        columns = ("pair", "format", "answer", "text similarity", "diverges at")
+        columns = ("pair", mark("format"), "answer", "text similarity", "diverges at")
         draw(console, Table(columns, [_pair(pair) for pair in matrix.pairs]))
 
 
 def figures(console: Console, matrix: Matrix) -> None:
     """Print the facts of each turn for both targets of a comparison."""
-    say(console, "\nTurns", "bold")
+    _title(console, localized("Turns"))
     _facts(console, matrix)
 
 
@@ -61,9 +64,9 @@ def rankings(console: Console, rankings: Sequence[Ranking]) -> None:
     """Print for each ranking its fastest and cheapest target, then the tokens, times and costs."""
     if not rankings:
         return
-    say(console, "\nModels: speed and cost", "bold")
+    _title(console, localized("Models: speed and cost"))
     if any(ranking.sandbox for ranking in rankings):
-        say(console, "Times, tokens and costs are those of the sandbox.", "dim")
+        say(console, localized("Times, tokens and costs are those of the sandbox."), "dim")
     for ranking in rankings:
         scenarios = ", ".join([*ranking.scenarios, f"{count(ranking.turns, 'turn')} each"])
         say(console, f"\n{scenarios}: {ranking.verdict()}")
@@ -78,23 +81,35 @@ def sources(console: Console, matrices: Sequence[Matrix]) -> None:
             targets = named.setdefault((facts.cost.dated, facts.cost.source), {})
             targets[facts.target.partition(" (")[0]] = None
     if named:
-        say(console, "\nPrices behind the costs, without guarantee", "bold")
+        _title(console, localized("Prices behind the costs, without guarantee"))
     for (dated, source), targets in named.items():
         say(console, f"{', '.join(targets)}: {dated}, {source}", "dim")
+
+
+def _title(console: Console, text: str) -> None:
+    say(console, f"\n{text}", "bold")
 
 
 def _pair(pair: TargetPair) -> tuple[str, ...]:
     shares = [f"{share:.0%}" for share in sorted(pair.similarities)]
     similarity = "–".join(dict.fromkeys(shares[:1] + shares[-1:])) or "–"
     divergence = pair.comparison.divergence
-    diverges = f"turn {divergence.turn}: {divergence.reason}" if divergence else "–"
-    counts = (count(pair.shape, "difference"), count(pair.answer, "difference"))
-    return f"[{pair.left + 1}] and [{pair.right + 1}]", *counts, similarity, diverges
+    diverges = "–"
+    if divergence:
+        text = localized("turn {}: {}")
+        diverges = text.format(divergence.turn, localized(divergence.reason))
+    counts = (_differences(pair.shape), _differences(pair.answer))
+    sides = localized("{} and {}").format(f"[{pair.left + 1}]", f"[{pair.right + 1}]")
+    return sides, *counts, similarity, diverges
+
+
+def _differences(number: int) -> str:
+    return localized_count(number, "{} difference", "{} differences")
 
 
 _KEYS = ("target", "turn")
-_WORDS = ("outcome", "finish", "script")
-_NUMBERS = ("chars", "input", "output", "events", "1st token", "total", "cost")
+_WORDS = ("outcome", mark("finish"), "script")
+_NUMBERS = (mark("chars"), "input", "output", "events", mark("1st token"), "total", "cost")
 
 
 def _facts(console: Console, matrix: Matrix) -> None:
@@ -112,13 +127,18 @@ def _row(matrix: Matrix, facts: TurnFigures) -> tuple[str, ...]:
     return (
         _position(matrix, facts),
         str(facts.turn),
-        value(facts.outcome, 40),
+        localized(value(facts.outcome, 40)),
         value(facts.finish_reason or "–", 40),
-        script(facts),
+        _script(facts),
         *map(number, counts),
         *map(seconds, (facts.first_token, facts.total)),
         money(facts.cost),
     )
+
+
+def _script(facts: TurnFigures) -> str:
+    name, space, share = script(facts).partition(" ")
+    return f"{localized(name)}{space}{share}"
 
 
 def _position(matrix: Matrix, facts: TurnFigures) -> str:
@@ -127,7 +147,7 @@ def _position(matrix: Matrix, facts: TurnFigures) -> str:
 
 def _answers(console: Console, matrix: Matrix) -> None:
     """Print the answer of each target to each turn, sorted by turn."""
-    say(console, "\nAnswers by turn and target", "bold")
+    _title(console, localized("Answers by turn and target"))
     length = max(24, console.width * 2 // 3)
     rows = [
         (str(facts.turn), _position(matrix, facts), _answer(facts, length))
@@ -153,18 +173,18 @@ def comparison(console: Console, comparison: Comparison) -> None:
         "bold",
     )
     if not comparison.all_differences:
-        say(console, "no difference")
+        say(console, localized("no difference"))
     elif comparison.divergence is None:
-        say(console, "the turns differ in wording and format only")
+        say(console, localized("the turns differ in wording and format only"))
     else:
         say(console, _first(comparison.divergence, max(24, console.width // 3)))
     for layer, title in _LAYERS.items():
         differences = comparison.of(layer)
         if differences:
             varied = sum(difference.varies for difference in differences)
-            noise = f", {varied} of them also between repeats of one side" if varied else ""
-            counted = count(len(differences), "difference")
-            say(console, f"\n{title}: {counted}{noise}", "bold")
+            repeats = localized(", {} of them also between repeats of one side").format(varied)
+            counted = _differences(len(differences)) + (repeats if varied else "")
+            say(console, f"\n{localized(title)}{localized(': ')}{counted}", "bold")
             length = max(24, console.width * 2 // 3)
             rows = [_difference(difference, length) for difference in differences]
             columns = ("turn", "part", "path", "left", "right")

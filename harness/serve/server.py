@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,11 +11,12 @@ from typing import Any, Literal
 from harness.cassette.journal import journal_path, unfinished
 from harness.cassette.remote import location
 from harness.config.environment import NO_KEY
-from harness.errors import HarnessError, UnfinishedRecording
+from harness.errors import UnfinishedRecording
 from harness.faults import InjectedFault
 from harness.providers.clients import base_paths
 from harness.sandbox.server import run_in_thread
 from harness.serve import proxy
+from harness.serve.commands import run_command, wait
 from harness.serve.library import Library
 from harness.serve.links import Links
 from harness.serve.proxy import Upstream
@@ -158,57 +155,6 @@ def record(
 def _run_or_wait(command: Sequence[str], variables: Mapping[str, str]) -> int | None:
     """Run a command and return its exit code; without one, wait for a signal and return None."""
     if command:
-        return _run(command, variables)
+        return run_command(command, variables)
     wait()
     return None
-
-
-def _run(command: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Run a command with *variables* set, and return its exit code as a shell gives it.
-
-    Raises:
-        HarnessError: It cannot be started.
-    """
-    own = {name: _with_loopback(os.environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")}
-    try:
-        process = subprocess.Popen(  # noqa: S603 - the user's own command
-            command, env={**os.environ, **own, **variables}
-        )
-    except OSError as error:
-        raise HarnessError(
-            f"{command[0]} cannot be started: {error.strerror}; check the command after --"
-        ) from None
-    with _on_signals(lambda number: process.send_signal(number)):
-        code = process.wait()
-    return code if code >= 0 else 128 - code
-
-
-def _with_loopback(hosts: str) -> str:
-    return ",".join(filter(None, (hosts, "127.0.0.1", "localhost")))
-
-
-def wait() -> None:
-    """Wait for SIGINT, SIGTERM or SIGHUP."""
-    stopped = threading.Event()
-    with _on_signals(lambda number: stopped.set()):
-        while not stopped.wait(0.2):  # a wait without end would hold back the handlers
-            pass
-
-
-@contextmanager
-def _on_signals(react: Callable[[int], None]) -> Iterator[None]:
-    """Call *react* with the number of each signal to end during the `with` block.
-
-    Ctrl-C reaches a command that was started from the same terminal by itself. The end of a
-    terminal is such a signal, too, unless it is ignored (`nohup`).
-    """
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    hangup = getattr(signal, "SIGHUP", None)
-    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
-        numbers.append(hangup)
-    before = [signal.signal(n, lambda number, frame: react(number)) for n in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -513,3 +514,15 @@ def test_a_recording_that_was_interrupted(harness: Harness, folder: Path) -> Non
     assert done.out == "recorded 1 of 1 from the sandbox to cassettes\nleft as recorded before: 1\n"
     assert not journal.exists()
     assert loads(cassette.read_bytes(), "").exchanges[0] == first
+
+
+def test_a_command_is_run_beside_the_sandbox(harness: Harness, tmp_path: Path) -> None:
+    """With its addresses and keys; the exit code is that of the command."""
+    script = (
+        "import os, sys\n"
+        "assert os.environ['ZHIPUAI_API_KEY']\n"
+        "url = os.environ['ZHIPUAI_BASE_URL']\n"
+        "sys.exit(7 if url.startswith('http://127.0.0.1:') else 1)"
+    )
+    done = harness("sandbox", "--port", "0", "--", sys.executable, "-c", script, folder=tmp_path)
+    assert (done.code, done.out) == (7, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,3 +131,17 @@ def test_a_shell_completes_commands(
 def test_progress_estimates_the_time_that_is_left(step: str, seconds: float, left: str) -> None:
     """From two seconds on, if a step has its number."""
     assert time_left(step, seconds) == left
+
+
+@pytest.mark.parametrize("name", ["sandbox", "list"])
+def test_the_frame_of_help_is_in_chinese_too(
+    harness: Harness, tests_only: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The line with the usage, defaults, and the example."""
+    for text in help_texts._FRAMES:
+        monkeypatch.setattr(rich_utils, text, getattr(rich_utils, text))
+    told = harness(name, "--help", "--lang=zh", folder=tests_only).out
+    assert f"用法：harness {name} [选项]" in told
+    assert "[默认：" in told
+    assert "示例：harness" in told
+    assert not re.search("Usage|Options|default|Example", told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.intercept.matching import canonical, closest, key_of
+from harness.locale import Language, in_language, localized_error
 from harness.types import Exchange, Request, Response
 
 
@@ -100,3 +101,21 @@ def test_bytes_that_are_no_text_stay_different() -> None:
     one = form("a", "X", "b").replace(b"X", b"\xff\x00")
     assert canonical(one) != canonical(form("a", "X", "b").replace(b"X", b"\xfe\x00"))
     assert canonical(one) == canonical(form("a", "X", "c").replace(b"X", b"\xff\x00"))
+
+
+def test_a_miss_in_chinese() -> None:
+    """The values, and what is typed, stay as they are."""
+    advice = (
+        "\n  cassette: c.yaml\n  record what is missing with: pytest --record=missing t.py::a"
+        "; it was recorded from the sandbox, a live recording costs money"
+        "\n(this error was swallowed by a thread, a task or an `except`)"
+    )
+    told = explain(b'{"a": 1, "b": 2}', b'{"a": 3, "b": 4}')
+    with in_language(Language.ZH):
+        text = localized_error(f"no recorded answer to POST http://a.test/v1; {told}{advice}")
+    assert text == (
+        "没有录制对 POST http://a.test/v1 的回答；最接近的已录请求是第 1 次交互，不同之处："
+        "\n  /a：预期（磁带）1，实际（您的请求）3\n  /b：预期（磁带）2，实际（您的请求）4"
+        "\n  磁带：c.yaml\n  补录缺少的内容：pytest --record=missing t.py::a"
+        "；原先录自沙箱，真实录制要花钱\n（此错误被线程、任务或 `except` 吞掉了）"
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from harness.locale import Language, in_language
+
 pytestmark = pytest.mark.slow
 
 pytest_plugins = ["pytester"]
@@ -100,3 +102,15 @@ def test_a_miss_of_a_fixture_does_not_break_the_next_test(pytester: pytest.Pytes
         ["*there is no *test_one.yaml: *", "test_mine.py:*: in client", "*there is no *test_two*"]
     )
     assert "AssertionError" not in result.stdout.str()
+
+
+def test_a_miss_is_in_the_language_of_the_user(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By LANG; the closing line too."""
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    with in_language(Language.EN):  # which the plugin changes
+        text = run(pytester, MISSES, "-k", "main").stdout.str()
+    assert "没有录制对 GET http://127.0.0.1:9/b 的回答；磁带是空的" in text
+    assert "test_main.yaml：pytest --record=missing test_mine.py::test_main" in text
+    assert "harness: 回放 0，录制 0，真实访问 0，缺少录制 1；没有测试访问了网络" in text

@@ -1,0 +1,63 @@
+"""Commands that are run beside a server, and the wait for the signal that ends a server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from harness.errors import HarnessError
+
+
+def run_command(command: Sequence[str], variables: Mapping[str, str]) -> int:
+    """Run a command with *variables* set, and return its exit code as a shell gives it.
+
+    Raises:
+        HarnessError: It cannot be started.
+    """
+    own = {name: _with_loopback(os.environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")}
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the user's own command
+            command, env={**os.environ, **own, **variables}
+        )
+    except OSError as error:
+        raise HarnessError(
+            f"{command[0]} cannot be started: {error.strerror}; check the command after --"
+        ) from None
+    with _on_signals(lambda number: process.send_signal(number)):
+        code = process.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _with_loopback(hosts: str) -> str:
+    return ",".join(filter(None, (hosts, "127.0.0.1", "localhost")))
+
+
+def wait() -> None:
+    """Wait for SIGINT, SIGTERM or SIGHUP."""
+    stopped = threading.Event()
+    with _on_signals(lambda number: stopped.set()):
+        while not stopped.wait(0.2):  # a wait without end would hold back the handlers
+            pass
+
+
+@contextmanager
+def _on_signals(react: Callable[[int], None]) -> Iterator[None]:
+    """Call *react* with the number of each signal to end during the `with` block.
+
+    Ctrl-C reaches a command that was started from the same terminal by itself. The end of a
+    terminal is such a signal, too, unless it is ignored (`nohup`).
+    """
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        numbers.append(hangup)
+    before = [signal.signal(n, lambda number, frame: react(number)) for n in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
