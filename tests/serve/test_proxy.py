@@ -251,7 +251,7 @@ def test_what_gathers_is_flushed_once() -> None:
     for name in ("one", "two", "three"):
         commit.submit(partial(done.append, name))
     with pytest.raises(TimeoutError):  # a client that does not wait cancels nothing
-        asyncio.run(asyncio.wait_for(commit.stored(), 0))
+        asyncio.run(asyncio.wait_for(commit.stored(), 0.01))
     go.set()
     with pytest.raises(CannotWrite):
         commit.end()
