@@ -26,7 +26,7 @@ from harness.types import (
     Usage,
 )
 from harness.wire import Missing, query, read_json, resolve
-from harness.wire.pointer import ITEMS
+from harness.wire.pointer import ITEMS, MISSING
 
 NONE_YET = "null"
 """The finish reason that DashScope sends while there is none; others send "", null or no key."""
@@ -119,8 +119,8 @@ def first(value: Json, pointers: Pointers) -> Json:
     for pattern in pointers:
         if ITEMS not in pattern:  # the common case, without a list and pointers
             item = resolve(value, pattern)
-            if item is not None and not isinstance(item, Missing):
-                return item
+            if item is not None and item is not MISSING:
+                return item  # type: ignore[return-value]  # MISSING is the only one of its type
         else:
             for _, match in query(value, pattern):
                 if match is not None:
@@ -246,18 +246,22 @@ def grows(parts: Sequence[Part], fields: Fields) -> bool:
 
 
 def _each(parts: Iterable[Part], pointers: Pointers) -> Iterator[Json]:
-    """Return an iterator over the first value at *pointers* in each part that has one."""
-    values = (first(part.value, pointers) for part in (parts if pointers else ()))
-    return (value for value in values if value is not None)
+    """Yield the first value at *pointers* in each part that has one."""
+    for part in parts if pointers else ():
+        if (value := first(part.value, pointers)) is not None:
+            yield value
 
 
 def _texts(parts: Iterable[Part], pointers: Pointers) -> list[str]:
-    texts = (text_of(value) for value in _each(parts, pointers))
+    texts = [text_of(value) for value in _each(parts, pointers)]
     return [text for text in texts if text is not None]
 
 
 def _first_text(parts: Iterable[Part], pointers: Pointers) -> str | None:
-    return next((v for v in _each(parts, pointers) if isinstance(v, str)), None)
+    for value in _each(parts, pointers):
+        if isinstance(value, str):
+            return value
+    return None
 
 
 def _last_text(parts: Sequence[Part], pointers: Pointers) -> str | None:
@@ -286,7 +290,7 @@ def _files(parts: Sequence[Part], fields: Fields) -> Iterator[GeneratedFile]:
         Medium.TEXT: fields.transcripts,
     }
     for medium, pointers in places.items():
-        for part in parts:
+        for part in parts if pointers else ():
             for _, link in seen(part.value, pointers):
                 if isinstance(link, str) and link:
                     yield GeneratedFile(link, medium=medium)
@@ -309,7 +313,7 @@ def _numbers(value: Json) -> Iterator[float]:
 
 
 def _vectors(parts: Iterable[Part], fields: Fields) -> Iterator[tuple[float, ...]]:
-    for part in parts:
+    for part in parts if fields.vectors else ():
         for _, vector in seen(part.value, fields.vectors):
             if isinstance(vector, list):
                 yield tuple(_numbers(vector))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from harness.wire.json import Document, read_json
 
@@ -34,11 +35,14 @@ class Event:
     data_offset: int = 0
     complete: bool = True
     lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    _json: Document | None = field(init=False, default=None, compare=False, repr=False)
 
     @property
     def json(self) -> Document:
-        """The data, parsed as strict JSON (see `read_json`)."""
-        return read_json(self.data.encode())
+        """The data, parsed as strict JSON (see `read_json`) when it is first asked for."""
+        if self._json is None:
+            object.__setattr__(self, "_json", read_json(self.data.encode()))
+        return self._json  # type: ignore[return-value]  # set above
 
     def byte(self, offset: int) -> int:
         """Convert a byte offset in `data`, which may span several lines, to its offset in the body.
@@ -147,6 +151,14 @@ def read_events(body: bytes) -> Stream:
     Deviations that a client would ignore (unknown fields, bytes that are not UTF-8, an unfinished
     event at the end) are listed in `Stream.problems`.
     """
+    return _recent_events(body) if len(body) < _SMALL else _read_events(body)
+
+
+_SMALL = 2**19
+"""The size in bytes below which streams are kept, since secrets and rules are looked for in each."""
+
+
+def _read_events(body: bytes) -> Stream:
     reader = _Reader()
     for offset, raw, has_end in _lines(body):
         if not has_end:
@@ -157,6 +169,9 @@ def read_events(body: bytes) -> Stream:
             reader.close(complete=True)
     reader.close(complete=False)
     return Stream(tuple(reader.events), tuple(reader.problems))
+
+
+_recent_events = lru_cache(maxsize=4)(_read_events)
 
 
 def read_lines(body: bytes) -> Stream:
