@@ -127,7 +127,11 @@ def nearest(
     """
     if not recorded:
         return (True, True, 0), "the cassette is empty"
-    all_differences = [_differences(exchange.request, actual, volatile) for exchange in recorded]
+    value = _stable(actual.body, volatile)
+    values = {} if isinstance(value, Missing) else dict(walk(value))
+    all_differences = [
+        _differences(exchange.request, actual, volatile, values) for exchange in recorded
+    ]
     distances = [_distance(differences) for differences in all_differences]
     best = min(range(len(recorded)), key=distances.__getitem__)
     lines = [
@@ -150,10 +154,17 @@ def _distance(differences: Sequence[RequestDifference]) -> Distance:
     return "method" in places, "path" in places, len(differences)
 
 
+_Values = dict[str, Json]
+"""The values in a body by their JSON pointers; empty if it has no such values."""
+
+
 def _differences(
-    expected: Request, actual: Request, volatile: Sequence[str]
+    expected: Request, actual: Request, volatile: Sequence[str], values: _Values
 ) -> list[RequestDifference]:
-    """Return the differences of two requests, without values at *volatile* JSON pointers."""
+    """Return the differences of two requests, without values at *volatile* JSON pointers.
+
+    *values* are those of the actual body.
+    """
     (path, query), (old_path, old_query) = _path(actual), _path(expected)
     parts: list[RequestDifference] = [
         ("method", expected.method.upper(), actual.method.upper()),
@@ -161,24 +172,19 @@ def _differences(
         ("query", old_query, query),
     ]
     differences = [part for part in parts if part[1] != part[2]]
-    return differences + _body_differences(expected.body, actual.body, volatile)
-
-
-def _body_differences(
-    expected: bytes, actual: bytes, volatile: Sequence[str]
-) -> list[RequestDifference]:
-    old, new = _stable(expected, volatile), _stable(actual, volatile)
-    if not isinstance(old, Missing) and not isinstance(new, Missing):
-        return _value_differences(old, new)
-    return [("body", _text(expected), _text(actual))] if expected != actual else []
+    if expected.body == actual.body:
+        return differences
+    old = _stable(expected.body, volatile) if values else MISSING
+    if not isinstance(old, Missing):
+        return differences + _value_differences(dict(walk(old)), values)
+    return [*differences, ("body", _text(expected.body), _text(actual.body))]
 
 
 def _text(body: bytes) -> Json | Missing:
     return body.decode("utf-8", "replace") if body else MISSING
 
 
-def _value_differences(expected: Json, actual: Json) -> list[RequestDifference]:
-    old_values, new_values = dict(walk(expected)), dict(walk(actual))
+def _value_differences(old_values: _Values, new_values: _Values) -> list[RequestDifference]:
     differences: dict[str, RequestDifference] = {}
     for pointer in old_values | new_values:
         old, new = old_values.get(pointer, MISSING), new_values.get(pointer, MISSING)
@@ -205,6 +211,8 @@ def _is_below(pointer: str, reported: Container[str]) -> bool:
 
 def _parted(old: Json | Missing, new: Json | Missing) -> tuple[str, str]:
     """Return two different values as short texts; long ones begin shortly before they part."""
+    if isinstance(old, str) and isinstance(new, str) and old[:_ENOUGH] != new[:_ENOUGH]:
+        old, new = old[:_ENOUGH], new[:_ENOUGH]
     expected, actual = _printable(old), _printable(new)
     pairs = zip(expected, actual, strict=False)
     equal = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
@@ -215,6 +223,8 @@ def _parted(old: Json | Missing, new: Json | Missing) -> tuple[str, str]:
 
 
 _LONGEST = 60
+_ENOUGH = 10_000
+"""Characters of texts that are made printable, if the texts part in them."""
 _BEFORE = 20
 """Characters that are shown before the place where two texts part."""
 

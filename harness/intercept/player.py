@@ -66,6 +66,7 @@ class Player:
     _index: dict[Slot, list[int]] = field(init=False, default_factory=dict)
     _used: dict[Slot, int] = field(init=False, default_factory=dict)
     _known_keys: dict[tuple[str, str, bytes], Key] = field(init=False, default_factory=dict)
+    _last: tuple[Request, Request, Key] | None = field(init=False, repr=False, default=None)
     _peeked: set[int] = field(init=False, default_factory=set)
     _replayed: list[Exchange] = field(init=False, default_factory=list)
     _compared: list[Exchange] = field(init=False, default_factory=list)
@@ -160,7 +161,18 @@ class Player:
         slot = self._key(request), lane
         if slot in self._index:
             return slot
-        return self._key(self.redactor.request(request)), lane  # as recorded: without secrets
+        return self._as_recorded(request)[1], lane
+
+    def _as_recorded(self, request: Request) -> tuple[Request, Key]:
+        """Return *request* without secrets, and its matching key.
+
+        Those of the last request are kept: it is looked up, and then explained.
+        """
+        last = self._last
+        if last is None or last[0] is not request:
+            clean = self.redactor.request(request)
+            self._last = last = request, clean, self._key(clean)
+        return last[1:]
 
     def capture(self, request: Request) -> ResponseCapture:
         """Raise ConnectionBlocked: a replay sends nothing, so there is no response to capture."""
@@ -206,7 +218,7 @@ class Player:
     def explain_miss(self, request: Request) -> tuple[Distance, str]:
         """Return why *request* has no answer, and its distance to the closest recorded request."""
         slot = key, lane = self._slot(request)
-        request = self.redactor.request(request)
+        request, _ = self._as_recorded(request)
         miss = f"no recorded answer to {request.method} {without_keys(request.uri)}"
         if slot in self._index:
             count = len(self._index[slot])

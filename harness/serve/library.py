@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -124,6 +125,7 @@ class ReplaySession:
     misses: list[str] = field(init=False, default_factory=list)
     injector: Injector = field(init=False)
     _players: tuple[Player, ...] = field(init=False)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.injector = Injector(self.faults)
@@ -147,7 +149,8 @@ class ReplaySession:
             if exchange is not None and fault is not None:
                 return self.injector.inject(fault, exchange, pace)
             if exchange is not None:
-                self.answered += 1
+                with self._lock:
+                    self.answered += 1
                 return Playback(exchange, pace)
         return None
 

@@ -155,7 +155,7 @@ def read_events(body: bytes) -> Stream:
 
 
 _SMALL = 2**19
-"""The size in bytes below which streams are kept, since secrets and rules are looked for in each."""
+"""The size in bytes below which streams are kept: each is read for secrets, then for the rules."""
 
 
 def _read_events(body: bytes) -> Stream:

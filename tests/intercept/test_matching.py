@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import CassetteMiss
+from harness.intercept import matching
 from harness.intercept.matching import canonical, closest, key_of
 from harness.intercept.patch import use_tape
 from harness.intercept.player import Player
 from harness.secrets.redactor import Redactor
 from harness.secrets.shapes import without_keys
 from harness.types import Cassette, Exchange, Request, Response
+from harness.wire import Document, read_json
 
 from .players import HOST, exchange, miss_of, player, request, text_of_answer
 
@@ -243,6 +245,30 @@ def test_a_miss_shows_no_secret() -> None:
     assert '/q: expected (cassette) "REDACTED", actual (your request) "my REDACTED"' in text
     assert text_of_answer(tape, request(f"/chat?k={key}", {"q": key})) == "x"
     assert key not in repr(tape)
+
+
+def test_a_miss_searches_and_parses_a_large_request_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many recorded requests it is compared with, of which none has its text."""
+    searched: list[bytes] = []
+    parsed: list[bytes] = []
+    mask, parse = Redactor.body, read_json
+
+    def mask_seen(self: Redactor, body: bytes) -> bytes:
+        searched.append(body)
+        return mask(self, body)
+
+    def parse_seen(body: bytes) -> Document:
+        parsed.append(body)
+        return parse(body)
+
+    monkeypatch.setattr(Redactor, "body", mask_seen)
+    monkeypatch.setattr(matching, "read_json", parse_seen)
+    tape = player(*(exchange("x", body={"q": str(number)}) for number in range(5)))
+    question = request("/chat", {"q": "z" * 100_000})
+    text = miss_of(tape, question)
+    assert f'actual (your request) "{"z" * 56}...' in text
+    assert searched.count(question.body) == 1
+    assert parsed.count(question.body) < 5
 
 
 @pytest.mark.parametrize("start", [0, 40, 55])
