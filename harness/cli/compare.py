@@ -255,7 +255,7 @@ def _comparisons(
 def _models(groups: Sequence[Sequence[AnalyzedTranscript]], matrices: Sequence[Matrix]) -> None:
     """Print the fastest and the cheapest target, and the prices that costs were computed by."""
     from harness.report import comparison_text
-    from harness.report.build import rank_groups
+    from harness.report.ranking import rank_groups
 
     comparison_text.rankings(app.console(), rank_groups(groups, matrices))
     comparison_text.sources(app.console(), matrices)

@@ -163,13 +163,14 @@ def _checked(
     from harness.cassette.artefacts import to_files
     from harness.cassette.store import write_cassette
     from harness.drift import run
+    from harness.drift.judge import project_criteria
     from harness.report.build import check_report
     from harness.types import Cassette
 
     note = f"made by harness demo, not recorded; broken on purpose: {fault.description}"
     provenance = replace(changed.provenance, note=note)
     write_cassette(path, to_files(Cassette(tuple(changed.exchanges()), provenance)))
-    criteria = run.project_criteria(None)
+    criteria = project_criteria(None)
     drifts = run.compare_folders(original, path, criteria, Verdict.BREAKING, steps).drifts
     report = replace(check_report([path], steps), title=TITLE, drifts=drifts)
     return Broken(fault, original, path, report, drifts[0])

@@ -14,9 +14,9 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.analysis.difference import Verdict
+    from harness.drift.judge import Criteria
     from harness.drift.live import RecordedJob
     from harness.drift.plan import Plan
-    from harness.drift.run import Criteria
     from harness.drift.types import DriftRun
 
 
@@ -94,9 +94,10 @@ def drift(
     """
     from harness.analysis.difference import Verdict
     from harness.cassette.store import Store
+    from harness.drift.judge import project_criteria
     from harness.drift.live import plan_again
     from harness.drift.plan import parse_budget
-    from harness.drift.run import compare_folders, project_criteria
+    from harness.drift.run import compare_folders
     from harness.runner import batch
 
     arguments = names or []

@@ -1,4 +1,4 @@
-"""Comparison of an old and a new recording: each change with its verdict.
+"""Comparison of an old and a new recording, by `Criteria`: each change with its verdict.
 
 The order of keys, the number of events in a stream and the polls of a running task are ignored. If
 the finish reason differs, changes in tool calls and texts count as wording: the model chose to do
@@ -8,14 +8,20 @@ something else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from harness.analysis.difference import ChangeKind, Verdict
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript
+from harness.config.settings import RuleSelection
 from harness.contracts.clause import Spot, spot
 from harness.contracts.contract import Contract
+from harness.contracts.files import load
+from harness.contracts.judge import Judge
 from harness.contracts.sections import REFUSAL, Section, documented
 from harness.contracts.words import is_word
 from harness.drift.samples import (
@@ -29,6 +35,8 @@ from harness.drift.samples import (
     recorded_turn,
 )
 from harness.drift.types import Drift, DriftChange, most_severe_first
+from harness.providers.rules import project_rules
+from harness.runner import batch
 from harness.types import Failure, Finding, Severity
 from harness.wire import resolve, tokens
 
@@ -397,3 +405,49 @@ def _place_at(top: Spot, path: str) -> Spot | None:
             return None
         place = place.items if step == "[]" else place.fields.get(step) or place.values
     return place
+
+
+# -------------------------------------------------------------------------------------- criteria
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """The criteria by which recordings are judged.
+
+    Attributes:
+        rules: The project's selection of rules.
+        contract: A contract that the recordings are checked against; None for none.
+    """
+
+    rules: RuleSelection
+    contract: Contract | None = None
+
+    def compare(
+        self,
+        old: AnalyzedTranscript,
+        new: AnalyzedTranscript,
+        repeats: Sequence[AnalyzedTranscript] = (),
+    ) -> Drift:
+        """Return the changes from *old* and its *repeats* to *new*."""
+        before = chain.from_iterable(map(self._findings, (old, *repeats)))
+        after = self._findings(new)
+        if self.contract is None:
+            return find_drift(old, new, before, after, repeats=repeats)
+        return find_drift(old, new, before, after, allowed_by(self.contract), repeats)
+
+    def _findings(self, transcript: AnalyzedTranscript) -> tuple[Finding, ...]:
+        findings = batch.examine(transcript.transcript, self.rules)[1].findings
+        if self.contract is None:
+            return findings
+        return (*findings, *Judge(self.contract).check(transcript))
+
+
+def project_criteria(contract: Path | None) -> Criteria:
+    """Return the criteria of the current project, with the contract in the file *contract*.
+
+    Raises:
+        BadSettings: The project's settings are invalid.
+        BadContract: The contract is invalid.
+        HarnessError: The contract does not exist.
+    """
+    return Criteria(project_rules(Path.cwd()), None if contract is None else load(contract))

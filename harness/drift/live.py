@@ -16,6 +16,7 @@ from harness.cassette.store import Store
 from harness.config.environment import Environment
 from harness.config.settings import load_prices
 from harness.contracts.contract import Contract
+from harness.drift.judge import Criteria
 from harness.drift.plan import (
     NOTHING,
     Budget,
@@ -33,7 +34,6 @@ from harness.drift.plan import (
     rules_exercised,
     turn_cost,
 )
-from harness.drift.run import Criteria
 from harness.drift.types import Drift, DriftRun
 from harness.errors import HarnessError, InterceptError, MissingKey, OverBudget, UnexpectedRefusal
 from harness.providers import endpoints, find_provider

@@ -1,73 +1,21 @@
-"""Drift between two folders of recordings, and the criteria by which recordings are judged."""
+"""Drift between two folders of recordings."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 
 from harness.analysis.difference import Verdict
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette import store
-from harness.config.settings import RuleSelection
-from harness.contracts.contract import Contract
-from harness.contracts.files import load
-from harness.contracts.judge import Judge
-from harness.drift.judge import allowed_by, find_drift
+from harness.drift.judge import Criteria
 from harness.drift.types import Drift, DriftRun, UnmatchedRecording
 from harness.errors import BadCassette, HarnessError
-from harness.providers.rules import project_rules
-from harness.runner import Progress, batch, recordings
-from harness.types import Finding, Problem
-
-
-@dataclass(frozen=True)
-class Criteria:
-    """The criteria by which recordings are judged.
-
-    Attributes:
-        rules: The project's selection of rules.
-        contract: A contract that the recordings are checked against; None for none.
-    """
-
-    rules: RuleSelection
-    contract: Contract | None = None
-
-    def compare(
-        self,
-        old: AnalyzedTranscript,
-        new: AnalyzedTranscript,
-        repeats: Sequence[AnalyzedTranscript] = (),
-    ) -> Drift:
-        """Return the changes from *old* and its *repeats* to *new*."""
-        before = chain.from_iterable(map(self._findings, (old, *repeats)))
-        after = self._findings(new)
-        if self.contract is None:
-            return find_drift(old, new, before, after, repeats=repeats)
-        return find_drift(old, new, before, after, allowed_by(self.contract), repeats)
-
-    def _findings(self, transcript: AnalyzedTranscript) -> tuple[Finding, ...]:
-        findings = batch.examine(transcript.transcript, self.rules)[1].findings
-        if self.contract is None:
-            return findings
-        return (*findings, *Judge(self.contract).check(transcript))
-
-
-def project_criteria(contract: Path | None) -> Criteria:
-    """Return the criteria of the current project, with the contract in the file *contract*.
-
-    Raises:
-        BadSettings: The project's settings are invalid.
-        BadContract: The contract is invalid.
-        HarnessError: The contract does not exist.
-    """
-    return Criteria(project_rules(Path.cwd()), None if contract is None else load(contract))
-
-
-# -------------------------------------------------------------------------- two folders
+from harness.runner import Progress, recordings
+from harness.types import Problem
 
 Name = tuple[str, str]
 """(scenario, target); or (path relative to the folder, empty text) for a recording without them."""

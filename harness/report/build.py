@@ -26,7 +26,7 @@ from harness.providers.rules import project_rules
 from harness.report.check_cache import NO_CACHE, CheckCache
 from harness.report.model import Report
 from harness.report.outline import Outline, outline
-from harness.report.ranking import Ranking
+from harness.report.ranking import scenarios_of
 from harness.rules import Judged
 from harness.runner import Progress
 from harness.runner.batch import Examined, Job, examine, replay_all
@@ -115,9 +115,6 @@ def _check(rules: RuleSelection, options: CheckOptions, path: Path) -> Checked |
 
 
 # ------------------------------------------------------------------------------------------ reports
-
-_LISTED = 3
-"""The largest number of scenarios in the name of a compared group."""
 
 
 def replay_report(
@@ -244,9 +241,9 @@ def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]], skip: store.S
     for group in groups:
         if group:
             found = matrix(group, prices, read_repeats(group, skip))
-            matrices.append(replace(found, scenario=_scenarios(group)))
+            matrices.append(replace(found, scenario=scenarios_of(group)))
             for one, target in zip(group, found.targets, strict=True):
-                named = replace(one.transcript, scenario=_scenarios(group), target=target)
+                named = replace(one.transcript, scenario=scenarios_of(group), target=target)
                 outcomes.append(examine(named, rules))
     return replace(_report("Compare", outcomes, start), matrices=tuple(matrices))
 
@@ -272,28 +269,6 @@ def tests_report(paths: Sequence[Path], period: Period, workers: Workers) -> Rep
     )
     problems = tuple(one for one in found if isinstance(one, Problem))
     return replace(compared, title="Tests", problems=problems)
-
-
-def rank_groups(
-    groups: Sequence[Sequence[AnalyzedTranscript]], matrices: Sequence[Matrix]
-) -> tuple[Ranking, ...]:
-    """Return the rankings of compared groups and their matrices, one matrix for each group."""
-    reads: list[AnalyzedTranscript] = []
-    named: list[Matrix] = []
-    for group, found in zip(groups, matrices, strict=True):
-        scenario = _scenarios(group)
-        named.append(replace(found, scenario=scenario))
-        reads += [
-            replace(one, transcript=replace(one.transcript, scenario=scenario)) for one in group
-        ]
-    return Report("Compare", tuple(reads), matrices=tuple(named)).rankings
-
-
-def _scenarios(reads: Sequence[AnalyzedTranscript]) -> str:
-    """Return the scenarios' names as one; of more than 3 only the first 3, and how many follow."""
-    found = list(dict.fromkeys(one.transcript.scenario for one in reads))
-    more = [f"{len(found) - _LISTED} more"] if len(found) > _LISTED else []
-    return " ↔ ".join([*found[:_LISTED], *more])
 
 
 def _read(path: Path) -> AnalyzedTranscript | Problem:

@@ -197,12 +197,12 @@ class Report:
     @cached_property
     def rankings(self) -> tuple[Ranking, ...]:
         """One ranking per group of targets that share scenarios, that with the most turns first."""
-        return rankings(self)
+        return rankings(self.matrices, self.outlines)
 
     @cached_property
     def races(self) -> tuple[Ranking, ...]:
         """One ranking per scenario, of the targets that answered its turns."""
-        return races(self)
+        return races(self.matrices, self.outlines)
 
     @cached_property
     def price_sources(self) -> Mapping[Price, tuple[str, ...]]:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import fmean
-from typing import TYPE_CHECKING
 
-from harness.comparison.matrix import TurnFigures
+from harness.analysis.transcript import AnalyzedTranscript
+from harness.comparison.matrix import Matrix, TurnFigures
 from harness.config.prices import Cost, Price
+from harness.report.outline import Outline, outline
 from harness.types import Origin
 
-if TYPE_CHECKING:
-    from harness.report.model import Report
+_LISTED = 3
+"""The largest number of scenarios in the name of a compared group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,23 +156,44 @@ class Ranking:
         return tie + ", ".join(map(shown, self.least))
 
 
-def races(report: Report) -> tuple[Ranking, ...]:
+def races(matrices: Sequence[Matrix], outlines: Sequence[Outline]) -> tuple[Ranking, ...]:
     """Return a ranking for each scenario in which several targets answered the same turns."""
-    sandboxed = _sandboxed(report)
-    return tuple(_ranking({s: answers}, sandboxed) for s, answers in _answered(report).items())
+    sandboxed = _sandboxed(outlines)
+    found = _answered(matrices, outlines)
+    return tuple(_ranking({scenario: answers}, sandboxed) for scenario, answers in found.items())
 
 
-def rankings(report: Report) -> tuple[Ranking, ...]:
+def rankings(matrices: Sequence[Matrix], outlines: Sequence[Outline]) -> tuple[Ranking, ...]:
     """Return a ranking for each group of targets, over all scenarios that the group shares.
 
     The ranking with the most turns is first.
     """
     together: dict[frozenset[str], dict[str, Answers]] = defaultdict(dict)
-    for scenario, answers in _answered(report).items():
+    for scenario, answers in _answered(matrices, outlines).items():
         together[frozenset(answers)][scenario] = answers
-    sandboxed = _sandboxed(report)
+    sandboxed = _sandboxed(outlines)
     ranked = [_ranking(shared, sandboxed) for shared in together.values()]
     return tuple(sorted(ranked, key=lambda ranking: -ranking.turns))
+
+
+def rank_groups(
+    groups: Sequence[Sequence[AnalyzedTranscript]], matrices: Sequence[Matrix]
+) -> tuple[Ranking, ...]:
+    """Return the rankings of compared groups and their matrices, one matrix for each group."""
+    named: list[Matrix] = []
+    outlines: list[Outline] = []
+    for group, found in zip(groups, matrices, strict=True):
+        scenario = scenarios_of(group)
+        named.append(replace(found, scenario=scenario))
+        outlines += [replace(outline(one), scenario=scenario) for one in group]
+    return rankings(named, outlines)
+
+
+def scenarios_of(reads: Sequence[AnalyzedTranscript]) -> str:
+    """Return the scenarios' names as one; of more than 3 only the first 3, and how many follow."""
+    found = list(dict.fromkeys(one.transcript.scenario for one in reads))
+    more = [f"{len(found) - _LISTED} more"] if len(found) > _LISTED else []
+    return " ↔ ".join([*found[:_LISTED], *more])
 
 
 def price_sources(rankings: Iterable[Ranking]) -> Mapping[Price, tuple[str, ...]]:
@@ -190,13 +212,13 @@ Answers = Mapping[str, Sequence[TurnFigures]]
 """The facts of the turns that all targets answered, by target."""
 
 
-def _answered(report: Report) -> dict[str, Answers]:
+def _answered(matrices: Sequence[Matrix], outlines: Sequence[Outline]) -> dict[str, Answers]:
     """Return the answers of each scenario in which several targets answered the same turns."""
     found: dict[str, list[TurnFigures]] = defaultdict(list)
-    for matrix in report.matrices:  # they have prices, and leave repeats out
+    for matrix in matrices:  # they have prices, and leave repeats out
         found[matrix.scenario] += matrix.facts
     compared = frozenset(found)
-    for one in report.outlines:
+    for one in outlines:
         if one.scenario not in compared:
             found[one.scenario] += one.facts
     common = {scenario: _common(every) for scenario, every in found.items()}
@@ -218,9 +240,9 @@ def _common(every: Iterable[TurnFigures]) -> Answers:
     return {target: [mine[n] for n in turns] for target, mine in replies.items()}
 
 
-def _sandboxed(report: Report) -> frozenset[str]:
+def _sandboxed(outlines: Sequence[Outline]) -> frozenset[str]:
     """Return the scenarios with a recording from the sandbox."""
-    made = ((one.scenario, one.provenance.recorded_from) for one in report.outlines)
+    made = ((one.scenario, one.provenance.recorded_from) for one in outlines)
     return frozenset(scenario for scenario, origin in made if origin is Origin.SANDBOX)
 
 

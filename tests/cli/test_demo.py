@@ -101,7 +101,7 @@ def test_the_demo_fails_where_a_break_is_not_noticed(
     harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blind: str
 ) -> None:
     """By the rules, or by the look for drift: a demo that passes proves that both see."""
-    from harness.drift import run
+    from harness.drift import judge
     from harness.drift.types import Drift
     from harness.report import Report, build
 
@@ -110,7 +110,7 @@ def test_the_demo_fails_where_a_break_is_not_noticed(
         monkeypatch.setattr(build, "check_report", lambda paths, steps: Report("Check"))
     else:
         same = Drift("slogan", "zhipuai/glm-5.3-flash", "", "")
-        monkeypatch.setattr(run.Criteria, "compare", lambda *sides: same)
+        monkeypatch.setattr(judge.Criteria, "compare", lambda *sides: same)
     done = harness("demo", "--out", "out", folder=tmp_path)
     assert (done.code, "the harness did NOT notice, and should have" in done.out) == (1, True)
     assert ("found by" in done.out) is (blind == "drift")

@@ -14,7 +14,6 @@ from harness.comparison.pairs import compare
 from harness.config.prices import Cost, Price
 from harness.report import Report, comparison_text, html, json_report
 from harness.report.format import money
-from harness.report.ranking import rankings
 
 from .samples import console, exchange, told, written
 from .test_ranking import played, report
@@ -152,7 +151,7 @@ def test_no_number_is_cut_where_the_console_is_narrow(width: int) -> None:
     found = report([played(name, 2345.5, 1) for name in names], prices=prices)
     on = console(width)
     comparison_text.matrix(on, found.matrices[0])
-    comparison_text.rankings(on, rankings(found))
+    comparison_text.rankings(on, found.rankings)
     lines = written(on).splitlines()
     figures = [re.split(" {2,}", line.strip())[-5:] for line in lines if line.endswith("CNY ")]
     turns = [["5", "–", start, total, "0.010300 CNY"] for start, total in _TIMES] * 2

@@ -13,7 +13,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.comparison.matrix import matrix
 from harness.config.prices import Cost, Price, Prices
 from harness.report import Report, json_report, markdown
-from harness.report.ranking import Ranking, Sum, Undecided, price_sources, races, rankings
+from harness.report.ranking import Ranking, Sum, Undecided, price_sources
 from harness.types import Exchange, Origin, Timing
 
 from .samples import exchange, told
@@ -53,13 +53,13 @@ def test_the_same_turns_of_the_same_scenarios_are_compared() -> None:
     first = [played("ours/one", 1, 3), played("ours/two", 2, 2.5)]
     second = [played("ours/one", 4, scenario="t"), played("ours/two", 1, scenario="t")]
     third = [played("ours/one", 9, scenario="u")]
-    found = one(rankings(report(first, second, third)))
+    found = one(report(first, second, third).rankings)
     assert (found.scenarios, found.turns) == (("s", "t"), 3)
     assert [(e.target, e.turns) for e in found.entries] == [("ours/two", 3), ("ours/one", 3)]
     assert [e.total for e in found.entries] == pytest.approx([5.5 / 3, 8 / 3])
     assert found.entries[0].first_token == pytest.approx(5.5 / 6)
     assert found.fastest == "ours/two"
-    assert [race.fastest for race in races(report(first, second, third))] == [
+    assert [race.fastest for race in report(first, second, third).races] == [
         "ours/one",
         "ours/two",
     ]
@@ -70,7 +70,7 @@ def test_targets_that_share_other_scenarios_stand_apart() -> None:
     most turns comes first."""
     first = [played("ours/one", 1), played("ours/two", 2)]
     second = [played(f"ours/{name}", 1, 1, scenario="t") for name in ("one", "two", "three")]
-    found = rankings(report(first, second))
+    found = report(first, second).rankings
     assert [(contest.turns, len(contest.entries)) for contest in found] == [(2, 3), (1, 2)]
 
 
@@ -81,7 +81,7 @@ def test_turns_that_not_all_answered_do_not_count() -> None:
         played("ours/two", 3, 1, 1, 9),
         played("ours/three", -1, -1, -1),
     ]
-    found = one(rankings(report(reads)))
+    found = one(report(reads).rankings)
     assert [(e.target, e.turns, e.total) for e in found.entries] == [
         ("ours/one", 2, 1.5),
         ("ours/two", 2, 2.0),
@@ -101,13 +101,13 @@ def test_turns_that_not_all_answered_do_not_count() -> None:
 def test_one_target_alone_is_no_contest(reads: list[AnalyzedTranscript]) -> None:
     """There is nothing to compare it with."""
     made = report(reads) if reads else Report("r")
-    assert rankings(made) == races(made) == ()
+    assert made.rankings == made.races == ()
 
 
 def test_costs_are_added_up() -> None:
     """By currency; the price stands beside them, and the cheapest is said."""
     reads = [played("ours/one", 1, 1), played("ours/two", 2, 2)]
-    found = one(rankings(report(reads, prices=[ONE, TWO])))
+    found = one(report(reads, prices=[ONE, TWO]).rankings)
     assert [(e.target, e.costs, e.priced, e.prices) for e in found.entries] == [
         ("ours/one", (Cost(0.000108, "CNY"),), 2, (ONE,)),
         ("ours/two", (Cost(0.000094, "CNY"),), 2, (TWO,)),
@@ -131,7 +131,7 @@ def test_where_costs_cannot_be_compared_nobody_is_the_cheapest(
 ) -> None:
     """Unknown is not zero, yuan are not dollars."""
     reads = [played("ours/one", 1), played("ours/two", 2)]
-    found = one(rankings(report(reads, prices=prices)))
+    found = one(report(reads, prices=prices).rankings)
     assert (found.cheapest, found.undecided) == ("", why)
 
 
@@ -139,7 +139,7 @@ def test_a_cost_that_is_partly_unknown_says_so() -> None:
     """A price from a later day does not tell of an answer without a count of tokens."""
     images = [exchange({"text": "a", "images": ["u"]})]
     reads = [told(took(1), images, target=f"ours/{name}", scenario="s") for name in ("one", "two")]
-    found = one(rankings(report(reads, prices=[ONE, TWO])))
+    found = one(report(reads, prices=[ONE, TWO]).rankings)
     entry = found.entries[0]
     assert (entry.priced, entry.turns, entry.cost) == (1, 2, None)
     assert found.unpriced == ("ours/one", "ours/two")
@@ -151,13 +151,13 @@ def test_without_times_nobody_is_the_fastest() -> None:
     """Neither where one is missing, nor where several took the same, or nearly so."""
     untimed = [replace(one, timing=None) for one in took(1)]
     reads = [told(untimed, took(1), scenario="s"), played("ours/two", 2, 2)]
-    found = one(rankings(report(reads)))
+    found = one(report(reads).rankings)
     assert (found.fastest, found.timed) == ("", False)
-    same = one(rankings(report([played("ours/one", 1), played("ours/two", 1)])))
+    same = one(report([played("ours/one", 1), played("ours/two", 1)]).rankings)
     assert (same.fastest, same.timed) == ("", True)
-    chance = one(rankings(report([played("ours/one", 1), played("ours/two", 1.05)])))
+    chance = one(report([played("ours/one", 1), played("ours/two", 1.05)]).rankings)
     assert chance.fastest == ""
-    ahead = one(rankings(report([played("ours/one", 1), played("ours/two", 1.06)])))
+    ahead = one(report([played("ours/one", 1), played("ours/two", 1.06)]).rankings)
     assert ahead.fastest == "ours/one"
 
 
@@ -166,14 +166,14 @@ def test_times_of_a_sandbox_are_called_so(origin: Origin) -> None:
     """They say nothing of the services."""
     reads = [played("ours/one", 1, origin=origin), played("ours/two", 2, origin=origin)]
     made = report(reads)
-    assert one(rankings(made)).sandbox is (origin is Origin.SANDBOX)
+    assert one(made.rankings).sandbox is (origin is Origin.SANDBOX)
     assert ("are those of the sandbox" in markdown.report(made)) is (origin is Origin.SANDBOX)
 
 
 def test_recordings_without_a_matrix_are_compared_by_their_times() -> None:
     """As those that are checked; nobody looked up a price for them."""
     reads = (played("ours/one", 1), played("ours/two", 2))
-    found = one(rankings(Report("r", reads)))
+    found = one(Report("r", reads).rankings)
     assert (found.fastest, found.undecided) == ("ours/one", Undecided.UNKNOWN)
 
 
@@ -182,13 +182,13 @@ def test_repeats_do_not_count_twice() -> None:
     reads = [played("ours/one", 1), played("ours/two", 2)]
     again = played("ours/one ~2", 9)
     made = replace(report(reads), reads=(*reads, again))
-    assert [entry.target for entry in one(rankings(made)).entries] == ["ours/one", "ours/two"]
+    assert [entry.target for entry in one(made.rankings).entries] == ["ours/one", "ours/two"]
 
 
 def test_a_price_has_its_source_once() -> None:
     """For all targets that have it, however these are labelled."""
     reads = [played("ours/one (a)", 1), played("ours/one (b)", 1), played("ours/two", 2)]
-    found = price_sources(rankings(report(reads, prices=[ONE, TWO])))
+    found = price_sources(report(reads, prices=[ONE, TWO]).rankings)
     assert found == {ONE: ("ours/one",), TWO: ("ours/two",)}
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from harness.config.prices import Price
 from harness.report import comparison_text, text
-from harness.report.ranking import rankings
 from harness.types import Origin, Verbosity
 
 from .samples import console, written
@@ -21,7 +20,7 @@ def printed(*times: Sequence[float], prices: Sequence[Price] = ()) -> str:
     names = ("ours/one", "ours/two")
     reads = [played(name, *turns) for name, turns in zip(names, times, strict=True)]
     on = console(120)
-    comparison_text.rankings(on, rankings(report(reads, prices=prices)))
+    comparison_text.rankings(on, report(reads, prices=prices).rankings)
     return written(on)
 
 
@@ -61,5 +60,5 @@ def test_it_stands_in_a_whole_report() -> None:
 def test_one_target_has_no_race() -> None:
     """Nothing is told."""
     on = console(120)
-    comparison_text.rankings(on, rankings(report([played("ours/one", 1)])))
+    comparison_text.rankings(on, report([played("ours/one", 1)]).rankings)
     assert written(on) == ""

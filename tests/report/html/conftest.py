@@ -22,6 +22,7 @@ from harness.comparison.matrix import matrix
 from harness.comparison.pairs import compare
 from harness.config.prices import Price, Prices
 from harness.drift import run
+from harness.drift.judge import project_criteria
 from harness.drift.types import Drift, DriftChange
 from harness.providers import endpoints
 from harness.report import Report, html
@@ -175,7 +176,7 @@ def drifted_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = path.read_text(encoding="utf-8")
         assert before in text
         path.write_text(text.replace(before, after), encoding="utf-8")
-    criteria = run.project_criteria(None)
+    criteria = project_criteria(None)
     result = run.compare_folders(
         folder / "old", folder / "new", criteria, Verdict.BREAKING, lambda _: None
     )
