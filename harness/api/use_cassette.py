@@ -21,7 +21,7 @@ from harness.cassette.journal import Journal, JournalHead
 from harness.cassette.remote import home, location
 from harness.cassette.store import file_stamp, read, write_cassette
 from harness.cassette.vcrpy_check import check_vcrpy_reads
-from harness.config.environment import load_environment, without_proxies
+from harness.config.environment import without_proxies
 from harness.config.hosts import AllowedHosts
 from harness.config.settings import Settings, load_settings
 from harness.errors import (
@@ -45,7 +45,8 @@ from harness.intercept.player import Player
 from harness.intercept.recorder import Recorder, origin_of
 from harness.intercept.replay_or_record import ReplayOrRecord
 from harness.intercept.resume import RecordedPrefix
-from harness.providers import PROVIDERS, endpoints
+from harness.providers import endpoints
+from harness.providers.masking import recording_redactor
 from harness.providers.rules import judge, project_rules
 from harness.rules import Judged
 from harness.secrets.redactor import Redactor
@@ -280,8 +281,7 @@ class CassetteContext:
         return judge(project_rules(Path.cwd()).apply_to(transcript))
 
     def __enter__(self) -> Self:
-        secrets = (*load_environment(Path.cwd()).secrets(PROVIDERS.values()), *self.secrets)
-        redactor = Redactor(secrets, endpoints.HEADERS)
+        redactor = recording_redactor(self.secrets)
         head = JournalHead(Provenance(volatile=tuple(self.volatile)))
         self._journal = Journal(self.path, head, overwrite=self.record == "all")
         project = load_settings(home(self.path))

@@ -53,7 +53,7 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
             raise HarnessError(f"{address}: the Dask scheduler ended or lost the work") from None
 
 
-class Task(Generic[T, R]):
+class ClusterTask(Generic[T, R]):
     """A function for some items that is sent to a worker.
 
     It runs in a process beside the worker, since a replay forbids its process the network, and in

@@ -66,12 +66,12 @@ def in_order(do: Callable[[T], R], items: Sequence[T], workers: Workers) -> Gene
 
 
 def _on_cluster(do: Callable[[T], R], items: Sequence[T], address: str) -> Iterator[R]:
-    from harness.cassette.cluster import Task, cluster
+    from harness.cassette.cluster import ClusterTask, cluster
 
     with cluster(address) as (executor, number):
         size = max(1, min(_MOST_AT_ONCE, len(items) // (number * _AHEAD)))
         parts = (items[start : start + size] for start in range(0, len(items), size))
-        for results in _results(executor, Task(do), parts, number * _AHEAD):
+        for results in _results(executor, ClusterTask(do), parts, number * _AHEAD):
             yield from results
 
 

@@ -52,15 +52,14 @@ def adopt(
     could be read.
     """
     from harness.cassette.store import Store, find
-    from harness.config.environment import load_environment
     from harness.convert import adopt as adoption
     from harness.convert.loading import read_any
-    from harness.providers import PROVIDERS
+    from harness.providers.masking import project_secrets
 
     files = find(recordings)
     if name and len(files) > 1:
         raise HarnessError("--name is for one recording; leave it out, or adopt them one by one")
-    secrets = load_environment(Path.cwd()).secrets(PROVIDERS.values())
+    secrets = project_secrets()
     store, rows, taken = Store(cassettes), list[dict[str, Any]](), set[str]()
     with app.skipping() as skip, app.progress() as shown:
         for number, file in enumerate(files, start=1):

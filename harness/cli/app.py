@@ -425,13 +425,20 @@ def with_history(report: Report, folder: Path | None) -> Report:
 
 def deliver(report: Report, as_json: bool, reports: Sequence[Path] | None) -> None:
     """Print a report, write it to each of *reports*, and exit with the report's exit code."""
-    from harness.report import json_report, text, write
+    from harness.report import json_report, text
     from harness.types import Verbosity
 
     if as_json:
         print_json(json_report.document(report))
     else:
         text.report(console(), report, Verbosity(VERBOSITY.get()))
-    for path in reports or ():
-        write(report, path)
+    write_reports(report, reports)
     raise typer.Exit(report.exit_code)
+
+
+def write_reports(report: Report, paths: Iterable[Path] | None) -> None:
+    """Write a report to each of *paths*, in the form that its ending names."""
+    from harness.report import write
+
+    for path in paths or ():
+        write(report, path)

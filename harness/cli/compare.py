@@ -128,14 +128,10 @@ def _write(
     skip: Skip,
 ) -> None:
     """Write the comparison of groups as reports."""
-    if not paths:
-        return
-    from harness.report import write
     from harness.report.build import compare_report
 
-    written = compare_report(groups, skip)
-    for path in paths:
-        write(written, path)
+    if paths:
+        app.write_reports(compare_report(groups, skip), paths)
 
 
 def _on_targets(

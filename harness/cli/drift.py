@@ -161,12 +161,11 @@ def _record_again(
 
 def _deliver(run: DriftRun, as_json: bool, reports: Sequence[Path] | None) -> NoReturn:
     """Print the result of a run, write its reports, and exit with its exit code."""
-    from harness.report import drift, write
+    from harness.report import drift
 
     if as_json:
         app.print_json(drift.document(run))
     else:
         drift.text(app.console(), run)
-    for path in reports or ():
-        write(drift.report(run), path)
+    app.write_reports(drift.report(run), reports)
     raise typer.Exit(run.exit_code)

@@ -73,14 +73,11 @@ def faults(
     or with --against to a function of yours. After a harmless change the answer must be the same,
     after a harmful one a typed error must come. docs/FAULTS.md explains every fault.
     """
-    from harness.config.environment import load_environment
     from harness.faults.cases import sources
     from harness.faults.registry import DELIVERY_FAULTS
     from harness.faults.run import Limits, run_faults
     from harness.faults.save import save_failures
-    from harness.providers import PROVIDERS
-    from harness.providers.endpoints import HEADERS
-    from harness.secrets.redactor import Redactor
+    from harness.providers.masking import recording_redactor
 
     with app.skipping() as skip:
         exchanges, skipped = sources(paths, skip)
@@ -89,7 +86,7 @@ def faults(
         limits = Limits(cases, seed, timeout, seconds=time_limit)
         with app.progress() as show:
             results = run_faults(names, exchanges, chosen, limits, show)
-        redactor = Redactor(load_environment(Path.cwd()).secrets(PROVIDERS.values()), HEADERS)
+        redactor = recording_redactor()
         _require_results(results, skipped, redactor)
         saved = (
             {client.name: list(save_failures(save, client, redactor)) for client in results}

@@ -49,15 +49,14 @@ def import_(
     A cassette is written as <--cassettes>/<name of the file>.yaml, or to --to.
     """
     from harness.cassette.store import write_cassette
-    from harness.config.environment import load_environment
     from harness.convert.loading import IMPORTS, load
-    from harness.providers import PROVIDERS
+    from harness.providers.masking import project_secrets
 
     if form and form not in IMPORTS:
         raise HarnessError(f"--form {form}: expected {FORMS}")
     if to is not None and len(files) > 1:
         raise HarnessError("--to is for one file; leave it out, or import the files one by one")
-    secrets = load_environment(Path.cwd()).secrets(PROVIDERS.values())
+    secrets = project_secrets()
     report: list[dict[str, object]] = []
     failed = False
     for file in files:

@@ -139,7 +139,10 @@ def record(
         at_once = 1 if limit else jobs
         problems = batch.record_all(work, source, store, shown, at_once, on_interrupted, meter)
     if reports:
-        _write_reports(work, problems, store, jobs, reports)
+        from harness.report.build import record_report
+
+        with app.progress() as shown:
+            app.write_reports(record_report(work, problems, store, shown, jobs), reports)
     origin = "sandbox" if sandbox else "live service"
     _print(work, problems, origin, cassettes, warnings if as_json else None)
     if len(every) > len(work) and not as_json:
@@ -192,22 +195,6 @@ def _on_interrupted(resume: bool, afresh: bool) -> OnInterrupted:
     if resume:
         return OnInterrupted.RESUME
     return OnInterrupted.AFRESH if afresh else OnInterrupted.REFUSE
-
-
-def _write_reports(
-    work: Sequence[Job],
-    problems: Sequence[Problem],
-    store: Store,
-    jobs: int,
-    reports: Sequence[Path],
-) -> None:
-    from harness.report import write
-    from harness.report.build import record_report
-
-    with app.progress() as shown:
-        report = record_report(work, problems, store, shown, jobs)
-    for path in reports:
-        write(report, path)
 
 
 def _print(

@@ -43,11 +43,10 @@ def scan(
     a token, a cookie or a signed link. A secret is never printed, only where it is.
     """
     from harness.cassette.workers import in_order
-    from harness.config.environment import load_environment
-    from harness.providers import PROVIDERS
+    from harness.providers.masking import project_secrets
     from harness.secrets.scanner import Scanner
 
-    scanner = Scanner(load_environment(Path.cwd()).secrets(PROVIDERS.values()))
+    scanner = Scanner(project_secrets())
     leaks: list[tuple[str, Leak]] = []
     problems: list[str] = []
     files = list(_files(paths, problems))

@@ -116,14 +116,11 @@ def serve(
     result = replay(library, shown, command, port, checked_pace(pace), links, faults)
     _report(result, allow_unused, as_json)
     if reports:
-        from harness.report import write
         from harness.report.build import served_report
 
         unused = () if allow_unused else result.unused
         problems = [f"miss: {miss}" for miss in result.misses] + [f"unused: {u}" for u in unused]
-        report = served_report(result.served, problems)
-        for path in reports:
-            write(report, path)
+        app.write_reports(served_report(result.served, problems), reports)
     failed = bool(result.misses) or (bool(result.unused) and not allow_unused)
     raise typer.Exit(result.exit_code or (1 if failed else 2 if left_out else 0))
 
@@ -175,12 +172,9 @@ def record_through_proxy(
         nothing = localized("nothing was recorded")
         typer.echo(written if result.answered else nothing, err=bool(command))
     if reports and result.answered:
-        from harness.report import write
         from harness.report.build import check_report
 
-        report = check_report([path], lambda text: None)
-        for place in reports:
-            write(report, place)
+        app.write_reports(check_report([path], lambda text: None), reports)
     raise typer.Exit(result.exit_code or 0)
 
 

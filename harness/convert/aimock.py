@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from harness.convert import synthetic
-from harness.convert.converted import Converted, Form, first_problem
+from harness.convert.converted import Converted, ForeignObject, first_problem
 from harness.convert.synthetic import KnownAnswer
 from harness.errors import BadCassette
 from harness.types import Json, Message, ToolCall
@@ -35,7 +35,7 @@ _LOST: Mapping[str, frozenset[str]] = {
 """What an exchange has no room for, each with the members of a fixture that say it."""
 
 
-class _Match(Form):
+class _Match(ForeignObject):
     user_message: str = Field("", alias="userMessage")
     system_message: str | list[str] = Field("", alias="systemMessage")
     tool_call_id: str = Field("", alias="toolCallId")
@@ -44,7 +44,7 @@ class _Match(Form):
     endpoint: str = "chat"
 
 
-class _Call(Form):
+class _Call(ForeignObject):
     name: str
     arguments: Any = "{}"
     id: str = ""
@@ -56,7 +56,7 @@ class _Block(_Call):
     text: str = ""
 
 
-class _Answer(Form):
+class _Answer(ForeignObject):
     content: Any = None
     reasoning: str | None = None
     tool_calls: tuple[_Call, ...] = Field((), alias="toolCalls")
@@ -71,7 +71,7 @@ class _Answer(Form):
     created: int = 0
 
 
-class _Fixture(Form):
+class _Fixture(ForeignObject):
     match: _Match
     response: _Answer
 

@@ -13,7 +13,7 @@ from harness.types import Exchange
 NO_DATE = "its time, which is missing or no date"
 
 
-class Form(BaseModel):
+class ForeignObject(BaseModel):
     """A part of a file of another tool; members that are not known are ignored."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True, coerce_numbers_to_str=True)

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 from pydantic import Field, ValidationError
 
-from harness.convert.converted import NO_DATE, Converted, Form, first_problem
+from harness.convert.converted import NO_DATE, Converted, ForeignObject, first_problem
 from harness.errors import BadCassette
 from harness.types import Exchange, Json, Request, Response, Timing
 from harness.wire import read_json
@@ -33,12 +33,12 @@ _NO_TEXT = "bytes that are no text: U+FFFD stands for them"
 _CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)")
 
 
-class _Pair(Form):
+class _Pair(ForeignObject):
     name: str
     value: str = ""
 
 
-class _Body(Form):
+class _Body(ForeignObject):
     """A body as HAR saves it.
 
     Attributes:
@@ -61,7 +61,7 @@ class _Body(Form):
 _NOTHING = _Body.model_validate({})
 
 
-class _Request(Form):
+class _Request(ForeignObject):
     method: str
     url: str
     headers: tuple[_Pair, ...] = ()
@@ -69,21 +69,21 @@ class _Request(Form):
     size: int = Field(0, alias="bodySize")
 
 
-class _Response(Form):
+class _Response(ForeignObject):
     status: int
     reason: str = Field("", alias="statusText")
     headers: tuple[_Pair, ...] = ()
     content: _Body = _NOTHING
 
 
-class _Own(Form):
+class _Own(ForeignObject):
     request_body: str | None = None
     chunks: tuple[int, ...] = ()
     arrived: tuple[float, ...] = ()
     turn: int | None = None
 
 
-class _Entry(Form):
+class _Entry(ForeignObject):
     started: str = Field("", alias="startedDateTime")
     time: float = 0.0
     request: _Request

@@ -1,4 +1,4 @@
-"""Masking of secrets in what is shown: cassettes that are judged, texts, files of reports.
+"""The project's secrets, and their masking in what is shown: cassettes, texts, reports.
 
 The known secrets are those of the environment and of `.env`. A cassette of another tool may hold
 them, or others; what commands print and write is read from it with placeholders in their places.
@@ -7,7 +7,7 @@ them, or others; what commands print and write is read from it with placeholders
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,25 @@ from harness.providers import PROVIDERS, SHIPPED
 from harness.secrets.redactor import Redactor
 from harness.secrets.shapes import is_made_up
 from harness.types import Cassette
+
+
+def project_secrets() -> tuple[str, ...]:
+    """Return the secrets of the environment and of `.env` in the working folder.
+
+    Raises:
+        BadSettings: A file of settings is not valid.
+    """
+    return load_environment(Path.cwd()).secrets(PROVIDERS.values())
+
+
+def recording_redactor(secrets: Iterable[str] = ()) -> Redactor:
+    """Return the redactor for what is recorded, which knows *secrets* and those of the project.
+
+    It keeps the providers' own headers. Raises BadSettings (see `project_secrets`).
+    """
+    from harness.providers.endpoints import HEADERS
+
+    return Redactor((*project_secrets(), *secrets), HEADERS)
 
 
 def environment_secrets() -> tuple[str, ...]:

@@ -11,20 +11,18 @@ import http.client
 from collections.abc import Callable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from vcr.errors import CannotOverwriteExistingCassetteException
 from vcr.patch import CassettePatcherBuilder
 from vcr.request import Request as VcrRequest
 
-from harness.config.environment import load_environment
 from harness.config.hosts import AllowedHosts
 from harness.errors import HarnessError
 from harness.intercept.context import Block
 from harness.intercept.patch import use_block
 from harness.intercept.recorder import ResponseCapture
-from harness.providers import PROVIDERS, endpoints
+from harness.providers.masking import recording_redactor
 from harness.secrets.redactor import Redactor
 from harness.types import NO_STATUS, Exchange, Request, Response
 from harness.wire.codings import drop_stale_content_encoding, with_coding
@@ -72,11 +70,6 @@ class _NothingRefused(AllowedHosts):
         return True
 
 
-def _redactor() -> Redactor:
-    secrets = load_environment(Path.cwd()).secrets(PROVIDERS.values())
-    return Redactor(secrets, endpoints.HEADERS)
-
-
 @dataclass
 class VcrTape:
     """The tape that answers requests from a cassette of vcrpy, and adds what that may record.
@@ -90,7 +83,7 @@ class VcrTape:
     """
 
     cassette: Any
-    redactor: Redactor = field(default_factory=_redactor)
+    redactor: Redactor = field(default_factory=recording_redactor)
     clock: None = field(init=False, default=None)
     pace: float = field(init=False, default=0.0)
     has_failures: bool = field(init=False, default=True)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harness.sandbox.replies import REPLIES, Conversation, read_conversation
+from harness.sandbox.replies import REPLIES, ChatHistory, read_conversation
 from harness.sandbox.text import count_prompt_tokens, excerpt, tokens
 from harness.sandbox.tools import choose_calls
 from harness.types import Call, Json, Reply, ToolCall, Usage
@@ -80,7 +80,7 @@ def _until_stop(text: str, stop: Json) -> str:
     return text
 
 
-def _reasoning(conversation: Conversation) -> str:
+def _reasoning(conversation: ChatHistory) -> str:
     question, number = excerpt(conversation.question, 40), conversation.question_number
     return conversation.translated(
         f"用户问的是：“{question}”，这是第 {number} 个问题。我先回顾前文，再简明地回答。",

@@ -27,7 +27,7 @@ MAX_CHARACTERS = 4000
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class ChatHistory:
     """The conversation in a request.
 
     Attributes:
@@ -88,11 +88,11 @@ class Conversation:
         )
 
 
-def read_conversation(call: Call) -> Conversation:
+def read_conversation(call: Call) -> ChatHistory:
     """Return the conversation of *call*, which must have at least one message from the user."""
     asked = [index for index, m in enumerate(call.messages) if m.role == "user"]
     texts = [m.content[:MAX_CHARACTERS] for m in call.messages]
-    return Conversation(
+    return ChatHistory(
         model=call.model,
         question=texts[asked[-1]],
         earlier_questions=tuple(texts[index] for index in asked[:-1]),
@@ -149,7 +149,7 @@ _TEXTS: dict[str, Any] = tomllib.loads(
 )
 
 
-def _compose(conversation: Conversation, section: str, **values: str) -> str:
+def _compose(conversation: ChatHistory, section: str, **values: str) -> str:
     """Return the text of a section of `texts.toml` with its placeholders filled.
 
     Args:
@@ -166,7 +166,7 @@ def _compose(conversation: Conversation, section: str, **values: str) -> str:
     return conversation.with_history(section_texts["text"].format(**choices | values))
 
 
-def report_tool_results(conversation: Conversation) -> str:
+def report_tool_results(conversation: ChatHistory) -> str:
     """Return a report of the values in the tool results; "" if there are none."""
     if not conversation.tool_results:
         return ""
@@ -190,7 +190,7 @@ def _result_text(text: str) -> str:
     )
 
 
-def reply_in_json(conversation: Conversation) -> str:
+def reply_in_json(conversation: ChatHistory) -> str:
     """Return a reply in JSON if `response_format` requests one; else ""."""
     if conversation.json_schema is None:
         return ""
@@ -204,7 +204,7 @@ def reply_in_json(conversation: Conversation) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def recall_name(conversation: Conversation) -> str:
+def recall_name(conversation: ChatHistory) -> str:
     """Return the answer to a question for the user's name; "" for any other question."""
     if not conversation.mentions(
         r"我(叫|的名字|是谁).{0,12}(什么|谁|吗|[?？])|我是谁|说出我的名字"
@@ -231,7 +231,7 @@ FACTS = tuple((fact["question"], fact["chinese"], fact["english"]) for fact in _
 """(regular expression for the question, answer in Chinese, answer in English)."""
 
 
-def state_fact(conversation: Conversation) -> str:
+def state_fact(conversation: ChatHistory) -> str:
     """Return the answer to a question about one of `FACTS`; "" for any other question."""
     for pattern, chinese, english in FACTS:
         if conversation.mentions(pattern):
@@ -239,7 +239,7 @@ def state_fact(conversation: Conversation) -> str:
     return ""
 
 
-def write_slogan(conversation: Conversation) -> str:
+def write_slogan(conversation: ChatHistory) -> str:
     """Return a slogan for a product, or a question for the product if none was named.
 
     Returns "" if the user did not request a slogan.
@@ -261,7 +261,7 @@ def write_slogan(conversation: Conversation) -> str:
     return _compose(conversation, "slogan", product=product)
 
 
-def _product(conversation: Conversation, asked_before: bool) -> str:
+def _product(conversation: ChatHistory, asked_before: bool) -> str:
     """Return the name of the product for a slogan; "" if the user named none.
 
     It is the latest text in quotes, or the question itself if it answers which product (that is, if
@@ -274,7 +274,7 @@ def _product(conversation: Conversation, asked_before: bool) -> str:
     return excerpt(conversation.question, 30).rstrip("。！!.") if is_answer else ""
 
 
-def tell_story(conversation: Conversation) -> str:
+def tell_story(conversation: ChatHistory) -> str:
     """Return a fairy tale about the requested hero; "" if no story is requested."""
     if not conversation.mentions("童话|故事|fairy tale|story"):
         return ""
@@ -292,7 +292,7 @@ def _hero(question: str) -> str:
     return hero.group(1).strip() if hero else ""
 
 
-def recommend(conversation: Conversation) -> str:
+def recommend(conversation: ChatHistory) -> str:
     """Return three recommendations of the requested kind; "" if none are requested."""
     if not conversation.mentions("推荐|建议|recommend|suggest"):
         return ""
@@ -308,7 +308,7 @@ def recommend(conversation: Conversation) -> str:
     return conversation.with_history("\n".join(lines))
 
 
-def greet(conversation: Conversation) -> str:
+def greet(conversation: ChatHistory) -> str:
     """Return a greeting or an introduction of the sandbox; "" for any other question."""
     name = next(_names([conversation.question]), "")
     text = ""
@@ -330,7 +330,7 @@ def greet(conversation: Conversation) -> str:
     return conversation.with_history(text) if text else ""
 
 
-def quote_earlier(conversation: Conversation) -> str:
+def quote_earlier(conversation: ChatHistory) -> str:
     """Return a quote of the earlier message that the question is about; "" if it is about none."""
     about_user = (
         "(?<!告诉|叫做)(?<![给帮教])我(?!想|们|要)[^，。,]{0,10}(什么|哪|几|多少|谁)"
@@ -354,17 +354,17 @@ def quote_earlier(conversation: Conversation) -> str:
     )
 
 
-def reply_generally(conversation: Conversation) -> str:
+def reply_generally(conversation: ChatHistory) -> str:
     """Return a general reply that quotes the question."""
     topic = excerpt(conversation.question, 40).rstrip("。？！?!.")
     return _compose(conversation, "general", topic=topic)
 
 
-Replier = Callable[[Conversation], str]
+Replier = Callable[[ChatHistory], str]
 """A function that returns the reply to a conversation, or "" if it has none."""
 
 
-def describe_media(conversation: Conversation) -> str:
+def describe_media(conversation: ChatHistory) -> str:
     """Reply with a list of the images, audio and videos; images that were sent, by their size."""
     found = ", ".join(_described(part) for part in conversation.media)
     if not found:
