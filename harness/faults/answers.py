@@ -87,6 +87,24 @@ def log_probability_positive(analyzed: AnalyzedExchange) -> Exchange | None:
     return replace_value(analyzed, part, pointer, 0.5) if part and is_number else None
 
 
+@exchange_fault(
+    "log_probabilities_fit_text",
+    lambda tokens: tokens[:-1],
+    lambda tokens: [{"token": "X"}, *tokens[1:]],
+    lambda tokens: None,
+)
+def log_probabilities_of_another_text(
+    analyzed: AnalyzedExchange, change: Callable[[list[Json]], Json]
+) -> Exchange | None:
+    """Leave out the last token, change the first, or leave out all."""
+    fields, part = fields_of(analyzed), select.first_answer(analyzed)
+    pointer = f"{fields.choices}/0/logprobs/content"
+    given = resolve(part.value, pointer) if part and fields.choices else None
+    if part is None or not isinstance(given, list) or not given:
+        return None
+    return replace_value(analyzed, part, pointer, change(given))
+
+
 @exchange_fault("finish_reason_is_known", "finished", "Stop")
 def finish_reason_unknown(analyzed: AnalyzedExchange, reason: str) -> Exchange | None:
     """Replace the finish reason by one that no service documents, or by `Stop` with a capital.

@@ -30,7 +30,7 @@ TRANSCRIPT = replace(
     FILE,
     name="files.transcript",
     path=re.compile(r".*/[0-9a-f-]{36}-[0-9]+\.json"),
-    answer=record({"transcripts": array(record({"text": STRING}))}),
+    answer=record({"transcripts": array(record({"text": STRING}), at_least=1)}),
 )
 """The endpoint of the words of a sound [DOC] Paraformer, Fun-ASR, Qwen-ASR; on any host."""
 

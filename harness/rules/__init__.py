@@ -59,6 +59,7 @@ COMMON_RULES: tuple[Rule, ...] = (
     choice_rule(answers.answer_says_something, "C2", WARNING),
     exchange_rule(answers.choices_are_as_requested, "C1 C8", WARNING),
     exchange_rule(answers.log_probabilities_are_not_positive, "B2 C1", WARNING),
+    choice_rule(answers.log_probabilities_fit_text, "B2 C1", WARNING),
     exchange_rule(answers.ids_are_not_empty, "A1 B1 B5"),
     exchange_rule(answers.created_agrees_with_date, "A1 A7", WARNING),
     choice_rule(answers.reasoning_is_kept_apart, "A1 A7", WARNING),

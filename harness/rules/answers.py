@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
+from harness.analysis.endpoint import Fields
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, is_whole, seen, status_of
 from harness.rules.rule import (
@@ -20,7 +21,7 @@ from harness.rules.rule import (
 )
 from harness.rules.schemas import violations
 from harness.types import Finding, Json, Reply
-from harness.wire import query, resolve
+from harness.wire import Missing, query, resolve
 
 
 def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -142,7 +143,7 @@ def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:
     if not fields.choices or not isinstance(outcome, Reply) or outcome.images:
         return
     for part in answers(reading):
-        indices = [index for _, index in query(part.value, f"{fields.choices}/[]/index")]
+        indices = [index for _, index in query(part.value, _index(fields))]
         is_beyond = type(requested) is int and any(
             type(index) is int and index >= max(1, requested) for index in indices
         )
@@ -150,24 +151,77 @@ def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:
             place = reading.place(fields.choices, part)
             yield violation("an index of its own for each choice", show(indices), place)
     count = len(outcome.choices)
-    is_complete = outcome.finish_reason is not None and bool(checked_endpoint(reading))
+    is_complete = any(choice.finish_reason for choice in outcome.choices)
+    numbers = {i for part in answers(reading) for _, i in query(part.value, _index(fields))}
+    if is_complete and max((n for n in numbers if type(n) is int), default=-1) >= len(numbers):
+        place = field_place(reading, answers(reading)[-1], (fields.choices,))
+        yield violation("indices from 0 without gaps", show(sorted(map(str, numbers))), place)
     if type(requested) is int and requested > count and is_complete:
         part = answers(reading)[-1]
         place = field_place(reading, part, (fields.choices,))
         yield violation(f"{requested} choices, as requested", count, place)
 
 
+def _index(fields: Fields) -> str:
+    return f"{fields.choices}/[]/index"
+
+
 def log_probabilities_are_not_positive(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that no log probability is positive, since a probability is at most 1."""
     choices = fields_of(reading).choices
-    pointers = (f"{choices}/[]/logprobs/content/[]/logprob",) if choices else ()
+    tokens = f"{choices}/[]/logprobs/content/[]"
+    pointers = (f"{tokens}/logprob", f"{tokens}/top_logprobs/[]/logprob") if choices else ()
     for part, pointer, value in values(reading, pointers):
-        if isinstance(value, int | float) and value > _ROUNDING:
-            yield violation("a log probability of at most 0", value, reading.place(pointer, part))
+        if not isinstance(value, int | float) or value > _ROUNDING:
+            place = reading.place(pointer, part)
+            yield violation("a log probability of at most 0", show(value), place)
 
 
 _ROUNDING = 0.001
 """The largest log probability that rounding may cause."""
+
+
+def log_probabilities_fit_text(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that requested log probabilities are there, and that their tokens join to the text.
+
+    Programs find the probability of a word by its tokens. Reasoning and calls have none [DOC], and
+    special tokens may follow the text. A token that is part of a character has its `bytes`.
+    """
+    fields, outcome = fields_of(reading), reading.outcome
+    asked = resolve(reading.request_json.value, f"{fields.parameters}/logprobs") is True
+    if not asked or not fields.choices or not isinstance(outcome, Reply) or outcome.tool_calls:
+        return
+    text = (outcome.content or "").strip()
+    tokens = list(values(reading, (f"{fields.choices}/0/logprobs/content/[]",)))
+    if text and not tokens:
+        part = next(part for part, reply in replies(reading) if reply.content)
+        place = field_place(reading, part, fields.content)
+        yield violation("log probabilities, as requested", "none", place)
+    joined = b""
+    for part, pointer, item in tokens:
+        token, sent = resolve(item, "/token"), resolve(item, "/bytes")
+        if not isinstance(token, str) or any(mark in token for mark in _OWN_WRITING):
+            return
+        own = _as_bytes(sent)
+        if own is not None and own != token.encode("utf-8", "replace") and token.isprintable():
+            yield violation(f"the bytes of {show(token)}", show(sent), reading.place(pointer, part))
+        joined += token.encode("utf-8", "replace") if own is None else own
+    if outcome.cumulative:
+        return
+    if tokens and not joined.strip().startswith(text.encode("utf-8", "replace")):
+        part, pointer, _ = tokens[-1]
+        actual = show(joined.decode("utf-8", "replace"))
+        yield violation(f"tokens of the text {show(text)}", actual, reading.place(pointer, part))
+
+
+_OWN_WRITING = ("\ufffd", "\\x", "\u0120", "\u010a", "\u2581", "<0x")
+"""What tokens have that is no text: parts of characters, and signs of tokenizers for spaces."""
+
+
+def _as_bytes(sent: Json | Missing) -> bytes | None:
+    numbers = sent if isinstance(sent, list) else []
+    found = [n for n in numbers if isinstance(n, int) and 0 <= n < 256]
+    return bytes(found) if found and len(found) == len(numbers) else None
 
 
 def ids_are_not_empty(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -259,7 +313,8 @@ def failure_has_code_and_message(reading: AnalyzedExchange) -> Iterator[Finding]
             continue
         code = (("code", fields.code),) if endpoint.statuses else ()
         for name, pointers in (*code, ("message", fields.message)):
-            if pointers and not any(value for _, value in seen(part.value, pointers)):
+            said = (value for _, value in seen(part.value, pointers) if value)
+            if pointers and all(isinstance(v, dict) and "message" in v for v in said):
                 yield violation(
                     f"a {name} of the refusal", "none", reading.place(pointers[0], part)
                 )

@@ -306,9 +306,14 @@ def _said(text: str | None) -> str:
 
 
 def _parsed(arguments: Json | Missing) -> Json | Missing:
-    """Return arguments as parsed JSON, since spaces may differ; unchanged if not JSON."""
+    """Return arguments as parsed JSON, since spaces may differ; unchanged if not JSON.
+
+    No arguments are repeated as an empty object.
+    """
     if not isinstance(arguments, str):
         return arguments
+    if arguments.strip() in ("", "null"):
+        return {}
     document = read_json(arguments.encode("utf-8", "replace"))
     return arguments if document.problem else document.value
 

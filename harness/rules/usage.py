@@ -36,6 +36,8 @@ def usage_adds_up(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part, reply in replies(reading):
         usage = reply.usage or Usage()
         given, made, total = usage.input_tokens, usage.output_tokens, usage.total_tokens
+        if made is None and fields_of(reading).vectors:
+            made = 0
         if given is None or made is None or total is None or given + made == total:
             continue
         apart = first(part.value, fields_of(reading).reasoning_apart)

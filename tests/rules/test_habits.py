@@ -194,6 +194,7 @@ HABITS = {
         {
             **{"id": "resp_1", "object": "response", "created_at": 1, "model": "m"},
             **{"status": "completed"},
+            "usage": {"input_tokens": 8, "output_tokens": 4, "total_tokens": 12},
             "output": [{"type": "function_call", "call_id": "c", "name": "now", "arguments": "{}"}],
         },
     ),

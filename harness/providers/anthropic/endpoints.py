@@ -112,6 +112,10 @@ MESSAGE: Schema = record(
     }
 )
 
+_DELTA: Schema = record(
+    {"type": NAME}, dict.fromkeys(("text", "partial_json", "thinking", "signature"), STRING)
+)
+
 # [REC] an event of an unknown type is allowed, as the documentation asks of clients.
 EVENT: Schema = {
     **record({"type": NAME}),
@@ -122,14 +126,20 @@ EVENT: Schema = {
                 "message_start",
                 {
                     "message": record(
-                        {"id": NAME, "role": STRING, "model": NAME, "content": array(record({}))}
+                        {"id": NAME, "role": STRING, "model": NAME, "content": {"maxItems": 0}}
                     )
                 },
             ),
             ("content_block_start", {"index": INTEGER, "content_block": BLOCK}),
-            ("content_block_delta", {"index": INTEGER, "delta": record({"type": NAME})}),
+            ("content_block_delta", {"index": INTEGER, "delta": _DELTA}),
             ("content_block_stop", {"index": INTEGER}),
-            ("message_delta", {"delta": record({"stop_reason": nullable(STRING)})}),
+            (
+                "message_delta",
+                {
+                    "delta": record({"stop_reason": nullable(STRING)}),
+                    "usage": record({"output_tokens": INTEGER}),
+                },
+            ),
         )
     ],
 }

@@ -130,6 +130,8 @@ def stop_reason_fits_blocks(reading: AnalyzedExchange) -> Iterator[Finding]:
     if reason in ("end_turn", "stop_sequence") and "tool_use" in kinds:
         yield violation("the stop reason tool_use of an answer with such a block", reason, place)
     is_sequence = isinstance(sequence, str)
+    if reason == "stop_sequence" and not is_sequence:
+        yield violation("the stop sequence, as the reason says", "none", place)
     if reason and is_sequence and reason != "stop_sequence":
         yield violation(f"no stop sequence with the reason {reason}", show(sequence), place)
 

@@ -128,7 +128,10 @@ def _output(content: Schema, call: Schema) -> Schema:
         content: The schema of a message's content.
         call: The schema of a tool call.
     """
-    members = {"text": STRING, "finish_reason": STRING, "choices": _choices(content, call)}
+    members = {
+        **{"text": STRING, "finish_reason": STRING, "choices": _choices(content, call)},
+        "tool_info": array(record({"type": NAME})),
+    }
     forms = ({"required": ["text", "finish_reason"]}, {"required": ["choices"]})
     return {
         **record({}, members),

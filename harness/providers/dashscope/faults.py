@@ -14,11 +14,10 @@ _ID = "0" * 32
 
 @exchange_fault("status_agrees_with_body", when=own_events)
 def dashscope_error_event(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Append an error event to a successful stream."""
-    blocks = edit.event_blocks(analyzed)
+    """Replace a stream by an error event with the status 500."""
     refusal: Json = {"code": "InternalError", "message": "Broken.", "request_id": _ID}
-    head = f"id:{len(blocks) + 1}\nevent:error\n:HTTP_STATUS/500\ndata:".encode()
-    return edit.with_event_blocks(analyzed, [*blocks, head + compact_bytes(refusal) + b"\n\n"])
+    head = b"id:1\nevent:error\n:HTTP_STATUS/500\ndata:"
+    return edit.with_event_blocks(analyzed, [head + compact_bytes(refusal) + b"\n\n"])
 
 
 @exchange_fault("dashscope_events_count_up", when=own_events)
@@ -81,6 +80,14 @@ def dashscope_duration_differs(analyzed: AnalyzedExchange, duration: int) -> Exc
     exchange = edit.with_header(analyzed.exchange, "req-arrive-time", "1765106934000")
     exchange = edit.with_header(exchange, "resp-start-time", "1765106934512")
     return edit.with_header(exchange, "req-cost-time", str(duration))
+
+
+@exchange_fault("dashscope_files_say_how_they_ended", when=is_dashscope)
+def dashscope_file_failed_without_a_code(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Give a file that succeeded the state of one that failed."""
+    return edit.with_text_replaced(
+        analyzed, '"subtask_status":"SUCCEEDED"', '"subtask_status":"FAILED"'
+    )
 
 
 FAULTS = faults_of(vars())

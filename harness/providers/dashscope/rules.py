@@ -17,7 +17,7 @@ from harness.rules.rule import (
 )
 from harness.rules.wire_format import event_part
 from harness.types import Finding
-from harness.wire import Event, resolve
+from harness.wire import Event, query, resolve
 
 _ID = re.compile(r"[0-9a-fA-F-]{32,36}")
 _STATUS = re.compile(r"HTTP_STATUS/([0-9]{3})")
@@ -74,7 +74,9 @@ def dashscope_event_tells_status(reading: AnalyzedExchange) -> Iterator[Finding]
             yield violation("one comment HTTP_STATUS", show(list(event.comments)), place)
             continue
         is_error = statuses[0] >= "400"
-        if event.event == ("result" if is_error else "error"):
+        if not is_error and resolve(event.json.value, "/code"):
+            yield violation("a status of 400 or more of a refusal", statuses[0], place)
+        elif event.event == ("result" if is_error else "error"):
             yield violation(f"a status that agrees with {event.event}", statuses[0], place)
 
 
@@ -97,6 +99,22 @@ def dashscope_request_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
         if isinstance(request_id, str) and request_id not in ("", header):
             expected = f"{show(header)} as in the header x-request-id"
             yield violation(expected, show(request_id), reading.place("/request_id", part))
+
+
+def dashscope_files_say_how_they_ended(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that a file of a task that failed has a code and a message, and no other file has.
+
+    [DOC] B5, Paraformer: each file has its own `subtask_status`. A program would download what a
+    file that failed does not have.
+    """
+    for part in reading.parts if _is_form(reading, "dashscope") else ():
+        for pointer, result in query(part.value, "/output/results/[]"):
+            state, code = resolve(result, "/subtask_status"), resolve(result, "/code")
+            place = reading.place(f"{pointer}/subtask_status", part)
+            if state == "FAILED" and not (code and resolve(result, "/message")):
+                yield violation("a code and a message with the state FAILED", show(result), place)
+            elif state == "SUCCEEDED" and code:
+                yield violation("no code with the state SUCCEEDED", show(code), place)
 
 
 _MAX_ROUNDING = 2
@@ -126,6 +144,7 @@ RULES: tuple[Rule, ...] = (
     stream_rule(dashscope_events_count_up, "B3"),
     stream_rule(dashscope_event_is_named, "B3"),
     stream_rule(dashscope_event_tells_status, "B3"),
+    exchange_rule(dashscope_files_say_how_they_ended, "B5"),
     exchange_rule(dashscope_request_ids_agree, "first", WARNING),
     exchange_rule(dashscope_times_agree, "first A7", WARNING),
 )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Role, Schema
-from harness.analysis.json_schema import INTEGER, NAME, OBJECT, STRING, array, record
+from harness.analysis.json_schema import INTEGER, NAME, OBJECT, STRING, array, nullable, record
 from harness.analysis.reply import is_refusal, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
 from harness.wire import as_text, query, resolve
@@ -61,6 +61,9 @@ FIELDS = Fields(
 
 _COUNTS = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount")
 
+_CALL: Schema = record({"name": NAME}, {"args": nullable(OBJECT)})
+_PIECE: Schema = record({}, {"text": STRING, "functionCall": _CALL})
+
 ANSWER: Schema = record(
     {},
     {
@@ -68,7 +71,7 @@ ANSWER: Schema = record(
             record(
                 {},
                 {
-                    "content": record({}, {"parts": array(record({}, {"text": STRING}))}),
+                    "content": record({}, {"parts": array(_PIECE), "role": {"const": "model"}}),
                     "finishReason": NAME,
                     "index": INTEGER,
                 },

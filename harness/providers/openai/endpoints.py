@@ -196,7 +196,8 @@ EMBEDDING: Schema = record(
     {
         "model": NAME,
         "data": array(
-            record({"index": INTEGER, "embedding": {"type": ["array", "string"]}}), at_least=1
+            record({"index": INTEGER, "embedding": {"type": ["array", "string"], "items": NUMBER}}),
+            at_least=1,
         ),
         "usage": record({"total_tokens": INTEGER}),
     }
@@ -294,7 +295,7 @@ SERVICE_WHOLE: Schema = record(
 )
 
 # [DOC] Azure sends the results of its content filter in events of their own. [FIELD] MiniMax ends
-# a stream with the whole answer, and has a total of 0 before.
+# a stream with the whole answer, and has no other counts than these before.
 SERVICE_CHUNK: Schema = record(
     {
         "id": STRING,
@@ -314,7 +315,7 @@ SERVICE_CHUNK: Schema = record(
         "usage": either(
             "token counts",
             nullable(USAGE),
-            {"required": ["total_tokens"], "properties": {"total_tokens": {"const": 0}}},
+            record({"total_tokens": INTEGER, "total_characters": INTEGER}),
         ),
     },
 )
@@ -339,7 +340,7 @@ SERVICE_EMBEDDING: Schema = record(
 )
 
 RANKING: Schema = record(
-    {"results": array(record({"index": INTEGER, "relevance_score": NUMBER}))},
+    {"results": array(record({"index": INTEGER, "relevance_score": NUMBER}), at_least=1)},
     {"usage": nullable(record({}, {"total_tokens": INTEGER}))},
 )
 

@@ -46,7 +46,7 @@ FIELDS = Fields(
     code=("/error/code", "/error/type", "/code", "/response/error/code"),
     message=("/error/message", "/message", "/response/error/message"),
     request_id=("/request_id",),
-    constant=("/response/id", "/response/created_at"),
+    constant=("/response/id", "/response/created_at", "/response/model"),
     created=("/created_at", "/response/created_at"),
     role=("/output/[]/role", "/item/role", "/response/output/[]/role"),
     input_parts=(
@@ -93,23 +93,27 @@ USAGE: Schema = record(
     },
 )
 
-# [REC]
-RESPONSE: Schema = record(
-    {
-        "id": NAME,
-        "object": {"const": "response"},
-        "created_at": NUMBER,
-        "model": NAME,
-        "status": NAME,
-        "output": array(ITEM),
-    },
-    {
-        "usage": nullable(USAGE),
-        "error": nullable(record({})),
-        "incomplete_details": nullable(record({})),
-        "completed_at": nullable(NUMBER),
-    },
-)
+# [REC] the token counts of a response that is complete; they are null before.
+RESPONSE: Schema = {
+    **record(
+        {
+            "id": NAME,
+            "object": {"const": "response"},
+            "created_at": NUMBER,
+            "model": NAME,
+            "status": NAME,
+            "output": array(ITEM),
+        },
+        {
+            "usage": nullable(USAGE),
+            "error": nullable(record({})),
+            "incomplete_details": nullable(record({})),
+            "completed_at": nullable(NUMBER),
+        },
+    ),
+    "if": {"properties": {"status": {"const": "completed"}}},
+    "then": having("usage"),
+}
 
 _ECHOES = (
     *("background", "content_filters", "conversation", "instructions", "max_output_tokens"),

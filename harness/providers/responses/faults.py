@@ -78,4 +78,13 @@ def responses_complete_with_a_reason(analyzed: AnalyzedExchange) -> Exchange | N
     return with_body(analyzed.exchange, body[:start] + rest) if start >= 0 else None
 
 
+@exchange_fault("items_are_as_documented", when=_is_response)
+def responses_item_in_an_unknown_state(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Give the items that are complete a state that is not documented."""
+    body = analyzed.exchange.response.body
+    start = body.rfind(b'"output":[')
+    rest = body[start:].replace(b'"status":"completed"', b'"status":"finished"')
+    return with_body(analyzed.exchange, body[:start] + rest) if rest != body[start:] else None
+
+
 FAULTS = faults_of(vars())

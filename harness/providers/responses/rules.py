@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.providers.responses.endpoints import ENDED, read
-from harness.rules.rule import Rule, exchange_rule, show, stream_rule, violation
-from harness.types import Failure, Finding
+from harness.rules.rule import WARNING, Rule, exchange_rule, show, stream_rule, violation
+from harness.types import Failure, Finding, Json
 from harness.wire import MISSING, query, resolve
 
 
@@ -67,10 +67,11 @@ def sequence_numbers_rise_by_one(reading: AnalyzedExchange) -> Iterator[Finding]
 def items_are_added_first(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that each event about an item follows the `output_item.added` with its index and id.
 
-    Indices rise from 0; an item that is done gets no further events. A stream that a client
-    resumed is not checked.
+    Indices rise from 0; an item that is done gets no further events, and has its id, its type and
+    its name from the beginning. A stream that a client resumed is not checked.
     """
     added: dict[object, object] = {}
+    begun: dict[object, Json] = {}
     done: set[object] = set()
     parts = _events(reading)
     if not parts or resolve(parts[0].value, "/type") != "response.created":
@@ -85,6 +86,7 @@ def items_are_added_first(reading: AnalyzedExchange) -> Iterator[Finding]:
                 yield violation(f"the output index {len(added)}", index, place)
                 return
             added[index] = resolve(part.value, "/item/id")
+            begun[index] = next((item for _, item in query(part.value, "/item")), None)
         elif index not in added or index in done:
             yield violation("events of items that were added and are not done", index, place)
             return
@@ -94,7 +96,15 @@ def items_are_added_first(reading: AnalyzedExchange) -> Iterator[Finding]:
             return
         if kind == "response.output_item.done":
             done.add(index)
+            for name in _KEPT:
+                before, now = resolve(begun.get(index), name), resolve(part.value, f"/item{name}")
+                if before and now is not MISSING and before != now:
+                    place = reading.place(f"/item{name}", part)
+                    yield violation(f"{show(before)} as it was added", show(now), place)
 
+
+_KEPT = ("/id", "/type", "/call_id", "/name", "/container_id")
+"""What an item has when it is added, and keeps."""
 
 _JOINED = {
     "response.output_text": ("text", "content_index", "/content/{}/text"),
@@ -106,6 +116,17 @@ _JOINED = {
     "response.code_interpreter_call_code": ("code", "", "/code"),
 }
 """For the events of each text: its member when done, its index in the item, and its place there."""
+
+
+_PARTS: Mapping[object, tuple[str, str, str]] = {
+    "response.content_part.done": ("response.output_text", "/content_index", "/part/text"),
+    "response.reasoning_summary_part.done": (
+        "response.reasoning_summary_text",
+        "/summary_index",
+        "/part/text",
+    ),
+}
+"""For the events of a part that is done: the name of its texts, its index and its text."""
 
 
 def deltas_join_to_items(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -130,6 +151,13 @@ def deltas_join_to_items(reading: AnalyzedExchange) -> Iterator[Finding]:
             whole = resolve(part.value, f"/{member}")
             if step == "done" and key in joined and whole != joined[key]:
                 place = reading.place(f"/{member}", part)
+                yield violation(f"the joined deltas {show(joined[key])}", show(whole), place)
+        elif kind in _PARTS:
+            name, index, pointer = _PARTS[kind]
+            key = (name, resolve(part.value, "/output_index"), resolve(part.value, index))
+            whole = resolve(part.value, pointer)
+            if key in joined and whole is not MISSING and whole != joined[key]:
+                place = reading.place(pointer, part)
                 yield violation(f"the joined deltas {show(joined[key])}", show(whole), place)
         elif kind == "response.output_item.done":
             index_ = resolve(part.value, "/output_index")
@@ -181,22 +209,59 @@ def items_end_as_they_were_done(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def status_fits_details(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that a response says why it is incomplete, and only then.
+    """Check that a response says why it is incomplete or failed, and only then.
 
-    `incomplete_details.reason` is `max_output_tokens`, `content_filter` or another [DOC].
+    `incomplete_details.reason` is `max_output_tokens`, `content_filter` or another [DOC]. The last
+    event of a stream has the state in its name.
     """
     endpoint = reading.endpoint
     if endpoint is None or endpoint.read is not read or not reading.accepted:
         return
     for part in reading.parts:
+        kind = resolve(part.value, "/type")
         for pointer in ("", "/response"):
             status = resolve(part.value, f"{pointer}/status")
+            if pointer and kind in ENDED and kind != f"response.{status}":
+                place = reading.place("/response/status", part)
+                yield violation(f"the state in {show(kind)}", show(status), place)
+            if status == "failed" and not resolve(part.value, f"{pointer}/error"):
+                place = reading.place(f"{pointer}/error", part)
+                yield violation("an error of a failed response", "none", place)
             details = resolve(part.value, f"{pointer}/incomplete_details")
             place = reading.place(f"{pointer}/incomplete_details", part)
             if status == "completed" and isinstance(details, dict) and details.get("reason"):
                 yield violation("no reason of a completed response", show(details), place)
             elif status == "incomplete" and not isinstance(details, dict):
                 yield violation("a reason of an incomplete response", show(details), place)
+
+
+_ITEM_STATES = (
+    *("in_progress", "completed", "incomplete", "failed"),
+    *("searching", "interpreting", "calling", "generating"),
+)
+
+
+def items_are_as_documented(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that items have known states, and run in the container that was requested.
+
+    A program waits for the states `completed`, `incomplete` or `failed` [SDK]; a container that is
+    named by its id has the files of earlier answers [DOC].
+    """
+    endpoint, request = reading.endpoint, reading.request_json.value
+    if endpoint is None or endpoint.read is not read:
+        return
+    named = {c for _, c in query(request, "/tools/[]/container") if isinstance(c, str)}
+    for part in reading.answers if reading.accepted else ():
+        for pattern in ("/output/[]", "/item", "/response/output/[]"):
+            for pointer, item in query(part.value, pattern):
+                state = resolve(item, "/status")
+                if state is not MISSING and state not in (None, *_ITEM_STATES):
+                    place = reading.place(f"{pointer}/status", part)
+                    yield violation(f"one of {', '.join(_ITEM_STATES)}", show(state), place)
+                container = resolve(item, "/container_id")
+                if named and isinstance(container, str) and container not in named:
+                    place = reading.place(f"{pointer}/container_id", part)
+                    yield violation(", ".join(map(show, named)), show(container), place)
 
 
 RULES: tuple[Rule, ...] = (
@@ -206,4 +271,5 @@ RULES: tuple[Rule, ...] = (
     stream_rule(deltas_join_to_items, "C8"),
     stream_rule(items_end_as_they_were_done, "C8"),
     exchange_rule(status_fits_details, "C8"),
+    exchange_rule(items_are_as_documented, "C8", WARNING),
 )

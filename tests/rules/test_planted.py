@@ -1,0 +1,75 @@
+"""One change to a valid answer that no fault makes is found by its rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.providers.rules import check
+from harness.providers.samples import SAMPLES
+
+from .making import edited, foreign
+
+PLANTED = {
+    "a choice that begins with 1": (
+        "zhipu sync",
+        '"index":0,"message"',
+        '"index":1,"message"',
+        "choices_are_as_requested",
+    ),
+    "a piece of text that is a number": (
+        "anthropic stream",
+        '"text_delta","text":"I look',
+        '"text_delta","text":5,"x":"I look',
+        "answer_fits_schema",
+    ),
+    "no counts at the end": (
+        "anthropic stream",
+        '"stop_sequence":null},"usage"',
+        '"stop_sequence":null},"used"',
+        "answer_fits_schema",
+    ),
+    "a part that is done with another text": (
+        "responses stream",
+        '"part":{"type":"output_text","text":"It is',
+        '"part":{"type":"output_text","text":"It was',
+        "deltas_join_to_items",
+    ),
+    "an item that is done by another name": (
+        "responses stream",
+        '"item":{"id":"msg_67ccd2bf17f0819081ff3bb2cf6508e6","type":"message","status":"completed"',
+        '"item":{"id":"msg_2","type":"message","status":"completed"',
+        "items_are_added_first",
+    ),
+    "a complete response without counts": (
+        "responses whole",
+        '"usage":{',
+        '"used":{',
+        "answer_fits_schema",
+    ),
+    "a failed response without an error": (
+        "responses whole",
+        '"status":"completed","output"',
+        '"status":"failed","output"',
+        "status_fits_details",
+    ),
+    "a tool of the service without a type": (
+        "dashscope incremental",
+        '"output":{',
+        '"output":{"tool_info":[{}],',
+        "answer_fits_schema",
+    ),
+    "a refusal in an event with the status 200": (
+        "dashscope incremental",
+        '"output":{',
+        '"code":"X","message":"y","output":{',
+        "dashscope_event_tells_status",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "old", "new", "rule"), PLANTED.values(), ids=PLANTED)
+def test_a_planted_fault_is_found(name: str, old: str, new: str, rule: str) -> None:
+    """The sample without it breaks no rule, as other tests check."""
+    first, *rest = SAMPLES[name]
+    findings = check(foreign(edited(first, old, new), *rest))
+    assert rule in {finding.rule for finding in findings}
