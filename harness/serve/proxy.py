@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,8 +26,11 @@ _NOT_FORWARDED = NOT_PASSED_ON | {"host", "content-length"}
 _TIMEOUT = httpx.Timeout(600, connect=60)
 """Seconds; hundreds of clients that begin at once wait for each other before they connect."""
 
-_LIMITS = httpx.Limits(keepalive_expiry=2)
-"""Seconds that an idle connection is kept: fewer than the five after which servers close it."""
+_KEPT = 2.0
+"""Seconds that a connection is kept after a response, if that did not take longer.
+
+Servers close it five seconds after their last byte, which may have waited here for a while.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +119,14 @@ def application(services: Sequence[Upstream], stored: Stored) -> ASGIApp:
         request = httpx.Request(
             http.method, f"{service.origin}{target}", headers=headers, content=await http.body()
         )
-        client = clients.take()
+        client, give_back = clients.take()
         try:
             response = await client.send(request, stream=True)
         except (httpx.HTTPError, InterceptError) as error:
-            clients.give_back(client)
+            await give_back()
             message = f"{service.origin} could not be asked: {type(error).__name__}: {error}"
             return error_response(Request(http.method, target), 502, "upstream_failed", message)
-        given_back = partial(clients.give_back, client)
-        return _forwarded(response, http.scope["state"]["transport"], given_back, stored)
+        return _forwarded(response, http.scope["state"]["transport"], give_back, stored)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         with suppress(ClientDisconnect):  # before the whole request has come
@@ -143,23 +146,28 @@ class _Clients:
         self._context = httpx.create_ssl_context()
         self._idle: list[httpx.AsyncClient] = []
 
-    def take(self) -> httpx.AsyncClient:
-        """Return the client that was used last, or a new one if all are in use."""
-        if self._idle:
-            return self._idle.pop()
+    def take(self) -> tuple[httpx.AsyncClient, Callable[[], Awaitable[None]]]:
+        """Return the client that was used last, or a new one, and a function to give it back."""
+        client = self._idle.pop() if self._idle else self._new()
+        return client, partial(self._give_back, client, time.monotonic())
+
+    def _new(self) -> httpx.AsyncClient:
+        limits = httpx.Limits(keepalive_expiry=_KEPT)
         return httpx.AsyncClient(
-            verify=self._context, timeout=_TIMEOUT, limits=_LIMITS, follow_redirects=False
+            verify=self._context, timeout=_TIMEOUT, limits=limits, follow_redirects=False
         )
 
-    def give_back(self, client: httpx.AsyncClient) -> None:
-        """Return *client* to the clients that are not in use."""
-        self._idle.append(client)
+    async def _give_back(self, client: httpx.AsyncClient, began: float) -> None:
+        if time.monotonic() - began < _KEPT:
+            self._idle.append(client)
+        else:
+            await client.aclose()
 
 
 def _forwarded(
     response: httpx.Response,
     transport: asyncio.Transport,
-    when_closed: Callable[[], None],
+    when_closed: Callable[[], Awaitable[None]],
     stored: Stored,
 ) -> Response:
     """Return a service's response; its body is passed on as it arrives, content coding included.
@@ -185,7 +193,7 @@ def _forwarded(
             await asyncio.Event().wait()  # until the server sees the end of the connection
         finally:
             await response.aclose()
-            when_closed()
+            await when_closed()
 
     forwarded = StreamingResponse(chunks(), response.status_code)
     forwarded.raw_headers = [
