@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.analysis.endpoint import Schema
@@ -56,6 +56,13 @@ def having(*names: str) -> Schema:
         "required": list(names),
         "properties": {name: {"not": {"type": "null"}} for name in names},
     }
+
+
+def layers(schema: Schema) -> Iterator[Schema]:
+    """Yield a schema and the schemas that it includes by `allOf` or `else` (the general case)."""
+    yield schema
+    for part in (*schema.get("allOf", ()), *filter(None, [schema.get("else")])):
+        yield from layers(part)
 
 
 def types_of(schema: Schema) -> list[str]:

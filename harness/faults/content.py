@@ -22,7 +22,7 @@ from harness.analysis.edit import (
 )
 from harness.analysis.endpoint import Endpoint, Schema
 from harness.analysis.fault import faults_of
-from harness.analysis.json_schema import types_of
+from harness.analysis.json_schema import layers, types_of
 from harness.analysis.reply import read_answer
 from harness.faults.delivery import (
     Delivery,
@@ -347,18 +347,20 @@ def members(schema: Schema, value: Json, path: str = "") -> Iterator[Member]:
 
     *path* is the JSON pointer of *value*.
     """
-    layers = list(_layers(schema))
+    included = list(layers(schema))
     if isinstance(value, list):
-        items = [layer["items"] for layer in layers if isinstance(layer.get("items"), Mapping)]
+        items = [layer["items"] for layer in included if isinstance(layer.get("items"), Mapping)]
         for item in value:
             yield from members({"allOf": items}, item, f"{path}/[]")
     if not isinstance(value, dict):
         return
-    required = {name for layer in layers for name in layer.get("required", ())}
-    forms = [form for layer in layers for form in layer.get("anyOf", ())]
+    required = {name for layer in included for name in layer.get("required", ())}
+    forms = [form for layer in included for form in layer.get("anyOf", ())]
     alternative = {name for form in forms for name in form.get("required", ())}
     for name, child in value.items():
-        own = [layer["properties"][name] for layer in layers if name in layer.get("properties", {})]
+        own = [
+            layer["properties"][name] for layer in included if name in layer.get("properties", {})
+        ]
         here = f"{path}/{escape(name)}"
         yield Member(
             here,
@@ -367,10 +369,3 @@ def members(schema: Schema, value: Json, path: str = "") -> Iterator[Member]:
             nullable=bool(own) and all("null" in types_of(layer) for layer in own),
         )
         yield from members({"allOf": own}, child, here)
-
-
-def _layers(schema: Schema) -> Iterator[Schema]:
-    """Yield a schema and the schemas that it includes by `allOf` or `else` (the general case)."""
-    yield schema
-    for part in (*schema.get("allOf", ()), *filter(None, [schema.get("else")])):
-        yield from _layers(part)

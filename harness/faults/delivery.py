@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
+from itertools import pairwise
 from typing import TypeAlias
 
 from harness.analysis.endpoint import Endpoint
@@ -98,6 +99,12 @@ class Delivery:
 def event_ends(body: bytes) -> tuple[int, ...]:
     """Return the byte offset after each event of a stream."""
     return tuple(match.end() for match in _BLANK_LINE.finditer(body))
+
+
+def packets_of(body: bytes, size: int) -> tuple[int, ...]:
+    """Return the sizes of packets for the first *size* bytes of *body*, one for each event."""
+    ends = [end for end in (0, *event_ends(body)) if end < size]
+    return tuple(end - start for start, end in pairwise((*ends, size)))
 
 
 def changed_response(recorded: Response, body: bytes, *headers: tuple[str, str]) -> Response:

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import NoReturn, TypedDict, Unpack
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from harness.faults.delivery import (
     RecordedAnswer,
     changed_response,
     event_ends,
+    packets_of,
 )
 from harness.intercept.clock import Clock
 from harness.intercept.context import Playback, raise_error
@@ -278,11 +278,9 @@ def _events(name: str, recorded: Exchange, count: int | None) -> Sequence[int]:
 
 
 def _cut(name: str, recorded: Exchange, size: int, ending: Ending) -> Delivery:
-    body = recorded.response.body[:size]
-    ends = [end for end in (0, *event_ends(recorded.response.body)) if end < size]
-    packets = tuple(end - start for start, end in pairwise((*ends, size)))
-    response = changed_response(recorded.response, body)
-    return Delivery(name, response, packets, ending)
+    body = recorded.response.body
+    response = changed_response(recorded.response, body[:size])
+    return Delivery(name, response, packets_of(body, size), ending)
 
 
 FUNCTIONS: tuple[Callable[..., InjectedFault], ...] = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from harness.analysis.edit import event_blocks, with_event_blocks
 from harness.analysis.fault import Fault, faults_of
@@ -16,6 +15,7 @@ from harness.faults.delivery import (
     RecordedAnswer,
     delivery_fault,
     once_in_streams,
+    packets_of,
 )
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -199,8 +199,7 @@ def _inside_documents(answer: RecordedAnswer) -> Sequence[int]:
 def _cut(answer: RecordedAnswer, place: int, ending: Ending, what: str) -> Delivery:
     """Return a delivery of the first *place* bytes, one packet for each event, with this ending."""
     response = answer.response(answer.body[:place])
-    ends = [end for end in (0, *answer.event_ends) if end < place]
-    packets = tuple(end - start for start, end in pairwise((*ends, place)))
+    packets = packets_of(answer.body, place)
     description = f"{what} after {place} of {len(answer.body)} bytes"
     same = answer.says_the_same(response)
     return Delivery(description, response, packets, ending, may_be_same=same)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from harness.analysis.edit import put
 from harness.providers.clients import CLIENTS
 from harness.providers.endpoints import ENDPOINTS
 from harness.types import Json, Request
-from harness.wire import tokens
 
 _OPENAI = {"/error/type": "{code}", "/error/code": "{code}", "/error/message": "{message}"}
 
 
-def error_body(request: Request, code: str, message: str, status: int = 0) -> dict[str, Json]:
+def error_body(request: Request, code: str, message: str, status: int = 0) -> Json:
     """Return a body with *code* and *message* where the service's clients expect them.
 
     The form is that of the endpoint with the path of *request*; unknown paths get OpenAI's form. If
@@ -23,9 +23,9 @@ def error_body(request: Request, code: str, message: str, status: int = 0) -> di
     found = next((e for e in ENDPOINTS if e.path.fullmatch(path) and e.fields.message), None)
     statuses = found.statuses if found else {}
     code = next((name for name, known in statuses.items() if status in known), code)
-    body: dict[str, Json] = {}
+    body: Json = {}
     for pointer, value in _members(path).items():
-        _set(body, pointer, value.format(code=code, message=message))
+        body = put(body, pointer, value.format(code=code, message=message))
     return body
 
 
@@ -37,13 +37,3 @@ def _members(path: str) -> Mapping[str, str]:
     if found is None:
         return _OPENAI
     return {found.fields.code[0]: "{code}", found.fields.message[0]: "{message}"}
-
-
-def _set(body: dict[str, Json], pointer: str, value: Json) -> None:
-    """Set the value at *pointer*; objects on the way are created."""
-    *parents, last = tokens(pointer)
-    for name in parents:
-        child = body.setdefault(name, {})
-        assert isinstance(child, dict)  # noqa: S101 - the pointers of errors have no arrays
-        body = child
-    body[last] = value

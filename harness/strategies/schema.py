@@ -8,13 +8,11 @@ not support draft 2020-12, and fails with current versions of Hypothesis.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from harness.analysis.endpoint import Endpoint, Schema
-from harness.analysis.json_schema import types_of
+from harness.analysis.json_schema import layers, types_of
 from harness.providers.operation import Values
 from harness.strategies.text import sentences, texts
 from harness.types import Json
@@ -22,22 +20,16 @@ from harness.types import Json
 # ---------------------------------------------------------------------------- reading a schema
 
 
-def _all_of(schema: Schema) -> Iterator[Schema]:
-    yield schema
-    for part in schema.get("allOf", ()):
-        yield from _all_of(part)
-
-
 def _properties(schema: Schema) -> dict[str, Schema]:
-    return {n: s for part in _all_of(schema) for n, s in part.get("properties", {}).items()}
+    return {n: s for part in layers(schema) for n, s in part.get("properties", {}).items()}
 
 
 def _required(schema: Schema) -> set[str]:
-    return {name for part in _all_of(schema) for name in part.get("required", ())}
+    return {name for part in layers(schema) for name in part.get("required", ())}
 
 
 def _items(schema: Schema) -> Schema:
-    return next((part["items"] for part in _all_of(schema) if "items" in part), {})
+    return next((part["items"] for part in layers(schema) if "items" in part), {})
 
 
 def _is_index(step: str) -> bool:
