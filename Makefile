@@ -19,7 +19,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start hundreds of processes, which would each compile all that they import.
 unexport PYTHONDONTWRITEBYTECODE
 
-SITE := mkdocs-material mkdocs-static-i18n
+SITE := mkdocs-material mkdocs-static-i18n check-jsonschema
+SCHEMA := $(VENV)/docs/bin/check-jsonschema --quiet --builtin-schema
 
 # Percent of the lines that the quick tests run; slow tests are not measured (tests/conftest.py).
 COVERAGE_FLOOR := 88
@@ -31,7 +32,7 @@ help:
 	@echo "make demo     record from a sandbox, replay offline, check, compare: no keys needed"
 	@echo "make quick    the tests that take less than a second each; about a minute"
 	@echo "make test     lint, types, all tests, coverage; at its end, what was skipped"
-	@echo "make docs     the documentation: build its site, run its commands and examples"
+	@echo "make docs     the documentation: build its site, run its commands and examples, check workflows"
 	@echo "make site     only the site, in build/site"
 	@echo "make picture  the picture of README; needs chromium"
 	@echo "make kill-matrix  break every conversation there is in every way, and ask the rules; minutes"
@@ -83,11 +84,14 @@ tests: $(READY)
 
 # The site is built in an environment of its own; strict: a link that leads nowhere fails.
 docs: $(READY) site
+	@$(SCHEMA) vendor.github-workflows .github/workflows/*.yml docs/drift.yml docs/record.yml docs/replay.yml
+	@$(SCHEMA) vendor.github-actions action.yml
+	@$(SCHEMA) vendor.gitlab-ci docs/gitlab-ci.yml
 	@$(BIN)/python -m pytest -n auto tests/test_readme.py tests/test_coming_from_vcrpy.py \
 	  tests/api/test_public.py tests/drift/test_workflow.py tests/docs
 
 site: $(READY) $(CATALOGUES)
-	@test -x $(VENV)/docs/bin/mkdocs || { $(PYTHON) -m venv $(VENV)/docs && \
+	@test -x $(VENV)/docs/bin/check-jsonschema || { $(PYTHON) -m venv $(VENV)/docs && \
 	  $(VENV)/docs/bin/python -m pip install --quiet $(SITE); }
 	@$(BIN)/python -m scripts.site build/docs
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict --quiet
