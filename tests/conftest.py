@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
+import re
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -39,8 +42,24 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 # How long an example takes says how busy the machine is; what hangs has a deadline of its own.
-settings.register_profile("harness", deadline=None)
+settings.register_profile(
+    "harness", deadline=None, max_examples=int(os.environ.get("HARNESS_FUZZ", "40"))
+)
 settings.load_profile("harness")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no module that has slow tests only where these are left out: that takes seconds."""
+    if config.option.markexpr != "not slow" or collection_path.suffix != ".py":
+        return None
+    text = collection_path.read_text(encoding="utf-8")
+    is_slow = re.search(r"^pytestmark = \[?\s*pytest\.mark\.slow\b", text, re.MULTILINE)
+    return True if is_slow else None
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays: the modules and tests that were collected."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -97,6 +116,8 @@ def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr(certifi, "where", lambda: str(path))
         patch.setenv("SSL_CERT_FILE", str(path))
         patch.delenv("SSL_CERT_DIR", raising=False)
+        paths = ssl.get_default_verify_paths()._replace(openssl_cafile=str(path))
+        patch.setattr(ssl, "get_default_verify_paths", lambda: paths)  # httpx2 asks for them
         yield
 
 

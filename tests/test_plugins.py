@@ -9,13 +9,16 @@ import site
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import clean_environment
+from conftest import Done, clean_environment, one_process
 
+from harness import providers, report
+from harness.errors import HarnessError
+from harness.providers import rules
 from harness.sandbox.scripted_server import Script, serve_scripts
 
 if TYPE_CHECKING:
@@ -97,40 +100,51 @@ def _script(status: int, value: Any) -> Script:
 @pytest.mark.slow
 def test_the_example_is_installed_and_used(environment: Path, service: str, tmp_path: Path) -> None:
     """It adds a provider, a rule and a report; every command works with them."""
-
-    def harness(*arguments: str, code: int = 0) -> str:
-        env = {"ECHO_API_KEY": "parrot-key", "ECHO_BASE_URL": service}
-        command = ("-m", "harness.cli", *arguments)
-        return run(environment, *command, folder=tmp_path, env=env, code=code)
-
     (tmp_path / "scenarios").mkdir()
     (tmp_path / "scenarios" / "parrot.yaml").write_text(SCENARIO, encoding="utf-8")
-    listed = json.loads(harness("list", "--json"))
-    assert {row["provider_from"] for row in listed} == {"harness-echo 1.0"}
-    assert "recorded 2 of 2" in harness("record")
-    assert "harness-echo 1.0" in harness("list")
+    commands = {
+        "list as JSON": ("list", "--json"),
+        "record": ("record",),
+        "list": ("list",),
+        "replay": ("replay",),
+        "check": ("check", "cassettes", "--json"),
+        "compare": ("compare", "parrot/echo-parrot", "parrot/echo-loud"),
+        "parse": ("parse", "cassettes", "--json"),
+        "report": ("report", "--report", "report"),
+        "doctor as JSON": ("doctor", "--json"),
+        "doctor": ("doctor",),
+        "explain": ("rules", "--explain", "answer_is_not_shouted"),
+        "rules": ("rules",),
+    }
+    env = {"ECHO_API_KEY": "parrot-key", "ECHO_BASE_URL": service}
+    done = run(environment, *one_process(commands.values()), folder=tmp_path, env=env)
+    ended = [Done(*json.loads(line)) for line in done.splitlines()]
+    assert [(one.code, one.err) for one in ended if one.code] == []
+    out = {name: one.out for name, one in zip(commands, ended, strict=True)}
+    rows = json.loads(out["list as JSON"])
+    assert {row["provider_from"] for row in rows} == {"harness-echo 1.0"}
+    assert "recorded 2 of 2" in out["record"]
+    assert "harness-echo 1.0" in out["list"]
     assert "parrot-key" not in (tmp_path / "cassettes/parrot/echo-loud.yaml").read_text()
-    assert "answer_is_not_shouted" in harness("replay")
-    checked = json.loads(harness("check", "cassettes", "--json"))
+    assert "answer_is_not_shouted" in out["replay"]
+    checked = json.loads(out["check"])
     found = [(f["target"], f["rule"], f["severity"]) for f in checked["findings"]]
     assert found == [("echo/loud", "answer_is_not_shouted", "warning")] * 2
-    assert "YOU SAID: HELLO" in harness("compare", "parrot/echo-parrot", "parrot/echo-loud")
-    parsed = json.loads(harness("parse", "cassettes", "--json"))["table"]
+    assert "YOU SAID: HELLO" in out["compare"]
+    parsed = json.loads(out["parse"])["table"]
     assert [(row["parser"], row["exchanges"], row["same"]) for row in parsed] == [("echo", 4, 4)]
-    harness("report", "--report", "report")
     with (tmp_path / "report" / "findings.csv").open(encoding="utf-8", newline="") as file:
         table = list(csv.DictReader(file))
     assert [(row["target"], row["rule"]) for row in table] == [pair[:2] for pair in found]
-    plugged = json.loads(harness("doctor", "--json"))
+    plugged = json.loads(out["doctor as JSON"])
     assert plugged["providers"][-1]["from"] == "harness-echo 1.0"
     names = [("rule", "answer_is_not_shouted"), ("report", "csv")]
     assert [(row["plug-in"], row["name"]) for row in plugged["plug_ins"]] == names
     assert {row["from"] for row in plugged["plug_ins"]} == {"harness-echo 1.0"}
-    assert "answer_is_not_shouted" in harness("doctor")
-    explained = harness("rules", "--explain", "answer_is_not_shouted")
-    assert "From: harness-echo 1.0" in explained
-    assert "the rule's text" in explained
-    assert "harness-echo 1.0" in harness("rules")
+    assert "answer_is_not_shouted" in out["doctor"]
+    assert "From: harness-echo 1.0" in out["explain"]
+    assert "the rule's text" in out["explain"]
+    assert "harness-echo 1.0" in out["rules"]
     key = {"ECHO_API_KEY": "wrong-key", "ECHO_BASE_URL": service}
     again = ("-m", "harness.cli", "record", "--cassettes", "other")
     assert "recorded 0 of 2" in run(environment, *again, folder=tmp_path, env=key, code=2)
@@ -191,7 +205,25 @@ def install(folder: Path, group: str, value: str, source: str) -> dict[str, str]
     return {"PYTHONPATH": str(folder / "site")}
 
 
-@pytest.mark.slow
+@pytest.fixture
+def use_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], object]]:
+    """Return a function that uses the plug-ins installed in a folder, in this process."""
+    for name in ("bad_plugin", "bad_parts"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    before = {*sys.modules}
+
+    def use() -> object:
+        monkeypatch.syspath_prepend(tmp_path / "site")
+        providers._installed.cache_clear()
+        return dict(providers.INSTALLED), tuple(rules._all_rules()), report.added()
+
+    yield use
+    providers._installed.cache_clear()
+    for name in {*sys.modules} - before:
+        if name.startswith("bad_"):
+            del sys.modules[name]
+
+
 @pytest.mark.parametrize(
     ("group", "name", "source", "reason"),
     [
@@ -236,7 +268,6 @@ def install(folder: Path, group: str, value: str, source: str) -> dict[str, str]
             "it should have rules, and has a str",
         ),
         ("rules", "CLASH", RULES, "there is a rule 'usage_adds_up' of harness already"),
-        ("rules", "CRASH", RULES, "the rule 'crash' failed with KeyError: 'no'"),
         (
             "reports",
             "X",
@@ -250,24 +281,47 @@ def install(folder: Path, group: str, value: str, source: str) -> dict[str, str]
             "there is a report's file 'index.html' of harness already",
         ),
         ("reports", "AWAY", REPORTS, "'../away.txt' is not the name of a file"),
+    ],
+)
+def test_a_broken_plugin_is_one_sentence(
+    use_plugins: Callable[[], object],
+    tmp_path: Path,
+    group: str,
+    name: str,
+    source: str,
+    reason: str,
+) -> None:
+    """It names the package, what is wrong with it, and the cure."""
+    install(tmp_path, group, f"bad_plugin:{name}", source)
+    with pytest.raises(HarnessError) as caught:
+        use_plugins()
+    assert str(caught.value) == f"{BROKEN}: {reason}{CURE}"
+
+
+BROKEN = "the plug-in 'bad' of the package bad-plugin 2.0 cannot be used"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("group", "name", "source", "reason"),
+    [
+        ("providers", "CLASH", PROVIDER, "there is a provider 'zhipuai' of harness already"),
+        ("rules", "CRASH", RULES, "the rule 'crash' failed with KeyError: 'no'"),
         ("reports", "CRASH", REPORTS, "it failed with ZeroDivisionError: division by zero"),
         ("reports", "BYTES", REPORTS, "it returned a bytes instead of a text"),
     ],
 )
-def test_a_broken_plugin_is_one_sentence(
+def test_a_command_says_what_is_broken(
     python: Python, tmp_path: Path, group: str, name: str, source: str, reason: str
 ) -> None:
-    """It names the package, what is wrong with it, and the cure; the exit code is 2."""
+    """On one line, whether it is loaded, asked or rendered; the exit code is 2."""
     env = install(tmp_path, group, f"bad_plugin:{name}", source)
     cassette = Path(__file__).parent.parent / "cassettes" / "slogan"
     command = ("-m", "harness.cli", "check", str(cassette), "--report", "report")
     done = python(*command, folder=tmp_path, env=env)
-    assert done.returncode == 2
-    package = "the plug-in 'bad' of the package bad-plugin 2.0 cannot be used"
-    assert done.stderr == f"harness: {package}: {reason}{CURE}\n"
+    assert (done.returncode, done.stderr) == (2, f"harness: {BROKEN}: {reason}{CURE}\n")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -278,22 +332,20 @@ def test_a_broken_plugin_is_one_sentence(
     ],
 )
 def test_a_provider_with_wrong_parts_is_one_sentence(
-    python: Python, tmp_path: Path, change: str, reason: str
+    use_plugins: Callable[[], object], tmp_path: Path, change: str, reason: str
 ) -> None:
     """Its endpoints, or a module of its package."""
     source = PROVIDER + f"CLASH = replace(CLASH, name='parts', {change})\n"
-    env = install(tmp_path, "providers", "bad_plugin:CLASH", source)
+    install(tmp_path, "providers", "bad_plugin:CLASH", source)
     (tmp_path / "site" / "bad_parts").mkdir()
     (tmp_path / "site" / "bad_parts" / "__init__.py").touch()
     (tmp_path / "site" / "bad_parts" / "rules.py").write_text("raise KeyError(5)")
-    done = python("-m", "harness.cli", "rules", folder=tmp_path, env=env)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert reason in done.stderr
-    assert "bad-plugin 2.0" in done.stderr
+    with pytest.raises(HarnessError) as caught:
+        use_plugins()
+    assert reason in str(caught.value)
+    assert "bad-plugin 2.0" in str(caught.value)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("group", "source", "name"),
     [
@@ -303,17 +355,17 @@ def test_a_provider_with_wrong_parts_is_one_sentence(
     ],
 )
 def test_two_packages_with_one_name(
-    python: Python, tmp_path: Path, group: str, source: str, name: str
+    use_plugins: Callable[[], object], tmp_path: Path, group: str, source: str, name: str
 ) -> None:
     """The second one is refused, and the first one named."""
-    env = install(tmp_path, group, "bad_plugin:X", source)
+    install(tmp_path, group, "bad_plugin:X", source)
     other = tmp_path / "site" / "other-1.dist-info"
     shutil.copytree(tmp_path / "site" / "bad_plugin-2.0.dist-info", other)
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
-    done = python("-m", "harness.cli", "doctor", folder=tmp_path, env=env)
-    assert done.returncode == 2
-    assert "the plug-in 'bad' of the package other 1 cannot be used" in done.stderr
-    assert f"there is a {name} of bad-plugin 2.0 already" in done.stderr
+    with pytest.raises(HarnessError) as caught:
+        use_plugins()
+    assert "the plug-in 'bad' of the package other 1 cannot be used" in str(caught.value)
+    assert f"there is a {name} of bad-plugin 2.0 already" in str(caught.value)
 
 
 @pytest.mark.slow

@@ -81,30 +81,27 @@ def run(folder: Path, variables: Mapping[str, str], *options: str, before: list[
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("test", "key", "address", "path"),
-    [
-        (ZHIPUAI, ("ZHIPUAI_API_KEY", ZHIPUAI_KEY), "ZHIPUAI_BASE_URL", "/api/paas/v4"),
-        (DASHSCOPE, ("DASHSCOPE_API_KEY", DASHSCOPE_KEY), "DASHSCOPE_HTTP_BASE_URL", "/api/v1"),
-        (OPENAI, ("OPENAI_API_KEY", ZHIPUAI_KEY), "OPENAI_BASE_URL", "/api/paas/v4"),
-    ],
-    ids=["zhipuai", "dashscope", "openai"],
-)
-def test_a_marked_test_is_replayed_without_a_key(
-    test: str, key: tuple[str, str], address: str, path: str, sandbox: str, tmp_path: Path
-) -> None:
+def test_a_marked_test_is_replayed_without_a_key(sandbox: str, tmp_path: Path) -> None:
     """A recorded test is replayed without a key and a network, but cannot be recorded so."""
-    (tmp_path / "test_mine.py").write_text(test, encoding="utf-8")
+    for name, test in {"zhipuai": ZHIPUAI, "dashscope": DASHSCOPE, "openai": OPENAI}.items():
+        (tmp_path / f"test_{name}.py").write_text(test, encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-    there = {address: sandbox + path}
-    if test is ZHIPUAI:  # one of them, for its time
-        assert "1 passed" not in run(tmp_path, there, "--record=missing", before=[])
-        shutil.rmtree(tmp_path / "cassettes", ignore_errors=True)
-    output = run(tmp_path, dict([(address, sandbox + path), key]), "--record=missing", before=[])
-    assert "1 passed" in output
-    output = run(tmp_path, there, before=isolated())
-    assert "1 replayed, 0 recorded" in output
-    assert "1 passed" in output
+    addresses = {
+        "ZHIPUAI_BASE_URL": f"{sandbox}/api/paas/v4",
+        "DASHSCOPE_HTTP_BASE_URL": f"{sandbox}/api/v1",
+        "OPENAI_BASE_URL": f"{sandbox}/api/paas/v4",
+    }
+    keys = {
+        "ZHIPUAI_API_KEY": ZHIPUAI_KEY,
+        "DASHSCOPE_API_KEY": DASHSCOPE_KEY,
+        "OPENAI_API_KEY": ZHIPUAI_KEY,
+    }
+    assert "passed" not in run(tmp_path, addresses, "--record=missing", before=[])
+    shutil.rmtree(tmp_path / "cassettes", ignore_errors=True)
+    assert "3 passed" in run(tmp_path, addresses | keys, "--record=missing", before=[])
+    output = run(tmp_path, addresses, before=isolated())
+    assert "3 replayed, 0 recorded" in output
+    assert "3 passed" in output
 
 
 @pytest.fixture

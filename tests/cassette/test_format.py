@@ -346,7 +346,7 @@ def test_what_is_written_is_read(cassette: Cassette) -> None:
 
 @pytest.mark.slow
 @given(CASSETTES)
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_stock_vcrpy_reads_what_is_written(cassette: Cassette) -> None:
     """Any cassette, byte for byte."""
     whole = with_artefacts(cassette, lambda number, named: b"")
@@ -506,7 +506,7 @@ ENTRY = "interactions: [{{request: {}, response: {}}}]\nversion: 1\n"
     )
     | YAMLISH.map(lambda text: f"metadata: {{harness: {text}}}\ninteractions: []\nversion: 1\n")
 )
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example("interactions: []\nversion: 1\nmetadata: {harness: {format: 1, exchanges: [1]}}\n")
 @example("a: \ud800")
 def test_anything_is_a_cassette_or_a_bad_one(content: str | bytes) -> None:

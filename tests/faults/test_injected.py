@@ -236,6 +236,9 @@ CLIENTS: tuple[Client, ...] = (
 WITHOUT_RETRIES = CLIENTS[-6:]
 """The clients that repeat no request, so that one fault is as good as one for all attempts."""
 
+LIKE_OTHERS: tuple[Client, ...] = (by_openai_async, by_zai, by_anthropic_async, by_dashscope_async)
+"""The clients that differ from another one in how they read a stream only."""
+
 # ------------------------------------------------------------------------------------- answers
 
 USAGE = {"prompt_tokens": 1, "completion_tokens": 3, "total_tokens": 4}
@@ -347,6 +350,7 @@ CASES = [
     for stream, table in ((False, BOTH | DOCUMENTS), (True, BOTH | STREAMS))
     for name, make in table.items()
     if client not in WITHOUT_RETRIES or not name.endswith("-always")
+    if stream or client not in LIKE_OTHERS
 ]
 
 

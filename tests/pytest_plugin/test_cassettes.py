@@ -31,7 +31,7 @@ def test_one():
 
 
 @pytest.fixture
-def repository(pytester: pytest.Pytester, sandbox: str) -> pytest.Pytester:
+def repository(pytester: pytest.Pytester, sandbox: str, only_our_plugin: None) -> pytest.Pytester:
     """Return a repository of tests without plugins that are not needed."""
     pytester.makeini(
         "[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest -p no:asyncio\n"
@@ -393,9 +393,9 @@ async def test_one(address, cassette):
     assert len(cassette.exchanges) == 1
 """
     write(repository, sandbox, tests)
-    repository.runpytest_inprocess("--record").assert_outcomes(passed=1)
+    repository.runpytest_inprocess("-p", "anyio", "--record").assert_outcomes(passed=1)
     write(repository, "http://elsewhere.invalid", tests)
-    repository.runpytest_inprocess().assert_outcomes(passed=1)
+    repository.runpytest_inprocess("-p", "anyio").assert_outcomes(passed=1)
 
 
 @pytest.mark.slow

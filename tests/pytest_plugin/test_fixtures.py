@@ -25,7 +25,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def run(pytester: pytest.Pytester, server: Server) -> Run:
+def run(pytester: pytest.Pytester, server: Server, only_our_plugin: None) -> Run:
     """Run pytest with options on a module of tests, where `get` asks the server."""
     pytester.makeini(
         "[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest -p no:asyncio "

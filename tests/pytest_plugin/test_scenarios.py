@@ -49,7 +49,9 @@ def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def repository(pytester: pytest.Pytester, recorded_once: Path) -> pytest.Pytester:
+def repository(
+    pytester: pytest.Pytester, recorded_once: Path, only_our_plugin: None
+) -> pytest.Pytester:
     """Return a repository with a recorded scenario, without plugins that are not needed."""
     shutil.copytree(recorded_once, pytester.path, dirs_exist_ok=True)
     pytester.makeini(
@@ -248,8 +250,12 @@ def test_other_files_are_not_collected(repository: pytest.Pytester) -> None:
     repository.runpytest_inprocess().assert_outcomes(passed=3)
 
 
-def test_the_plugin_can_be_disabled(repository: pytest.Pytester) -> None:
+def test_the_plugin_can_be_disabled(
+    repository: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Disabled by its name, the plugin adds nothing."""
+    for variable in ("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_PLUGINS"):
+        monkeypatch.delenv(variable)
     repository.makepyfile("def test_mine(): pass")
     result = repository.runpytest_inprocess("-p", "no:llm-harness")
     result.assert_outcomes(passed=1)

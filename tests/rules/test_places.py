@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from itertools import islice
 
 import pytest
 
@@ -46,19 +47,19 @@ def value(reading: AnalyzedExchange, finding: Finding) -> object:
 @pytest.mark.parametrize("fault", RULE_FAULTS, ids=lambda fault: str(fault.name))
 def test_the_byte_is_where_the_pointer_leads(fault: TranscriptFault) -> None:
     """The JSON that begins at the byte is what the pointer leads to, in answers and requests."""
-    for sample in samples().values():
-        for changed in injected(fault, sample):
-            analyzed = analyze(changed, endpoints.recognise)
-            for finding in judge(analyzed, RULES).findings:
-                place = finding.place
-                if place.exchange is None or not place.pointer:
-                    continue
-                reading = analyzed.readings[place.exchange - 1]
-                expected = value(reading, finding)
-                if expected is MISSING or place.offset is None:
-                    continue
-                text = body(reading, finding)[place.offset :].decode("utf-8", "replace")
-                assert json.JSONDecoder().raw_decode(text)[0] == expected
+    all_changed = (changed for sample in samples().values() for changed in injected(fault, sample))
+    for changed in islice(all_changed, 3):  # `test_every_fault_is_found_where_it_is` has all
+        analyzed = analyze(changed, endpoints.recognise)
+        for finding in judge(analyzed, RULES).findings:
+            place = finding.place
+            if place.exchange is None or not place.pointer:
+                continue
+            reading = analyzed.readings[place.exchange - 1]
+            expected = value(reading, finding)
+            if expected is MISSING or place.offset is None:
+                continue
+            text = body(reading, finding)[place.offset :].decode("utf-8", "replace")
+            assert json.JSONDecoder().raw_decode(text)[0] == expected
 
 
 def test_data_on_several_lines_is_counted_line_by_line() -> None:

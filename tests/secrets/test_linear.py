@@ -13,7 +13,7 @@ from harness.secrets.search import Search
 from harness.secrets.shapes import KEY_SHAPES
 
 SEARCH = Search(("sk-5f0c1b7e9a2d4c68b3f1e0a7d9c4b825",))
-LENGTH = 60_000
+LENGTH = 40_000
 PARTS = (
     *("eyJ", "eyJabc.", "eyJaaaa", "sk-", "sk-a-", "token=", 'token="', "token='", '"key": "'),
     *("authorization:", "cookie: a=", "Cookie:a=b;", "-----BEGIN PRIVATE KEY-----", "-----BEGIN "),

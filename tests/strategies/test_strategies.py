@@ -23,8 +23,8 @@ from harness.types import Cassette, Exchange, Failure, Reply, Request, Response,
 
 pytestmark = pytest.mark.slow
 
-SOME = settings(deadline=None, max_examples=8)
-FEW = settings(deadline=None, max_examples=4)
+SOME = settings(max_examples=4)
+FEW = settings(max_examples=2)
 UNSHRUNK = settings(
     deadline=None, max_examples=500, database=None, derandomize=True, phases=[Phase.generate]
 )

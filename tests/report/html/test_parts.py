@@ -116,7 +116,7 @@ def test_of_a_long_body_what_is_around_a_mark_is_shown() -> None:
 
 
 @given(st.binary(max_size=60), st.integers(0, 70), st.text("/ab0", max_size=4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_bytes_can_be_shown(body: bytes, offset: int, pointer: str) -> None:
     """No bytes and no place raise, and without line breaks nothing of a text is lost."""
     found = bodies.mark(1, Place(offset=offset, pointer=pointer), body)
