@@ -513,7 +513,11 @@ class Response:
 
     def header(self, name: str) -> str | None:
         """Return the first value of the header *name* (in any case); None if it is absent."""
-        return next((v for n, v in self.headers if n.lower() == name.lower()), None)
+        wanted = name.lower()
+        for own, value in self.headers:
+            if own.lower() == wanted:
+                return value
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,6 +201,8 @@ class Fields:
     dimension: Pointers = ()
 
 
+NO_FIELDS = Fields()
+
 ReadAnswer = Callable[[Sequence[Part], Json], "Outcome | None"]
 """A function that reads the outcome in a 2xx answer, from its parts and the JSON of the request."""
 
@@ -263,7 +265,7 @@ class Endpoint:
     finish_reasons: frozenset[str] = frozenset()
     states: States = States()
     cumulative: Callable[[Json], bool | None] = lambda request: False
-    fields: Fields = Fields()
+    fields: Fields = NO_FIELDS
     repeats_finish: bool = False
     objects: frozenset[str] = frozenset()
     statuses: Mapping[str, frozenset[int]] = field(default_factory=lambda: EMPTY)
@@ -302,10 +304,9 @@ class Recognise(Protocol):
         """Return the endpoint of *exchange*, which was recorded from *provider* ("": unknown)."""
 
 
-def find(endpoints: Iterable[Endpoint], exchange: Exchange) -> Endpoint | None:
-    """Return the first of *endpoints* that an exchange's method and path fit; None if none does."""
-    request = exchange.request
-    return next((e for e in endpoints if e.fits(request.method, request.uri)), None)
+def find(endpoints: Iterable[Endpoint], method: str, uri: str) -> Endpoint | None:
+    """Return the first of *endpoints* that a method and a URI fit; None if none does."""
+    return next((endpoint for endpoint in endpoints if endpoint.fits(method, uri)), None)
 
 
 def recogniser(endpoints: Iterable[Endpoint]) -> Recognise:
@@ -314,4 +315,4 @@ def recogniser(endpoints: Iterable[Endpoint]) -> Recognise:
     It returns None if none of *endpoints* matches.
     """
     table = tuple(endpoints)
-    return lambda exchange, provider="": find(table, exchange)
+    return lambda exchange, provider="": find(table, exchange.request.method, exchange.request.uri)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.analysis.endpoint import Endpoint, Fields, Part, Role
+from harness.analysis.endpoint import NO_FIELDS, Endpoint, Part, Role
 from harness.analysis.reply import is_refusal, only_choice, read_answer, read_refusal
 from harness.analysis.shape import Shape, shape
 from harness.types import (
@@ -62,14 +62,22 @@ class AnalyzedExchange:
         response = self.exchange.response
         if not response.headers:
             return response.body.startswith((b"data:", b"id:", b"event:", b":"))
-        media_type = response.header("content-type") or ""
-        return self.is_lines or media_type.partition(";")[0].strip().lower() == EVENTS
+        return self.is_lines or self.media_type == EVENTS
 
-    @cached_property
+    @property
     def is_lines(self) -> bool:
         """Whether the response is a stream of JSON lines, by its Content-Type."""
-        media_type = self.exchange.response.header("content-type") or ""
-        return media_type.partition(";")[0].strip().lower() in LINES
+        return self.media_type in LINES
+
+    @cached_property
+    def content_type(self) -> str:
+        """The header Content-Type of the response in lower case; empty if it has none."""
+        return (self.exchange.response.header("content-type") or "").lower()
+
+    @cached_property
+    def media_type(self) -> str:
+        """The media type in `content_type`, without parameters."""
+        return self.content_type.partition(";")[0].strip()
 
     @cached_property
     def is_binary(self) -> bool:
@@ -78,16 +86,15 @@ class AnalyzedExchange:
             return True
         if self.endpoint is not None and self.endpoint.role is not Role.LOOKUP:
             return self.endpoint.role is Role.FILE and not self.endpoint.answer
-        media_type = (self.exchange.response.header("content-type") or "").lower()
-        return media_type.startswith(("image/", "audio/", "video/", "application/octet-stream"))
+        media_types = ("image/", "audio/", "video/", "application/octet-stream")
+        return self.content_type.startswith(media_types)
 
     @property
     def is_sound(self) -> bool:
         """Whether the response is the sound that its endpoint generates, not JSON."""
-        media_type = self.exchange.response.header("content-type") or ""
-        return (
-            self.endpoint is not None and self.endpoint.speaks and media_type.startswith("audio/")
-        )
+        endpoint = self.endpoint
+        speaks = endpoint is not None and endpoint.speaks
+        return speaks and self.content_type.startswith("audio/")
 
     @cached_property
     def stream(self) -> Stream:
@@ -123,12 +130,26 @@ class AnalyzedExchange:
         return shape(*(part.value for part in self.parts))
 
     @cached_property
+    def checked_endpoint(self) -> Endpoint | None:
+        """The endpoint, if rules check its answers: it is no file download or of the role OTHER."""
+        endpoint = self.endpoint
+        if endpoint is None or endpoint.role is Role.OTHER:
+            return None
+        return None if endpoint.role is Role.FILE and not endpoint.answer else endpoint
+
+    @cached_property
     def answers(self) -> tuple[Part, ...]:
         """The parts of the response that are not refusals."""
-        fields = self.endpoint.fields if self.endpoint else Fields()
-        return tuple(part for part in self.parts if not is_refusal(part, fields))
+        refused = self.refusals
+        return tuple(p for p in self.parts if p not in refused) if refused else self.parts
 
-    @property
+    @cached_property
+    def refusals(self) -> tuple[Part, ...]:
+        """The parts of the response that are refusals."""
+        fields = self.endpoint.fields if self.endpoint else NO_FIELDS
+        return tuple(part for part in self.parts if is_refusal(part, fields))
+
+    @cached_property
     def accepted(self) -> bool:
         """Whether the HTTP status is 2xx."""
         return 200 <= self.exchange.response.status < 300
@@ -181,7 +202,7 @@ class AnalyzedExchange:
 
         The key None has the parts without any choice.
         """
-        fields = self.endpoint.fields if self.endpoint else Fields()
+        fields = self.endpoint.fields if self.endpoint else NO_FIELDS
         located: dict[int | None, list[tuple[Part, int]]] = {None: []}
         for part in self.parts:
             choices = resolve(part.value, fields.choices)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from harness.config.environment import process_variables
 from harness.providers import INSTALLED, NO_KEY, PROVIDERS
 
 _SDK_VARIABLES = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "ZAI_API_KEY")
@@ -58,8 +59,9 @@ class _Placeholders:
         folder = os.getcwd()
         if folder != self._folder:
             self._folder, self._names = folder, variables()
+        variables_now = process_variables()
         for name in self._names:
-            value = os.environ.get(name)
+            value = variables_now.get(name)
             if not (value or "").strip():
                 self._variables[name] = value
                 os.environ[name] = NO_KEY
@@ -76,8 +78,9 @@ class _Placeholders:
             module = sys.modules.get(name)
             if module is not None and getattr(module, "api_key", None) == NO_KEY:
                 module.api_key = self._modules.get(name)  # type: ignore[attr-defined]
+        variables_now = process_variables() if self._variables else {}
         for name, value in self._variables.items():
-            if os.environ.get(name) == NO_KEY:
+            if variables_now.get(name) == NO_KEY:
                 if value is None:
                     del os.environ[name]
                 else:

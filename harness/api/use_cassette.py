@@ -58,6 +58,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 RecordMode = Literal["none", "missing", "all"]
 """The requests that are sent and recorded: none, those missing on the cassette, or all."""
 
+_MODES = get_args(RecordMode)
+_EMPTY_TAPE = ReplayOrRecord(Player(Cassette(())))
+"""The tape of a block that was never entered; nothing is replayed from it."""
+
 
 def use_cassette(
     path: str | os.PathLike[str],
@@ -175,8 +179,8 @@ class CassetteContext:
     _open: ExitStack = field(init=False, repr=False, default_factory=ExitStack)
 
     def __post_init__(self) -> None:
-        if self.record not in get_args(RecordMode):
-            modes = ", ".join(get_args(RecordMode))
+        if self.record not in _MODES:
+            modes = ", ".join(_MODES)
             raise HarnessError(f"record={self.record!r} is not valid; expected one of: {modes}")
         for name in ("volatile", "secrets", "allow_hosts"):
             value = getattr(self, name)
@@ -196,7 +200,7 @@ class CassetteContext:
         if not all(isinstance(one, InjectedFault) for one in self.faults):
             raise HarnessError("faults: expected faults of harness.faults, such as reset()")
         self.pace = checked_pace(self.pace)
-        self._tape = ReplayOrRecord(Player(self._cassette))
+        self._tape = _EMPTY_TAPE
         self._hosts = AllowedHosts(tuple(self.allow_hosts))
         self._block = Block(self._tape, self._hosts)
 
@@ -411,7 +415,8 @@ class CassetteContext:
         Raises NoCassette if there is none, although nothing may be recorded and `must_exist` is
         true.
         """
-        if self.record == "all" or not os.path.lexists(self.path):
+        is_there = bool(self._file_stamp) or os.path.lexists(self.path)
+        if self.record == "all" or not is_there:
             if self.record == "none" and self.must_exist:
                 raise NoCassette(f"there is no cassette {self.path}; record it: {_HOW_TO_RECORD}")
             return Cassette((), Provenance(volatile=tuple(self.volatile)))
@@ -528,6 +533,8 @@ class CassetteContext:
 
 def _with_volatile_of(project: Settings, cassette: Cassette) -> Cassette:
     """Return *cassette* with the volatile pointers of the project's settings added."""
+    if not project.volatile:
+        return cassette
     volatile = (*cassette.provenance.volatile, *project.volatile)
     return replace(cassette, provenance=replace(cassette.provenance, volatile=volatile))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -104,16 +105,26 @@ def load_environment(folder: Path) -> Environment:
     Variables with the value `NO_KEY` count as not set. Raises BadSettings if there is a `.env` that
     cannot be read.
     """
-    file = folder / ".env"
+    file = os.path.join(folder, ".env")
     try:
-        text = "" if file.is_dir() else read_text_file(file)
+        is_file = not stat.S_ISDIR(os.stat(file).st_mode)
+        text = read_text_file(Path(file)) if is_file else ""
     except FileNotFoundError:
         text = ""
     except OSError as error:
         raise BadSettings(f"cannot be read: {error.strerror}", file) from None
     from_file = _from_file(text) if text else {}
-    own = {name: value for name, value in os.environ.items() if value != NO_KEY}
+    own = {name: value for name, value in process_variables().items() if value != NO_KEY}
     return Environment({**from_file, **own})
+
+
+def process_variables() -> dict[str, str]:
+    """Return the variables of this process, of which `os.environ` converts each by itself."""
+    kept = getattr(os.environ, "_data", None)  # missing if a test replaces os.environ
+    if not isinstance(kept, dict) or type(next(iter(kept), None)) is not bytes:
+        return dict(os.environ)
+    names, values = (os.fsdecode(b"\0".join(part)) for part in (kept, kept.values()))
+    return dict(zip(names.split("\0"), values.split("\0"), strict=True))
 
 
 def _from_file(text: str) -> Mapping[str, str]:
@@ -138,10 +149,11 @@ class _NoProxy:
         """Disable proxies for one more user."""
         with self._lock:
             self._users += 1
+            before = {name: os.environ.get(name) for name in self.names}
             if self._users == 1:
-                self._before = {name: os.environ.get(name) for name in self.names}
-            for name in self.names:
-                if os.environ.get(name) != "*":  # other threads may be reading
+                self._before = before
+            for name, value in before.items():
+                if value != "*":  # other threads may be reading
                     os.environ[name] = "*"
 
     def release(self) -> None:

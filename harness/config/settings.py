@@ -101,15 +101,16 @@ def load_settings(folder: Path) -> Settings:
     Raises:
         BadSettings: A key is unknown or a value invalid; the message has the file's path.
     """
-    there = (file for file in _candidates(folder.absolute()) if os.access(file, os.F_OK))
-    file = next(filter(os.path.isfile, there), None)
-    return NO_SETTINGS if file is None else _read(Path(file), os.stat(file).st_mtime_ns)
+    for file in _candidates(os.path.join(os.getcwd(), folder)):
+        if os.access(file, os.F_OK) and os.path.isfile(file):
+            return _read(Path(file), os.stat(file).st_mtime_ns)
+    return NO_SETTINGS
 
 
 @lru_cache(maxsize=64)
-def _candidates(folder: Path) -> tuple[str, ...]:
+def _candidates(folder: str) -> tuple[str, ...]:
     """Return the paths of pyproject.toml in *folder* and in the folders above it."""
-    return tuple(str(parent / FILE) for parent in (folder, *folder.parents))
+    return tuple(str(parent / FILE) for parent in (Path(folder), *Path(folder).parents))
 
 
 def load_prices(folder: Path) -> prices.Prices:

@@ -157,7 +157,8 @@ def _question(turn: AnalyzedTurn, exchanges: tuple[Exchange, ...], provider: str
     owner = endpoints.asker(reading.exchange, provider)
     if owner is None:
         raise NotExpressible(f"no session here can ask {name}")
-    endpoint = find(owner.endpoints, reading.exchange)
+    sent = reading.exchange.request
+    endpoint = find(owner.endpoints, sent.method, sent.uri)
     assert endpoint is not None  # noqa: S101 - the owner has it
     kind = _kind(endpoint, body)
     is_task = endpoint.role is Role.SUBMIT

@@ -133,9 +133,10 @@ class _Patches:
 
     def _are_in_place(self) -> bool:
         """Return whether patches are installed, and nothing has replaced them since."""
-        return bool(self._patched) and all(
-            vars(owner).get(name) is patch for owner, name, _, patch in self._patched
-        )
+        for owner, name, _, patch in self._patched:
+            if owner.__dict__.get(name) is not patch:
+                return False
+        return bool(self._patched)
 
     def _remove(self) -> None:
         for awaited in self._imports:

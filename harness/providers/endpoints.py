@@ -47,26 +47,35 @@ def recognise(exchange: Exchange, provider: str = "") -> Endpoint | None:
     An endpoint of *provider*, from which it was recorded, takes precedence, then an endpoint of a
     provider that has its host, then any other.
     """
-    candidates = (e for one in _owners(exchange, provider) for e in (*one.endpoints, *one.further))
-    return find(candidates, exchange) or find([FILE, TRANSCRIPT], exchange)
+    request = exchange.request
+    return _recognised(tuple(PROVIDERS.values()), provider, request.method, request.uri)
+
+
+@lru_cache(maxsize=256)
+def _recognised(
+    providers: tuple[Provider, ...], provider: str, method: str, uri: str
+) -> Endpoint | None:
+    owners = _owners(providers, provider, uri)
+    candidates = (e for one in owners for e in (*one.endpoints, *one.further))
+    return find((*candidates, FILE, TRANSCRIPT), method, uri)
 
 
 def asker(exchange: Exchange, provider: str = "") -> Provider | None:
     """Return the first provider, as in `recognise`, whose session can make the request."""
-    owners = _owners(exchange, provider)
-    return next((one for one in owners if find(one.endpoints, exchange)), None)
+    request = exchange.request
+    owners = _owners(tuple(PROVIDERS.values()), provider, request.uri)
+    return next((o for o in owners if find(o.endpoints, request.method, request.uri)), None)
 
 
-def _owners(exchange: Exchange, provider: str) -> Iterator[Provider]:
-    """Yield the providers that an exchange may belong to, the most likely one first."""
-    every = tuple(PROVIDERS.values())
+def _owners(every: tuple[Provider, ...], provider: str, uri: str) -> Iterator[Provider]:
+    """Yield those of all providers that a request may belong to, the most likely one first."""
     named = next((one for one in every if one.name == provider), None)
     if named is None and provider in shipped():
         named = known_service(provider)
     if named is not None:
         yield named
     try:
-        place = host_of(exchange.request.uri)
+        place = host_of(uri)
     except ValueError:
         place = None
     yield from _by_host(every, place)

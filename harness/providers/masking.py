@@ -34,9 +34,14 @@ def recording_redactor(secrets: Iterable[str] = ()) -> Redactor:
 
     It keeps the providers' own headers. Raises BadSettings (see `project_secrets`).
     """
+    return _recording_redactor((*project_secrets(), *secrets))
+
+
+@lru_cache(maxsize=4)
+def _recording_redactor(secrets: tuple[str, ...]) -> Redactor:
     from harness.providers.endpoints import HEADERS
 
-    return Redactor((*project_secrets(), *secrets), HEADERS)
+    return Redactor(secrets, HEADERS)
 
 
 def environment_secrets() -> tuple[str, ...]:

@@ -74,10 +74,13 @@ class MarkOptions:
             raise TypeError(f"findings={self.findings!r} is not valid; expected 'fail' or 'show'")
 
 
+_NO_OPTIONS = MarkOptions()
 _FETCHED = pytest.StashKey[dict[str, Path | Exception]]()
 _CONTEXT = pytest.StashKey["CassetteContext"]()
 _FAILURE = pytest.StashKey[BaseException | None]()
 _MAY_FOLLOW = pytest.StashKey[bool]()
+_MARKED = pytest.StashKey[tuple[pytest.Mark | None, MarkOptions]]()
+"""The mark of a test, and the options that it alone sets."""
 _OPTIONS = pytest.StashKey[MarkOptions]()
 _PATH = pytest.StashKey[Path]()
 _MAX_NAME_LENGTH = 80
@@ -303,7 +306,7 @@ def hosts_of(item: pytest.Item) -> tuple[str, ...]:
 
     try:
         project = load_settings(home(cassette_path(item)))
-        return AllowedHosts((*_options(item, {}).allow_hosts, *project.allow_hosts)).patterns
+        return AllowedHosts((*_marked(item).allow_hosts, *project.allow_hosts)).patterns
     except (HarnessError, pytest.fail.Exception):  # told when the cassette is opened
         return ()
 
@@ -313,10 +316,10 @@ def _create_context(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteC
     from harness.cassette.remote import home
     from harness.intercept.hooks import identity, keep_all
 
-    options = item.stash[_OPTIONS] = _options(item, defaults)
+    options = item.stash[_OPTIONS] = _options(item, defaults) if defaults else _marked(item)
     with _errors_as_failures():
         path = cassette_path(item)
-        test_file = Path(os.path.relpath(item.path, home(path))).as_posix()
+        test_file = _relative(os.fspath(item.path), os.fspath(home(path)), os.getcwd())
         return CassetteContext(
             path,
             item.config.getoption("--record"),
@@ -334,6 +337,12 @@ def _create_context(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteC
         )
 
 
+@functools.lru_cache(maxsize=16)
+def _relative(file: str, folder: str, _: str) -> str:
+    """Return the path of *file* from *folder*; the last argument is the working folder."""
+    return Path(os.path.relpath(file, folder)).as_posix()
+
+
 def cassette_path(item: pytest.Item) -> Path:
     """Return the path of a test's cassette, which its mark sets; no fixture has to run for it."""
     if _PATH not in item.stash:
@@ -344,7 +353,7 @@ def cassette_path(item: pytest.Item) -> Path:
 def _chosen_path(item: pytest.Item) -> Path:
     from harness.cassette.remote import is_address
 
-    options = _options(item, {})
+    options = _marked(item)
     chosen = options.path if str(options.path) else options.folder
     folder = _fetched(item, chosen) if is_address(chosen) else item.path.parent / chosen
     return folder if str(options.path) else folder / _default_path(item)
@@ -372,6 +381,16 @@ def name_of(item: pytest.Item) -> str:
     return item.nodeid.partition("::")[2] or item.name
 
 
+def _marked(item: pytest.Item) -> MarkOptions:
+    """Return the options of a test's cassette that its mark sets."""
+    mark = item.get_closest_marker("cassette")
+    known, options = item.stash.get(_MARKED, (None, _NO_OPTIONS))
+    if known is not mark:
+        options = _options(item, {})
+        item.stash[_MARKED] = mark, options
+    return options
+
+
 def _options(item: pytest.Item, defaults: Mapping[str, Any]) -> MarkOptions:
     """Return the options of a test's cassette.
 
@@ -390,11 +409,13 @@ def _options(item: pytest.Item, defaults: Mapping[str, Any]) -> MarkOptions:
             pytest.fail(f"the fixture {DEFAULTS}: only the mark can set {name}", pytrace=False)
     mark = item.get_closest_marker("cassette")
     args, own = (mark.args, mark.kwargs) if mark else ((), {})
-    merged = MarkOptions()
+    merged = _NO_OPTIONS
     for where, arguments, options in (
         (f"the fixture {DEFAULTS}", (), defaults),
         ("@pytest.mark.cassette", args, {**defaults, **own}),
     ):
+        if not arguments and not options:
+            continue
         try:
             merged = MarkOptions(*arguments, **options)
         except TypeError as error:

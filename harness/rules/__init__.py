@@ -7,8 +7,10 @@ a developer's report; the sources are in docs/WIRE_FACTS.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from operator import itemgetter
 
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.errors import MissingExtra
@@ -30,6 +32,7 @@ from harness.rules.rule import (
     INFO,
     WARNING,
     Rule,
+    Subjects,
     choice_rule,
     conversation_rule,
     exchange_rule,
@@ -149,30 +152,37 @@ def judge(analyzed: AnalyzedTranscript, rules: Iterable[Rule]) -> Judged:
     """Return the findings of the rules in a transcript, in the order of the rules.
 
     If the transcript selects rules, the others are not applied. Rules that it ignores are applied,
-    so that a report can count their findings.
+    so that a report can count their findings. A rule that needs a package which is missing has a
+    finding that says so.
     """
     transcript, answered = analyzed.transcript, analyzed.answered
-    findings: list[Finding] = []
-    for rule in rules:
-        is_selected = not transcript.selected or rule.name in transcript.selected
-        if is_selected and rule.subjects(answered):
-            findings += _findings(rule, answered)
+    numbered: list[tuple[int, Finding]] = []
+    for subjects_of, group in _by_subjects(tuple(rules), transcript.selected):
+        subjects = subjects_of(answered)
+        for number, rule in group if subjects else ():
+            try:
+                for finding in rule.findings_in(subjects):
+                    numbered.append((number, _complete(finding, rule, transcript)))  # noqa: PERF401
+            except MissingExtra as error:
+                finding = _complete(Finding(f"not checked: {error}"), rule, transcript)
+                numbered.append((number, replace(finding, severity=INFO)))
+    findings = [finding for _, finding in sorted(numbered, key=itemgetter(0))]
     return Judged(
         tuple(finding for finding in findings if finding.rule not in transcript.ignored),
         tuple(finding for finding in findings if finding.rule in transcript.ignored),
     )
 
 
-def _findings(rule: Rule, analyzed: AnalyzedTranscript) -> list[Finding]:
-    """Return the findings of a rule; one that says so if it needs a package that is missing."""
-    findings: list[Finding] = []
-    try:
-        for finding in rule.findings(analyzed):
-            findings.append(_complete(finding, rule, analyzed.transcript))  # noqa: PERF401
-    except MissingExtra as error:
-        finding = _complete(Finding(f"not checked: {error}"), rule, analyzed.transcript)
-        findings.append(replace(finding, severity=INFO))
-    return findings
+@lru_cache(maxsize=16)
+def _by_subjects(
+    rules: tuple[Rule, ...], selected: Sequence[str]
+) -> tuple[tuple[Subjects, list[tuple[int, Rule]]], ...]:
+    """Return the selected rules with their numbers, grouped by what they are called with."""
+    groups: dict[Subjects, list[tuple[int, Rule]]] = {}
+    for number, rule in enumerate(rules):
+        if not selected or rule.name in selected:
+            groups.setdefault(rule.subjects, []).append((number, rule))
+    return tuple(groups.items())
 
 
 def _complete(finding: Finding, rule: Rule, transcript: Transcript) -> Finding:

@@ -11,9 +11,9 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from harness.analysis.endpoint import Endpoint, Fields, Part, Pointers, Role
+from harness.analysis.endpoint import NO_FIELDS, Endpoint, Fields, Part, Pointers, Role
 from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.reply import first, is_refusal, seen
+from harness.analysis.reply import first, seen
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.config.plugins import OWN
 from harness.errors import HarnessError
@@ -41,7 +41,7 @@ Subjects = Callable[[AnalyzedTranscript], Sequence[Any]]
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """A function that yields a `Finding` for each violation; its name is the rule's id.
 
@@ -81,26 +81,28 @@ class Rule:
         return self.text.partition("\n")[0]
 
     def findings(self, analyzed: AnalyzedTranscript) -> Iterator[Finding]:
-        """Yield the rule's finding for each violation in a transcript.
+        """Return the rule's findings for the violations in a transcript, as `findings_in` does."""
+        return self.findings_in(self.subjects(analyzed.answered))
+
+    def findings_in(self, subjects: Sequence[Any]) -> Iterator[Finding]:
+        """Yield the rule's finding for each violation in *subjects*.
 
         A rule for exchanges leaves out those of endpoints that are exempt from it.
 
         Raises:
             HarnessError: The rule is another package's, and its function raised an exception.
         """
+        is_of_exchange = self.scope is Scope.EXCHANGE
         try:
-            for subject in self.subjects(analyzed.answered):
-                if self.scope is not Scope.EXCHANGE or not _is_exempt(subject.endpoint, self.name):
+            for subject in subjects:
+                endpoint = subject.endpoint if is_of_exchange else None
+                if endpoint is None or not endpoint.exempt or self.name not in endpoint.exempt:
                     yield from self.check(subject)
         except Exception as error:
             if self.origin == OWN:
                 raise
             reason = f"the rule {self.name!r} failed with {type(error).__name__}: {error}"
             raise self.broken(reason) from error
-
-
-def _is_exempt(endpoint: Endpoint | None, rule: str) -> bool:
-    return endpoint is not None and rule in endpoint.exempt
 
 
 ExchangeCheck = Callable[[AnalyzedExchange], Iterator[Finding]]
@@ -205,17 +207,13 @@ def checked_endpoint(reading: AnalyzedExchange) -> Endpoint | None:
 
     Returns None if the endpoint is unknown, a file download or of the role OTHER.
     """
-    endpoint = reading.endpoint
-    is_file = endpoint is not None and endpoint.role is Role.FILE and not endpoint.answer
-    if endpoint is None or is_file or endpoint.role is Role.OTHER:
-        return None
-    return endpoint
+    return reading.checked_endpoint
 
 
 def fields_of(reading: AnalyzedExchange) -> Fields:
     """Return the pointers of an endpoint's fields; all empty if its answers are not checked."""
-    endpoint = checked_endpoint(reading)
-    return endpoint.fields if endpoint else Fields()
+    endpoint = reading.checked_endpoint
+    return endpoint.fields if endpoint else NO_FIELDS
 
 
 def answers(reading: AnalyzedExchange) -> Sequence[Part]:
@@ -223,7 +221,7 @@ def answers(reading: AnalyzedExchange) -> Sequence[Part]:
 
     Empty if the response is a refusal, or if its endpoint is not checked.
     """
-    if checked_endpoint(reading) is None or not reading.accepted:
+    if reading.checked_endpoint is None or not reading.accepted:
         return ()
     return reading.answers
 
@@ -235,17 +233,14 @@ def values(reading: AnalyzedExchange, pointers: Pointers) -> Iterator[tuple[Part
             yield part, pointer, value
 
 
-def refusals(reading: AnalyzedExchange) -> list[Part]:
+def refusals(reading: AnalyzedExchange) -> Sequence[Part]:
     """Return the parts of a response that are refusals, whatever the HTTP status.
 
     Empty if there are none, or if the endpoint is not checked.
     """
-    endpoint = checked_endpoint(reading)
-    if endpoint is None:
-        return []
-    if not reading.accepted:
-        return list(reading.parts[:1])
-    return [part for part in reading.parts if is_refusal(part, endpoint.fields)]
+    if reading.checked_endpoint is None:
+        return ()
+    return reading.refusals if reading.accepted else reading.parts[:1]
 
 
 def replies(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
@@ -253,7 +248,7 @@ def replies(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
 
     Empty if there are none, or if the endpoint is not checked.
     """
-    if checked_endpoint(reading) is None:
+    if reading.checked_endpoint is None:
         return []
     return [(part, reply) for part, reply in reading.outcomes_by_part if isinstance(reply, Reply)]
 
@@ -284,7 +279,7 @@ def messages(reading: AnalyzedExchange) -> tuple[str, list[Json]]:
 
     Returns an empty text and an empty list if there are none.
     """
-    fields = reading.endpoint.fields if reading.endpoint else Fields()
+    fields = reading.endpoint.fields if reading.endpoint else NO_FIELDS
     pointer, value = next(seen(reading.request_json.value, fields.messages), ("", None))
     return (pointer, value) if isinstance(value, list) else ("", [])
 
@@ -354,7 +349,7 @@ class Answered:
 
     def requested(self, field: str) -> Json:
         """Return the value of the field *field* in the request; None if it has no such field."""
-        fields = self.request.endpoint.fields if self.request.endpoint else Fields()
+        fields = self.request.endpoint.fields if self.request.endpoint else NO_FIELDS
         pointers: Pointers = getattr(fields, field)
         value: Json = first(self.request.request_json.value, pointers)
         return value

@@ -56,7 +56,7 @@ def body_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
         return
     document = reading.response_json
     endpoint = checked_endpoint(reading)
-    has_type = _media_type(reading) == "application/json"
+    has_type = reading.media_type == "application/json"
     is_json = has_type or (endpoint is not None and endpoint.role is not Role.LOOKUP)
     if is_json and document.problem:
         yield violation("JSON", _not_json(reading), reading.place(offset=document.offset or None))
@@ -87,22 +87,14 @@ def content_type_agrees_with_body(reading: AnalyzedExchange) -> Iterator[Finding
     response, endpoint = reading.exchange.response, checked_endpoint(reading)
     if endpoint is None or not response.body or not response.headers or reading.is_lines:
         return
-    expected, actual = _body_type(reading), _media_type(reading)
+    expected, actual = _body_type(reading), reading.media_type
     if not expected or (not actual and endpoint.role is Role.LOOKUP):
         return
     if actual != expected:
         yield violation(f"the content type {expected}", show(actual), reading.place())
-    charset = _content_type(reading).partition("charset=")[2].partition(";")[0].strip(' "')
+    charset = reading.content_type.partition("charset=")[2].partition(";")[0].strip(' "')
     if charset not in ("", "utf-8", "utf8"):
         yield violation("the charset UTF-8", show(charset), reading.place())
-
-
-def _content_type(reading: AnalyzedExchange) -> str:
-    return (reading.exchange.response.header("content-type") or "").lower()
-
-
-def _media_type(reading: AnalyzedExchange) -> str:
-    return _content_type(reading).partition(";")[0].strip()
 
 
 def _body_type(reading: AnalyzedExchange) -> str:

@@ -48,15 +48,12 @@ def escape(key: object) -> str:
 
 def resolve(value: Json, pointer: str) -> Json | Missing:
     """Return the value at *pointer*; `MISSING` if there is none."""
-    return _descend(value, tokens(pointer))
-
-
-def _descend(value: Json | Missing, keys: tuple[str, ...]) -> Json | Missing:
-    for key in keys:
-        value = value.get(key, MISSING) if type(value) is dict else _member(value, key)
-        if value is MISSING:
+    found: Json | Missing = value
+    for key in tokens(pointer):
+        found = found.get(key, MISSING) if type(found) is dict else _member(found, key)
+        if found is MISSING:
             break
-    return value
+    return found
 
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")

@@ -91,8 +91,10 @@ def dashscope_request_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
     [REC] all recordings; the answers to polls have no such header. The provider's support asks for
     this id.
     """
+    if not is_dashscope(reading):
+        return
     header = reading.exchange.response.header("x-request-id") or ""
-    if not is_dashscope(reading) or not _ID.fullmatch(header):
+    if not _ID.fullmatch(header):
         return
     for part in reading.parts[:1]:
         request_id = resolve(part.value, "/request_id")
@@ -127,9 +129,11 @@ def dashscope_times_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
     All are in milliseconds; in all 133 recordings [REC] they agree up to one millisecond. They may
     disagree in an answer from the cache of a proxy.
     """
+    if not is_dashscope(reading):
+        return
     names = ("req-arrive-time", "resp-start-time", "req-cost-time")
     arrived, started, cost = (_milliseconds(reading, name) for name in names)
-    if not is_dashscope(reading) or arrived is None or started is None or cost is None:
+    if arrived is None or started is None or cost is None:
         return
     if abs(started - arrived - cost) > _MAX_ROUNDING:
         yield violation(f"req-cost-time {started - arrived}", cost, reading.place())

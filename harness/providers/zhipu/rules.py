@@ -58,10 +58,12 @@ def zhipu_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
     and tasks, whose ids have a prefix [DOC A4].
     """
     is_chat = bool(reading.endpoint and reading.endpoint.finish_reasons)
-    if fields_of(reading).task_id or resolve(reading.request_json.value, "/request_id"):
+    if not is_zhipu(reading) or not is_chat or fields_of(reading).task_id:
+        return
+    if resolve(reading.request_json.value, "/request_id"):
         return
     header = reading.exchange.response.header("x-log-id")
-    for part in _answers(reading)[:1] if is_chat else ():
+    for part in _answers(reading)[:1]:
         own, request_id = resolve(part.value, "/id"), resolve(part.value, "/request_id")
         for name, pointer, other in (
             ("request_id", "/request_id", request_id),
