@@ -11,33 +11,31 @@ from dataclasses import dataclass, replace
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import TranscriptFault
-from harness.analysis.reply import first, text_of
+from harness.analysis.reply import first
 from harness.analysis.transcript import AnalyzedTurn, analyze, transcript_of
 from harness.faults.registry import breaking, injected
 from harness.providers import endpoints
 from harness.providers.samples import SAMPLES
 from harness.rules.evidence import EVIDENCE
-from harness.rules.requests import REASONING
 from harness.rules.rule import Rule, conversation, turn_request, wants_stream
 from harness.rules.sdk import shown_parts
+from harness.scenario.messages import message_of
 from harness.types import (
+    EMPTY,
     Call,
     CallKind,
     Cassette,
     ContentPart,
     Exchange,
     Finding,
-    Json,
     Medium,
-    Message,
     Mode,
     Reply,
-    ToolCall,
     Transcript,
     Turn,
     View,
 )
-from harness.wire import query, resolve
+from harness.wire import resolve
 
 _AROUND = 90
 """Characters shown before and after a difference."""
@@ -180,7 +178,11 @@ def _call(request: AnalyzedExchange) -> Call:
     mode = Mode.STREAM if wants_stream(request) or request.is_stream else Mode.SYNC
     if endpoint and endpoint.role is Role.SUBMIT:
         mode = Mode.ASYNC
-    sent = tuple(_message(message) for message in conversation(request).messages)
+    sent = tuple(
+        replace(message_of(message), parts=(), sent=EMPTY)
+        for message in conversation(request).messages
+        if isinstance(message, dict)
+    )
     texts = first(body, endpoint.fields.texts) if endpoint else None
     kind = CallKind.CHAT if sent or prompt is None else CallKind.PROMPT
     return Call(
@@ -196,19 +198,3 @@ def _call(request: AnalyzedExchange) -> Call:
         ),
         parameters=parameters if isinstance(parameters, dict) else {},
     )
-
-
-def _message(message: Json) -> Message:
-    values = (
-        resolve(message, "/role"),
-        text_of(resolve(message, "/content")),
-        resolve(message, "/tool_call_id"),
-        resolve(message, REASONING),
-    )
-    role, text, call_id, reasoning = (value if isinstance(value, str) else "" for value in values)
-    pointers = ("/id", "/function/name", "/function/arguments")
-    tool_calls = query(message, "/tool_calls/[]")
-    calls = (
-        ToolCall(*(str(resolve(call, pointer)) for pointer in pointers)) for _, call in tool_calls
-    )
-    return Message(role, text, tuple(calls), call_id, reasoning)

@@ -27,10 +27,11 @@ def _chat_id(analyzed: AnalyzedExchange) -> str:
     """Return the id of a chat's answer; "" if it has none, or the request set `request_id`."""
     parts = answers(analyzed)[:1] if is_zhipu(analyzed) else []
     own = resolve(parts[0].value, "/id") if parts else None
-    is_task = analyzed.endpoint is not None and analyzed.endpoint.fields.task_id
+    endpoint = analyzed.endpoint
+    is_chat = bool(endpoint and endpoint.finish_reasons and not endpoint.fields.task_id)
     sent = resolve(analyzed.request_json.value, "/request_id")
     has_digits = isinstance(own, str) and any(c.isdigit() for c in own)
-    return str(own) if has_digits and not is_task and not sent else ""
+    return str(own) if has_digits and is_chat and not sent else ""
 
 
 def _with_member(analyzed: AnalyzedExchange, name: str, value: Json) -> Exchange | None:
