@@ -13,6 +13,9 @@ SENTENCES = messages(Path(__file__).with_name("sentences.txt"))
 """The texts that rules expect or meet. A text that is none of them is shown as it is."""
 
 
+_PAIR = Templates(["expected {}, actual {}"])
+"""The message with both values, each of which may be a sentence of its own."""
+
 _templates = Templates(SENTENCES)
 
 
@@ -21,7 +24,7 @@ def sentence(text: str) -> str:
     """Return a sentence of `SENTENCES` in Chinese, with its values; any other unchanged."""
     if not read_json(text.encode("utf-8", "replace")).problem:  # a recorded value
         return text
-    return _templates.translate(text, sentence) or text
+    return _PAIR.translate(text, sentence) or _templates.translate(text, sentence) or text
 
 
 def place(place: Place) -> str:

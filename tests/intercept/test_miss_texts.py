@@ -115,7 +115,7 @@ def test_a_miss_in_chinese() -> None:
         text = localized_error(f"no recorded answer to POST http://a.test/v1; {told}{advice}")
     assert text == (
         "没有录制对 POST http://a.test/v1 的回答；最接近的已录请求是第 1 次交互，不同之处："
-        "\n  /a：预期（磁带）1，实际（您的请求）3\n  /b：预期（磁带）2，实际（您的请求）4"
+        "\n  /a：期望（磁带）1，实际（您的请求）3\n  /b：期望（磁带）2，实际（您的请求）4"
         "\n  磁带：c.yaml\n  补录缺少的内容：pytest --record=missing t.py::a"
         "；原先录自沙箱，真实录制要花钱\n（此错误被线程、任务或 `except` 吞掉了）"
     )

@@ -267,6 +267,10 @@ def test_a_place_in_chinese(place: Place, shown: str) -> None:
             'expected the earlier answer "a" in the request, actual "b"',
             '期望 请求中有之前的回答 "a"，实际 "b"',
         ),
+        (
+            'expected "a" as in the header x, actual "b"',
+            '期望 "a"，与响应头 x 一致，实际 "b"',
+        ),
         ('"one of these"', '"one of these"'),
         ("what no rule says", "what no rule says"),
     ],
