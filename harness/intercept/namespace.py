@@ -64,6 +64,15 @@ def check_hosts(patterns: Iterable[str]) -> None:
             )
 
 
+def check_store(address: str) -> None:
+    """Raise HarnessError if *address* is of a store that this process cannot reach; "" is none."""
+    if address and not address.startswith("memory:") and is_isolated():
+        raise HarnessError(
+            f"{address} cannot be reached with --no-network, and pytest reads a store while tests "
+            "run; run without it"
+        )
+
+
 def _try_in_a_child() -> None:
     """Enter a namespace in a forked child, so that a refusal changes nothing here."""
     reader, writer = os.pipe()

@@ -351,12 +351,23 @@ def cassette_path(item: pytest.Item) -> Path:
 
 
 def _chosen_path(item: pytest.Item) -> Path:
+    chosen, is_file = _chosen(item)
+    folder = _fetched(item, chosen) if store_of(item) else item.path.parent / chosen
+    return folder if is_file else folder / _default_path(item)
+
+
+def _chosen(item: pytest.Item) -> tuple[str | Path, bool]:
+    """Return the file or folder that a test's mark names, and whether it is a file."""
+    options = _marked(item)
+    return (options.path, True) if str(options.path) else (options.folder, False)
+
+
+def store_of(item: pytest.Item) -> str:
+    """Return the address of the store that a test's mark names; "" if it names a local file."""
     from harness.cassette.remote import is_address
 
-    options = _marked(item)
-    chosen = options.path if str(options.path) else options.folder
-    folder = _fetched(item, chosen) if is_address(chosen) else item.path.parent / chosen
-    return folder if str(options.path) else folder / _default_path(item)
+    chosen, _ = _chosen(item)
+    return str(chosen) if is_address(chosen) else ""
 
 
 def _fetched(item: pytest.Item, address: str | Path) -> Path:

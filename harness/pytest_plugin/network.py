@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.locale import localized_error
-from harness.pytest_plugin.cassettes import begin_teardown, has_cassette, hosts_of
+from harness.pytest_plugin.cassettes import begin_teardown, has_cassette, hosts_of, store_of
 from harness.pytest_plugin.summary import note_fixture_connection
 
 if TYPE_CHECKING:
@@ -41,13 +41,15 @@ def isolate(config: pytest.Config) -> None:
 
 
 def check_allowed_hosts(items: Iterable[pytest.Item]) -> None:
-    """Raise pytest.UsageError if a test allows a host that this process cannot reach."""
+    """Raise pytest.UsageError if a test allows a host, or names a store, that is out of reach."""
     from harness.errors import HarnessError
     from harness.intercept import namespace
 
     for item in items:
         if has_cassette(item):
             try:
+                with suppress(pytest.fail.Exception):  # of a mark; told when the test runs
+                    namespace.check_store(store_of(item))
                 namespace.check_hosts(hosts_of(item))
             except HarnessError as error:
                 message = localized_error(str(error))

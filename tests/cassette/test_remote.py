@@ -188,10 +188,9 @@ def test_two_writers_never_lose_one(bucket: Bucket) -> None:
     assert location(str(old)).read_text() == "of another writer, again"
 
 
+@pytest.mark.parametrize("bucket", ["s3"], indirect=True)
 def test_s3_compares_the_version_itself(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the look at the version and the write there may be another writer."""
-    if not bucket.address.startswith("s3"):
-        pytest.skip("only S3 compares: moto or s3fs is not installed")
     bucket.put("a.yaml", b"one")
     path = location(f"{bucket.address}/a.yaml")
     assert isinstance(path, RemotePath)

@@ -92,13 +92,14 @@ def test_tests_and_their_children_have_no_network(
         (["--record"], "", "", "*--no-network replays only; run it without --record*"),
         ([], "allow_hosts = ['db.example.com']", "", "*'db.example.com' cannot be reached with*"),
         ([], "", "allow_hosts=['db.example.com:80']", "*test_one*'db.example.com:80' cannot be*"),
+        ([], "", "folder='s3://tapes'", "*test_one*: s3://tapes cannot be reached with --no-net*"),
     ],
 )
 @pytest.mark.usefixtures("only_our_plugin")
 def test_what_it_excludes_is_refused_at_the_start(
     pytester: pytest.Pytester, options: list[str], settings: str, mark: str, expected: str
 ) -> None:
-    """Recording, and allowed hosts beyond loopback, are usage errors."""
+    """Recording, and allowed hosts and stores beyond loopback, are usage errors."""
     pytester.makepyprojecttoml(f"[tool.harness]\n{settings}\n")
     pytester.makepyfile(f"import pytest\n@pytest.mark.cassette({mark})\ndef test_one(): pass")
     result = pytester.runpytest_subprocess("--no-network", *options)
