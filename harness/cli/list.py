@@ -53,11 +53,14 @@ def list_(
         _list_cassettes(find(folders), period(since, until), as_json)
         return
     store = Store(cassettes)
-    jobs = batch.jobs(batch.load_scenarios([], scenarios), [])
+    loaded, unread = (
+        batch.readable(scenarios) if strict else (batch.load_scenarios([], scenarios), [])
+    )
+    jobs = batch.jobs(loaded, [])
     recorded = recordings.jobs_recorded_in(period(since, until), jobs, store)
     rows = _tree([_row(job, store) for job in recorded])
     warnings = batch.warnings(recorded)
-    problems = batch.problems(recorded) if strict else []
+    problems = [*unread, *batch.problems(recorded)] if strict else []
     if as_json:
         app.print_json(rows)
     else:

@@ -7,7 +7,7 @@ recording and a Player in a replay; both result in the same kind of turns.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from harness.cassette.journal import Journal, JournalHead
 from harness.cassette.store import Store, how_to_record, write_cassette
 from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.config.environment import without_proxies
-from harness.config.settings import load_settings
+from harness.config.settings import load_models, load_settings
 from harness.errors import (
     HarnessError,
     RecordingFailed,
@@ -37,6 +37,7 @@ from harness.providers import NO_KEY, Provider, Session, endpoints, find_provide
 from harness.providers.http import download
 from harness.providers.retries import DEFAULT_RETRIES, NO_RETRIES, Retries, send_with_retries
 from harness.providers.sdk import failure_of
+from harness.rules.tools import functions
 from harness.scenario.steps import Past, Scenario, Step, digests
 from harness.secrets.redactor import Redactor
 from harness.types import (
@@ -191,8 +192,8 @@ def _send(session: Session, call: Call) -> Outcome:
 def provider_of(scenario: Scenario, target: Target) -> Provider:
     """Return the provider of *target*.
 
-    Raises Unsupported if it does not support the kind or mode of a step of *scenario*, or does not
-    have the target's endpoint.
+    Raises Unsupported if it does not support the kind or mode of a step of *scenario*, does not
+    have the target's endpoint, or never answers what a step needs.
     """
     provider = find_provider(target.provider)
     names = [endpoint.name.partition(".")[2] for endpoint in provider.endpoints]
@@ -236,7 +237,30 @@ def provider_of(scenario: Scenario, target: Target) -> Provider:
                 f"{scenario.path}:{step.line}: {provider.name} takes no {other} in a call of the "
                 f"kind {kind} with {model}"
             )
+        problem = next(_never_answered(scenario, target, step), None)
+        if problem:
+            raise Unsupported(f"{scenario.path}:{step.line}: {problem}")
     return provider
+
+
+def _never_answered(scenario: Scenario, target: Target, step: Step) -> Iterator[str]:
+    """Yield what *step* needs and no answer has: calls of unknown functions, pictures of chats."""
+    parameters = [one.parameters(target) for one in scenario.steps[: step.number]]
+    every = (f.get("name") for one in parameters for f in functions(one.get("tools")))
+    declared = [*dict.fromkeys(name for name in every if name)]
+    called = (step.form.expect.tool_call,) if step.form.expect else ()
+    for name in (*step.functions, *called):
+        if name and name not in declared and not any("extra_body" in one for one in parameters):
+            known = ", ".join(map(str, declared)) or "none"
+            yield f"the model cannot call {name!r}: `tools` declares: {known}"
+    sources = {one.form.name: one for one in scenario.steps if one.form.name}
+    for reference in step.references():
+        source = sources[reference.name]
+        model = source.form.model or target.model
+        row = load_models(Path.cwd()).find(target.provider, model)
+        kinds = row.kinds if row and source.kind in (CallKind.CHAT, CallKind.PROMPT) else ()
+        if reference.field in ("image", "file") and kinds and not {"image", "speech"} & {*kinds}:
+            yield f"{reference.text} has no value: {target.provider}/{model} answers in text only"
 
 
 # ------------------------------------------------------------------------------- recording

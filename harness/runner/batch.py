@@ -22,7 +22,7 @@ from harness.cassette.workers import Workers, in_order
 from harness.config.environment import NO_KEY, Environment, without_proxies
 from harness.config.services import shipped
 from harness.config.settings import ALL_RULES, RuleSelection, load_models
-from harness.errors import BadCassette, HarnessError, InterceptError, NoCassette
+from harness.errors import BadCassette, BadScenario, HarnessError, InterceptError, NoCassette
 from harness.intercept.resume import OnInterrupted
 from harness.providers import PROVIDERS, Provider, endpoints, find_provider
 from harness.providers.rules import RULES, project_rules
@@ -89,6 +89,18 @@ def load_scenarios(names: Sequence[str], folder: Path) -> tuple[Scenario, ...]:
             raise HarnessError(f"there is no scenario {name!r} in {folder}; there are: {listed}")
     wanted = {*plain, *(file.stem for file in files)} if names else set(known)
     return with_known_names(scenario for name, scenario in known.items() if name in wanted)
+
+
+def readable(folder: Path) -> tuple[tuple[Scenario, ...], list[str]]:
+    """Return the valid scenarios in *folder*, and a sentence for each file that is not valid."""
+    found: list[Scenario] = []
+    problems: list[str] = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            found += load_scenarios([str(path)], folder)
+        except BadScenario as error:
+            problems.append(str(error))
+    return tuple(found) if problems else load_scenarios([], folder), problems
 
 
 def with_known_names(scenarios: Iterable[Scenario]) -> tuple[Scenario, ...]:

@@ -180,7 +180,7 @@ class Step:
 
     def __str__(self) -> str:
         if self.form.tool_results is not None:
-            return "tool_results " + ", ".join(self._functions)
+            return "tool_results " + ", ".join(self.functions)
         if self.form.messages is not None:
             return f'messages "{_cut(message_of(self.form.messages[-1]).content)}"'
         media = "".join(f" + {p.medium}" for p in self.parts if p.medium is not Medium.TEXT)
@@ -208,7 +208,7 @@ class Step:
         return tuple(content_part(form, folder) for form in forms) if is_input else ()
 
     @property
-    def _functions(self) -> tuple[str, ...]:
+    def functions(self) -> tuple[str, ...]:
         """The names of the functions whose results the step sends."""
         results = self.form.tool_results or {}
         names = results if isinstance(results, dict) else (one.function for one in results)

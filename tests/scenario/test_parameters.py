@@ -145,6 +145,17 @@ def test_a_misspelt_parameter_is_warned_of(listed: Listed) -> None:
         ("zhipuai/glm-4\n    sdk: zai", "{user: a}", "allowed: zhipuai, zai-sdk"),
         ("zhipuai/glm-4", "{transcription: 'http://h/a.wav'}", "takes the audio as a file"),
         ("zhipuai/glm-5.3-flash\n    endpoint: nowhere", "{user: a}", "has no endpoint 'nowhere'"),
+        (
+            "zhipuai/glm-5.3",
+            "{user: a}, {tool_results: {f: 1}}",
+            "cannot call 'f': `tools` declares",
+        ),
+        ("zhipuai/glm-5.3", "{user: a, expect: {tool_call: f}}", "declares: none"),
+        (
+            "dashscope/qwen-plus",
+            '{user: a, name: b}, {image: ["{{ steps.b.image }}"], model: qwen-image}',
+            "dashscope/qwen-plus answers in text only",
+        ),
     ],
 )
 def test_strict_says_what_record_would_refuse(
@@ -156,6 +167,19 @@ def test_strict_says_what_record_would_refuse(
     done = listed(text, "--strict")
     assert done.code == 1
     assert message in done.err
+
+
+def test_strict_names_every_file_that_is_not_valid(listed: Listed, tmp_path: Path) -> None:
+    """And lists the others; without --strict the first one ends the command."""
+    sound = "name: x\ntargets: [zhipuai/glm-5.3-flash]\nsteps: [{user: a}]\n"
+    (tmp_path / "scenarios").mkdir()
+    for name in ("y", "z"):
+        (tmp_path / "scenarios" / f"{name}.yaml").write_text(f"name: {name}\n", encoding="utf-8")
+    done = listed(sound, "--strict")
+    assert done.code == 1
+    assert "y.yaml" in done.err
+    assert "z.yaml" in done.err
+    assert "glm-5.3-flash" in done.out
 
 
 def test_strict_is_silent_about_a_sound_scenario(listed: Listed) -> None:

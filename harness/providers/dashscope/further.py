@@ -13,7 +13,14 @@ from dataclasses import replace
 from harness.analysis.endpoint import Endpoint, Role, Schema
 from harness.analysis.json_schema import STRING, either, having, nullable, record
 from harness.providers.anthropic import endpoints as anthropic
-from harness.providers.dashscope.endpoints import CANCEL, FIELDS, GENERATION, TEXT2IMAGE, UPLOADS
+from harness.providers.dashscope.endpoints import (
+    CANCEL,
+    FIELDS,
+    GENERATION,
+    TEXT2IMAGE,
+    UPLOADS,
+    WEBSOCKET,
+)
 from harness.providers.openai import endpoints as openai_endpoints
 from harness.providers.responses import endpoints as responses
 
@@ -76,6 +83,15 @@ FURTHER: tuple[Endpoint, ...] = (
     _at("voices", "/services/audio/tts/customization"),
     _at("task-list", "/tasks/?", record({"request_id": STRING}), "GET"),
     UPLOADS,
+    # [SDK] utils/oss_utils.py: a file is posted to the storage; the sandbox has one of its own.
+    replace(
+        WEBSOCKET,
+        name="dashscope.storage",
+        method="POST",
+        path=re.compile(
+            r"//dashscope[^/]*\.oss-[^/]+\.aliyuncs\.com/?|.*/api/v1/sandbox-storage/?"
+        ),
+    ),
     _at("tokenizer", "/tokenizer", record({"usage": record({}), "request_id": STRING})),
     _at("files", "/files(?:/.*)?", record({"request_id": STRING})),
     _at("file", "/files(?:/.*)?", record({"request_id": STRING}), "GET"),

@@ -184,6 +184,7 @@ async def _chat(
     request_id = str(uuid.uuid4())
     form = AnswerFormat.of(chat, request_id)
     replies = model.choices(chat.call, thinking=chat.thinks)
+    replies = replies if form.message else replies[:1]  # the form of a text has no choices
     if state.models.find("dashscope", chat.call.model, "transcription"):
         audio = [p.value for p in chat.call.messages[-1].parts if p.medium is Medium.AUDIO]
         if not audio:
