@@ -66,9 +66,16 @@ def main() -> None:
         kept.update(figures.baseline(rows))
         BASELINE.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
     if options.check:
-        worse = list(figures.worse(rows, json.loads(BASELINE.read_text(encoding="utf-8"))))
-        print(*(worse or ["no ratio is worse than in the baseline"]), sep="\n")  # noqa: T201
-        sys.exit(bool(worse))
+        sys.exit(_check(rows, json.loads(BASELINE.read_text(encoding="utf-8"))))
+
+
+def _check(rows: list[Row], known: figures.Baseline) -> int:
+    """Print the verdict; return the exit code: 0, 1 if a ratio is worse, 2 without a verdict."""
+    worse, compared = list(figures.worse(rows, known)), len(figures.comparable(rows, known))
+    missing = f"{len(rows) - compared} of {len(rows)} are too noisy or not in the baseline"
+    verdict = f"{compared} ratios compared, {len(worse)} worse than in the baseline; {missing}"
+    print(*worse, verdict if compared else f"no verdict: {missing}", sep="\n")  # noqa: T201
+    return (1 if worse else 0) if compared else 2
 
 
 def _measured(tools: list[Tool], folder: Path, quick: bool, only: str) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
@@ -39,7 +40,12 @@ class Row:
         return median(self._ratios(tool))
 
     def spread(self, tool: str) -> float:
-        """Return the distance of the quartiles of these ratios, as a part of their median."""
+        """Return the distance of the quartiles of these ratios, as a part of their median.
+
+        It is infinite if a run is not above 0, as the difference of two noisy runs may be.
+        """
+        if min(*self.samples[tool], *self.samples[self.base]) <= 0:
+            return math.inf
         ratios = self._ratios(tool)
         if len(ratios) < 2:
             return 0.0
@@ -52,7 +58,7 @@ class Row:
 
     def _ratios(self, tool: str) -> list[float]:
         pairs = zip(self.samples[tool], self.samples[self.base], strict=True)
-        return [mine / base for mine, base in pairs]
+        return [mine / base if base else math.inf for mine, base in pairs]
 
 
 def cell(row: Row, tool: str) -> str:
@@ -61,6 +67,8 @@ def cell(row: Row, tool: str) -> str:
         return row.missing.get(tool, "-")
     value = row.value(tool)
     shown = f"{value * 1000:.2f} ms" if row.unit == "s" else f"{value / 1e6:.0f} MB"
+    if math.isinf(row.spread(tool)):
+        return f"{shown}  too noisy (a run of 0 or less)"
     if tool == row.base:
         return shown
     if row.is_noisy(tool):
@@ -78,8 +86,8 @@ def document(rows: Iterable[Row]) -> list[dict[str, object]]:
             "tools": {
                 tool: {
                     "median": row.value(tool),
-                    "ratio": row.ratio(tool),
-                    "spread": row.spread(tool),
+                    "ratio": _finite(row.ratio(tool)),
+                    "spread": _finite(row.spread(tool)),
                     "runs": list(runs),
                 }
                 for tool, runs in row.samples.items()
@@ -87,6 +95,10 @@ def document(rows: Iterable[Row]) -> list[dict[str, object]]:
         }
         for row in rows
     ]
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 Baseline = Mapping[str, Mapping[str, float]]
@@ -99,7 +111,14 @@ def baseline(rows: Iterable[Row]) -> Baseline:
         row.label: {"ratio": round(ratio, 3), "spread": round(spread, 3)}
         for row in rows
         for ratio, spread in _ours(row)
+        if spread <= NOISY
     }
+
+
+def comparable(rows: Iterable[Row], known: Baseline) -> list[str]:
+    """Return the labels of the rows that a baseline has, and that are not too noisy to compare."""
+    ours = ((row.label, spread) for row in rows for _, spread in _ours(row))
+    return [label for label, spread in ours if label in known and spread <= NOISY]
 
 
 def worse(rows: Iterable[Row], known: Baseline) -> Iterator[str]:
@@ -126,4 +145,4 @@ def _ours(row: Row) -> Iterator[tuple[float, float]]:
         yield row.ratio(OURS), row.spread(OURS)
         return
     best = min((tool for tool in row.samples if tool != OURS), key=row.ratio)
-    yield 1 / row.ratio(best), row.spread(best)
+    yield 1 / (row.ratio(best) or math.inf), row.spread(best)

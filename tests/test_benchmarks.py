@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from benchmarks.figures import OURS, Row, baseline, cell, document, worse
+from benchmarks.figures import OURS, Row, baseline, cell, comparable, document, worse
 from benchmarks.measuring import processes, started
 
 QUIET = Row("a call", "s", {"floor": [1.0, 2.0, 1.0], OURS: [1.2, 2.4, 1.3]}, "floor")
@@ -24,6 +24,17 @@ def test_a_noisy_machine_gives_no_verdict() -> None:
     """Half of the runs differ by more than a fifth."""
     assert cell(NOISY, OURS) == "2000.00 ms  too noisy (±38%)"
     assert list(worse([NOISY], {"a call": {"ratio": 1.0, "spread": 0.0}})) == []
+
+
+def test_differences_of_0_or_less_give_no_verdict() -> None:
+    """What a tool adds to the floor is a difference of two runs, which noise can turn."""
+    row = Row("over the floor", "s", {OURS: [-0.001, -0.002], "cassetter": [0.0, 0.003]}, OURS)
+    assert cell(row, OURS) == "-1.50 ms  too noisy (a run of 0 or less)"
+    assert cell(row, "cassetter") == "1.50 ms  too noisy (a run of 0 or less)"
+    assert baseline([row]) == {}
+    assert comparable([row, QUIET], {"over the floor": {}, "a call": {}}) == ["a call"]
+    (shown,) = document([row])
+    assert shown["tools"]["cassetter"]["spread"] is None  # type: ignore[index]  # JSON
 
 
 def test_a_ratio_that_is_worse_than_the_baseline() -> None:
