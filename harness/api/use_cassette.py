@@ -279,10 +279,12 @@ class CassetteContext:
 
         Raises BadSettings for invalid settings of the project.
         """
-        origin = replace(self._cassette.provenance, recorded_from=self._origin)
-        passed = Cassette(self.exchanges, origin)
+        provenance = self._cassette.provenance
+        if self._origin is not provenance.recorded_from:
+            provenance = replace(provenance, recorded_from=self._origin)
+        passed = Cassette(self.exchanges, provenance)
         transcript = transcript_of(passed, endpoints.recognise, source=str(self.path))
-        return judge(project_rules(Path.cwd()).apply_to(transcript))
+        return judge(project_rules(os.getcwd()).apply_to(transcript))
 
     def __enter__(self) -> Self:
         redactor = recording_redactor(self.secrets)

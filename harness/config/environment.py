@@ -99,7 +99,7 @@ _UNGUESSABLE = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])(?![./~]|[A-Za-z]:\\)\S{12,
 ordinary texts, where they must not be redacted."""
 
 
-def load_environment(folder: Path) -> Environment:
+def load_environment(folder: str | os.PathLike[str]) -> Environment:
     """Return the process's environment variables, completed by those of the `.env` in *folder*.
 
     Variables with the value `NO_KEY` count as not set. Raises BadSettings if there is a `.env` that

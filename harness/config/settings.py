@@ -47,6 +47,8 @@ class RuleSelection:
 
         The scenario's selection takes precedence.
         """
+        if not (self.select or self.ignore or self.severity):
+            return transcript
         return replace(
             transcript,
             selected=transcript.selected or self.select,
@@ -91,7 +93,7 @@ NO_SETTINGS = Settings()
 """The settings of a project without any."""
 
 
-def load_settings(folder: Path) -> Settings:
+def load_settings(folder: str | os.PathLike[str]) -> Settings:
     """Return the settings in the pyproject.toml of *folder* or of the nearest folder above it.
 
     Return the defaults if there is no such file.

@@ -104,7 +104,9 @@ def _deferred_answer(library: ModuleType, response: Any, deferred: Deferred) -> 
 
 def _request(request: Any, pieces: list[bytes] | None) -> Request:
     body = request.read() if pieces is None else b"".join(pieces)
-    return Request(request.method, str(request.url), tuple(request.headers.multi_items()), body)
+    encoding = request.headers.encoding
+    headers = ((n.lower().decode(encoding), v.decode(encoding)) for n, v in request.headers.raw)
+    return Request(request.method, str(request.url), tuple(headers), body)
 
 
 def _sent(library: ModuleType, request: Any, pieces: list[bytes] | None) -> Any:

@@ -10,10 +10,10 @@ number, such as B3, are sections of docs/WIRE_FACTS.md, which has the sources.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 
 from harness.analysis.endpoint import Endpoint
@@ -48,7 +48,7 @@ def _installed() -> Mapping[str, Provider]:
 
 
 def _all() -> Mapping[str, Provider]:
-    settings = load_settings(Path.cwd())
+    settings = load_settings(os.getcwd())
     if not settings.providers:
         return INSTALLED
     for service in settings.providers:

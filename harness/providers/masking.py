@@ -26,7 +26,7 @@ def project_secrets() -> tuple[str, ...]:
     Raises:
         BadSettings: A file of settings is not valid.
     """
-    return load_environment(Path.cwd()).secrets(PROVIDERS.values())
+    return load_environment(os.getcwd()).secrets(PROVIDERS.values())
 
 
 def recording_redactor(secrets: Iterable[str] = ()) -> Redactor:

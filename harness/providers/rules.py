@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from harness import rules
@@ -64,7 +64,7 @@ def check(transcript: Transcript) -> tuple[Finding, ...]:
     return judge(transcript).findings
 
 
-def project_rules(folder: Path) -> RuleSelection:
+def project_rules(folder: str | os.PathLike[str]) -> RuleSelection:
     """Return the rule selection in the pyproject.toml of the project that *folder* belongs to.
 
     Raises:

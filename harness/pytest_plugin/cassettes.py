@@ -102,12 +102,12 @@ def harness_cassette(
     """
     item = request.node
     context = _create_context(item, cassette_settings)
-    with _errors_as_failures():
+    with _errors_as_failures:
         _check_owner(context)
         context.__enter__()
     item.stash[_CONTEXT] = context
     yield context
-    with _errors_as_failures():
+    with _errors_as_failures:
         _finish(item)
 
 
@@ -248,7 +248,7 @@ def _finish(item: pytest.Item) -> None:
     del item.stash[_CONTEXT]
     failure = item.stash.get(_FAILURE, None)
     try:
-        with _errors_as_failures():
+        with _errors_as_failures:
             context.__exit__(type(failure) if failure else None, failure, None)
     finally:
         note_use(item, _use(context))
@@ -257,7 +257,7 @@ def _finish(item: pytest.Item) -> None:
         return
     if context.replayed:
         check_age(item, str(context.path), context.provenance)
-    with _errors_as_failures():
+    with _errors_as_failures:
         judged = context.judged
     if judged.findings or judged.ignored:
         report_findings(item, judged, fails=item.stash[_OPTIONS].findings == "fail")
@@ -317,7 +317,7 @@ def _create_context(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteC
     from harness.intercept.hooks import identity, keep_all
 
     options = item.stash[_OPTIONS] = _options(item, defaults) if defaults else _marked(item)
-    with _errors_as_failures():
+    with _errors_as_failures:
         path = cassette_path(item)
         test_file = _relative(os.fspath(item.path), os.fspath(home(path)), os.getcwd())
         return CassetteContext(
@@ -436,24 +436,29 @@ def _options(item: pytest.Item, defaults: Mapping[str, Any]) -> MarkOptions:
     return merged
 
 
-def _default_path(item: pytest.Item) -> Path:
+def _default_path(item: pytest.Item) -> str:
     """Return `<module>/<test>.yaml`, valid as a path and unique for each test."""
     name = ".".join(item.nodeid.split("::")[1:]) or item.name
     safe = re.sub(r"[^\w.-]+", "-", name)[:_MAX_NAME_LENGTH].strip("-")
     if safe != name:
         safe += f"-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    return Path(item.path.stem) / f"{safe}.yaml"
+    return f"{item.path.stem}/{safe}.yaml"
 
 
-@contextmanager
-def _errors_as_failures() -> Iterator[None]:
-    """Convert an error of the harness to a failure of the test, without a traceback."""
-    from harness.errors import HarnessError, InterceptError
+class _ErrorsAsFailures:
+    """A context that converts errors of the harness to failures of the test, without traceback."""
 
-    try:
-        yield
-    except (HarnessError, InterceptError) as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
+        from harness.errors import HarnessError, InterceptError
+
+        if isinstance(error, HarnessError | InterceptError):
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
+_errors_as_failures = _ErrorsAsFailures()
 
 
 @contextmanager

@@ -79,8 +79,12 @@ def query(value: Json, pattern: str) -> list[tuple[str, Json]]:
     >>> query({"a": [{"b": 1}, {"c": 2}]}, "/a/[]/b")
     [('/a/0/b', 1)]
     """
+    runs = _runs(pattern)
+    if len(runs) == 1:  # the common case, without `[]`
+        found = resolve(value, pattern)
+        return [] if isinstance(found, Missing) else [(runs[0][1], found)]
     matches: list[tuple[str, Json]] = []
-    _collect(value, _runs(pattern), "", matches)
+    _collect(value, runs, "", matches)
     return matches
 
 
