@@ -123,6 +123,41 @@ def test_outputs_fit_the_published_schemas(harness: Harness, tmp_path: Path) -> 
     assert [e.message for e in validator("drift").iter_errors(drifted)] == []
 
 
+OUTPUTS = {
+    "list": "list",
+    "scan": "scan .",
+    "prune": "prune",
+    "doctor": "doctor",
+    "rules": "rules",
+    "show": "show multi-turn/zhipuai",
+    "show_difference": "show multi-turn/zhipuai multi-turn/dashscope",
+    "compare": "compare multi-turn",
+    "parse": "parse cassettes/multi-turn",
+    "faults": "faults cassettes --cases 1 --client openai --fault connection_reset",
+    "plan": "record multi-turn --plan",
+    "adopt": "adopt recording.yaml --scenarios adopted",
+    "import": "import recording.yaml --cassettes imported",
+}
+"""The command of each output in `outputs.schema.json`; `record` and `serve` take their time."""
+
+
+@pytest.mark.slow
+def test_other_outputs_fit_their_published_schemas(harness: Harness, tmp_path: Path) -> None:
+    """Those of commands that make no report."""
+    schema = json.loads((ROOT / "docs" / "reference" / "outputs.schema.json").read_text("utf-8"))
+    Draft202012Validator.check_schema(schema)
+    assert {*schema["$defs"]} == {*OUTPUTS, "record", "serve"}
+    (tmp_path / "scenarios").mkdir()
+    shutil.copy(ROOT / "scenarios" / "multi-turn.yaml", tmp_path / "scenarios")
+    recordings = tmp_path / "cassettes" / "multi-turn"
+    shutil.copytree(ROOT / "cassettes" / "multi-turn", recordings)
+    shutil.copy(recordings / "zhipuai-glm-5.3-flash.yaml", tmp_path / "recording.yaml")
+    for name, command in OUTPUTS.items():
+        done = harness(*command.split(), "--json", folder=tmp_path)
+        errors = Draft202012Validator(schema["$defs"][name]).iter_errors(json.loads(done.out))
+        assert [f"{error.json_path}: {error.message}" for error in errors] == [], name
+
+
 @pytest.mark.slow
 def test_fixtures_can_be_read_without_the_harness(pages: Path) -> None:
     """By PyYAML and the page that specifies the format: the same bodies, cut at the same places."""
