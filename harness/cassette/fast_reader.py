@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 from harness.cassette.artefacts import NAME
-from harness.cassette.writer import PROVENANCE_TEXTS
+from harness.cassette.writer import LATEST, PROVENANCE_TEXTS
 from harness.types import (
     Artefact,
     BrokenOff,
@@ -203,6 +203,8 @@ def _exchange(interaction: Groups, metadata: Groups) -> Exchange:
         start = datetime.fromisoformat(started_at[1:-1]).timestamp()
     except (ValueError, OverflowError):
         raise NotCanonical from None
+    if not 0 <= start <= LATEST:
+        raise NotCanonical
     return Exchange(
         Request(_value(method), address, _headers(headers), _content(sent, 6)),
         _response(int(code), _value(message), _headers(more_headers), received, *file),

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.cassette import fast_reader, foreign, safe_yaml
 from harness.cassette.artefacts import NAME
 from harness.cassette.foreign import json_bytes, key
 from harness.cassette.safe_yaml import Invalid, KeyPath, expect, line_of, problem_of
-from harness.cassette.writer import HARNESS_FORMAT, PROVENANCE_TEXTS, VCRPY_FORMAT
+from harness.cassette.writer import HARNESS_FORMAT, LATEST, PROVENANCE_TEXTS, VCRPY_FORMAT
 from harness.errors import BadCassette, UnversionedCassetteWarning
 from harness.types import (
     Artefact,
@@ -30,6 +30,9 @@ from harness.types import (
     Timing,
 )
 from harness.wire.http import is_address
+
+if TYPE_CHECKING:
+    import yaml
 
 
 def loads(text: str | bytes, source: str = "") -> Cassette:
@@ -54,7 +57,7 @@ def load_yaml(text: str | bytes, source: str) -> Cassette:
     try:
         document = safe_yaml.load(text)
     except yaml.YAMLError as error:
-        not_yaml = BadCassette(f"not YAML: {problem_of(error)}", source, line_of(error))
+        not_yaml = BadCassette(_not_yaml(text, error), source, line_of(error))
         raise _conflict(text, source) or not_yaml from None
     except (ValueError, RecursionError, OverflowError) as error:
         raise BadCassette(f"not a cassette: {error}", source) from None
@@ -63,6 +66,32 @@ def load_yaml(text: str | bytes, source: str) -> Cassette:
     except Invalid as error:
         line = safe_yaml.line(text, error.path)
         raise BadCassette(_message(error), source, line) from None
+
+
+_OTHER_FILES: Mapping[bytes, str] = {
+    b"\x1f\x8b": "compressed with gzip: unpack it",
+    b"PK\x03\x04": "a zip archive: unpack it",
+    b"version https://git-lfs.": "a pointer of Git LFS: run `git lfs pull`",
+    b"<": "a page of HTML or XML",
+}
+"""What other files are whose names may end as those of cassettes do, by their first bytes."""
+
+
+def _other_file(text: str | bytes) -> str:
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    return next((what for start, what in _OTHER_FILES.items() if raw.startswith(start)), "")
+
+
+def _not_yaml(text: str | bytes, error: yaml.YAMLError) -> str:
+    """Return why a text is not YAML, which is in UTF-8 or UTF-16."""
+    if what := _other_file(text):
+        return f"not a cassette: {what}"
+    try:
+        if isinstance(text, bytes) and not text.startswith((b"\xff\xfe", b"\xfe\xff")):
+            text.decode()
+    except UnicodeDecodeError as wrong:
+        return f"not YAML: not UTF-8 (at byte {wrong.start})"
+    return f"not YAML: {problem_of(error)}"
 
 
 _MARKER = re.compile(rb"^(?:<{7}|>{7}|\|{7}) .*\n?|^={7}\n", re.MULTILINE)
@@ -89,7 +118,7 @@ def _cassette(document: object, text: str | bytes, source: str) -> Cassette:
     if isinstance(document, list) and "request" in next(_mappings(document), ()):
         raise Invalid((), "a cassette of vcrpy before 1.0, which is not read: record it again")
     if not isinstance(document, dict) or "interactions" not in document:
-        raise Invalid((), _not_a_cassette(document))
+        raise Invalid((), _not_a_cassette(document, text))
     foreign.known_top(document)
     if "version" not in document:
         _refuse_cut_off(document, text)
@@ -118,9 +147,10 @@ _NO_VERSION = (
 )
 
 
-def _not_a_cassette(document: object) -> str:
+def _not_a_cassette(document: object, text: str | bytes) -> str:
     named = document.keys() if isinstance(document, dict) else ()
     what = next((foreign.STRANGERS[name] for name in named if name in foreign.STRANGERS), "")
+    what = what or _other_file(text)
     return f"not a vcrpy cassette: {what or 'the key interactions is missing'}"
 
 
@@ -282,7 +312,8 @@ def _timing(facts: dict[str, Any]) -> Timing | None:
         arrived = _arrived(facts.get("arrived"))
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    is_valid = all(isfinite(time) and time >= 0 for time in (first_byte, total, *arrived))
+    are_times = all(isfinite(time) and time >= 0 for time in (first_byte, total, *arrived))
+    is_valid = are_times and 0 <= started <= LATEST
     return Timing(started, first_byte, total, arrived) if is_valid else None
 
 

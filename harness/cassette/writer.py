@@ -15,6 +15,8 @@ VCRPY_FORMAT = 1
 HARNESS_FORMAT = 1
 PROVENANCE_TEXTS = ("recorded_at", "scenario", "target", "address", "test", "note", "parent")
 """The fields of a `Provenance` that are texts, in the order in which they are written."""
+LATEST = 253402300799
+"""The last second, since 1970, that a cassette can have as a time."""
 
 
 def dumps(cassette: Cassette) -> str:

@@ -73,6 +73,7 @@ class Lesson(NamedTuple):
 
 def lesson(name: str, transcript: AnalyzedTranscript) -> Lesson:
     """Return what a recording teaches, which is cited by its *name*."""
+    name = name.encode("utf-8", "replace").decode()  # the name of a file may be any bytes
     key = digest(transcript)
     return Lesson(name, key, _contract_of(key, name, transcript))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +47,16 @@ def test_a_contract_is_not_learnt_twice(harness: Harness, learnt: Path) -> None:
     assert "contract.yaml exists already" in done.err
     assert "harness contract accept" in done.err
     assert (learnt / "contract.yaml").read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names of files are UTF-8 there")
+def test_a_file_whose_name_is_not_utf8(harness: Harness, tmp_path: Path) -> None:
+    """It is learnt from, and named as far as it can be."""
+    odd = tmp_path / os.fsdecode(b"a\xff.yaml")
+    odd.write_bytes(next(Path(SLOGAN).glob("*.yaml")).read_bytes())
+    done = harness("contract", "learn", odd, folder=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert "a?.yaml" in (tmp_path / "contract.yaml").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
