@@ -179,7 +179,7 @@ def _message(value: Json) -> Message:
         raise Refused(Reason.BAD_MESSAGES)
     call_id, reasoning = value.get("tool_call_id"), value.get("reasoning_content")
     texts = [text if isinstance(text, str) else "" for text in (call_id, reasoning)]
-    return Message(str(role), content, calls, texts[0], texts[1], media)
+    return Message(str(role), content, calls, texts[0], texts[1], media, sent=value)
 
 
 def _content(value: Json) -> str:

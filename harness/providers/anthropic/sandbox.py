@@ -12,6 +12,7 @@ from starlette.responses import Response
 from harness.providers.anthropic.endpoints import conversation, events
 from harness.providers.openai.sandbox import KEY, REFUSALS, ServiceFacts, read_chat
 from harness.sandbox import model
+from harness.sandbox.cache import CacheCounts, cache_counts
 from harness.sandbox.provider_server import ProviderServer, json_response, stream_response
 from harness.sandbox.requests import Reason, Refused, describe, last_question, read_object
 from harness.sandbox.state import SandboxState
@@ -65,12 +66,12 @@ async def _create(state: SandboxState, request: Request) -> Response:
     }
     if call.mode is Mode.STREAM:
         headers = [("content-type", "text/event-stream; charset=utf-8")]
-        return stream_response(state.stream(_events(reply, head)), headers)
+        return stream_response(state.stream(_events(reply, head, cache_counts(call))), headers)
     answer: Json = {
         **head,
         "content": [*_blocks(reply)],
         **_ended(reply),
-        "usage": {"input_tokens": _counts(reply)[0], "output_tokens": _counts(reply)[1]},
+        "usage": _usage(*_counts(reply), cache_counts(call)),
     }
     return json_response(answer, [("content-type", "application/json")])
 
@@ -78,6 +79,22 @@ async def _create(state: SandboxState, request: Request) -> Response:
 def _counts(reply: Reply) -> tuple[int, int]:
     usage = reply.usage
     return (usage.input_tokens or 0, usage.output_tokens or 0) if usage else (0, 0)
+
+
+def _usage(given: int, made: int, cache: CacheCounts) -> dict[str, Json]:
+    """Return the token counts; those of the cache are no input tokens here [DOC]."""
+    if not cache.is_marked:
+        return {"input_tokens": given, "output_tokens": made}
+    return {
+        "input_tokens": given - cache.read - cache.written,
+        "cache_creation_input_tokens": cache.written,
+        "cache_read_input_tokens": cache.read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": cache.written,
+            "ephemeral_1h_input_tokens": 0,
+        },
+        "output_tokens": made,
+    }
 
 
 def _ended(reply: Reply) -> dict[str, Json]:
@@ -94,10 +111,10 @@ def _blocks(reply: Reply) -> Iterator[dict[str, Json]]:
         yield {"type": "tool_use", "id": call.id, "name": call.name, "input": value}
 
 
-def _events(reply: Reply, head: dict[str, Json]) -> Iterator[bytes]:
+def _events(reply: Reply, head: dict[str, Json], cache: CacheCounts) -> Iterator[bytes]:
     """Yield the events of a stream as bytes, in the documented order."""
     given, made = _counts(reply)
-    begun: Json = {"input_tokens": given, "output_tokens": 1}
+    begun: Json = _usage(given, 1, cache)
     none: dict[str, Json] = {"stop_reason": None, "stop_sequence": None}
     yield events(
         {"type": "message_start", "message": {**head, "content": [], **none, "usage": begun}}

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from harness.providers.openai import answers
 from harness.sandbox import model
+from harness.sandbox.cache import CacheCounts, cache_counts
 from harness.sandbox.images import ImageRequest
 from harness.sandbox.provider_server import (
     Headers,
@@ -140,16 +141,15 @@ async def _chat(facts: ServiceFacts, state: SandboxState, request: Request) -> R
     }
     if call.mode is Mode.STREAM:
         with_usage = read_member(body, "stream_options").get("include_usage") is True
-        events = state.stream(
-            _stream_events(replies, head, facts, call.parameters, with_usage=with_usage)
-        )
+        usage = _usage(replies, cache_counts(call)) if with_usage else None
+        events = state.stream(_stream_events(replies, head, facts, call.parameters, usage))
         return stream_response(
             events, _headers(facts, request, id, "text/event-stream;charset=UTF-8")
         )
     own: dict[str, Json] = {
         "object": "chat.completion",
         "choices": [_choice(reply, index, call.parameters) for index, reply in enumerate(replies)],
-        "usage": _usage(replies),
+        "usage": _usage(replies, cache_counts(call)),
     }
     answer = dict(sorted((head | own).items()))  # [REC] in alphabetical order
     return json_response(answer, _headers(facts, request, id, "application/json"))
@@ -209,7 +209,7 @@ def _choice(reply: Reply, index: int, parameters: Mapping[str, Json]) -> Json:
     return choice | ({} if tokens_of is None else {"logprobs": {"content": tokens_of}})
 
 
-def _usage(replies: Sequence[Reply]) -> dict[str, Json]:
+def _usage(replies: Sequence[Reply], cache: CacheCounts) -> dict[str, Json]:
     """Return the token counts of all choices together."""
     counted = [reply.usage for reply in replies if reply.usage]
     prompt = counted[0].input_tokens or 0 if counted else 0
@@ -217,7 +217,7 @@ def _usage(replies: Sequence[Reply]) -> dict[str, Json]:
     return {
         "completion_tokens": output,
         "prompt_tokens": prompt,
-        "prompt_tokens_details": {"cached_tokens": 0},
+        "prompt_tokens_details": cache.details(),
         "total_tokens": prompt + output,
     }
 
@@ -227,13 +227,12 @@ def _stream_events(
     head: dict[str, Json],
     facts: ServiceFacts,
     parameters: Mapping[str, Json],
-    *,
-    with_usage: bool,
+    counts: dict[str, Json] | None,
 ) -> Iterator[bytes]:
     """Yield the events of a stream as bytes, as in DashScope's recordings [REC].
 
-    The events of several choices take turns. The token counts follow in an event without choices,
-    if the request asks for them; then [DONE].
+    The events of several choices take turns. The token *counts* follow in an event without
+    choices, if the request asks for them; then [DONE].
     """
 
     def event(choices: list[Json], usage: Json = None) -> bytes:
@@ -250,9 +249,8 @@ def _stream_events(
     deltas = [_deltas(reply, index, facts, parameters) for index, reply in enumerate(replies)]
     for group in zip_longest(*deltas):
         yield from (event([choice]) for choice in group if choice is not None)
-    if with_usage:
+    if counts:
         order = ("total_tokens", "completion_tokens", "prompt_tokens", "prompt_tokens_details")
-        counts = _usage(replies)
         yield event([], {name: counts[name] for name in order})
     yield b"data: [DONE]\n\n"
 

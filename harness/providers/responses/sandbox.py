@@ -12,6 +12,7 @@ from harness.providers.anthropic.endpoints import events
 from harness.providers.openai.sandbox import ServiceFacts, read_chat, server
 from harness.providers.responses.endpoints import conversation
 from harness.sandbox import model
+from harness.sandbox.cache import cache_counts
 from harness.sandbox.provider_server import ProviderServer, json_response, stream_response
 from harness.sandbox.requests import last_question, read_object
 from harness.sandbox.state import SandboxState, now
@@ -40,7 +41,7 @@ async def _create(state: SandboxState, request: Request) -> Response:
     state.check_rate_limit(last_question(call.messages))
     thinks = isinstance(body.get("reasoning"), dict)
     reply = model.generate(call, thinking=thinks)
-    ran = [*_run_tools(body.get("tools"))]
+    ran, cached = [*_run_tools(body.get("tools"))], cache_counts(call).read
     head: dict[str, Json] = {
         "id": f"resp_{uuid.uuid4().hex}",
         "object": "response",
@@ -52,20 +53,20 @@ async def _create(state: SandboxState, request: Request) -> Response:
         headers = [("content-type", "text/event-stream; charset=utf-8")]
         numbered = (
             events({**event, "sequence_number": n})
-            for n, event in enumerate(_events(head, reply, ran))
+            for n, event in enumerate(_events(head, reply, ran, cached))
         )
         return stream_response(state.stream(numbered), headers)
     return json_response(
-        _ended(reply, head, [*ran, *_items(reply)]), [("content-type", "application/json")]
+        _ended(reply, head, [*ran, *_items(reply)], cached), [("content-type", "application/json")]
     )
 
 
-def _ended(reply: Reply, head: dict[str, Json], items: list[Json]) -> dict[str, Json]:
+def _ended(reply: Reply, head: dict[str, Json], items: list[Json], cached: int) -> dict[str, Json]:
     is_cut, usage = reply.finish_reason == "length", reply.usage
     thought = len(tokens(reply.reasoning or ""))
     counts: dict[str, Json] = {
         "input_tokens": usage.input_tokens if usage else 0,
-        "input_tokens_details": {"cached_tokens": 0},
+        "input_tokens_details": {"cached_tokens": cached},
         "output_tokens": usage.output_tokens if usage else 0,
         "output_tokens_details": {"reasoning_tokens": thought},
         "total_tokens": usage.total_tokens if usage else 0,
@@ -123,7 +124,7 @@ def _items(reply: Reply) -> Iterator[dict[str, Json]]:
 
 
 def _events(
-    head: dict[str, Json], reply: Reply, ran: list[dict[str, Json]]
+    head: dict[str, Json], reply: Reply, ran: list[dict[str, Json]], cached: int
 ) -> Iterator[dict[str, Json]]:
     """Yield the events of a stream, without their numbers, in the documented order."""
     begun: Json = {**head, "status": "in_progress", "output": [], "usage": None}
@@ -132,7 +133,7 @@ def _events(
     items = [*ran, *_items(reply)]
     for index, item in enumerate(items):
         yield from _item_events(index, item)
-    ended = _ended(reply, head, [*items])
+    ended = _ended(reply, head, [*items], cached)
     yield {"type": f"response.{ended['status']}", "response": ended}
 
 

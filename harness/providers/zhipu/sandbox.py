@@ -18,6 +18,7 @@ from harness.config.models import Model
 from harness.providers.openai import answers
 from harness.providers.zhipu.endpoints import counts_reasoning
 from harness.sandbox import model
+from harness.sandbox.cache import cache_counts
 from harness.sandbox.images import ImageRequest
 from harness.sandbox.media import film
 from harness.sandbox.provider_server import (
@@ -188,16 +189,16 @@ def _common_headers(id: str) -> Headers:
     ]
 
 
-def _usage(reply: Reply, model_name: str) -> dict[str, Json]:
+def _usage(reply: Reply, call: Call) -> dict[str, Json]:
     counted = reply.usage
     thought: dict[str, Json] = {}
-    if reply.reasoning is not None and counts_reasoning({"model": model_name}):
+    if reply.reasoning is not None and counts_reasoning({"model": call.model}):
         thought["completion_tokens_details"] = {"reasoning_tokens": len(tokens(reply.reasoning))}
     return thought | {
         "prompt_tokens": counted.input_tokens if counted else 0,
         "completion_tokens": counted.output_tokens if counted else 0,
         "total_tokens": counted.total_tokens if counted else 0,
-        "prompt_tokens_details": {"cached_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": cache_counts(call).read},
     }
 
 
@@ -221,24 +222,24 @@ def _message(reply: Reply) -> dict[str, Json]:
     return dict(sorted(message.items()))
 
 
-def _answer(reply: Reply, model_name: str, message: dict[str, Json]) -> dict[str, Json]:
+def _answer(reply: Reply, call: Call, message: dict[str, Json]) -> dict[str, Json]:
     """Return the members of a whole answer that are also in the last poll of a task."""
     choice: Json = {"finish_reason": reply.finish_reason, "index": 0, "message": message}
     return {
         "choices": [choice],
-        "usage": dict(sorted(_usage(reply, model_name).items())),
+        "usage": dict(sorted(_usage(reply, call).items())),
         "created": int(now().timestamp()),
     }
 
 
-def _stream_events(reply: Reply, model_name: str, id: str) -> Iterator[bytes]:
+def _stream_events(reply: Reply, call: Call, id: str) -> Iterator[bytes]:
     """Yield the events of a stream as bytes, in the format of [REC] of 2025-10.
 
     Each event has one token, first of the reasoning, then of the text. The first event of the
     reasoning also has an empty content. All tool calls are in one event, whose delta has no role.
     The last event has usage and finish_reason; [DONE] follows.
     """
-    head: dict[str, Json] = {"id": id, "created": int(now().timestamp()), "model": model_name}
+    head: dict[str, Json] = {"id": id, "created": int(now().timestamp()), "model": call.model}
 
     def event(choice: dict[str, Json], usage: dict[str, Json] | None = None) -> bytes:
         body = head | {"choices": [{"index": 0} | choice]}
@@ -253,7 +254,7 @@ def _stream_events(reply: Reply, model_name: str, id: str) -> Iterator[bytes]:
         calls = [_streamed_call(call, index) for index, call in enumerate(reply.tool_calls)]
         yield event({"delta": {"tool_calls": calls}})
     end: dict[str, Json] = {"finish_reason": reply.finish_reason}
-    yield event(end | {"delta": {"role": "assistant", "content": ""}}, _usage(reply, model_name))
+    yield event(end | {"delta": {"role": "assistant", "content": ""}}, _usage(reply, call))
     yield b"data: [DONE]\n\n"
 
 
@@ -306,15 +307,14 @@ async def _chat(state: SandboxState, request: Request) -> Response:
     chat, id = await _read_chat(state, request), new_id()
     call, reply = chat.call, chat.reply
     if call.mode is Mode.STREAM:
-        events = state.stream(_stream_events(reply, call.model, id))
+        events = state.stream(_stream_events(reply, call, id))
         return stream_response(events, _stream_headers(id))
     request_id = call.parameters.get("request_id")
     if not isinstance(request_id, str) or not request_id:
         request_id = id
     body: dict[str, Json] = {"id": id, "model": call.model, "request_id": request_id}
-    body |= _answer(
-        reply, call.model, _message(reply)
-    )  # [REC] no `object`; keys in alphabetical order
+    # [REC] no `object`; keys in alphabetical order
+    body |= _answer(reply, call, _message(reply))
     tools = call.parameters.get("tools")
     if isinstance(tools, list) and any(resolve(t, "/type") == "web_search" for t in tools):
         body["web_search"] = [_SEARCH_RESULT]
@@ -349,7 +349,7 @@ async def _submit_chat(state: SandboxState, request: Request) -> Response:
     failure = ("", "") if state.should_fail(last_question(call.messages)) else None
     message = {**_message(reply)}
     message.setdefault("tool_calls", None)  # [DOC] null where there are none
-    answer = _answer(reply, call.model, message)
+    answer = _answer(reply, call, message)
     state.tasks.submit(id, _Task(request_id, call.model, answer), failure)
     body = _task_status(id, request_id, call.model, "PROCESSING")
     return json_response(body, _headers(new_id()))

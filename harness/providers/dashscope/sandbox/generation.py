@@ -10,6 +10,7 @@ from harness.analysis.endpoint import Endpoint
 from harness.config.models import Model
 from harness.providers.dashscope.endpoints import MULTIMODAL
 from harness.providers.dashscope.operations import frame_event
+from harness.sandbox.cache import CacheCounts, cache_counts
 from harness.sandbox.model import log_probabilities
 from harness.sandbox.requests import (
     Range,
@@ -156,6 +157,7 @@ class AnswerFormat:
     multimodal: bool
     thinks: bool
     parameters: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
+    cache: CacheCounts = field(default_factory=CacheCounts)
 
     @classmethod
     def of(cls, chat: Chat, request_id: str) -> AnswerFormat:
@@ -178,6 +180,7 @@ class AnswerFormat:
             multimodal=multimodal,
             thinks=chat.thinks,
             parameters=parameters,
+            cache=cache_counts(chat.call),
         )
 
     def choice(
@@ -232,7 +235,7 @@ class AnswerFormat:
     ) -> Json:
         """Return the member `usage`; a multimodal answer has more details [REC]."""
         total = input_tokens + output_tokens
-        cached: Json = {"cached_tokens": 0}
+        cached: Json = self.cache.details()
         run: dict[str, Json] = {
             plugin: {"count": 1}
             for name, plugin in _PLUGINS.items()
