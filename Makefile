@@ -25,7 +25,7 @@ SCHEMA := $(VENV)/docs/bin/check-jsonschema --quiet --builtin-schema
 # Percent of the lines that the quick tests run; slow tests are not measured (tests/conftest.py).
 COVERAGE_FLOOR := 88
 
-.PHONY: site picture catalogues mutation screenshots help demo quick test lint types tests kill-matrix shipped bench \
+.PHONY: site picture catalogues mutation screenshots help demo quick test lint style types tests kill-matrix shipped bench \
   bench-check fuzz clean docs drift release oldest resolve clients frameworks compat stores
 
 help:
@@ -59,17 +59,18 @@ demo: $(READY) $(CATALOGUES)
 quick: $(READY)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not slow"
 
-test: lint types tests
+test: style types tests
 
-lint: $(READY)
+lint: style
+	@echo "== lint: translations"
+	@$(BIN)/python -m pytest -q tests/test_locale.py
+
+style: $(READY)
 	@echo "== lint: ruff"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@echo "== lint: imports between packages"
 	@$(BIN)/lint-imports
-
-	@echo "== lint: translations"
-	@$(BIN)/python -m pytest -q tests/test_locale.py
 
 types: $(READY)
 	@echo "== types: mypy, strict"

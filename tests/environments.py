@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 from venv import EnvBuilder
@@ -75,15 +76,25 @@ def create(folder: Path, wheel: Path, others: Iterable[str] = ()) -> Environment
     """Create an environment in *folder* with the wheel, what it needs, and *others*."""
     EnvBuilder(symlinks=True).create(folder)
     environment = Environment(folder)
-    with zipfile.ZipFile(wheel) as opened:
-        opened.extractall(environment.packages)
-        metadata = next(n for n in opened.namelist() if n.endswith(".dist-info/METADATA"))
-        lines = opened.read(metadata).decode().splitlines()
+    unpacked = _unpacked(wheel)
+    for path in unpacked.iterdir():
+        (environment.packages / path.name).symlink_to(path)
+    (metadata,) = unpacked.glob("*.dist-info/METADATA")
+    lines = metadata.read_text(encoding="utf-8").splitlines()
     needed = [line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires")]
     core = (text for text in needed if text.partition(":")[0] != "Requires-Python")
     for name in sorted(_closure([*core, *others])):
         _link(name, environment.packages)
     return environment
+
+
+@cache
+def _unpacked(wheel: Path) -> Path:
+    """Return the folder of a wheel's files; environments share it, and what Python compiles."""
+    folder = wheel.parent / "unpacked"
+    with zipfile.ZipFile(wheel) as opened:
+        opened.extractall(folder)
+    return folder
 
 
 def _closure(texts: Iterable[str]) -> set[str]:

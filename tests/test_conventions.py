@@ -37,12 +37,15 @@ def tree(path: Path) -> ast.Module:
 
 def provider_names(path: Path) -> Iterator[str]:
     """Yield the identifiers and literals of a file that name a provider."""
+    source = path.read_text(encoding="utf-8")
+    if not PROVIDER.search(source):
+        return
     docstrings = {
         (node.lineno, node.col_offset)
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
-    reader = io.StringIO(path.read_text(encoding="utf-8")).readline
+    reader = io.StringIO(source).readline
     for token in tokenize.generate_tokens(reader):
         literal = token.type in (tokenize.NAME, tokenize.STRING)
         is_example = token.line.startswith("EXAMPLE = ")  # of a command's help

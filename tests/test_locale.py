@@ -6,10 +6,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
+from conftest import one_process, results
 
 from harness import locale
 from harness.analysis.difference import ChangeKind, Verdict
@@ -23,6 +25,9 @@ from harness.report.html.messages import LABELS
 from harness.report.overview import State
 from harness.report.rule_texts import RULE_TEXTS
 from harness.types import Severity
+
+if TYPE_CHECKING:
+    from conftest import Python
 
 ROOT = Path(__file__).parent.parent
 CATALOGUES = sorted(ROOT.glob("harness/locale/*/LC_MESSAGES/*.po"))
@@ -160,7 +165,6 @@ def test_without_a_translation_a_message_is_english() -> None:
 
 
 NEW_RULE = """
-import sys
 from harness.providers import rules
 from harness.rules.rule import exchange_rule
 
@@ -169,34 +173,26 @@ def no_greeting(reading):
     return iter(())
 
 rules.RULES = (*rules.RULES, exchange_rule(no_greeting))
-
-from harness.cli.__main__ import main
-sys.exit(main())
 """
-"""The command line with one more rule, which is a function and nothing else."""
+"""The start of a program with one more rule, which is a function and nothing else."""
 
 CASSETTE = str(ROOT / "cassettes" / "slogan" / "zhipuai-glm-5.3-flash.yaml")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["rules", "--lang", "zh"], "No greeting is sent."),
-        (["rules", "--lang", "zh", "--json"], '"chinese": "No greeting is sent."'),
-        (["rules"], "No greeting is sent."),
-        (["rules"], "no_greeting: still lacks: evidence, sample, translation"),
-        (["rules", "--lang", "zh"], "no_greeting: 尚缺：依据, 样例, 译文"),
-        (["rules", "no_greeting"], "still lacks: evidence, sample, translation"),
-        (["rules", "no_greeting", "--json"], '"lacks": ['),
-        (["check", CASSETTE, "--report", "page.html"], "ok: 1 transcript"),
-    ],
-)
-def test_a_rule_with_nothing_but_its_function_works(
-    arguments: list[str], expected: str, tmp_path: Path
-) -> None:
+def test_a_rule_with_nothing_but_its_function_works(python: Python, tmp_path: Path) -> None:
     """No command fails because a translation, a sample or a source is missing."""
-    command = [sys.executable, "-c", NEW_RULE, *arguments]
-    completed = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60)  # noqa: S603 - ours
-    assert (completed.stderr.decode(), completed.returncode) == ("", 0)
-    assert expected in completed.stdout.decode()
+    lacks = "still lacks: evidence, sample, translation"
+    expected = {
+        ("rules",): ("No greeting is sent.", f"no_greeting: {lacks}"),
+        ("rules", "no_greeting"): (lacks,),
+        ("rules", "no_greeting", "--json"): ('"lacks": [',),
+        ("check", CASSETTE, "--report", "page.html"): ("ok: 1 transcript",),
+        ("rules", "--lang", "zh"): ("No greeting is sent.", "no_greeting: 尚缺：依据, 样例, 译文"),
+        ("rules", "--lang", "zh", "--json"): ('"chinese": "No greeting is sent."',),
+    }
+    flag, program, commands = one_process(expected)
+    ended = results(python(flag, NEW_RULE + program, commands, folder=tmp_path))
+    for (command, texts), done in zip(expected.items(), ended, strict=True):
+        assert (done.code, done.err) == (0, ""), command
+        assert [text for text in texts if text not in done.out] == [], command

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from conftest import one_process, results
 
 from harness import runner
 from harness.cassette.reader import loads
@@ -111,11 +112,9 @@ def test_a_proxy_is_not_for_the_sandbox(python: Python, folder: Path) -> None:
     """Nor for a replay: one goes to this machine, the other nowhere."""
     proxy = {"HTTP_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"}
     env = {**proxy, "http_proxy": proxy["HTTP_PROXY"], "no_proxy": "", "NO_PROXY": ""}
-    command = ("-m", "harness.cli", "record", "slogan", "--sandbox")
-    done = python(*command, folder=folder, env=env)
-    assert (done.returncode, done.stderr) == (0, "")
-    done = python("-m", "harness.cli", "replay", "slogan", folder=folder, env=env)
-    assert (done.returncode, done.stderr) == (0, "")
+    program = one_process([("record", "slogan", "--sandbox"), ("replay", "slogan")])
+    ended = results(python(*program, folder=folder, env=env))
+    assert [(done.code, done.err) for done in ended] == [(0, ""), (0, "")]
 
 
 @pytest.mark.parametrize(

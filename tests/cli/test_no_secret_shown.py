@@ -167,8 +167,8 @@ COMMANDS = {
     "parse": ["parse", "PLANTED", "--parser", "openai"],
     "parse --json": ["parse", "PLANTED", "--json", "--parser", "openai"],
     "contract learn": ["contract", "learn", "PLANTED", "--out", "contract.json"],
-    "faults": ["faults", "PLANTED", "--save", "saved"],
-    "faults --json": ["faults", "PLANTED", "--json", "--cases", "2"],
+    "faults": ["faults", "PLANTED", "--cases", "1", "--save", "saved"],
+    "faults --json": ["faults", "PLANTED", "--json", "--cases", "1"],
     "prune": ["prune", "--tests", "."],
 }
 

@@ -74,7 +74,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def tested(folder: Path) -> Path:
+def tested(folder: Path, only_our_plugin: None) -> Path:
     """With tests, their cassettes, and cassettes of tests that are gone."""
     tests = folder / "tests"
     tests.mkdir()
@@ -232,7 +232,7 @@ def test_cassettes_of_tests_that_are_gone(harness: Harness, tested: Path) -> Non
 
 @pytest.mark.slow
 def test_what_pytest_recorded_is_known_again(
-    harness: Harness, folder: Path, sandbox: str, python: Python
+    harness: Harness, folder: Path, sandbox: str, python: Python, only_our_plugin: None
 ) -> None:
     """From the recording of a test with two parameters to the deletion of one's cassette."""
     text = (

@@ -8,12 +8,19 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from conftest import Done
 
 from harness.cli import split_child_command
+
+if TYPE_CHECKING:
+    from conftest import Harness
 
 pytestmark = pytest.mark.slow
 
@@ -35,15 +42,13 @@ def recorded() -> Path:
     return next(path for path in sorted(folder.glob("*.yaml")) if "zhipu" in path.name)
 
 
-def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `harness serve` in a process."""
-    return subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "harness.cli", "serve", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+Serve = Callable[..., Done]
+
+
+@pytest.fixture
+def serve(harness: Harness, tmp_path: Path) -> Serve:
+    """Run `harness serve` in this process."""
+    return partial(harness, "serve", folder=tmp_path)
 
 
 def child(recorded: Path, requests: int, exit_code: int = 0) -> tuple[str, ...]:
@@ -51,41 +56,41 @@ def child(recorded: Path, requests: int, exit_code: int = 0) -> tuple[str, ...]:
     return ("--", sys.executable, "-c", ASK, str(recorded), str(requests), str(exit_code))
 
 
-def test_everything_answered_is_success(recorded: Path) -> None:
+def test_everything_answered_is_success(serve: Serve, recorded: Path) -> None:
     """Exit code 0, a line of counts on standard error."""
     done = serve(str(recorded), *child(recorded, 99))
-    assert (done.returncode, done.stdout) == (0, "")
-    assert re.search(r"^answered \d+, missed 0, unused 0$", done.stderr, re.MULTILINE)
+    assert (done.code, done.out) == (0, "")
+    assert re.search(r"^answered \d+, missed 0, unused 0$", done.err, re.MULTILINE)
 
 
-def test_unused_requests_fail_unless_allowed(recorded: Path) -> None:
+def test_unused_requests_fail_unless_allowed(serve: Serve, recorded: Path) -> None:
     """A recorded request that the command did not send is listed, with exit code 1."""
     done = serve(str(recorded), *child(recorded, 1))
-    assert done.returncode == 1
-    assert f"unused: {recorded.stem}: POST " in done.stderr
-    assert serve(str(recorded), "--allow-unused", *child(recorded, 1)).returncode == 0
+    assert done.code == 1
+    assert f"unused: {recorded.stem}: POST " in done.err
+    assert serve(str(recorded), "--allow-unused", *child(recorded, 1)).code == 0
 
 
-def test_the_exit_code_of_the_command_is_handed_on(recorded: Path) -> None:
+def test_the_exit_code_of_the_command_is_handed_on(serve: Serve, recorded: Path) -> None:
     """Also with unused requests; a command that a signal ended gives 128 plus its number."""
-    assert serve(str(recorded), *child(recorded, 1, exit_code=7)).returncode == 7
+    assert serve(str(recorded), *child(recorded, 1, exit_code=7)).code == 7
     killed = ("--", sys.executable, "-c", "import os; os.kill(os.getpid(), 9)")
-    assert serve(str(recorded), *killed).returncode == 137
+    assert serve(str(recorded), *killed).code == 137
 
 
-def test_a_miss_fails(recorded: Path) -> None:
+def test_a_miss_fails(serve: Serve, recorded: Path) -> None:
     """The miss is printed with the nearest request."""
     code = "import os, urllib.request as u; u.urlopen(os.environ['ZHIPUAI_BASE_URL'] + '/models')"
     done = serve(str(recorded), "--", sys.executable, "-c", f"try: {code}\nexcept Exception: 0")
-    assert done.returncode == 1
-    assert "miss: no recorded answer to GET http://127.0.0.1:" in done.stderr
+    assert done.code == 1
+    assert "miss: no recorded answer to GET http://127.0.0.1:" in done.err
 
 
-def test_a_command_that_is_not_there(recorded: Path) -> None:
+def test_a_command_that_is_not_there(serve: Serve, recorded: Path) -> None:
     """One sentence, exit code 2."""
     done = serve(str(recorded), "--", "no-such-program")
-    assert done.returncode == 2
-    assert done.stderr.endswith(
+    assert done.code == 2
+    assert done.err.endswith(
         "harness: no-such-program cannot be started: No such file or directory; "
         "check the command after --\n"
     )
@@ -127,12 +132,12 @@ def _sigint() -> None:
         (["nowhere"], "nowhere: there is no such file or folder"),
     ],
 )
-def test_usage_errors(arguments: list[str], message: str) -> None:
+def test_usage_errors(serve: Serve, arguments: list[str], message: str) -> None:
     """One sentence, exit code 2."""
     done = serve(*arguments)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == 2
+    assert message in done.err
+    assert "Traceback" not in done.err
 
 
 def test_only_some_commands_take_another() -> None:
@@ -142,10 +147,10 @@ def test_only_some_commands_take_another() -> None:
     assert split_child_command([]) == ([], [])
 
 
-def test_a_port_in_use_is_said(recorded: Path) -> None:
+def test_a_port_in_use_is_said(serve: Serve, recorded: Path) -> None:
     """The address and the cause."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = serve(str(recorded), "--port", port, "--", sys.executable, "-c", "")
-    assert done.returncode == 2
-    assert f"the server cannot listen on 127.0.0.1:{port}: " in done.stderr
+    assert done.code == 2
+    assert f"the server cannot listen on 127.0.0.1:{port}: " in done.err
