@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from harness.types import Json
@@ -38,21 +39,21 @@ def _refuse_constant(text: str) -> NoReturn:
     raise _Refused(f"{text} is not JSON")
 
 
-_KNOWN: dict[str, str] = {}
-"""Texts that were read last: equal ones are one object."""
-_MAX_KNOWN, _MAX_SHARED = 4096, 64
+_MAX_SHARED = 64
 
 
+@lru_cache(maxsize=4096)
 def _shared(text: str) -> str:
-    """Return *text*, or if it is short an equal text that was read before."""
-    return _KNOWN.setdefault(text, text) if len(text) < _MAX_SHARED else text
+    """Return *text*, or an equal one that was read before: a stream repeats ids and models."""
+    return text
 
 
 def _refuse_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    if len(_KNOWN) > _MAX_KNOWN:
-        _KNOWN.clear()
-    members = {  # a stream repeats its names, ids and models
-        sys.intern(name): _shared(value) if type(value) is str else value for name, value in pairs
+    members = {
+        sys.intern(name): _shared(value)
+        if type(value) is str and len(value) < _MAX_SHARED
+        else value
+        for name, value in pairs
     }
     if len(members) != len(pairs):
         counts = Counter(name for name, _ in pairs)
