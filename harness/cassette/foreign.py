@@ -25,6 +25,7 @@ from harness.wire import compact
 STRANGERS: Mapping[str, str] = {
     "http_interactions": "a cassette of betamax or of VCR for Ruby",
     "log": "an HTTP archive (HAR)",
+    "requests": "a cassette of LangChain's tests: harness import reads it",
     "steps": "a scenario",
     "turns": "a scenario",
     "openapi": "a description of an API (OpenAPI)",

@@ -116,7 +116,7 @@ def _cassette(document: object, text: str | bytes, source: str) -> Cassette:
     if document is None:
         raise Invalid((), "the file is empty; a cassette has the keys interactions and version")
     if isinstance(document, list) and "request" in next(_mappings(document), ()):
-        raise Invalid((), "a cassette of vcrpy before 1.0, which is not read: record it again")
+        raise Invalid((), "a cassette of vcrpy before 1.0: harness import reads it")
     if not isinstance(document, dict) or "interactions" not in document:
         raise Invalid((), _not_a_cassette(document, text))
     foreign.known_top(document)

@@ -16,6 +16,7 @@ import yaml
 from harness.cassette import safe_yaml
 from harness.cassette.reader import loads
 from harness.convert.converted import Converted
+from harness.convert.old_cassettes import modernized
 from harness.errors import BadCassette
 from harness.types import Exchange, Response, Timing
 from harness.wire.codings import drop_stale_content_encoding
@@ -33,6 +34,7 @@ def read(content: bytes, source: str) -> Converted:
     Raises:
         BadCassette: The file is no cassette.
     """
+    content = modernized(content, source)
     converted = Converted([*loads(content, source).exchanges])
     if all(exchange.timing is None for exchange in converted.exchanges):
         _take_times(converted, content)

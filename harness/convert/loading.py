@@ -16,6 +16,7 @@ from harness.cassette.store import file_bytes
 from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.convert import aimock, cassettes, curl, har, otel
 from harness.convert.converted import NO_DATE, Converted
+from harness.convert.old_cassettes import modernized
 from harness.errors import BadCassette
 from harness.providers.endpoints import HEADERS, recognise
 from harness.runner.recordings import read_masked
@@ -153,7 +154,8 @@ def read_any(path: Path, secrets: Iterable[str] = ()) -> Cassette:
         content = file_bytes(path)
     except OSError as error:
         raise BadCassette(f"cannot be read: {error.strerror}", path) from None
-    if form_of(content) == "cassette":
+    plain = _inflated(content)
+    if modernized(plain, str(path)) is content and form_of(content) == "cassette":
         return read_masked(path)
     files, _ = load(path, "", secrets)
     cassette = loads(files.text, str(path))

@@ -475,7 +475,7 @@ def _canonical(value: Json) -> str:
 
 def _cut(text: str) -> str:
     """Return *text* on one line, cut to 30 columns; a Chinese character takes two columns."""
-    line = " ".join(text.split())
+    line = " ".join(text.split())[: _COLUMNS + 1]  # a character takes at least one column
     if sum(map(_width, line)) <= _COLUMNS:
         return line
     while sum(map(_width, line)) > _COLUMNS - 1:

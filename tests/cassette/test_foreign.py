@@ -140,7 +140,7 @@ def test_an_unknown_key_is_never_ignored(request_: str, response: str, where: st
     [
         ("http_interactions: []\nrecorded_with: VCR 6\n", "VCR for Ruby"),
         ('{"log": {"entries": []}}', "an HTTP archive (HAR)"),
-        ("- request: {}\n  response: {}\n", "vcrpy before 1.0"),
+        ("- request: {}\n  response: {}\n", "vcrpy before 1.0: harness import reads it"),
         ("interactions: []\nws_interactions: [{}]\nversion: 1\n", "WebSocket"),
         ("interactions: []\nfuture: [{}]\nversion: 1\n", "unknown key 'future'"),
         ("interactions: []\nversion: 3\n", "vcrpy format 3; this reads 1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
@@ -20,7 +21,7 @@ from harness.cassette.reader import loads
 from harness.cassette.store import find, read
 from harness.convert.export import export
 from harness.convert.har import write as write_har
-from harness.convert.loading import IMPORTS, form_of, load
+from harness.convert.loading import IMPORTS, form_of, load, read_any
 from harness.convert.synthetic import LOST
 from harness.errors import BadCassette
 from harness.providers.servers import PROVIDER_SERVERS
@@ -747,6 +748,48 @@ def test_a_file_of_go_vcr_without_dates_and_methods(tmp_path: Path) -> None:
     cassette, converted = imported(tmp_path / "go.yaml")
     assert [exchange.request.method for exchange in cassette.exchanges] == ["GET"]
     assert any(loss.startswith("its duration, as there is no Date") for loss in converted.losses)
+
+
+OLD = """\
+- request: !!python/object:vcr.request.Request
+    body: '{"model": "m"}'
+    headers: !!python/object/apply:__builtin__.frozenset
+    - - !!python/tuple [accept, '*/*']
+    host: api.openai.com
+    method: POST
+    path: /v1/chat/completions
+    port: 443
+    protocol: https
+  response:
+    body: {string: !!python/unicode '{}'}
+    headers: [!!python/unicode "x-a: 1\\r\\n", "x-a: 2\\r\\n"]
+    status: {code: 200, message: OK}
+"""
+PAIRED = """\
+requests:
+- uri: https://api.openai.com/v1/chat/completions
+  method: POST
+  headers: {accept: ['*/*']}
+  body: '{"model": "m"}'
+responses:
+- {status: {code: 200, message: OK}, headers: {x-a: ["1", "2"]}, body: {string: '{}'}}
+"""
+
+
+@pytest.mark.parametrize("text", [OLD, PAIRED], ids=["before 1.0", "of LangChain"])
+def test_old_and_compressed_cassettes(text: str, tmp_path: Path) -> None:
+    """Those of vcrpy before 1.0, and the compressed lists of LangChain's tests; also to adopt."""
+    path = tmp_path / "old.yaml.gz"
+    path.write_bytes(gzip.compress(text.encode()))
+    for cassette in (imported(path)[0], read_any(path)):
+        (exchange,) = cassette.exchanges
+        assert exchange.request.uri == "https://api.openai.com/v1/chat/completions"
+        assert (exchange.request.body, exchange.response.body) == (b'{"model": "m"}', b"{}")
+        assert exchange.request.headers == (("accept", "*/*"),)
+        assert exchange.response.headers == (("x-a", "1"), ("x-a", "2"))
+    path.write_text(text.replace("path: /", "x: /").replace("responses", "other"), encoding="utf-8")
+    with pytest.raises(BadCassette, match="not whole"):
+        load(path)
 
 
 @pytest.mark.parametrize("form", ["yaml", "toml"])

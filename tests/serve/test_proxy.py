@@ -59,7 +59,9 @@ for seed in sys.argv[1:]:
         os.environ["DASHSCOPE_HTTP_BASE_URL"] + "{PATH}", json.dumps(body).encode(),
         {{"content-type": "application/json",
           "authorization": "Bearer " + os.environ["DASHSCOPE_API_KEY"]}})
-    print(urllib.request.urlopen(request).status, flush=True)
+    with urllib.request.urlopen(request) as answer:
+        answer.read()
+    print(answer.status, flush=True)
 """
 
 
