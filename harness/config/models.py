@@ -63,11 +63,13 @@ class Models:
         """Return the row of a model; None if the table does not have it.
 
         Args:
-            provider: The provider's name.
+            provider: The provider's name. For `dashscope-compatible`, and other names of the same
+                service in another format, the rows of `dashscope` count too.
             model: The model's name.
             kind: The kind of call, as in `Model.kinds`; empty for any.
         """
-        rows = (row for row in self.table if row.provider == provider and row.names(model))
+        names = (provider, provider.partition("-")[0])
+        rows = (row for row in self.table if row.provider in names and row.names(model))
         return next((row for row in rows if not kind or not row.kinds or kind in row.kinds), None)
 
     def over(self, other: Models) -> Models:

@@ -95,7 +95,9 @@ class Price:
             return []
         output = self.thinking if thought and self.thinking is not None else self.output
         both = ((self.input, usage.input_tokens), (output, usage.output_tokens))
-        return [(None if each is None else each / _MILLION, count) for each, count in both]
+        # What is free need not be counted: vectors have no output tokens.
+        counted = ((each, 0 if each == 0 else count) for each, count in both)
+        return [(None if each is None else each / _MILLION, count) for each, count in counted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +114,16 @@ class Prices:
         returned.
 
         Args:
-            provider: The provider's name.
+            provider: The provider's name. Where the table has no price of `dashscope-compatible`,
+                or of another format of the same service, that of `dashscope` counts.
             model: The model's name.
             day: The day, or a time, as in `2026-07-01T12:00`; empty for the latest price.
         """
-        known = [p for p in self.table if (p.provider, p.model) == (provider, model)]
+        names = (provider, provider.partition("-")[0])
+        own, service = (
+            [p for p in self.table if (p.provider, p.model) == (n, model)] for n in names
+        )
+        known = own or service
         before = [p for p in known if not day or p.day.isoformat() <= day[:10]]
         if before:
             return max(before, key=lambda price: price.day)

@@ -90,6 +90,12 @@ def test_a_row_is_of_one_provider() -> None:
     assert TABLE.find("theirs", "one") is None
 
 
+def test_the_rows_of_a_service_count_for_its_other_formats() -> None:
+    """Those of `ours` for `ours-compatible`, and not the other way round."""
+    assert TABLE.find("ours-compatible", "one") == TABLE.find("ours", "one")
+    assert Models((Model("ours-compatible", ("one",), "a page"),)).find("ours", "one") is None
+
+
 @pytest.mark.parametrize(("day", "said"), [((2026, 1, 2), "was"), ((2026, 1, 1), "will be")])
 def test_a_retired_model_is_warned_of(day: tuple[int, int, int], said: str) -> None:
     """From its last day on, and before it; once, with its successor; an unknown model is not."""

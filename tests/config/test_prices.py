@@ -85,13 +85,24 @@ A_MILLION = Usage(1_000_000, 1_000_000)
         (replace(PRICE, up_to=1_000_000), A_MILLION, False, 10),
         (replace(PRICE, up_to=999_999), A_MILLION, False, None),
         (replace(PRICE, up_to=1), Usage(None, 1), False, None),
+        (replace(PRICE, output=0), Usage(1_000_000, None), False, 2),
     ],
-    ids=["plain", "as dear", "dearer, not used", "dearer", "half", "as long", "longer", "not told"],
+    ids=[
+        *("plain", "as dear", "dearer, not used", "dearer", "half", "as long", "longer"),
+        *("not told", "free output"),
+    ],
 )
 def test_what_tokens_cost(price: Price, usage: Usage, thought: bool, amount: float | None) -> None:
     """Thinking may cost otherwise; longer requests than a price is for cost nobody knows what."""
     cost = price.of(usage, 0, thought)
     assert cost == (None if amount is None else Cost(amount, "CNY", "seen 2026-07-01", "a page"))
+
+
+def test_a_price_of_a_service_counts_for_its_other_formats() -> None:
+    """Unless the table has one for them."""
+    dearer = replace(PRICE, provider="ours-compatible", input=3)
+    assert Prices((PRICE,)).price("ours-compatible", "one", "") == PRICE
+    assert Prices((PRICE, dearer)).price("ours-compatible", "one", "") == dearer
 
 
 @pytest.mark.parametrize(

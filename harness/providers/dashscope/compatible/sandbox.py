@@ -27,7 +27,7 @@ SERVER = replace(
         "/compatible-mode/v1",
         ServiceFacts(
             serves=_serves,
-            listed=("qwen-flash", "qwen-plus", "qwen3-max", "text-embedding-v4"),
+            listed=("qwen-flash", "qwen-plus", "qwen3.7-max", "text-embedding-v4"),
             refusals={**REFUSALS, **read_refusals(Path(__file__).with_name("refusals.toml"))},
             always_finish_reason=False,  # [REC]
             headers=compatible_headers,
