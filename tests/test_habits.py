@@ -118,7 +118,7 @@ def test_pre_commit_runs_what_make_lint_runs() -> None:
     entries = [hook["entry"] for hook in repo["hooks"]]
     assert repo["repo"] == "local"
     assert all(entry.startswith(".venv/bin/") for entry in entries)
-    recipe = MAKEFILE.partition("\nlint:")[2].partition("\n\n")[0]
+    recipe = MAKEFILE.partition("\nstyle:")[2].partition("\n\n")[0]
     for tool in ("ruff check", "ruff format", "lint-imports"):
         assert f"$(BIN)/{tool}" in recipe
         assert any(tool in entry for entry in entries)
