@@ -13,7 +13,7 @@ from harness.convert.ported import portable
 from harness.errors import HarnessError
 from harness.providers import find_provider
 from harness.providers.openai.session import message
-from harness.providers.translation import translated
+from harness.providers.parameters import translated
 from harness.runner import replay
 from harness.scenario.files import loads
 from harness.scenario.references import BadReference, escaped, settled

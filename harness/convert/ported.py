@@ -11,7 +11,7 @@ from harness.config.settings import load_models
 from harness.convert.adopt import StepJson
 from harness.convert.questions import Question
 from harness.providers import find_provider
-from harness.providers.translation import NAMES, form_of, translated
+from harness.providers.parameters import NAMES, form_of, translated
 from harness.scenario.files import loads
 from harness.scenario.messages import PARTS
 from harness.scenario.references import escaped

@@ -12,8 +12,8 @@ from harness.cassette.artefacts import to_files
 from harness.cassette.store import read, write_cassette
 from harness.providers import find_provider
 from harness.providers.forms import known
+from harness.providers.parameters import NAMES, form_of, translated
 from harness.providers.provider import Provider
-from harness.providers.translation import NAMES, form_of, translated
 from harness.types import Cassette, Exchange, Json, Mode, Request, Response
 
 TOOL: Json = {"name": "f", "input_schema": {"type": "object"}}
