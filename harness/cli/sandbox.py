@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -66,8 +65,7 @@ def sandbox(
     `-- COMMAND`, the command is run with the addresses and keys of the sandbox, which then stops.
     """
     from harness.config.extras import extra
-    from harness.providers import PROVIDERS
-    from harness.providers.servers import PROVIDER_SERVERS
+    from harness.providers.servers import sandbox_servers, sandbox_variables
     from harness.sandbox import Options, serve
 
     with extra("sandbox"):
@@ -83,18 +81,15 @@ def sandbox(
         throttle_every=throttle,
     )
 
-    def variables(base: str) -> Iterator[tuple[str, str]]:
-        for name, server in PROVIDER_SERVERS.items():
-            yield PROVIDERS[name].address_variable, f"{base}{server.prefix}"
-            yield PROVIDERS[name].key_variable, server.key
+    servers = sandbox_servers()
 
     def announce(base: str) -> None:
         text = localized("The sandbox is running. It is not the real service. Ctrl-C stops it.")
         typer.echo(f"{text}\n")
-        for name, value in variables(base):
+        for name, value in sandbox_variables(base).items():
             typer.echo(f"export {name}={value}")
 
     if command := app.child_command(context):
-        with serve(options, PROVIDER_SERVERS) as address:
-            raise typer.Exit(run_command(command, dict(variables(address))))
-    run_forever(options, PROVIDER_SERVERS, announce)
+        with serve(options, servers) as address:
+            raise typer.Exit(run_command(command, sandbox_variables(address)))
+    run_forever(options, servers, announce)

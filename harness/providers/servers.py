@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from harness.config.extras import extra
 from harness.errors import HarnessError
 from harness.providers import INSTALLED, PROVIDERS, SHIPPED
+from harness.providers.clients import CLIENTS
 from harness.providers.table import ComputedMapping
 
 if TYPE_CHECKING:
@@ -38,3 +41,47 @@ def _servers() -> Mapping[str, ProviderServer]:
 
 PROVIDER_SERVERS: Mapping[str, ProviderServer] = ComputedMapping(_servers)
 """The server of each provider that the sandbox can simulate, by provider name."""
+
+
+_SDKS = ("openai", "anthropic")
+"""The names in `CLIENTS` of what `_sdk_server` serves."""
+
+
+def sandbox_servers() -> Mapping[str, ProviderServer]:
+    """Return the servers of all providers, and one for the SDKs of OpenAI and Anthropic."""
+    return {**PROVIDER_SERVERS, "SDKs": _sdk_server()}
+
+
+def _sdk_server() -> ProviderServer:
+    """Return a server that accepts any model.
+
+    Its paths are those of the services, so that a replay finds what was recorded from it.
+    """
+    with extra("sandbox"):
+        from harness.providers.anthropic.sandbox import SERVER as MESSAGES
+        from harness.providers.openai.sandbox import server
+        from harness.providers.responses.sandbox import SERVER as RESPONSES
+    chat = server("/v1")
+    messages = [(verb, path.removeprefix("/v1"), run) for verb, path, run in MESSAGES.routes]
+    return replace(
+        chat,
+        routes=(*chat.routes, *RESPONSES.routes, *messages),
+        refuse=lambda request, refused: (
+            MESSAGES if request.url.path.endswith("/messages") else chat
+        ).refuse(request, refused),
+    )
+
+
+def sandbox_variables(base: str) -> dict[str, str]:
+    """Return the variables by which clients find a sandbox with all servers at *base*."""
+    variables: dict[str, str] = {}
+    for name, server in PROVIDER_SERVERS.items():
+        provider = PROVIDERS[name]
+        variables[provider.address_variable] = f"{base}{server.prefix}"
+        variables[provider.key_variable] = server.key
+    for client in (client for client in CLIENTS if client.name in _SDKS):
+        address = f"{base}{urlsplit(client.address).path}"
+        for variable in client.address_variables:
+            variables.setdefault(variable, address)
+        variables.setdefault(client.key_variable, _sdk_server().key)
+    return variables

@@ -521,8 +521,15 @@ def test_a_command_is_run_beside_the_sandbox(harness: Harness, tmp_path: Path) -
     script = (
         "import os, sys\n"
         "assert os.environ['ZHIPUAI_API_KEY']\n"
-        "url = os.environ['ZHIPUAI_BASE_URL']\n"
-        "sys.exit(7 if url.startswith('http://127.0.0.1:') else 1)"
+        "assert os.environ['ZHIPUAI_BASE_URL'].startswith('http://127.0.0.1:')\n"
+        "import openai\n"
+        "said = [{'role': 'user', 'content': 'Hello'}]\n"
+        "one = openai.OpenAI().chat.completions.create(model='gpt-5', messages=said)\n"
+        "two = openai.OpenAI().responses.create(model='gpt-5', input='Hello')\n"
+        "import anthropic\n"
+        "three = anthropic.Anthropic().messages.create(model='a', max_tokens=9, messages=said)\n"
+        "texts = one.choices[0].message.content, two.output_text, three.content[0].text\n"
+        "sys.exit(7 if all(texts) else 1)"
     )
     done = harness("sandbox", "--port", "0", "--", sys.executable, "-c", script, folder=tmp_path)
     assert (done.code, done.out) == (7, "")
