@@ -17,7 +17,7 @@ from sys import intern
 
 from harness.secrets.shapes import PLACEHOLDER
 from harness.types import Json
-from harness.wire import Event, escape, read_events
+from harness.wire import Event, escape, read_events, read_lines
 from harness.wire.compressed import Coding, compressed
 from harness.wire.patterns import lazy_pattern
 from harness.wire.spans import Span, span
@@ -413,18 +413,22 @@ def _with_piece(body: bytes, piece: _Piece, text: str) -> bytes:
     return body[:start] + new.encode() + body[end:]
 
 
+_JSON_LINES = re.compile(rb"\s*+\{[^\n]*\}[ \t\r]*+\n\s*+\{")
+
+
 def streams(body: bytes) -> Iterator[Pieces]:
     """Yield each text that a stream sends in pieces, joined as a client does.
 
     Pieces are joined by JSON pointer, and by the `index` of choices, tool calls and content blocks,
     since the pieces of several texts may alternate. Each joined text is yielded once, with the
-    first place that gives it; nothing is yielded if *body* is no stream.
+    first place that gives it; nothing is yielded if *body* is no stream, of events or JSON lines.
     """
-    if b"data:" not in body:
+    is_lines = _JSON_LINES.match(body) is not None
+    if not is_lines and b"data:" not in body:
         return
     pieces: dict[str, list[_Piece]] = {}
     repeats: dict[str, int] = {}
-    for event in read_events(body).events:
+    for event in (read_lines if is_lines else read_events)(body).events:
         document = event.json
         for places, text in _texts(event.data if document.problem else document.value):
             piece = _Piece(event, None if document.problem else intern(places[0]), text)
@@ -446,7 +450,7 @@ _Places = tuple[str, str, str]
 """Three descriptions of where a text is, by each of which its pieces may be joined.
 
 The JSON pointer; the pointer with the `index` members of the objects above it in place of array
-positions; and the pointer with `[]` and the item's own `index` in place of array positions.
+positions; and the pointer with `[]` and the item's own `index` or `id` in place of array positions.
 """
 
 
@@ -465,16 +469,22 @@ def _texts(value: Json) -> Iterator[tuple[_Places, str]]:
             for number, item in reversed([*enumerate(node)]):
                 index = _index(item)
                 position = "/[]" if index else f"/{number}"
-                places = (f"{pointer}/{number}", by_index + position, f"{by_item}/[]{index}")
+                by_own = f"{by_item}/[]{index or _id(item)}"
+                places = (f"{pointer}/{number}", by_index + position, by_own)
                 stack.append((places, item))
 
 
 def _index(node: Json) -> str:
-    """Return the index members of an object as text, such as `[index=0]`; empty without any."""
+    """Return the index members of an object as text, such as `[index=0]`, else its `item_id`."""
     if not isinstance(node, dict):
         return ""
     return "".join(
         f"[{name}={node[name]}]"
         for name in node
         if (name == "index" or name.endswith("_index")) and str(node[name]).isdecimal()
-    )
+    ) or _id(node, "item_id")
+
+
+def _id(node: Json, name: str = "id") -> str:
+    """Return the id of an object as text, such as `[id=call_1]`; empty without any."""
+    return f"[{name}={node[name]}]" if isinstance(node, dict) and name in node else ""

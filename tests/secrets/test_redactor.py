@@ -520,8 +520,27 @@ def _text_parts(index: int, piece: str) -> Any:
     return {"output": {"choices": [{"index": index, "message": {"content": content}}]}}
 
 
+def _item_id(index: int, piece: str) -> Any:
+    return {"type": "response.output_text.delta", "item_id": f"msg_{index}", "delta": piece}
+
+
+def _call_id(index: int, piece: str) -> Any:
+    call = {"id": f"call_{index}", "function": {"arguments": piece}}
+    return {"choices": [{"delta": {"tool_calls": [call]}}]}
+
+
 INTERLEAVED = (
-    *(_choice, _two_choices, _tool_call, _content_block, _output_item, _output_part, _text_parts),
+    *(
+        _item_id,
+        _call_id,
+        _choice,
+        _two_choices,
+        _tool_call,
+        _content_block,
+        _output_item,
+        _output_part,
+        _text_parts,
+    ),
 )
 
 
@@ -532,11 +551,20 @@ INTERLEAVED = (
     index=st.integers(0, 1),
     cuts=st.lists(st.integers(1, 7), min_size=1, max_size=5, unique=True),
     others=st.lists(st.integers(0, 3), min_size=6, max_size=6),
+    written=st.sampled_from(["data: {}\n\n", "{}\n"]),
 )
 def test_a_known_key_in_pieces_among_others_is_masked(
-    key: str, form: Callable[[int, str], Any], index: int, cuts: list[int], others: list[int]
+    key: str,
+    form: Callable[[int, str], Any],
+    index: int,
+    cuts: list[int],
+    others: list[int],
+    written: str,
 ) -> None:
-    """A client joins the pieces of each text, although those of two texts alternate."""
+    """A client joins the pieces of each text, although those of two texts alternate.
+
+    The stream is one of events or of JSON lines.
+    """
     edges = [0, *sorted(cuts), len(key)]
     pieces = [key[start:end] for start, end in pairwise(edges)]
 
@@ -545,7 +573,7 @@ def test_a_known_key_in_pieces_among_others_is_masked(
         for piece, count in zip(pieces, others, strict=False):
             events.append(form(index, piece))
             events += [form(1 - index, "other words ")] * count
-        return answering(b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in events))
+        return answering("".join(written.format(json.dumps(e)) for e in events).encode())
 
     redactor = Redactor((key,))
     clean = redactor.exchange(answer(pieces))
