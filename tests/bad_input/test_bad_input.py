@@ -206,7 +206,7 @@ CASES = [
     *cassette(
         "a binary cassette",
         b"\x00\x01\xff\xfe",
-        ": not YAML: unacceptable character #x0000: control characters are not allowed",
+        ": not YAML: not UTF-8 (at byte 2)",
     ),
     Case(
         "a scenario that changed",
