@@ -74,6 +74,7 @@ class _Response(ForeignObject):
     reason: str = Field("", alias="statusText")
     headers: tuple[_Pair, ...] = ()
     content: _Body = _NOTHING
+    size: int = Field(-1, alias="bodySize")
 
 
 class _Own(ForeignObject):
@@ -149,9 +150,11 @@ def _add(converted: Converted, entry: _Entry, source: str, where: str) -> None:
     if entry.own is None:
         converted.lose(_NO_TIMES)
     timing = _timing(entry)
+    is_coded = any(pair.name.lower() == "content-encoding" for pair in response.headers)
+    is_coded_size = is_coded and content.size == response.size  # as mitmproxy says it
     said = (
         (NO_DATE, timing is None),
-        (_CUT_OFF, len(body) < content.size),
+        (_CUT_OFF, len(body) < content.size and not is_coded_size),
         (_NO_QUESTION, not question and entry.request.size > 0),
         (_NO_TEXT, "\ufffd" in f"{content.text}{entry.request.post_data.text}"),
     )

@@ -125,7 +125,11 @@ def _without_invalid(converted: Converted, path: Path) -> Converted:
     kept: list[Exchange] = []
     for number, exchange in enumerate(converted.exchanges, start=1):
         try:
+            _texts(exchange).encode()
             urlsplit(exchange.request.uri).port  # noqa: B018 - it raises for an invalid one
+        except UnicodeEncodeError:
+            converted.skip(f"{path}, exchange {number}", "its URL or headers are not valid text")
+            continue
         except ValueError as error:
             converted.skip(f"{path}, exchange {number}", f"its URL is not valid: {error}")
             continue
@@ -134,6 +138,13 @@ def _without_invalid(converted: Converted, path: Path) -> Converted:
             converted.lose(NO_DATE)
         kept.append(exchange)
     return replace(converted, exchanges=kept)
+
+
+def _texts(exchange: Exchange) -> str:
+    """Return what an exchange has besides bodies, as one text."""
+    request, response = exchange.request, exchange.response
+    headers = (text for pair in (*request.headers, *response.headers) for text in pair)
+    return "".join((request.method, request.uri, response.reason, *headers))
 
 
 _LATEST = 253_402_300_800

@@ -178,7 +178,9 @@ def _call(id: Any, name: Any, arguments: Any) -> dict[str, Any]:
 
 def decoded(value: Any) -> Any:
     """Return the value of a JSON text, and any other value unchanged."""
-    return read_json(value.encode()).value if isinstance(value, str) else value
+    return (
+        read_json(value.encode("utf-8", "surrogatepass")).value if isinstance(value, str) else value
+    )
 
 
 def objects(value: Any) -> list[dict[str, Any]]:

@@ -144,6 +144,7 @@ def _pydantic_ai() -> Mapping[str, Callable[[], Any]]:
     return {
         "sync": lambda: agent([]).run_sync(HELLO).output,
         "async": lambda: asyncio.run(asked()),
+        "streamed": lambda: "".join(agent([]).run_stream_sync(HELLO).stream_text(delta=True)),
         "async streamed": lambda: asyncio.run(streamed()),
         "tools": lambda: agent([get_weather]).run_sync(WEATHER).output,
     }
@@ -193,22 +194,28 @@ def _instructor() -> Mapping[str, Callable[[], Any]]:
             model=MODEL, messages=ASKED, response_model=Weather, max_retries=0, **more
         )
 
+    def parts(client: Any) -> Any:
+        return client.chat.completions.create_partial(
+            model=MODEL, messages=ASKED, response_model=Weather, max_retries=0
+        )
+
     def sync() -> Any:
         return instructor.from_openai(openai.OpenAI(base_url=COMPATIBLE))
 
+    def asynchronous() -> Any:
+        return instructor.from_openai(openai.AsyncOpenAI(base_url=COMPATIBLE))
+
     async def asked() -> str:
-        client = instructor.from_openai(openai.AsyncOpenAI(base_url=COMPATIBLE))
-        return str((await kept(client)).model_dump())
+        return str((await kept(asynchronous())).model_dump())
+
+    async def streamed() -> str:
+        return str([part.model_dump() async for part in parts(asynchronous())][-1])
 
     return {
         "sync": lambda: kept(sync()).model_dump(),
         "async": lambda: asyncio.run(asked()),
-        "streamed": lambda: [
-            part.model_dump()
-            for part in sync().chat.completions.create_partial(
-                model=MODEL, messages=ASKED, response_model=Weather, max_retries=0
-            )
-        ][-1],
+        "streamed": lambda: [part.model_dump() for part in parts(sync())][-1],
+        "async streamed": lambda: asyncio.run(streamed()),
     }
 
 

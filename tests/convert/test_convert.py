@@ -620,6 +620,13 @@ def test_an_impossible_time_or_address_is_named(tmp_path: Path) -> None:
     assert converted.skipped == [
         f"{tmp_path / 'x.har'}, exchange 1: its URL is not valid: Invalid IPv6 URL"
     ]
+    del value["log"]["entries"][1:]
+    value["log"]["entries"][0]["request"]["url"] = "http://x/\ud800"
+    spans = _span({"gen_ai.input.messages": "\ud800"})
+    for document, reason in ((value, "URL or headers are not valid text"), (spans, "not captured")):
+        (tmp_path / "x").write_text(json.dumps(document), encoding="utf-8")
+        with pytest.raises(BadCassette, match=reason):
+            load(tmp_path / "x")
 
 
 def test_spans_by_the_names_of_protobuf(tmp_path: Path) -> None:
@@ -836,6 +843,8 @@ def test_odd_entries_of_har(
 
 
 _STREAM = [{"name": "content-type", "value": "text/event-stream"}]
+_GZIP = [{"name": "Content-Encoding", "value": "gzip"}]
+_CODED = {"size": 22, "text": "{}"}
 _FILE = {"_file": "body.json", "size": 2}
 
 
@@ -845,6 +854,8 @@ _FILE = {"_file": "body.json", "size": 2}
         ({}, {"headers": _STREAM, "content": {"size": 0, "text": None}}, None, "was not saved"),
         ({"postData": None, "bodySize": 9}, {}, b"{}", "the request body, which was not saved"),
         ({}, {"content": {"size": 9, "text": "{}"}}, b"{}", "the end of the response body"),
+        ({}, {"headers": _GZIP, "content": _CODED, "bodySize": 22}, b"{}", ""),
+        ({}, {"content": _CODED, "bodySize": 22}, b"{}", "the end of the response body"),
         ({}, {"content": {"text": '"\ufffd"'}}, '"\ufffd"'.encode(), "bytes that are no text"),
         ({}, {"content": {"text": "a\udcff"}}, b"a\xff", ""),
         ({}, {"content": {"mimeType": "a/b; charset=gbk", "text": "好"}}, "好".encode("gbk"), ""),
