@@ -152,10 +152,12 @@ def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:
             yield violation("an index of its own for each choice", show(indices), place)
     count = len(outcome.choices)
     is_complete = any(choice.finish_reason for choice in outcome.choices)
-    numbers = {i for part in answers(reading) for _, i in query(part.value, _index(fields))}
-    if is_complete and max((n for n in numbers if type(n) is int), default=-1) >= len(numbers):
+    parts = answers(reading)
+    numbers = {str(i): i for part in parts for _, i in query(part.value, _index(fields))}
+    highest = max((n for n in numbers.values() if type(n) is int), default=-1)
+    if is_complete and highest >= len(numbers):
         place = field_place(reading, answers(reading)[-1], (fields.choices,))
-        yield violation("indices from 0 without gaps", show(sorted(map(str, numbers))), place)
+        yield violation("indices from 0 without gaps", show(sorted(numbers)), place)
     if type(requested) is int and requested > count and is_complete:
         part = answers(reading)[-1]
         place = field_place(reading, part, (fields.choices,))
