@@ -11,7 +11,7 @@ from typing import Any, Literal
 from harness.cassette.journal import journal_path, unfinished
 from harness.cassette.remote import location
 from harness.config.environment import NO_KEY
-from harness.errors import UnfinishedRecording
+from harness.errors import HarnessError, UnfinishedRecording
 from harness.faults import InjectedFault
 from harness.providers.clients import base_paths
 from harness.sandbox.server import run_in_thread
@@ -135,6 +135,8 @@ def record(
         UnfinishedRecording: With the mode `all` and without *afresh*, there is an interrupted
             recording of the cassette.
     """
+    if not path.name or path.is_dir():
+        raise HarnessError(f"{path} is a folder; name the cassette as a file in it")
     if mode == "all" and not afresh and unfinished(path):
         raise UnfinishedRecording(
             f"{journal_path(path)}: an interrupted recording has left answers; use them with "

@@ -130,6 +130,7 @@ def _sigint() -> None:
         (["--record", "x.yaml", "cassettes"], "--record FILE replays nothing"),
         (["--upstream", "openai=http://x/v1"], "--upstream is for recording"),
         (["nowhere"], "nowhere: there is no such file or folder"),
+        (["--record", ""], ". is a folder; name the cassette as a file in it"),
     ],
 )
 def test_usage_errors(serve: Serve, arguments: list[str], message: str) -> None:
