@@ -25,6 +25,14 @@ def test_each_promise_names_a_test_that_exists() -> None:
     assert named <= defined | modules
 
 
+def test_each_linked_test_is_in_its_file() -> None:
+    """A link leads to the module that has the test."""
+    linked = re.findall(r"\[`(test_\w+)`\]\(\.\./(tests/[\w/]+\.py)\)", ENGLISH.read_text("utf-8"))
+    assert len(linked) > 20
+    for name, path in linked:
+        assert f"\ndef {name}(" in (ROOT / path).read_text(encoding="utf-8"), path
+
+
 def test_both_languages_make_the_same_promises() -> None:
     """Each row names the same tests, and there are as many limits."""
     assert promised(ENGLISH) == promised(CHINESE)
