@@ -22,8 +22,8 @@ unexport PYTHONDONTWRITEBYTECODE
 SITE := mkdocs-material mkdocs-static-i18n check-jsonschema
 SCHEMA := $(VENV)/docs/bin/check-jsonschema --quiet --builtin-schema
 
-# Percent of the lines that the quick tests run; slow tests are not measured (tests/conftest.py).
-COVERAGE_FLOOR := 88
+# Percent of the lines that the measured ones of the quick tests run (tests/conftest.py).
+COVERAGE_FLOOR := 87
 
 .PHONY: site picture catalogues mutation screenshots help demo quick test lint style types tests kill-matrix shipped bench \
   bench-check fuzz clean docs drift release oldest resolve clients frameworks compat stores
