@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -42,5 +43,4 @@ def view(
     for path in folders:
         require_path(path)
     with run_in_thread(Viewer(folders, LANGUAGE.get()).application(), port) as address:
-        typer.echo(address)
-        wait()
+        wait(partial(typer.echo, address))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 
 from harness.errors import HarnessError
 
@@ -36,12 +36,16 @@ def _with_loopback(hosts: str) -> str:
     return ",".join(filter(None, (hosts, "127.0.0.1", "localhost")))
 
 
-def wait() -> None:
-    """Wait for SIGINT, SIGTERM or SIGHUP."""
-    stopped = threading.Event()
-    with _on_signals(lambda number: stopped.set()):
-        while not stopped.wait(0.2):  # a wait without end would hold back the handlers
-            pass
+def wait(announce: Callable[[], None]) -> None:
+    """Wait for SIGINT, SIGTERM or SIGHUP; *announce* is called as soon as one would be heard."""
+    # A handler may interrupt the wait itself: an Event would wait for its own lock then.
+    signals = SimpleQueue[int]()
+    with _on_signals(signals.put):
+        announce()
+        while True:  # a wait without end would hold back the handlers
+            with suppress(Empty):
+                signals.get(timeout=0.2)
+                return
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,8 +76,7 @@ def replay(
     sessions = Sessions(library, pace, links, faults)
     with run_in_thread(application(sessions), port) as address:
         variables = replay_variables(library, address)
-        announce(address, variables)
-        code = _run_or_wait(command, variables)
+        code = _run_or_wait(command, variables, partial(announce, address, variables))
     opened = sessions.opened.items()
     return ServeResult(
         code,
@@ -149,14 +149,16 @@ def record(
         variables = {
             name: s.proxied(address) for s in services for name in s.client.address_variables
         }
-        announce(address, variables)
-        code = _run_or_wait(command, variables)
+        code = _run_or_wait(command, variables, partial(announce, address, variables))
     return ServeResult(code, block.count)
 
 
-def _run_or_wait(command: Sequence[str], variables: Mapping[str, str]) -> int | None:
+def _run_or_wait(
+    command: Sequence[str], variables: Mapping[str, str], announce: Callable[[], None]
+) -> int | None:
     """Run a command and return its exit code; without one, wait for a signal and return None."""
     if command:
+        announce()
         return run_command(command, variables)
-    wait()
+    wait(announce)
     return None
