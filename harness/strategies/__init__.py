@@ -12,12 +12,15 @@ and violate no rule of `harness.rules`. Their texts are unusual: with rare line 
 and emoji, empty or long. `broken` generates answers with one fault, with the name of the rule that
 the fault violates.
 
-Each strategy is for a provider (or API form), a mode (`sync`, `stream`, `async`) and a kind of
-call (`chat`, `prompt`, `image`, `video`, `embedding`, `rerank`, `speech`, `transcription`). `WAYS`
-lists the supported combinations; any other raises Unsupported.
+Each strategy is for a provider or a format of API (`compatible`, `anthropic`, `responses`), a mode
+(`sync`, `stream`, `async`) and a kind of call (`chat`, `prompt`, `image`, `video`, `embedding`,
+`rerank`, `speech`, `transcription`). `WAYS` lists the supported combinations; any other raises
+Unsupported.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 from harness.config.extras import extra
 
@@ -29,6 +32,7 @@ from harness.errors import Unsupported
 from harness.providers.operation import ApiForm, Operation
 from harness.providers.samples import API_FORMS
 from harness.strategies import exchanges as _exchanges
+from harness.strategies import forms as _forms
 from harness.strategies import requests as _requests
 from harness.strategies.exchanges import BrokenExchanges, broken_exchanges
 from harness.strategies.text import splits, texts
@@ -49,10 +53,13 @@ __all__ = [
     "texts",
 ]
 
-WAYS: tuple[tuple[str, str, str], ...] = tuple(
-    (provider, operation.mode, operation.kind)
-    for provider, api in API_FORMS.items()
-    for operation in api.operations
+WAYS: tuple[tuple[str, str, str], ...] = (
+    *(
+        (provider, operation.mode, operation.kind)
+        for provider, api in API_FORMS.items()
+        for operation in api.operations
+    ),
+    *((form, mode, "chat") for form in _forms.FORMS for mode in ("sync", "stream")),
 )
 """The supported combinations of provider, mode and kind."""
 
@@ -62,6 +69,8 @@ def requests(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStr
 
     For a task, the request is the one that starts it.
     """
+    if form := _forms.form_of(provider, mode, kind):
+        return _forms.chats(mode).flatmap(partial(_forms.requests, form))
     return _requests.calls(*_operation(provider, mode, kind)).flatmap(_requests.requests)
 
 
@@ -71,6 +80,8 @@ def exchanges(provider: str, mode: str = "sync", kind: str = "chat") -> SearchSt
     For a task, the exchange is its submission or one of its polls. For a stream, `Exchange.chunks`
     has the sizes of the network chunks.
     """
+    if form := _forms.form_of(provider, mode, kind):
+        return _forms.exchanges(form, mode)
     return _exchanges.exchanges_of(*_operation(provider, mode, kind)).flatmap(st.sampled_from)
 
 
@@ -90,8 +101,13 @@ def chunks(provider: str, kind: str = "chat") -> SearchStrategy[tuple[bytes, ...
 
 def refusals(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Response]:
     """Generate refusals, with any documented error code and one of its HTTP statuses."""
-    refused = _exchanges.refused(*_operation(provider, mode, kind))
-    return refused.map(lambda exchange: exchange.response)
+    return _refused(provider, mode, kind).map(lambda exchange: exchange.response)
+
+
+def _refused(provider: str, mode: str, kind: str) -> SearchStrategy[Exchange]:
+    if form := _forms.form_of(provider, mode, kind):
+        return _forms.refused(form, mode)
+    return _exchanges.refused(*_operation(provider, mode, kind))
 
 
 def tasks(provider: str, kind: str | None = None) -> SearchStrategy[tuple[Exchange, ...]]:
@@ -109,6 +125,8 @@ def conversations(provider: str, mode: str = "sync") -> SearchStrategy[tuple[Exc
 
     Each request has all messages of the turns before.
     """
+    if form := _forms.form_of(provider, mode, "chat"):
+        return _forms.conversations(form, mode)
     return _exchanges.conversations(*_operation(provider, mode, "chat"))
 
 
@@ -119,6 +137,8 @@ def broken(
 
     The faults are those of `harness.faults`.
     """
+    if _forms.form_of(provider, mode, kind):
+        return broken_exchanges(exchanges(provider, mode, kind).map(lambda one: (one,)))
     return broken_exchanges(_exchanges.exchanges_of(*_operation(provider, mode, kind)))
 
 

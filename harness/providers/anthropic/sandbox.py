@@ -66,14 +66,20 @@ async def _create(state: SandboxState, request: Request) -> Response:
     }
     if call.mode is Mode.STREAM:
         headers = [("content-type", "text/event-stream; charset=utf-8")]
-        return stream_response(state.stream(_events(reply, head, cache_counts(call))), headers)
-    answer: Json = {
+        streamed = state.stream(stream_events(reply, head, cache_counts(call)))
+        return stream_response(streamed, headers)
+    answer = whole_answer(reply, head, cache_counts(call))
+    return json_response(answer, [("content-type", "application/json")])
+
+
+def whole_answer(reply: Reply, head: dict[str, Json], cache: CacheCounts) -> dict[str, Json]:
+    """Return the body of a whole answer that begins with *head*."""
+    return {
         **head,
         "content": [*_blocks(reply)],
         **_ended(reply),
-        "usage": _usage(*_counts(reply), cache_counts(call)),
+        "usage": _usage(*_counts(reply), cache),
     }
-    return json_response(answer, [("content-type", "application/json")])
 
 
 def _counts(reply: Reply) -> tuple[int, int]:
@@ -111,7 +117,7 @@ def _blocks(reply: Reply) -> Iterator[dict[str, Json]]:
         yield {"type": "tool_use", "id": call.id, "name": call.name, "input": value}
 
 
-def _events(reply: Reply, head: dict[str, Json], cache: CacheCounts) -> Iterator[bytes]:
+def stream_events(reply: Reply, head: dict[str, Json], cache: CacheCounts) -> Iterator[bytes]:
     """Yield the events of a stream as bytes, in the documented order."""
     given, made = _counts(reply)
     begun: Json = _usage(given, 1, cache)

@@ -166,7 +166,7 @@ def _answer(output: Schema, usage: Schema) -> Schema:
 
 def _event(output: Schema, usage: Schema) -> Schema:
     """Return the schema of an event; those before the last may lack the counts [FIELD]."""
-    return record({"output": output, "request_id": STRING}, {"usage": nullable(usage)})
+    return record({"output": output, "request_id": STRING}, {"usage": usage})
 
 
 # [DOC] B5, [REC] 6 of 6

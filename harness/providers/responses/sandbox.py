@@ -51,17 +51,23 @@ async def _create(state: SandboxState, request: Request) -> Response:
     }
     if call.mode is Mode.STREAM:
         headers = [("content-type", "text/event-stream; charset=utf-8")]
-        numbered = (
-            events({**event, "sequence_number": n})
-            for n, event in enumerate(_events(head, reply, ran, cached))
-        )
-        return stream_response(state.stream(numbered), headers)
-    return json_response(
-        _ended(reply, head, [*ran, *_items(reply)], cached), [("content-type", "application/json")]
-    )
+        return stream_response(state.stream(stream_events(reply, head, ran, cached)), headers)
+    answer = whole_answer(reply, head, [*ran, *items_of(reply)], cached)
+    return json_response(answer, [("content-type", "application/json")])
 
 
-def _ended(reply: Reply, head: dict[str, Json], items: list[Json], cached: int) -> dict[str, Json]:
+def stream_events(
+    reply: Reply, head: dict[str, Json], ran: list[dict[str, Json]], cached: int
+) -> Iterator[bytes]:
+    """Yield the events of a stream as bytes, with their numbers."""
+    for number, event in enumerate(_events(head, reply, ran, cached)):
+        yield events({**event, "sequence_number": number})
+
+
+def whole_answer(
+    reply: Reply, head: dict[str, Json], items: list[Json], cached: int
+) -> dict[str, Json]:
+    """Return the body of a whole answer that begins with *head* and has these items."""
     is_cut, usage = reply.finish_reason == "length", reply.usage
     thought = len(tokens(reply.reasoning or ""))
     counts: dict[str, Json] = {
@@ -99,7 +105,8 @@ def _run_tools(tools: Json) -> Iterator[dict[str, Json]]:
             yield {"id": id, "type": "web_search_call", "status": "completed", "action": action}
 
 
-def _items(reply: Reply) -> Iterator[dict[str, Json]]:
+def items_of(reply: Reply) -> Iterator[dict[str, Json]]:
+    """Yield the items of an answer: its reasoning, its text, its calls."""
     if reply.reasoning:
         summary: Json = [{"type": "summary_text", "text": reply.reasoning}]
         yield {"id": f"rs_{uuid.uuid4().hex}", "type": "reasoning", "summary": summary}
@@ -130,10 +137,10 @@ def _events(
     begun: Json = {**head, "status": "in_progress", "output": [], "usage": None}
     yield {"type": "response.created", "response": begun}
     yield {"type": "response.in_progress", "response": begun}
-    items = [*ran, *_items(reply)]
+    items = [*ran, *items_of(reply)]
     for index, item in enumerate(items):
         yield from _item_events(index, item)
-    ended = _ended(reply, head, [*items], cached)
+    ended = whole_answer(reply, head, [*items], cached)
     yield {"type": f"response.{ended['status']}", "response": ended}
 
 

@@ -1,0 +1,189 @@
+"""Strategies for exchanges in Anthropic's Messages format and in OpenAI's Responses format.
+
+Questions and answers are those of chats in OpenAI's format. The sandbox writes the answers down, so
+that its packages are needed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from harness.config.extras import extra
+from harness.errors import Unsupported
+from harness.providers.anthropic.session import MESSAGES
+from harness.providers.responses.session import RESPONSES
+from harness.providers.samples import API_FORMS
+from harness.scenario.messages import message_of
+from harness.strategies.answers import AnswerContent, answers
+from harness.strategies.requests import GeneratedCall, assistant_message, calls, next_messages
+from harness.strategies.text import hexadecimal, sentences, splits
+from harness.types import (
+    Call,
+    CallKind,
+    Exchange,
+    Json,
+    Message,
+    Mode,
+    Reply,
+    Request,
+    Response,
+    Usage,
+)
+
+_CREATED = 1764000000
+_JSON = ("Content-Type", "application/json")
+_EVENTS = ("Content-Type", "text/event-stream; charset=utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A format of API.
+
+    Attributes:
+        url: The address of the service that has it.
+        body: Returns the JSON body of a call.
+        written: Returns the body of an answer, whole or streamed, from a reply, an id and a model.
+        refusal: Returns the body of a refusal, from its type and its message.
+        refusals: The statuses of refusals, by type.
+    """
+
+    url: str
+    body: Callable[[Call], dict[str, Any]]
+    written: Callable[[Reply, str, str, bool], bytes]
+    refusal: Callable[[str, str], Json]
+    refusals: tuple[tuple[str, int], ...]
+
+
+def _message(reply: Reply, id: str, model: str, streamed: bool) -> bytes:
+    with extra("sandbox"):
+        from harness.providers.anthropic import sandbox as anthropic
+        from harness.sandbox.cache import CacheCounts
+
+    head: dict[str, Json] = {"id": f"msg_{id}", "type": "message", "role": "assistant"}
+    head["model"] = model
+    if streamed:
+        return b"".join(anthropic.stream_events(reply, head, CacheCounts()))
+    return json.dumps(anthropic.whole_answer(reply, head, CacheCounts())).encode()
+
+
+def _response(reply: Reply, id: str, model: str, streamed: bool) -> bytes:
+    with extra("sandbox"):
+        from harness.providers.responses import sandbox as responses
+
+    head: dict[str, Json] = {"id": f"resp_{id}", "object": "response", "created_at": _CREATED}
+    head |= {"model": model, "error": None}
+    if streamed:
+        return b"".join(responses.stream_events(reply, head, [], 0))
+    items: list[Json] = [*responses.items_of(reply)]
+    return json.dumps(responses.whole_answer(reply, head, items, 0)).encode()
+
+
+FORMS = {
+    "anthropic": _Form(
+        "https://api.anthropic.com/v1/messages",
+        MESSAGES.body,
+        _message,
+        lambda kind, message: {"type": "error", "error": {"type": kind, "message": message}},
+        (("invalid_request_error", 400), ("authentication_error", 401), ("rate_limit_error", 429)),
+    ),
+    "responses": _Form(
+        "https://api.openai.com/v1/responses",
+        RESPONSES.body,
+        _response,
+        lambda kind, message: {"error": {"type": kind, "message": message, "code": kind}},
+        (("invalid_request_error", 400), ("invalid_api_key", 401), ("rate_limit_exceeded", 429)),
+    ),
+}
+"""The formats, by the names that the strategies have for them."""
+
+
+def form_of(name: str, mode: str, kind: str) -> _Form | None:
+    """Return the format called *name*; None if another module has it.
+
+    Raises Unsupported for another kind of call than chats, and for tasks.
+    """
+    if name in FORMS and (mode not in ("sync", "stream") or kind != "chat"):
+        raise Unsupported(f"{kind!r} as {mode!r} is not supported for {name!r}; supported: chat")
+    return FORMS.get(name)
+
+
+def chats(mode: str) -> st.SearchStrategy[GeneratedCall]:
+    """Generate the calls of chats in OpenAI's format."""
+    api = API_FORMS["compatible"]
+    operation = next(o for o in api.operations if (o.mode, o.kind) == (mode, "chat"))
+    return calls(api, operation)
+
+
+def _call(generated: GeneratedCall, mode: str) -> Call:
+    messages: list[Message] = [
+        message_of(sent) for sent in generated.question.messages if isinstance(sent, dict)
+    ]
+    tools: list[Json] = [function.json for function in generated.question.functions]
+    parameters: dict[str, Json] = {"tools": tools} if tools else {}
+    return Call(CallKind.CHAT, Mode(mode), generated.model, tuple(messages), parameters=parameters)
+
+
+@st.composite
+def requests(draw: st.DrawFn, form: _Form, generated: GeneratedCall) -> Request:
+    """Generate the request of a chat in *form*."""
+    mode = generated.operation.mode
+    body = form.body(_call(generated, mode)) | ({"stream": True} if mode == "stream" else {})
+    text = json.dumps(body, ensure_ascii=draw(st.booleans()))
+    return Request("POST", form.url, (_JSON,), text.encode())
+
+
+@st.composite
+def _exchange(
+    draw: st.DrawFn, form: _Form, generated: GeneratedCall, answer: AnswerContent
+) -> Exchange:
+    request, id = draw(requests(form, generated)), draw(hexadecimal(24))
+    given, thought = draw(st.integers(1, 9999)), 10 * len(answer.reasoning or "")
+    made = thought + draw(st.integers(1, 9999))
+    reason = answer.finish_reason
+    reply = Reply(
+        content=answer.content,
+        reasoning=answer.reasoning,
+        tool_calls=tuple(answer.calls.values()),
+        finish_reason=reason if reason in ("stop", "tool_calls") else "length",
+        usage=Usage(given, made, given + made),
+    )
+    streamed = generated.operation.mode == "stream"
+    body = form.written(reply, id, generated.model, streamed)
+    response = Response(200, "OK", (_EVENTS if streamed else _JSON,), body)
+    sizes = tuple(len(chunk) for chunk in draw(splits(body)) if chunk) if streamed else ()
+    return Exchange(request, response, chunks=sizes)
+
+
+@st.composite
+def exchanges(draw: st.DrawFn, form: _Form, mode: str) -> Exchange:
+    """Generate the exchange of a chat in *form*."""
+    generated = draw(chats(mode))
+    return draw(_exchange(form, generated, draw(answers(generated))))
+
+
+@st.composite
+def conversations(draw: st.DrawFn, form: _Form, mode: str) -> tuple[Exchange, ...]:
+    """Generate the exchanges of two or three turns in *form*."""
+    generated = draw(chats(mode))
+    made: list[Exchange] = []
+    for _ in range(draw(st.integers(2, 3))):
+        answer = draw(answers(generated))
+        made.append(draw(_exchange(form, generated, answer)))
+        reply = assistant_message(answer.content, answer.calls)
+        messages = (*generated.question.messages, reply, *draw(next_messages(answer.calls)))
+        generated = replace(generated, question=replace(generated.question, messages=messages))
+    return tuple(made)
+
+
+@st.composite
+def refused(draw: st.DrawFn, form: _Form, mode: str) -> Exchange:
+    """Generate the exchange of a chat in *form* that is refused."""
+    request = draw(requests(form, draw(chats(mode))))
+    kind, status = draw(st.sampled_from(form.refusals))
+    body = json.dumps(form.refusal(kind, draw(sentences()))).encode()
+    return Exchange(request, Response(status, "", (_JSON,), body))
