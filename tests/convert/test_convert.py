@@ -437,6 +437,8 @@ def test_the_commands(tmp_path: Path, harness: Harness) -> None:
     source = str(SHIPPED[0].parent)
     out = harness("export", source, "--form", "har", "--to", "x.har", folder=tmp_path)
     assert (out.code, out.out, out.err) == (0, "", "wrote x.har\n")
+    folder = harness("export", source, "--form", "har", "--to", "", folder=tmp_path)
+    assert (folder.code, folder.err) == (2, "harness: . cannot be written: Is a directory\n")
     done = harness("import", "x.har", folder=tmp_path)
     assert done.code == 0
     assert done.out.startswith("cassettes/x.yaml: ")
