@@ -25,7 +25,7 @@ from harness.providers.operation import ApiForm, Head, Headers, Operation, frame
 
 _HOST = "https://dashscope.aliyuncs.com"
 _SERVICES = f"{_HOST}/api/v1/services"
-_MODELS = ("qwen-flash", "qwen3.7-max")
+_MODELS = ("qwen-flash", "qwen-plus")
 
 
 def _uuid(number: int) -> str:
