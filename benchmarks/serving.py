@@ -24,7 +24,7 @@ from benchmarks.measuring import environment
 
 CLIENTS = 256
 ROUNDS = 3
-ROUND_SECONDS = 10.0
+ROUND_SECONDS = 30.0
 """Seconds after which no more requests are sent in a round."""
 
 
