@@ -213,8 +213,8 @@ _CREDENTIALS = ("accesskeyid", "access_key_id", "accessid", "credential", '"poli
 _NEARBY = 600
 _MIN_SIG = 16
 _FIELD = lazy_pattern(
-    r"content-disposition:[^\r\n]{0,400}?\bname=\"?(?P<name>[^\"\r\n;]{1,80})\"?[^\r\n]{0,400}\r?\n"
-    r"(?:[^\r\n]{1,1000}\r?\n){0,9}\r?\n(?P<value>[^\r\n]*+)"
+    r"content-disposition:(?>[^\r\n]{0,400}?\bname=)\"?+(?P<name>[^\"\r\n;]{1,80}+)[^\r\n]{0,400}+"
+    r"\r?\n(?:[^\r\n]{1,1000}+\r?\n){0,9}+\r?\n(?P<value>[^\r\n]*+)"
 )
 
 

@@ -74,4 +74,5 @@ def test_ten_megabytes_are_searched() -> None:
     start = time.perf_counter()
     assert Scanner().scan(f'{{"a": "{raw}"}}'.encode()) == []
     assert Scanner().scan(b"a: " + b"eyJ" * 40_000) == []
+    assert Scanner().scan(b"Content-Disposition: form-data; name=" * 60_000) == []
     assert time.perf_counter() - start < 60
