@@ -28,7 +28,7 @@ from harness.intercept.context import (
 from harness.intercept.failures import connect_kind_of, kind_of
 from harness.intercept.http_client import ReplaySocket, absolute_uri
 from harness.intercept.recorder import ResponseCapture
-from harness.types import NetworkError, Request
+from harness.types import NetworkError, Request, Response
 
 
 def patches(library: ModuleType) -> tuple[Patch, ...]:
@@ -127,9 +127,21 @@ def replay(method: str, uri: str, body: Any, headers: Any) -> urllib3.HTTPRespon
     """
     content, _ = _buffered(f"{method} {uri.partition('?')[0]}", body)
     answer = cast("Playback", intercept(_request(method, uri, content, headers)))
-    connection = _ReplayedConnection(answer)
-    connection.request(method, uri, preload_content=False)
-    return connection.getresponse()
+    received = http.client.HTTPResponse(cast("Any", ReplaySocket(answer)), method=method)
+    received.begin()
+    response = urllib3.HTTPResponse(
+        received,
+        urllib3.HTTPHeaderDict(received.msg.items()),
+        received.status,
+        received.version,
+        reason=received.reason,
+        preload_content=False,
+        original_response=received,
+        request_method=method,
+        request_url=uri,
+    )
+    response.version_string = "HTTP/1.1"  # as urllib3 asks for
+    return _with_recorded_framing(response, answer.response)
 
 
 def _request(method: str, uri: str, content: bytes, headers: Any) -> Request:
@@ -262,7 +274,7 @@ class _ReplayedConnection(urllib3.connection.HTTPConnection):
     is_verified = True
     """Whether the certificate was verified; urllib3 warns of requests where it was not."""
 
-    def __init__(self, playback: Playback, host: str = "replay", port: int | None = None) -> None:
+    def __init__(self, playback: Playback, host: str, port: int | None) -> None:
         super().__init__(host, port)
         self._playback = playback
 
@@ -282,13 +294,18 @@ class _ReplayedConnection(urllib3.connection.HTTPConnection):
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as in urllib3
         """Return the response with all recorded headers."""
-        response = super().getresponse()
-        recorded = self._playback.response
-        if (length := recorded.header("content-length")) is not None:
-            response.headers["Content-Length"] = length
-        if recorded.header("transfer-encoding") is None:
-            response.headers.discard("Transfer-Encoding")
-        return response
+        return _with_recorded_framing(super().getresponse(), self._playback.response)
+
+
+def _with_recorded_framing(
+    response: urllib3.HTTPResponse, recorded: Response
+) -> urllib3.HTTPResponse:
+    """Return *response* with the headers of its length as they were recorded."""
+    if (length := recorded.header("content-length")) is not None:
+        response.headers["Content-Length"] = length
+    if recorded.header("transfer-encoding") is None:
+        response.headers.discard("Transfer-Encoding")
+    return response
 
 
 _CONNECT_ERRORS: Mapping[NetworkError, Callable[[Any, str], Exception]] = {
