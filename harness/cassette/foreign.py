@@ -74,6 +74,8 @@ def as_vcrpy(item: object, path: KeyPath) -> tuple[dict[str, Any], dict[str, Any
     known = (*_INTERACTION, *_NOTES_OF_OTHERS["interaction"])
     _refuse_unknown(expect(item, dict, path), known, path)
     is_typed = type(response.get("status")) is int and "code" not in response  # as in go-vcr
+    if "code" in response and request.get("method") == "":  # Go then sends GET
+        request = {**request, "method": "GET"}
     return (
         _request(request, is_typed, (*path, "request")),
         _response(response, is_typed, (*path, "response")),
@@ -86,8 +88,6 @@ def _request(request: dict[str, Any], is_typed: bool, path: KeyPath) -> dict[str
     for name in ("method", "uri"):
         key(request, name, path)
     _refuse_unknown(request, (*_REQUEST, *_NOTES_OF_OTHERS["request"]), path)
-    if request["method"] == "":  # of Go, which then sends GET
-        request = {**request, "method": "GET"}
     body = request.get("body")
     if "parsed_body" in request:
         body = json_bytes(request["parsed_body"], (*path, "parsed_body"))

@@ -237,7 +237,7 @@ def _has_calls_of(reply: Reply, messages: Sequence[Json]) -> bool:
 
     In the Responses format, each call may stand before its own result.
     """
-    ids = {value for one in messages for _, value in query(one, "/tool_calls/[]/id")}
+    ids = [value for one in messages for _, value in query(one, "/tool_calls/[]/id")]
     has_calls = bool(reply.tool_calls) and all(call.id in ids for call in reply.tool_calls)
     return has_calls and _said(_text_of(messages[0])) == _said(reply.content)
 

@@ -116,10 +116,10 @@ def stop_reason_fits_blocks(reading: AnalyzedExchange) -> Iterator[Finding]:
     endpoint = reading.endpoint
     if endpoint is None or endpoint.read is not read:
         return
-    reason, sequence, kinds, place = None, None, set[Json](), reading.place()
+    reason, sequence, kinds, place = None, None, set[str](), reading.place()
     for part in answers(reading):
-        kinds |= {kind for _, kind in query(part.value, "/content/[]/type")}
-        kinds |= {kind for _, kind in query(part.value, "/content_block/type")}
+        for pointer in ("/content/[]/type", "/content_block/type"):
+            kinds |= {kind for _, kind in query(part.value, pointer) if isinstance(kind, str)}
         for pointer in ("", "/delta"):
             found = resolve(part.value, f"{pointer}/stop_reason")
             if isinstance(found, str):

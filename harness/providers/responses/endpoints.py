@@ -189,9 +189,9 @@ def _merged(before: Json, message: Json) -> Json:
 
 def remembers(request: Json) -> bool:
     """Return whether the service has messages that *request* leaves out, by their ids."""
-    kinds = {kind for _, kind in query(request, "/input/[]/type")}
+    left_out = ("item_reference", "compaction", "compaction_summary")
     places = ("/previous_response_id", "/conversation", "/prompt")
-    return bool(kinds & {"item_reference", "compaction", "compaction_summary"}) or any(
+    return any(kind in left_out for _, kind in query(request, "/input/[]/type")) or any(
         resolve(request, place) for place in places
     )
 
