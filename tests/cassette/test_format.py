@@ -324,7 +324,7 @@ def _timeless(cassette: Cassette) -> Cassette:
 
 @pytest.mark.slow
 @given(CASSETTES)
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=30, deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_what_is_spliced_is_what_is_written_whole(cassette: Cassette) -> None:
     """A cassette put together from the texts of its exchanges is the cassette, to the byte."""
     assume(cassette.exchanges)
