@@ -11,7 +11,6 @@ import signal
 import ssl
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,7 +50,7 @@ settings.load_profile("harness")
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Import no module that has slow tests only where these are left out: that takes seconds."""
-    if config.option.markexpr != "not slow" or collection_path.suffix != ".py":
+    if not config.option.markexpr.startswith("not slow") or collection_path.suffix != ".py":
         return None
     text = collection_path.read_text(encoding="utf-8")
     is_slow = re.search(r"^pytestmark = \[?\s*pytest\.mark\.slow\b", text, re.MULTILINE)
@@ -61,22 +60,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_finish() -> None:
     """Spare the garbage collector what stays: the modules and tests that were collected."""
     gc.freeze()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure the coverage of some quick tests only: of all, it would take half as long again.
-
-    Of a test with many cases, the first three and each fourth one are measured; of the kinds of
-    calls all are, since each runs lines of its own.
-    """
-    cases = Counter[str]()
-    for item in items:
-        test = item.nodeid.partition("[")[0]
-        number = cases[test]
-        cases[test] += 1
-        is_another = number > 2 and number % 4 and item.path.name != "test_kinds.py"
-        if item.get_closest_marker("slow") or is_another:
-            item.add_marker("no_cover")
 
 
 def pytest_configure() -> None:
