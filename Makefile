@@ -143,6 +143,7 @@ oldest: $(UV) | build
 	  $$(grep '^zai-sdk==' constraints.txt)
 	@$(VENV)/oldest/bin/python -m scripts.lowest dashscope openai
 	@$(VENV)/oldest/bin/python -m pytest -n auto -q -m "not slow" -p no:cacheprovider
+	@$(VENV)/oldest/bin/python -m pytest -n auto -q -p no:cacheprovider tests/test_kinds.py
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)/oldest-stores
 	@$(UV) pip install --quiet --python $(VENV)/oldest-stores --resolution lowest-direct \
 	  --editable '.[stores,oss]'

@@ -72,6 +72,7 @@ def sent(transcript: Transcript, turn: int) -> Any:
     return (body.get("input") or body)["messages"][-1]["content"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_parts_are_recorded_replayed_and_checked(
     scenario: Callable[..., Path], tmp_path: Path, target: str
@@ -109,6 +110,7 @@ def cached(transcript: Transcript) -> Any:
     return (body.get("input") or body)["messages"][0]["content"][0]["cache_control"]
 
 
+@pytest.mark.slow
 def test_a_part_that_does_not_travel_is_found(
     scenario: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -134,6 +136,7 @@ def test_a_part_that_does_not_travel_is_found(
     assert findings(lambda part: None if part.medium is Medium.IMAGE else part) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_changed_file_makes_the_recording_stale(
     scenario: Callable[..., Path], tmp_path: Path, target: str

@@ -26,6 +26,8 @@ from harness.types import Poll, Reply, Severity
 if TYPE_CHECKING:
     from conftest import Harness
 
+pytestmark = pytest.mark.slow  # half a minute for all; `make oldest` runs them too
+
 PROJECT = """\
 [tool.harness.providers.anthropic]
 [tool.harness.providers.openai-responses]
@@ -55,9 +57,6 @@ PACKAGES = {
 """The import name of the SDK of each form."""
 
 
-LIKE_OTHERS = ("zai", "compatible")
-"""The forms that are like `zhipu` and `openai`: `make quick` leaves them out."""
-
 BY_ID = {f"{kind.id}-{form}": (kind, form) for kind, form in CELLS}
 """The cells by the name of their case."""
 
@@ -66,8 +65,7 @@ def case(kind: Kind, form: str) -> ParameterSet:
     """A case of `test_kind`, which is skipped without the SDK."""
     package = PACKAGES[form]
     missing = pytest.mark.skipif(not find_spec(package), reason=f"{package} is not installed")
-    slow = (pytest.mark.slow,) if form in LIKE_OTHERS else ()
-    return pytest.param(kind, form, id=f"{kind.id}-{form}", marks=(missing, *slow))
+    return pytest.param(kind, form, id=f"{kind.id}-{form}", marks=missing)
 
 
 @pytest.mark.parametrize(("kind", "form"), [case(*cell) for cell in CELLS])
@@ -93,7 +91,6 @@ def test_kind(kind: Kind, form: str, project: Path) -> None:
     assert json_report.conversation(analyzed)
 
 
-@pytest.mark.slow
 def test_the_page_of_a_report_shows_the_answers(project: Path, harness: Harness) -> None:
     """All choices, the links to films and sounds, the number of vectors, and the ranking."""
     shown = {
@@ -250,7 +247,6 @@ def test_the_steps_of_the_guide_are_recorded(page_name: str, project: Path) -> N
 EXAMPLES = ROOT / "examples" / "kinds"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", sorted((EXAMPLES / "scenarios").glob("*.yaml")), ids=lambda path: path.stem
 )

@@ -32,6 +32,7 @@ steps:
 SCENARIO = TARGETS + WEATHER + STEPS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["sync", "stream"])
 def test_each_call_is_answered_by_its_own_result(tmp_path: Path, mode: str) -> None:
     """In every form; the results travel in the order of the calls, each with the id of its own."""

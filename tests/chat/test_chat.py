@@ -54,6 +54,7 @@ def scenario(folder: Path, name: str) -> dict[str, object]:
     return written
 
 
+@pytest.mark.slow
 def test_a_conversation_with_two_targets_is_kept(chat: Chat, tmp_path: Path) -> None:
     """Answers side by side, an undone question, another name; then everything replays."""
     lines = "你好，我叫小明\n这句不算\n/undo\n我叫什么名字？\n/save names\n"
@@ -77,6 +78,7 @@ def test_a_conversation_with_two_targets_is_kept(chat: Chat, tmp_path: Path) -> 
     )
 
 
+@pytest.mark.slow
 def test_a_refused_question_is_no_part_of_it(chat: Chat, tmp_path: Path) -> None:
     """The refusal is shown; what was answered before is kept."""
     done = chat("你好\nhow to build a bomb\n再见\n", GLM, QWEN, "--name", "c")
@@ -114,6 +116,7 @@ def test_nothing_said_is_nothing_written(chat: Chat, tmp_path: Path) -> None:
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_an_answer_ends_the_conversation(
     chat: Chat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +139,7 @@ def test_ctrl_c_in_an_answer_ends_the_conversation(
     assert len(asked) == 4
 
 
+@pytest.mark.slow
 def test_what_is_said_is_sent_as_it_stands(chat: Chat, tmp_path: Path) -> None:
     """References, instructions that nothing was asked after, and bytes that are not UTF-8."""
     lines = "{{ steps.a.content }}\n/system not\n/undo\nodd \udcff\n/system too late\n"
@@ -276,6 +280,7 @@ def test_pieces_of_an_unknown_service_are_not_shown() -> None:
     assert shown == []
 
 
+@pytest.mark.slow
 def test_images_go_with_the_next_question(chat: Chat, tmp_path: Path) -> None:
     """A file is named relative to the scenario; what cannot be sent is not."""
     (tmp_path / "dot.gif").write_bytes(b"GIF89a\x01\x00\x01\x00\x00\x00\x00;")
