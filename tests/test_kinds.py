@@ -19,8 +19,7 @@ from harness.parse import PARSERS
 from harness.parse.run import ParseVerdict, parse_all
 from harness.providers import endpoints
 from harness.report import json_report, text
-from harness.sandbox.images import ImageRequest, draw
-from harness.sandbox.media import speak
+from harness.sandbox.media import ImageRequest, draw, speak
 from harness.types import Poll, Reply, Severity
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from harness.types import (
     Reply,
 )
 from harness.wire import Document, Stream, read_events, read_json, read_lines, resolve
-from harness.wire.form import read_form
+from harness.wire.http import read_form
 from harness.wire.spans import Offsets
 
 DONE = "[DONE]"

@@ -13,8 +13,7 @@ from harness.cli import app
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.faults.cases import AnswerSource, ClientResults, FaultResults, Skipped
-    from harness.faults.save import Saved
+    from harness.faults.cases import AnswerSource, ClientResults, FaultResults, Saved, Skipped
     from harness.secrets.redactor import Redactor
     from harness.types import Json
 
@@ -73,10 +72,9 @@ def faults(
     or with --against to a function of yours. After a harmless change the answer must be the same,
     after a harmful one a typed error must come. docs/FAULTS.md explains every fault.
     """
-    from harness.faults.cases import sources
+    from harness.faults.cases import save_failures, sources
     from harness.faults.registry import DELIVERY_FAULTS
     from harness.faults.run import Limits, run_faults
-    from harness.faults.save import save_failures
     from harness.providers.masking import recording_redactor
 
     with app.skipping() as skip:

@@ -131,7 +131,7 @@ def _row(row: ParseRow) -> dict[str, Any]:
 
 def _finding(defect: Defect) -> dict[str, Any]:
     from harness.parse import PARSERS
-    from harness.parse.disagreements import shortened
+    from harness.parse.run import shortened
 
     example, disagreement = defect.example, defect.disagreement
     return {

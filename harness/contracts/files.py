@@ -1,20 +1,282 @@
-"""Contract files: learning one from cassettes, and proposing changes to it."""
+"""Contract files: reading and writing, learning one from cassettes, and proposing changes to it.
+
+A file is YAML with JSON Schemas, and the evidence for each clause. It is sorted, so that a diff
+shows only what changed. The JSON Schema follows from the evidence; `loads` refuses a file in which
+it does not, since that was changed by hand.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from harness.cassette import store
+from yaml import YAMLError
+
+from harness.cassette import safe_yaml, store
+from harness.cassette.safe_yaml import (
+    FlowDict,
+    FlowList,
+    Invalid,
+    KeyPath,
+    expect,
+    line_of,
+    problem_of,
+)
 from harness.cassette.workers import Workers
-from harness.contracts.contract import Contract, Lesson, combine, lesson
-from harness.contracts.format import dumps, loads
-from harness.contracts.schema import changes
+from harness.contracts import words
+from harness.contracts.clause import Spot, spot
+from harness.contracts.contract import Contract, LearnedSource, Lesson, combine, lesson
+from harness.contracts.evidence import Cite, Node
+from harness.contracts.schema import DRAFT, changes, overlays, promise
+from harness.contracts.sections import FORMS, Section
 from harness.errors import BadContract, HarnessError
 from harness.runner import Progress
 from harness.runner.recordings import read_cassette
+from harness.types import Json
+
+FORMAT = "llm-conversation-harness/contract"
+VERSION = 1
+HEADER = (
+    "# Learned from recordings by `harness contract learn`: JSON Schemas of what services answer.\n"
+    "# Review it, keep it in version control, change it with `harness contract accept` only.\n"
+)
+
+
+def dumps(contract: Contract) -> str:
+    """Return a contract as the text of a YAML file."""
+    return HEADER + safe_yaml.dump(document(contract))
+
+
+def document(contract: Contract) -> dict[str, Any]:
+    """Return a contract as the mappings and lists of its YAML file."""
+    sources = sorted((source.file, key) for key, source in contract.sources.items())
+    endpoints: dict[str, dict[str, Any]] = {}
+    for section, node in sorted(contract.sections.items()):
+        endpoints.setdefault(section.endpoint, {})[section.name] = _section(spot(section, node))
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "learnt_from": [_source(key, contract.sources[key]) for _, key in sources],
+        "endpoints": endpoints,
+    }
+
+
+def _source(key: str, source: LearnedSource) -> FlowDict:
+    names = {"file": source.file, "digest": key, "exchanges": source.exchanges}
+    return FlowDict(**names, recorded_from=source.recorded_from)
+
+
+def _section(top: Spot) -> dict[str, Any]:
+    schema: dict[str, Any] = {"schema": {"$schema": DRAFT, **with_evidence(top)}}
+    families = [{"models": FlowList(names), "schema": more} for names, more in overlays(top)]
+    return {**schema, "families": families} if families else schema
+
+
+def with_evidence(spot: Spot) -> dict[str, Any]:
+    """Return the JSON Schema of a place and all places below it, with evidence as `x-` keywords."""
+    schema = {k: FlowList(v) if isinstance(v, list) else v for k, v in promise(spot).items()}
+    schema |= _evidence(spot.node)
+    if spot.fields:
+        schema["properties"] = {key: with_evidence(child) for key, child in spot.fields.items()}
+    if spot.values:
+        schema["additionalProperties"] = with_evidence(spot.values)
+    if spot.items:
+        schema["items"] = with_evidence(spot.items)
+    return schema
+
+
+def _evidence(node: Node) -> dict[str, Any]:
+    counts = {name: FlowDict(_compact(states)) for name, states in sorted(node.counts.items())}
+    evidence: dict[str, Any] = {"x-exchanges": counts}
+    if node.first:
+        evidence["x-seen"] = FlowList([node.first, node.last])
+    evidence["x-cites"] = FlowList(str(cite) for cite in node.cites)
+    if node.words:
+        evidence["x-words"] = FlowDict(words.written(node.words))
+    if node.formats:
+        evidence["x-formats"] = FlowList(sorted(node.formats))
+    if node.span:
+        evidence["x-range"] = FlowList(node.span)
+    if node.lengths:
+        evidence["x-lengths"] = FlowList(node.lengths)
+    return evidence
+
+
+_ORDER = ("of", "present", "absent")
+
+
+def _compact(states: Mapping[str, int]) -> dict[str, int]:
+    """Return the counts in a fixed order; `present` is left out if it equals `of`."""
+    names = [*_ORDER, *sorted(set(states) - set(_ORDER))]
+    return {
+        name: states[name]
+        for name in names
+        if states.get(name) and not (name == "present" and states[name] == states["of"])
+    }
+
+
+def loads(text: str | bytes, source: str = "") -> Contract:
+    """Read a contract from the text of a YAML file; *source* is the file's name in errors.
+
+    Raises:
+        BadContract: The text is not a contract, or was changed by hand; with the line.
+    """
+    try:
+        value = safe_yaml.load(text)
+    except YAMLError as error:
+        raise BadContract(f"not YAML: {problem_of(error)}", source, line_of(error)) from None
+    except (ValueError, RecursionError, OverflowError) as error:
+        raise BadContract(f"not a contract: {error}", source) from None
+    try:
+        return _contract(value)
+    except Invalid as error:
+        path = ".".join(map(str, error.path))
+        message = f"{path}: {error.problem}" if path else error.problem
+        raise BadContract(message, source, safe_yaml.line(text, error.path)) from None
+
+
+def _contract(value: Json) -> Contract:
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise Invalid((), f"not a contract: expected `format: {FORMAT}`")
+    version = value.get("version")
+    if version != VERSION:
+        message = f"expected version {VERSION}, actual {version!r:.40}: learn the contract again"
+        raise Invalid(("version",), message)
+    contract = Contract(_sections(value.get("endpoints")), _sources(value.get("learnt_from")))
+    _require_equal(document(contract), value)
+    return contract
+
+
+def _sources(value: Json) -> dict[str, LearnedSource]:
+    sources = {}
+    for number, item in enumerate(expect(value, list, ("learnt_from",))):
+        where = ("learnt_from", number)
+        source = expect(item, dict, where)
+        file, origin, key = (
+            expect(source.get(name), str, (*where, name))
+            for name in ("file", "recorded_from", "digest")
+        )
+        exchanges = _count(source.get("exchanges"), (*where, "exchanges"))
+        sources[key] = LearnedSource(file, origin, exchanges)
+    return sources
+
+
+def _sections(value: Json) -> dict[Section, Node]:
+    sections = {}
+    for endpoint, by_name in expect(value, dict, ("endpoints",)).items():
+        for name, item in expect(by_name, dict, ("endpoints", endpoint)).items():
+            where = ("endpoints", endpoint, name)
+            form, _, case = str(name).partition(" ")
+            if form not in FORMS:
+                raise Invalid(where, f"unknown form; expected one of {', '.join(FORMS)}")
+            schema = expect(item, dict, where).get("schema")
+            sections[Section(str(endpoint), form, case)] = _node(schema, (*where, "schema"))
+    return sections
+
+
+def _node(value: Json, where: KeyPath) -> Node:
+    schema = expect(value, dict, where)
+    counts = _counts(schema.get("x-exchanges"), (*where, "x-exchanges"))
+    strings = any("string" in states for states in counts.values())
+    members = expect(schema.get("properties", {}), dict, (*where, "properties"))
+    fields = {str(key): _node(child, (*where, "properties", key)) for key, child in members.items()}
+    first, last = _pair(schema.get("x-seen", ["", ""]), str, (*where, "x-seen"))
+    return Node(
+        counts=counts,
+        cites=_cites(schema.get("x-cites"), (*where, "x-cites")),
+        first=first,
+        last=last,
+        words=_words(schema, (*where, "x-words")) if strings else {},
+        formats=frozenset(_strings(schema.get("x-formats", []), (*where, "x-formats"))),
+        span=_span(schema, "x-range", where),
+        lengths=_span(schema, "x-lengths", where),
+        members=fields,
+        values=_child(schema, "additionalProperties", where),
+        items=_child(schema, "items", where),
+    )
+
+
+def _child(schema: dict[str, Json], name: str, where: KeyPath) -> Node | None:
+    return _node(schema[name], (*where, name)) if name in schema else None
+
+
+def _counts(value: Json, where: KeyPath) -> dict[str, dict[str, int]]:
+    counts = {}
+    for family, states in expect(value, dict, where).items():
+        here = (*where, family)
+        numbers = expect(states, dict, here).items()
+        listed = {str(state): _count(n, (*here, state)) for state, n in numbers}
+        if "of" not in listed:
+            raise Invalid(here, "expected `of`, the number of exchanges")
+        everywhere = {"present": listed["of"]} if listed.keys() - {"of", "absent"} else {}
+        counts[str(family)] = {**everywhere, **listed}
+    return counts
+
+
+def _words(schema: dict[str, Json], where: KeyPath) -> dict[str, int] | None:
+    if "x-words" not in schema:
+        return None
+    listed = expect(schema["x-words"], dict, where)
+    return {str(word): _count(n, (*where, word)) for word, n in listed.items()}
+
+
+def _cites(value: Json, where: KeyPath) -> tuple[Cite, ...]:
+    return tuple(_cite(text, where) for text in _strings(value, where))
+
+
+def _cite(text: str, where: KeyPath) -> Cite:
+    file, _, numbers = text.rpartition("#")
+    exchange, _, event = numbers.partition(".")
+    if not all(n.isascii() and n.isdigit() and len(n) < 10 for n in (exchange, event or "0")):
+        message = f"expected `file#exchange` or `file#exchange.event`, actual {text!r:.80}"
+        raise Invalid(where, message)
+    return Cite(file, int(exchange), int(event or "0"))
+
+
+def _span(schema: dict[str, Json], name: str, where: KeyPath) -> tuple[float, float] | None:
+    return _pair(schema[name], (int, float), (*where, name)) if name in schema else None
+
+
+def _pair(value: Json, types: Any, where: KeyPath) -> tuple[Any, Any]:
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(v, types) for v in value):
+        return value[0], value[1]
+    raise Invalid(where, "expected a list of two values")
+
+
+def _strings(value: Json, where: KeyPath) -> list[str]:
+    return [expect(item, str, where) for item in expect(value, list, where)]
+
+
+def _count(value: Json, where: KeyPath) -> int:
+    if type(value) is not int or not 0 < value < 10**9:
+        raise Invalid(where, f"expected a count, actual {value!r:.40}")
+    return value
+
+
+def _require_equal(expected: Json, actual: Json, where: KeyPath = ()) -> None:
+    """Raise Invalid at the first value of a file that does not follow from its evidence.
+
+    The order of keys counts.
+    """
+    if isinstance(expected, dict) and isinstance(actual, dict) and [*expected] == [*actual]:
+        for key in expected:
+            _require_equal(expected[key], actual[key], (*where, key))
+    elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        for number, pair in enumerate(zip(expected, actual, strict=True)):
+            _require_equal(*pair, (*where, number))
+    elif type(expected) is not type(actual) or isinstance(expected, dict) or expected != actual:
+        reason = _violation(expected, actual)
+        raise Invalid(where, f"{reason}; to change it: harness contract accept")
+
+
+def _violation(expected: Json, actual: Json) -> str:
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        differing = sorted(map(str, expected.keys() ^ actual.keys())) or ["the order"]
+        return f"{differing[0]} does not follow from the evidence"
+    return f"this does not follow from the evidence, which gives {expected!r:.60}"
 
 
 def load(path: Path) -> Contract:

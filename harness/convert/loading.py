@@ -15,8 +15,8 @@ from harness.cassette.reader import loads
 from harness.cassette.store import file_bytes
 from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.convert import aimock, cassettes, curl, har, otel
+from harness.convert.cassettes import modernized
 from harness.convert.converted import NO_DATE, Converted
-from harness.convert.old_cassettes import modernized
 from harness.errors import BadCassette
 from harness.providers.endpoints import HEADERS, recognise
 from harness.runner.recordings import read_masked

@@ -11,7 +11,7 @@ from harness.secrets.shapes import without_keys
 from harness.types import Exchange, Json, Request
 from harness.wire import MISSING, Missing, compact, read_json, tokens, walk
 from harness.wire.codings import undo_coding
-from harness.wire.form import read_form
+from harness.wire.http import read_form
 from harness.wire.pointer import ITEMS
 
 Key = tuple[str, str, str]

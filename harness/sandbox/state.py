@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from harness.config.models import Model
 from harness.config.settings import load_models
-from harness.sandbox.images import ImageRequest, draw
+from harness.sandbox.media import ImageRequest, draw
 from harness.sandbox.options import Options
 from harness.sandbox.requests import Reason, Refused
 from harness.types import Json

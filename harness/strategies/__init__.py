@@ -35,7 +35,7 @@ from harness.strategies import exchanges as _exchanges
 from harness.strategies import forms as _forms
 from harness.strategies import requests as _requests
 from harness.strategies.exchanges import BrokenExchanges, broken_exchanges
-from harness.strategies.text import splits, texts
+from harness.strategies.schema import splits, texts
 from harness.types import Exchange, Request, Response
 
 __all__ = [

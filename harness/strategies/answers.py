@@ -15,8 +15,16 @@ from harness.analysis.endpoint import Endpoint, Schema
 from harness.providers.operation import ApiForm, Head, Headers, Operation, Values
 from harness.rules.tools import CALLING
 from harness.strategies.requests import GeneratedCall, call_json, json_bytes, tool_calls
-from harness.strategies.schema import completed, describes, field_pointer, write_answer
-from harness.strategies.text import links, sentences, sounds, texts
+from harness.strategies.schema import (
+    completed,
+    describes,
+    field_pointer,
+    links,
+    sentences,
+    sounds,
+    texts,
+    write_answer,
+)
 from harness.types import EMPTY, Json, Response, ToolCall
 
 # ------------------------------------------------------------------------------ what they say

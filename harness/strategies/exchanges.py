@@ -37,8 +37,8 @@ from harness.strategies.requests import (
     next_messages,
     requests,
 )
+from harness.strategies.schema import sentences, splits
 from harness.strategies.streams import stream_responses
-from harness.strategies.text import sentences, splits
 from harness.types import Cassette, Exchange, Json, Request, Transcript
 from harness.wire import read_json
 

@@ -21,7 +21,7 @@ from harness.providers.samples import API_FORMS
 from harness.scenario.messages import message_of
 from harness.strategies.answers import AnswerContent, answers
 from harness.strategies.requests import GeneratedCall, assistant_message, calls, next_messages
-from harness.strategies.text import hexadecimal, sentences, splits
+from harness.strategies.schema import hexadecimal, sentences, splits
 from harness.types import (
     Call,
     CallKind,

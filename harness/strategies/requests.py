@@ -12,8 +12,15 @@ from hypothesis.strategies import SearchStrategy
 
 from harness.analysis.endpoint import Schema
 from harness.providers.operation import ApiForm, Operation, Values
-from harness.strategies.schema import fitting, with_value
-from harness.strategies.text import hexadecimal, links, sentences, sounds, texts
+from harness.strategies.schema import (
+    fitting,
+    hexadecimal,
+    links,
+    sentences,
+    sounds,
+    texts,
+    with_value,
+)
 from harness.types import EMPTY, Json, Request, ToolCall
 
 

@@ -19,8 +19,7 @@ from harness.strategies.answers import (
     usage_values,
 )
 from harness.strategies.requests import GeneratedCall, json_bytes
-from harness.strategies.schema import completed, field_pointer, requires, write_answer
-from harness.strategies.text import deltas
+from harness.strategies.schema import completed, deltas, field_pointer, requires, write_answer
 from harness.types import Json, Response, ToolCall
 
 _EVENT_STREAMS = ("text/event-stream", "text/event-stream;charset=UTF-8")

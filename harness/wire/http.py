@@ -1,11 +1,11 @@
-"""The head of an HTTP/1.1 response as text, and addresses."""
+"""HTTP: the head of a response as text, addresses, and multipart bodies."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import urlsplit
 
-from harness.types import Response
+from harness.types import Json, Response
 
 
 def head_text(response: Response, length: int | None = None) -> str:
@@ -37,3 +37,39 @@ def is_address(uri: str) -> bool:
     except ValueError:
         return False
     return port is None or port >= 0
+
+
+def read_form(body: bytes) -> dict[str, Json] | None:
+    """Return the fields of a multipart body by their names; None if *body* is not multipart.
+
+    A field is its text, or an object of its file name, its other headers and its content. Further
+    fields of one name are called `name[2]`, `name[3]` ...
+    """
+    boundary = body.partition(b"\r\n")[0]
+    if not _BOUNDARY.fullmatch(boundary) or not body.rstrip().endswith(b"\r\n" + boundary + b"--"):
+        return None
+    fields: dict[str, Json] = {}
+    counts: dict[str, int] = {}
+    for part in (b"\r\n" + body).split(b"\r\n" + boundary + b"\r\n")[1:]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        headers = head.decode("utf-8", "surrogateescape")
+        text = content.partition(b"\r\n" + boundary + b"--")[0].decode("utf-8", "surrogateescape")
+        match = _FIELD.search(headers)
+        name = match[1] if match else ""
+        counts[name] = counts.get(name, 0) + 1
+        if counts[name] > 1:
+            name = f"{name}[{counts[name]}]"
+        file_name = _FILE_NAME.search(headers)
+        rest = _FILE_NAME.sub("", _FIELD.sub("", headers))
+        is_file = file_name is not None or rest.count("\r\n") > 0
+        described: dict[str, Json] = {
+            "filename": file_name[1] if file_name else "",
+            "headers": rest,
+        }
+        fields[name] = {**described, "content": text} if is_file else text
+    return fields
+
+
+_BOUNDARY = re.compile(rb"--[\x20-\x7e]{1,70}")
+_FIELD = re.compile(r"""(?<=;)\s*name="([^"\r\n]*)\"""")
+_FILE_NAME = re.compile(r"""(?<=;)\s*filename="([^"\r\n]*)\"""")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.contracts.format import loads
+from harness.contracts.files import loads
 
 if TYPE_CHECKING:
     from conftest import Harness

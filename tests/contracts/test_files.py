@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from contracts.recorded import SHIPPED, named
 from harness.cassette import store
 from harness.contracts.contract import learn
-from harness.contracts.format import dumps, loads
+from harness.contracts.files import dumps, loads
 from harness.errors import BadContract
 
 READ = tuple(map(named, store.find([SHIPPED])[:4]))

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from harness.analysis.exchange import AnalyzedExchange
-from harness.parse.disagreements import Disagreement, Kind, Level, Raised, disagreements, shortened
+from harness.parse.run import Disagreement, Kind, Level, Raised, disagreements, shortened
 from harness.providers.endpoints import endpoint
 from harness.types import Choice, Exchange, Failure, Outcome, Reply, Request, Response, Usage, View
 from harness.wire import MISSING

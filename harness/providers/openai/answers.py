@@ -13,7 +13,7 @@ from harness.sandbox.requests import Range, Reason, Refused, check_content, read
 from harness.sandbox.state import SandboxState
 from harness.sandbox.text import count_tokens, embed, rank
 from harness.types import Json
-from harness.wire.form import read_form
+from harness.wire.http import read_form
 
 _DIMENSIONS = Range(1, 4096, whole=True)
 _TOP_N = Range(1, 500, whole=True)

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from harness.providers.openai import answers
 from harness.sandbox import model
 from harness.sandbox.cache import CacheCounts, cache_counts
-from harness.sandbox.images import ImageRequest
+from harness.sandbox.media import ImageRequest
 from harness.sandbox.provider_server import (
     Headers,
     ProviderServer,

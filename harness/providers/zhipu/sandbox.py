@@ -19,8 +19,7 @@ from harness.providers.openai import answers
 from harness.providers.zhipu.endpoints import counts_reasoning
 from harness.sandbox import model
 from harness.sandbox.cache import cache_counts
-from harness.sandbox.images import ImageRequest
-from harness.sandbox.media import film
+from harness.sandbox.media import ImageRequest, film
 from harness.sandbox.provider_server import (
     Headers,
     ProviderServer,

@@ -24,8 +24,7 @@ from harness.providers.dashscope.sandbox.generation import (
     whole_answer,
 )
 from harness.sandbox import model
-from harness.sandbox.images import ImageRequest, draw
-from harness.sandbox.media import film, speak
+from harness.sandbox.media import ImageRequest, draw, film, speak
 from harness.sandbox.provider_server import (
     Headers,
     ProviderServer,

@@ -20,7 +20,7 @@ from harness.sandbox.requests import Reason, Refused
 from harness.sandbox.state import SandboxState, now
 from harness.types import Json
 from harness.wire import resolve
-from harness.wire.form import read_form
+from harness.wire.http import read_form
 
 PATH = "/uploads"
 STORAGE_PATH = "/sandbox-storage"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.wire.form import read_form
+from harness.wire.http import read_form
 
 BODY = (
     b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nqwen\r\n'
