@@ -155,11 +155,14 @@ def _on_name(arguments: tuple[Any, ...]) -> None:
 
 
 def _on_symbol(arguments: tuple[Any, ...]) -> None:
-    if arguments[1] in _C_FUNCTIONS:
+    if str(arguments[1]).lstrip("_") in _C_FUNCTIONS:
         _refuse(f"any address by the C function {arguments[1]}")
 
 
-_C_FUNCTIONS = frozenset({"connect", "sendto", "sendmsg", "getaddrinfo", "gethostbyname"})
+_C_FUNCTIONS = frozenset(
+    {"connect", "send", "sendto", "sendmsg", "sendmmsg", "getaddrinfo", "getaddrinfo_a"}
+    | {"gethostbyname", "gethostbyname2", "gethostbyaddr", "getnameinfo", "res_query", "res_search"}
+)
 """The functions of the C library that ctypes may not look up."""
 
 _EVENTS: Mapping[str, Callable[[tuple[Any, ...]], None]] = {
@@ -213,9 +216,10 @@ def patches() -> Iterator[Patch]:
             yield socket.socket, name, _wrap_send
     for name in ("send", "sendall", "write"):
         yield ssl.SSLSocket, name, _wrap_send
-    for name, position in _WRITES.items():
-        if hasattr(os, name):
-            yield os, name, partial(_wrap_write, position)
+    for module in (os, sys.modules[os.name]):  # posix has the functions that os names
+        for name, position in _WRITES.items():
+            if hasattr(module, name):
+                yield module, name, partial(_wrap_write, position)
 
 
 def _wrap_lookup(original: Callable[..., Any]) -> Callable[..., Any]:

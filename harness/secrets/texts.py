@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from sys import intern
 
 from harness.secrets.shapes import PLACEHOLDER
@@ -419,9 +420,10 @@ _JSON_LINES = re.compile(rb"\s*+\{[^\n]*\}[ \t\r]*+\n\s*+\{")
 def streams(body: bytes) -> Iterator[Pieces]:
     """Yield each text that a stream sends in pieces, joined as a client does.
 
-    Pieces are joined by JSON pointer, and by the `index` of choices, tool calls and content blocks,
-    since the pieces of several texts may alternate. Each joined text is yielded once, with the
-    first place that gives it; nothing is yielded if *body* is no stream, of events or JSON lines.
+    Pieces are joined by JSON pointer, by the `index` of choices, tool calls and content blocks, and
+    by names, ids and kinds, since the pieces of several texts may alternate. Each joined text is
+    yielded once, with the first place that gives it; nothing is yielded if *body* is no stream, of
+    events or JSON lines.
     """
     is_lines = _JSON_LINES.match(body) is not None
     if not is_lines and b"data:" not in body:
@@ -430,7 +432,7 @@ def streams(body: bytes) -> Iterator[Pieces]:
     repeats: dict[str, int] = {}
     for event in (read_lines if is_lines else read_events)(body).events:
         document = event.json
-        for places, text in _texts(event.data if document.problem else document.value):
+        for places, text in _texts(event.data if document.problem else document.value, event.event):
             piece = _Piece(event, None if document.problem else intern(places[0]), text)
             for place in dict.fromkeys(places):
                 listed = pieces.setdefault(place, [])
@@ -446,32 +448,54 @@ def streams(body: bytes) -> Iterator[Pieces]:
             yield Pieces(place, joined, body, tuple(listed))
 
 
-_Places = tuple[str, str, str]
-"""Three descriptions of where a text is, by each of which its pieces may be joined.
+_Places = tuple[str, str, str, str]
+"""Four descriptions of where a text is, by each of which its pieces may be joined.
 
 The JSON pointer; the pointer with the `index` members of the objects above it in place of array
-positions; and the pointer with `[]` and the item's own `index` or `id` in place of array positions.
+positions; the pointer with `[]` and the item's own `index` or `id` in place of array positions; and
+with all members that tell the objects above it from others, after the name of the event.
 """
 
 
-def _texts(value: Json) -> Iterator[tuple[_Places, str]]:
-    """Yield (places, text) for each string in a JSON value, in its order."""
-    stack: list[tuple[_Places, Json]] = [(("", "", ""), value)]
+def _texts(value: Json, name: str) -> Iterator[tuple[_Places, str]]:
+    """Yield (places, text) for each string in the JSON value of the event *name*, in its order."""
+    stack: list[tuple[_Places, Json]] = [(("", "", "", name), value)]
     while stack:
-        (pointer, by_index, by_item), node = stack.pop()
+        (pointer, by_index, by_item, by_kind), node = stack.pop()
         if isinstance(node, str):
-            yield (pointer, by_index, by_item), node
+            yield (pointer, by_index, by_item, by_kind), node
         elif isinstance(node, dict):
             steps = [(f"/{escape(name)}", child) for name, child in reversed(node.items())]
             by_index += _index(node)
-            stack.extend(((pointer + s, by_index + s, by_item + s), child) for s, child in steps)
+            by_kind += _kind(node)
+            stack.extend(
+                ((pointer + s, by_index + s, by_item + s, by_kind + s), child) for s, child in steps
+            )
         elif isinstance(node, list):
             for number, item in reversed([*enumerate(node)]):
                 index = _index(item)
                 position = "/[]" if index else f"/{number}"
                 by_own = f"{by_item}/[]{index or _id(item)}"
-                places = (f"{pointer}/{number}", by_index + position, by_own)
+                places = (f"{pointer}/{number}", by_index + position, by_own, f"{by_kind}/[]")
                 stack.append((places, item))
+
+
+_KIND = re.compile("(?:[a-z_]+_)?(?:id|index)|[a-z]+I[dD]|type|event|role|kind|channel|thought")
+_MAX_KIND = 64
+
+
+def _kind(node: dict[str, Json]) -> str:
+    """Return the members of an object that tell it from others as text, such as `[type=answer]`."""
+    return "".join(
+        f"[{name}={str(value)[:_MAX_KIND]}]"
+        for name, value in node.items()
+        if _is_kind(name) and isinstance(value, str | int)
+    )
+
+
+@lru_cache(1000)
+def _is_kind(name: str) -> bool:
+    return len(name) < _MAX_KIND and _KIND.fullmatch(name) is not None
 
 
 def _index(node: Json) -> str:

@@ -5,6 +5,7 @@ With `HARNESS_WAYS_OUT=open`, the same ways are tried without a block, where all
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 import sys
@@ -82,6 +83,17 @@ def test_no_connection_leaves(
         attempt(lambda: way(listener))
     assert bool(settled(listener)) == IS_OPEN
     assert bool(block.errors) != IS_OPEN
+
+
+def test_no_c_function_of_the_network_is_looked_up(block: Block) -> None:
+    """ctypes finds no function that sends or looks up a name, by none of its names."""
+    library = ctypes.CDLL(None)
+    names = ["sendmmsg", "send", "gethostbyname2", "__connect", "__res_query"]
+    with suppress(BaseException), use_block(block):
+        for name in names:
+            with suppress(BaseException):
+                library[name]
+    assert len(block.errors) == len(names)
 
 
 @pytest.mark.parametrize("place", PLACES)

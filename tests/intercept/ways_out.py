@@ -12,6 +12,7 @@ import asyncio
 import ctypes
 import http.client
 import os
+import posix
 import queue
 import socket
 import subprocess
@@ -267,7 +268,7 @@ def older_sendfile(listener: Listener) -> Iterator[Callable[[], object]]:
     connection = listener.connect()
     with open(listener.path + ".txt", "w+b", buffering=0) as file:
         file.write(b"x")
-        yield lambda: os.sendfile(connection.fileno(), file.fileno(), 0, 1)
+        yield lambda: posix.sendfile(connection.fileno(), file.fileno(), 0, 1)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -42,3 +43,25 @@ def test_the_first_event_of_a_secret_has_the_placeholder(
 ) -> None:
     """The events of its rest lose it, and all other texts stay."""
     assert Redactor((KEY,)).body(streamed(texts)) == streamed(clean)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        lambda kind, text: ("", {"type": f"{kind}-delta", "id": "0", "delta": text}),
+        lambda kind, text: ("", {"type": "TEXT", "messageId": kind, "delta": text}),
+        lambda kind, text: ("", {"content": {"parts": [{"text": text, "thought": kind == "a"}]}}),
+        lambda kind, text: (f"event: {kind}\n", {"answer": text}),
+    ],
+    ids=["type", "id", "thought", "name of the event"],
+)
+def test_pieces_are_joined_by_what_tells_them_apart(
+    event: Callable[[str, str], tuple[str, object]],
+) -> None:
+    """A key in pieces that alternate with those of another text is masked."""
+    sent = [("a", "4Qw2xZk"), ("b", "words "), ("a", "p9LmT4vRb8"), ("b", "more"), ("a", "NcY")]
+    lines = (event(*piece) for piece in sent)
+    body = "".join(f"{name}data: {json.dumps(value)}\n\n" for name, value in lines)
+    clean = Redactor((KEY,)).body(body.encode())
+    assert b"REDACTED" in clean
+    assert b"p9LmT4vRb8" not in clean
