@@ -205,5 +205,5 @@ def test_a_secret_that_cannot_be_masked_ends_only_its_own_job(
     with batch.sandboxed(Options(port=0), KNOWN) as source:
         (problem,) = batch.record_all(todo, source, store, silent)
     assert (problem.target, problem.text) == ("dashscope/qwen-flash", "a secret is left")
-    states = [batch.state(job, store)[0] for job in todo]
+    states = [batch.cassette_state(job, store)[0] for job in todo]
     assert states == ["ok", "missing", "ok"]

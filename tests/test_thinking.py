@@ -16,7 +16,7 @@ from harness.providers import PROVIDERS, endpoints
 from harness.providers.rules import check
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.rules.rule import messages
-from harness.runner import Source, provider_of, record, replay
+from harness.runner import Source, record, replay, supported_provider
 from harness.scenario.files import loads
 from harness.types import Origin
 
@@ -94,7 +94,7 @@ def test_an_endpoint_and_an_address_of_ones_own() -> None:
         "multimodal",
         "https://ws1.eu.maas.aliyuncs.com/api/v1",
     )
-    assert provider_of(loads(own), target) is PROVIDERS["dashscope"]
+    assert supported_provider(loads(own), target) is PROVIDERS["dashscope"]
     wrong = loads(own.replace("endpoint: multimodal", "endpoint: somewhere"))
     with pytest.raises(Unsupported, match="dashscope has no endpoint 'somewhere'; there are: gen"):
-        provider_of(wrong, wrong.targets[0])
+        supported_provider(wrong, wrong.targets[0])

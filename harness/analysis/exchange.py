@@ -131,7 +131,10 @@ class AnalyzedExchange:
 
     @cached_property
     def checked_endpoint(self) -> Endpoint | None:
-        """The endpoint, if rules check its answers: it is no file download or of the role OTHER."""
+        """The endpoint; None if rules do not check its answers, or if it is unknown.
+
+        They do not check downloads of files, nor endpoints of the role OTHER.
+        """
         endpoint = self.endpoint
         if endpoint is None or endpoint.role is Role.OTHER:
             return None

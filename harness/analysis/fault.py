@@ -54,7 +54,7 @@ Decorator: TypeAlias = Callable[[Callable[..., object]], TranscriptFault]
 """A decorator that converts a function to a fault."""
 
 
-def describe(function: Callable[..., object]) -> tuple[str, str]:
+def name_and_description(function: Callable[..., object]) -> tuple[str, str]:
     """Return (name, description) of a fault: name and first docstring paragraph of *function*."""
     first_paragraph, _, _ = (inspect.getdoc(function) or "").partition("\n\n")
     return function.__name__, " ".join(first_paragraph.split())
@@ -78,7 +78,7 @@ def transcript_fault(rule: str, *variants: object) -> Decorator:
             return None
 
         places = range(max(1, len(variants)))
-        return Fault(*describe(function), apply, rule, places=lambda _: places)
+        return Fault(*name_and_description(function), apply, rule, places=lambda _: places)
 
     return decorate
 

@@ -67,9 +67,9 @@ class AnalyzedTranscript:
 
     @cached_property
     def answered(self) -> AnalyzedTranscript:
-        """This transcript without exchanges that a network failure ended, which no rule judges.
+        """This transcript without the exchanges that a network failure ended: no rule checks them.
 
-        A turn that ended so has no exchanges.
+        Of a turn that ended with such a failure, all exchanges are left out.
         """
         if not any(reading.exchange.broken_off for reading in self.readings):
             return self

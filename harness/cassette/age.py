@@ -12,7 +12,7 @@ from harness.types import Finding, Provenance, Severity
 
 RULE = "cassette_age"
 
-TEXT = """A recording is not older than --max-age allows.
+RULE_TEXT = """A recording is not older than --max-age allows.
 
 Its age is counted from `recorded_at` in the cassette, by the clock of this machine. A cassette
 without it is of unknown age: it is reported like an older one. With --max-age-fails, the finding is
@@ -65,7 +65,7 @@ def limit_of_options(text: str | None, fails: bool) -> Limit | None:
     return None if text is None else parse_limit(text, fails)
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     """Return the current time in UTC."""
     return datetime.now(UTC)
 

@@ -18,7 +18,7 @@ from harness.types import Artefact, Cassette, Exchange, Response
 FOLDER = "artefacts"
 """The name of the folder beside a cassette that holds its artefacts."""
 
-NAME = re.compile(r"[0-9a-f]{64}\.[a-z][a-z0-9]{0,7}")
+FILE_NAME = re.compile(r"[0-9a-f]{64}\.[a-z][a-z0-9]{0,7}")
 """The pattern of an artefact's file name: the SHA-256 of its bytes, and an extension."""
 
 SMALLEST = 1024

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
-from harness.cassette.artefacts import NAME
+from harness.cassette.artefacts import FILE_NAME
 from harness.cassette.writer import LATEST, PROVENANCE_TEXTS
 from harness.types import (
     Artefact,
@@ -143,7 +143,7 @@ _INTERACTION = re.compile(
     rf"  response:\n    status:\n      code: ({_INT})\n      message: ({_SCALAR})\n"
     r"    headers:( {}\n|\n(?:      [^\n]++\n)++)"
     rf"    body:\n      string: ({_body(8)})"
-    rf"(?:      artefact: ({NAME.pattern})\n      size: ({_INT})\n)?"
+    rf"(?:      artefact: ({FILE_NAME.pattern})\n      size: ({_INT})\n)?"
 )
 _HEADER = re.compile(
     rf"      ({_SINGLE}|[A-Za-z][\w-]*+):\n      - ({_SCALAR})\n((?:      - (?:{_SCALAR})\n)*+)"

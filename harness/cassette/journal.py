@@ -41,7 +41,7 @@ Entering the context raises an exception if nothing may be written any more.
 
 
 def journal_path(cassette: Path) -> Path:
-    """Return the path of the journal of a cassette; of one in a store it is beside the copy."""
+    """Return the path of a cassette's journal; for one in a store, beside the local copy."""
     return Path(os.fspath(cassette)).with_name(f".{cassette.name}.journal")
 
 

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from harness.cassette import fast_reader, foreign, safe_yaml
-from harness.cassette.artefacts import NAME
+from harness.cassette.artefacts import FILE_NAME
 from harness.cassette.foreign import json_bytes, key
 from harness.cassette.safe_yaml import Invalid, KeyPath, expect, line_of, problem_of
 from harness.cassette.writer import HARNESS_FORMAT, LATEST, PROVENANCE_TEXTS, VCRPY_FORMAT
@@ -64,7 +64,7 @@ def load_yaml(text: str | bytes, source: str) -> Cassette:
     try:
         return _cassette(document, text, source)
     except Invalid as error:
-        line = safe_yaml.line(text, error.path)
+        line = safe_yaml.line_at(text, error.path)
         raise BadCassette(_message(error), source, line) from None
 
 
@@ -294,7 +294,7 @@ def _artefact(body: dict[str, Any], path: KeyPath) -> Artefact:
     Its name has to be a bare `<sha256>.<extension>`, without any path.
     """
     name = _word(body["artefact"], (*path, "artefact"))
-    if not NAME.fullmatch(name):
+    if not FILE_NAME.fullmatch(name):
         problem = f"{name!r:.80} is not the name of an artefact, <sha256>.<ending>: record it again"
         raise Invalid((*path, "artefact"), problem)
     if body.get("string"):

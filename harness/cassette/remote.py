@@ -120,7 +120,7 @@ def located(path: Path | str) -> Path:
 
 def root(cassette: Path) -> Path:
     """Return the folder that keeps the artefacts of a cassette: that of the address, in a store."""
-    folders = [path for path in cassette.parents if path in known.listed]
+    folders = [path for path in cassette.parents if path in known_files.listed]
     return folders[-1] if isinstance(cassette, RemotePath) and folders else cassette.parent
 
 
@@ -166,7 +166,7 @@ class _Known:
         self.listed: set[RemotePath] = set()
 
 
-known = _Known()
+known_files = _Known()
 
 
 def refresh(remote: RemotePath, fetches: bool = True) -> None:
@@ -183,26 +183,26 @@ def refresh(remote: RemotePath, fetches: bool = True) -> None:
             for name, info in infos.items()
             if info.get("type") != "directory" and not name.endswith("/")
         }
-        for name in [name for name in known.versions if _is_below(name, str(remote))]:
-            del known.versions[name]
-        known.versions.update({str(path): _version(info) for path, info in found.items()})
+        for name in [name for name in known_files.versions if _is_below(name, str(remote))]:
+            del known_files.versions[name]
+        known_files.versions.update({str(path): _version(info) for path, info in found.items()})
         if fetches:
             _fetch(store, {path: info for path, info in found.items() if not _is_current(path)})
-    known.listed.add(remote)
+    known_files.listed.add(remote)
     _delete_others(remote, found)
 
 
 def files(folder: Path) -> list[Path]:
     """Return the paths of the copies of all files that were listed in a folder."""
-    below = (name for name in known.versions if _is_below(name, str(folder)))
+    below = (name for name in known_files.versions if _is_below(name, str(folder)))
     return [located(name) for name in below]
 
 
 def fetch(path: Path) -> None:
     """Fetch a file in a store that is not below an address of this process; else do nothing."""
-    if not isinstance(path, RemotePath) or str(path) in known.versions:
+    if not isinstance(path, RemotePath) or str(path) in known_files.versions:
         return
-    if path not in known.listed and known.listed.isdisjoint(path.parents):
+    if path not in known_files.listed and known_files.listed.isdisjoint(path.parents):
         refresh(path)
 
 
@@ -235,7 +235,7 @@ def _etag(version: str) -> str:
 
 def _is_current(path: RemotePath) -> bool:
     try:
-        return os.stat(path).st_mtime_ns == _stamp(known.versions[str(path)])
+        return os.stat(path).st_mtime_ns == _stamp(known_files.versions[str(path)])
     except OSError:
         return False
 
@@ -273,7 +273,7 @@ def _write_copy(path: RemotePath, content: bytes) -> None:
     temporary = local.with_name(f".{local.name}.{token_hex(4)}.new")
     try:
         temporary.write_bytes(content)
-        stamp = _stamp(known.versions[str(path)])
+        stamp = _stamp(known_files.versions[str(path)])
         os.utime(temporary, ns=(stamp, stamp))
         temporary.replace(local)
     finally:
@@ -299,11 +299,11 @@ def put(path: RemotePath, content: bytes) -> None:
         CannotWrite: The store cannot be written, or another writer has written the file since this
             process read it.
     """
-    version = known.versions.get(str(path))
+    version = known_files.versions.get(str(path))
     try:
         with _access(path) as store:
             _upload(store, path, content, version)
-            known.versions[str(path)] = _version(store.info(path.key))
+            known_files.versions[str(path)] = _version(store.info(path.key))
     except (FileExistsError, _Changed):
         raise CannotWrite(
             f"{path} cannot be written: another writer has written it since it was read"

@@ -187,7 +187,7 @@ def line_of(error: yaml.YAMLError) -> int | None:
     return mark.line + 1 if mark else None
 
 
-def line(text: str | bytes, path: KeyPath) -> int | None:
+def line_at(text: str | bytes, path: KeyPath) -> int | None:
     """Return the line of the deepest key of *path* in the document, from 1.
 
     Return None if not even the first key exists.

@@ -51,7 +51,7 @@ class Store:
 
     def repeats(self, scenario: str, target: Target) -> tuple[int, ...]:
         """Return the numbers of the repeats that have a cassette, in ascending order from 2."""
-        return tuple(repeats_of(self.path(scenario, target)))
+        return tuple(repeat_paths(self.path(scenario, target)))
 
     def writing(self) -> AbstractContextManager[None]:
         """Return a context manager that does nothing; a subclass may forbid writing by raising."""
@@ -97,7 +97,7 @@ REPEAT = "~"
 _REPEAT_NAME = re.compile(rf"(.+){REPEAT}([2-9]|[1-9][0-9]+)\.yaml")
 
 
-def repeats_of(first: Path) -> dict[int, Path]:
+def repeat_paths(first: Path) -> dict[int, Path]:
     """Return the paths of the repeats of the recording at *first*, by ascending number."""
     repeats = {}
     for name in os.listdir(first.parent) if first.parent.is_dir() else ():
@@ -218,7 +218,7 @@ def _read_artefact(cassette: Path, content: bytes, index: int, artefact: Artefac
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
     message = f"the artefact {FOLDER}/{artefact.name} {problem}; restore it, or record it again"
-    line = safe_yaml.line(content, ("interactions", index, "response", "body", "artefact"))
+    line = safe_yaml.line_at(content, ("interactions", index, "response", "body", "artefact"))
     raise BadCassette(message, cassette, line)
 
 
@@ -282,7 +282,7 @@ Skip: TypeAlias = Callable[[BadCassette], None]
 """A function that is called with each file that is left out, since it cannot be read."""
 
 
-def refuse(error: BadCassette) -> None:
+def skip_nothing(error: BadCassette) -> None:
     """Raise *error*: the `Skip` that leaves nothing out."""
     raise error
 

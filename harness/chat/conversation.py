@@ -19,7 +19,14 @@ from harness.intercept.patch import use_tape
 from harness.intercept.recorder import Recorder
 from harness.providers import Session
 from harness.providers.endpoints import recognise
-from harness.runner import Source, access_to, new_journal, provider_of, run_step, write_recording
+from harness.runner import (
+    Source,
+    access_to,
+    new_journal,
+    run_step,
+    supported_provider,
+    write_recording,
+)
 from harness.scenario.files import loads
 from harness.scenario.references import escaped
 from harness.scenario.steps import Past, Scenario, digests
@@ -348,7 +355,7 @@ def converse(
     scenario = loads(dump({**document, "about": "-", "steps": [{"user": "-"}]}))
     with ExitStack() as stack:
         for target in scenario.targets:
-            provider = provider_of(scenario, target)
+            provider = supported_provider(scenario, target)
             access = access_to(provider, target, source)
             journal, redactor = new_journal(scenario, target, source, store, access)
             head = replace(journal.head.provenance, script=())  # its steps are not known yet

@@ -137,11 +137,11 @@ def _packages() -> dict[str, Any]:
 
 
 def _states(jobs: Iterable[Job], cassettes: Path) -> dict[str, int]:
-    """Return the number of cassettes in each state, as `batch.state`."""
+    """Return the number of cassettes in each state, as `batch.cassette_state`."""
     from collections import Counter
 
     from harness.cassette.store import Store
     from harness.runner import batch
 
     store = Store(cassettes)
-    return dict(Counter(batch.state(job, store)[0] for job in jobs))
+    return dict(Counter(batch.cassette_state(job, store)[0] for job in jobs))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.runner.batch import Job
 
 
-STATES = (mark("missing"), mark("unreadable"), mark("out of date"), mark("unfinished"))
+CASSETTE_STATES = (mark("missing"), mark("unreadable"), mark("out of date"), mark("unfinished"))
 """The states of a cassette besides `ok`."""
 
 EXAMPLE = "harness list --json"
@@ -54,7 +54,7 @@ def list_(
         return
     store = Store(cassettes)
     loaded, unread = (
-        batch.readable(scenarios) if strict else (batch.load_scenarios([], scenarios), [])
+        batch.readable_scenarios(scenarios) if strict else (batch.load_scenarios([], scenarios), [])
     )
     jobs = batch.jobs(loaded, [])
     recorded = recordings.jobs_recorded_in(period(since, until), jobs, store)
@@ -73,7 +73,7 @@ def list_(
 
 
 def _list_cassettes(paths: list[Path], period: Period, as_json: bool) -> None:
-    from harness.cassette.age import days, now
+    from harness.cassette.age import days, utc_now
     from harness.runner.recordings import read_cassette
 
     rows = []
@@ -85,7 +85,7 @@ def _list_cassettes(paths: list[Path], period: Period, as_json: bool) -> None:
                 skip(error)
                 continue
             if made in period:
-                age = {"recorded": made.recorded_at, "age_days": days(made, now())}
+                age = {"recorded": made.recorded_at, "age_days": days(made, utc_now())}
                 rows.append({"cassette": str(path), **age, "from": made.recorded_from.value})
         if as_json:
             app.print_json(rows)
@@ -137,18 +137,18 @@ def _name(row: dict[str, Any]) -> str:
 
 
 def _row(job: Job, store: Store) -> dict[str, Any]:
-    from harness.cassette.age import days, now
+    from harness.cassette.age import days, utc_now
     from harness.providers import find_provider
     from harness.runner import batch
-    from harness.runner.batch import state
+    from harness.runner.batch import cassette_state
 
-    word, provenance = state(job, store)
+    word, provenance = cassette_state(job, store)
     return {
         "scenario": job.scenario.name,
         "target": str(job.target),
         "cassette": word,
         "recorded": provenance.recorded_at,
-        "age_days": days(provenance, now()),
+        "age_days": days(provenance, utc_now()),
         "from": provenance.recorded_from.value if provenance.recorded_at else "",
         "warnings": batch.warnings([job]),
         "provider_from": find_provider(job.target.provider).origin,

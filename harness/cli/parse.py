@@ -131,7 +131,7 @@ def _row(row: ParseRow) -> dict[str, Any]:
 
 def _finding(defect: Defect) -> dict[str, Any]:
     from harness.parse import PARSERS
-    from harness.parse.run import shortened
+    from harness.parse.run import shown_value
 
     example, disagreement = defect.example, defect.disagreement
     return {
@@ -141,8 +141,8 @@ def _finding(defect: Defect) -> dict[str, Any]:
         "kind": disagreement.kind.value,
         "level": disagreement.level.value,
         "path": disagreement.path,
-        "expected": shortened(disagreement.expected),
-        "actual": shortened(disagreement.actual),
+        "expected": shown_value(disagreement.expected),
+        "actual": shown_value(disagreement.actual),
         "exchanges": defect.exchanges,
         "smallest": {
             "file": example.source,

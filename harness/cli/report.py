@@ -8,7 +8,7 @@ import typer
 
 from harness.cli import app
 
-FOLDER = Path("report/index.html")
+DEFAULT_PATH = Path("report/index.html")
 """Where the report is written if --report does not say."""
 
 
@@ -50,6 +50,6 @@ def report(
         with app.progress() as steps:
             result = replay_report(todo, store, steps, "Report", app.workers(jobs, dask))
     result = app.with_history(result, history)
-    for path in reports or [FOLDER]:
+    for path in reports or [DEFAULT_PATH]:
         typer.echo(str(write(result, path)))
     raise typer.Exit(result.exit_code)

@@ -38,9 +38,9 @@ def view(
     with extra("serve"), extra("report"):
         from harness.report.html.view import Viewer
         from harness.sandbox.server import run_in_thread
-        from harness.serve.commands import wait
+        from harness.serve.commands import wait_for_signal
     folders = paths or [app.CASSETTES]
     for path in folders:
         require_path(path)
     with run_in_thread(Viewer(folders, LANGUAGE.get()).application(), port) as address:
-        wait(partial(typer.echo, address))
+        wait_for_signal(partial(typer.echo, address))

@@ -60,7 +60,7 @@ _Place = tuple[int | None, str, str]
 _VALUES = (Layer.ANSWER, Layer.CONTENT)
 
 
-def repeats_of(
+def repeats_among(
     transcript: AnalyzedTranscript, candidates: Iterable[AnalyzedTranscript]
 ) -> tuple[AnalyzedTranscript, ...]:
     """Return the *candidates* with the same scenario and target as *transcript*, except itself."""
@@ -77,7 +77,7 @@ def _noise(
     transcript: AnalyzedTranscript, repeats: Iterable[AnalyzedTranscript]
 ) -> Iterator[_Place]:
     """Yield the places at which a value differs between a transcript and one of its repeats."""
-    for repeat in repeats_of(transcript, repeats):
+    for repeat in repeats_among(transcript, repeats):
         for turn in _turns(transcript, repeat):
             yield from (_place(d) for d in turn.differences if d.layer in _VALUES)
 

@@ -195,8 +195,8 @@ def _applies(one: Requirement, extra: str) -> bool:
 def this_environment() -> Installed:
     """Return the environment of this process; it has no packages if the harness is not installed.
 
-    The tested versions are those of constraints.txt: in the package once installed, in the parent
-    folder in a checkout.
+    The versions that the harness was tested with are read from constraints.txt. An installed
+    harness has the file in its package, a checkout in its top folder.
     """
     package = Path(__file__).parent
     installed = package / "constraints.txt"

@@ -20,7 +20,7 @@ from harness.types import EMPTY, Severity, Transcript
 if TYPE_CHECKING:
     from harness.config import models, prices
 
-FILE = "pyproject.toml"
+SETTINGS_FILE = "pyproject.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def load_settings(folder: str | os.PathLike[str]) -> Settings:
 @lru_cache(maxsize=64)
 def _candidates(folder: str) -> tuple[str, ...]:
     """Return the paths of pyproject.toml in *folder* and in the folders above it."""
-    return tuple(str(parent / FILE) for parent in (Path(folder), *Path(folder).parents))
+    return tuple(str(parent / SETTINGS_FILE) for parent in (Path(folder), *Path(folder).parents))
 
 
 def load_prices(folder: Path) -> prices.Prices:

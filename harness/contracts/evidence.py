@@ -1,7 +1,7 @@
 """The evidence for each place of an answer, counted in exchanges, and how evidence is merged.
 
-`merge` is associative and commutative: the order of recordings does not matter, and evidence from a
-file can be merged with that of new recordings.
+`merge_nodes` is associative and commutative: the order of recordings does not matter, and evidence
+from a file can be merged with that of new recordings.
 
 Libraries that infer JSON Schema, such as genson, do not keep how often and in which exchange
 something was seen. A clause that cites no exchange cannot be reviewed, so they are not used here.
@@ -35,7 +35,7 @@ DEEPEST = 20
 _LARGEST = 10**18
 """Numbers of a greater amount are replaced by this one, or by its negative."""
 
-NONE: Mapping[str, Node] = MappingProxyType({})
+NO_NODES: Mapping[str, Node] = MappingProxyType({})
 NumberRange = tuple[float, float]
 
 
@@ -104,7 +104,7 @@ class Node:
     formats: frozenset[str] = frozenset()
     span: NumberRange | None = None
     lengths: NumberRange | None = None
-    members: Mapping[str, Node] = field(default_factory=lambda: NONE)
+    members: Mapping[str, Node] = field(default_factory=lambda: NO_NODES)
     values: Node | None = None
     items: Node | None = None
 
@@ -127,12 +127,12 @@ def schema_type(value: Json) -> str:
     return "integer" if isinstance(value, float) and value.is_integer() else type_name(value)
 
 
-Values = Sequence[tuple[Cite, Json]]
+CitedValues = Sequence[tuple[Cite, Json]]
 """All values at one place in one exchange (several in a stream), each with its citation."""
 
 
 def observe(
-    cited: Values, witness: Witness, path: str = "", *, of: int = 1, absent: int = 0
+    cited: CitedValues, witness: Witness, path: str = "", *, of: int = 1, absent: int = 0
 ) -> Node:
     """Return the evidence of one exchange for one place and all places below it.
 
@@ -185,7 +185,7 @@ def _span(numbers: Iterable[float]) -> NumberRange | None:
     return (min(bounded), max(bounded)) if bounded else None
 
 
-def _with_children(node: Node, cited: Values, witness: Witness, path: str) -> Node:
+def _with_children(node: Node, cited: CitedValues, witness: Witness, path: str) -> Node:
     objects = [(cite, value) for cite, value in cited if isinstance(value, dict)]
     items = [(cite, item) for cite, value in cited if isinstance(value, list) for item in value]
     keys = dict.fromkeys(key for _, value in objects for key in value)
@@ -206,7 +206,7 @@ def _with_children(node: Node, cited: Values, witness: Witness, path: str) -> No
 # ------------------------------------------------------------------------------------- merging
 
 
-def merge(left: Node, right: Node) -> Node:
+def merge_nodes(left: Node, right: Node) -> Node:
     """Merge two nodes of evidence for the same place."""
     return _with_map(
         Node(
@@ -227,7 +227,7 @@ def merge(left: Node, right: Node) -> Node:
 
 def either(left: Node | None, right: Node | None) -> Node | None:
     """Merge two nodes; if one is None, return the other one, which may be None."""
-    return merge(left, right) if left and right else left or right
+    return merge_nodes(left, right) if left and right else left or right
 
 
 def _added(left: Counts, right: Counts) -> Counts:
@@ -260,7 +260,8 @@ def _fields(left: Node, right: Node) -> Mapping[str, Node]:
     keys = {**left.members, **right.members}
     sides = (left, right)
     return {
-        key: merge(*(side.members.get(key) or _missing(side) for side in sides)) for key in keys
+        key: merge_nodes(*(side.members.get(key) or _missing(side) for side in sides))
+        for key in keys
     }
 
 
@@ -276,7 +277,7 @@ def _with_map(node: Node) -> Node:
     if not (has_data_keys or node.values or len(node.members) > MOST_FIELDS):
         return node
     values = [_present(member) for member in node.members.values()]
-    return replace(node, members=NONE, values=reduce(either, values, node.values))
+    return replace(node, members=NO_NODES, values=reduce(either, values, node.values))
 
 
 def _present(node: Node) -> Node:

@@ -135,7 +135,7 @@ def loads(text: str | bytes, source: str = "") -> Contract:
     except Invalid as error:
         path = ".".join(map(str, error.path))
         message = f"{path}: {error.problem}" if path else error.problem
-        raise BadContract(message, source, safe_yaml.line(text, error.path)) from None
+        raise BadContract(message, source, safe_yaml.line_at(text, error.path)) from None
 
 
 def _contract(value: Json) -> Contract:

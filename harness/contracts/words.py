@@ -50,13 +50,13 @@ def add(left: Words, right: Words) -> Words:
         return None
     total = Counter(left)
     total.update(right)
-    names = {digest(word): word for word in sorted(total, reverse=True) if not is_digest(word)}
+    names = {word_digest(word): word for word in sorted(total, reverse=True) if not is_digest(word)}
     for hidden in [word for word in total if is_digest(word) and word in names]:
         total[names[hidden]] += total.pop(hidden)
     return dict(total) if len(total) <= MOST_WORDS else None
 
 
-def digest(word: str) -> str:
+def word_digest(word: str) -> str:
     """Return the digest of a word that is not written down: `#` and four hexadecimal digits."""
     return "#" + hashlib.sha256(word.encode()).hexdigest()[:4]
 
@@ -70,7 +70,7 @@ def written(words: Mapping[str, int]) -> dict[str, int]:
     """Return the counts for a contract's file, sorted, with digests for rare words."""
     public: Counter[str] = Counter()
     for word, count in words.items():
-        public[word if count >= PUBLIC or is_digest(word) else digest(word)] += count
+        public[word if count >= PUBLIC or is_digest(word) else word_digest(word)] += count
     return dict(sorted(public.items()))
 
 

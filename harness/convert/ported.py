@@ -13,7 +13,7 @@ from harness.convert.questions import Question
 from harness.providers import find_provider
 from harness.providers.parameters import NAMES, form_of, translated
 from harness.scenario.files import loads
-from harness.scenario.messages import PARTS
+from harness.scenario.messages import CONTENT_PARTS
 from harness.scenario.references import escaped
 from harness.scenario.steps import Scenario
 from harness.types import CallKind, Json, Mode
@@ -24,7 +24,7 @@ _MESSAGES = ("system", "instructions")
 """Parameters that `Endpoint.conversation` reads as messages."""
 
 _TYPES = (
-    frozenset(PARTS)
+    frozenset(CONTENT_PARTS)
     | {"message", "function_call", "function_call_output", "tool_use"}
     | {*("tool_result", "input_text", "output_text", "image", "input_image", "document")}
 )

@@ -25,7 +25,7 @@ from harness.contracts.judge import Judge
 from harness.contracts.sections import REFUSAL, Section, documented
 from harness.contracts.words import is_word
 from harness.drift.samples import (
-    FILE,
+    FILE_SAMPLES,
     RecordedTurn,
     Sample,
     SampleKey,
@@ -44,7 +44,7 @@ Allowed = Callable[[Section, str, str, str], bool]
 """A function of (section, path, state, family of models) that returns whether a contract allows the
 state: a JSON type, or `absent`."""
 
-VERDICTS = {
+VERDICT_OF = {
     Severity.ERROR: Verdict.BREAKING,
     Severity.WARNING: Verdict.NEW_FIELD,
     Severity.INFO: Verdict.WORDING,
@@ -324,7 +324,7 @@ class _FormPair:
         """
         before, after = self.old.words.get(path, set()), self.new.words.get(path, set())
         new = after - before
-        if self.key.form == FILE and path == "/media type":
+        if self.key.form == FILE_SAMPLES and path == "/media type":
             if self.new.values[path].keys() - self.old.values[path].keys():
                 types = {
                     "before": ", ".join(sorted(self.old.values[path])),
@@ -359,7 +359,7 @@ def _rules(before: Iterable[Finding], after: Iterable[Finding]) -> Iterator[Drif
         if violation in known:
             continue
         known.add(violation)
-        verdict = _VERDICTS_BY_RULE.get(rule, VERDICTS[finding.severity])
+        verdict = _VERDICTS_BY_RULE.get(rule, VERDICT_OF[finding.severity])
         details = {"path": path, "after": finding.message, "rule": rule}
         yield _change(verdict, ChangeKind.RULE, turn, **details)
 

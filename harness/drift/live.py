@@ -134,7 +134,7 @@ def tariff(budget: Budget | None) -> Tariff | None:
     """
     if budget is None or not budget.is_money:
         return None
-    return Tariff(load_prices(Path.cwd()), budget.currency, age.now().isoformat())
+    return Tariff(load_prices(Path.cwd()), budget.currency, age.utc_now().isoformat())
 
 
 def _candidate(job: RecordedJob, contract: Contract | None, prices: Tariff | None) -> Candidate:
@@ -325,7 +325,7 @@ class SpendMeter(Meter):
         job = self.job
         provenance = Provenance(
             recorded_from=self.source.origin,
-            recorded_at=age.now().isoformat(timespec="seconds"),
+            recorded_at=age.utc_now().isoformat(timespec="seconds"),
             scenario=job.scenario.name,
             target=str(job.target),
         )

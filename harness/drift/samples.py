@@ -22,7 +22,7 @@ from harness.contracts.sections import REFUSAL, Section, sections, witness
 from harness.types import Failure, Json, Reply
 from harness.wire.images import inspect_image
 
-FILE = "file"
+FILE_SAMPLES = "file"
 UNREAD = "not read"
 _EVENT = "event"
 
@@ -136,7 +136,7 @@ def _values(exchange: AnalyzedExchange) -> Iterator[tuple[Section, Json]]:
     name = endpoint.name if endpoint else exchange.exchange.request.method
     known = [(section, part.value) for section, part in sections(exchange)]
     if exchange.is_binary:
-        yield Section(name, FILE), _file(exchange)
+        yield Section(name, FILE_SAMPLES), _file(exchange)
     elif known:
         yield from known
     elif exchange.parts and (endpoint is None or endpoint.role is Role.OTHER):

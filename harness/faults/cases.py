@@ -13,7 +13,7 @@ from random import Random
 from harness.analysis.endpoint import Role
 from harness.analysis.transcript import provider_of
 from harness.cassette.artefacts import to_files
-from harness.cassette.store import Skip, read_all, refuse, write_cassette
+from harness.cassette.store import Skip, read_all, skip_nothing, write_cassette
 from harness.faults.delivery import (
     Delivery,
     DeliveryFault,
@@ -27,7 +27,7 @@ from harness.runner.recordings import read_masked
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Provenance, Reply
 
-MAX_BYTES = 2**16
+MAX_ANSWER_BYTES = 2**16
 """Largest answer that is used, in bytes; each is sent many times."""
 
 
@@ -87,7 +87,9 @@ class Skipped:
     reason: str
 
 
-def sources(paths: Sequence[Path], skip: Skip = refuse) -> tuple[list[AnswerSource], list[Skipped]]:
+def sources(
+    paths: Sequence[Path], skip: Skip = skip_nothing
+) -> tuple[list[AnswerSource], list[Skipped]]:
     """Return the exchanges of cassettes whose answers can be changed, and the skipped exchanges.
 
     A file of a folder that cannot be read is passed to *skip*. Raises HarnessError if no cassette
@@ -111,8 +113,8 @@ def sources(paths: Sequence[Path], skip: Skip = refuse) -> tuple[list[AnswerSour
 
 def _unsuitable(answer: RecordedAnswer) -> str:
     """Return the reason why an answer cannot be changed; empty if it can."""
-    if len(answer.body) > MAX_BYTES:
-        return f"an answer of more than {MAX_BYTES} bytes"
+    if len(answer.body) > MAX_ANSWER_BYTES:
+        return f"an answer of more than {MAX_ANSWER_BYTES} bytes"
     return "" if isinstance(answer.outcome, Reply) else "not an answer but a refusal, or unreadable"
 
 

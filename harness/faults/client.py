@@ -169,7 +169,7 @@ def observe_reference(client: Client, request: ClientRequest) -> tuple[Observati
     return error or Observation(Reaction.SAME), value
 
 
-def observe(
+def observation_of(
     client: Client, request: ClientRequest, reference: object, counts_raised: int
 ) -> Observation:
     """Request a changed answer with a client, and compare its value with the reference.

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from harness.analysis.endpoint import Endpoint
 from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.fault import Fault, describe, once
+from harness.analysis.fault import Fault, name_and_description, once
 from harness.types import Outcome, Reply, Response
 
 CONNECTION_HEADERS = frozenset(
@@ -189,4 +189,6 @@ def delivery_fault(
         places: Returns the places of an answer at which the fault can be applied.
         harmful: Whether the change takes something that a client needs.
     """
-    return lambda function: Fault(*describe(function), function, harmful=harmful, places=places)
+    return lambda function: Fault(
+        *name_and_description(function), function, harmful=harmful, places=places
+    )

@@ -17,7 +17,7 @@ from harness.faults.registry import breaking, injected
 from harness.providers import endpoints
 from harness.providers.samples import SAMPLES
 from harness.rules.evidence import EVIDENCE
-from harness.rules.rule import Rule, conversation, turn_request, wants_stream
+from harness.rules.rule import Rule, sent_messages, turn_request, wants_stream
 from harness.rules.sdk import shown_parts
 from harness.scenario.messages import message_of
 from harness.types import (
@@ -180,7 +180,7 @@ def _call(request: AnalyzedExchange) -> Call:
         mode = Mode.ASYNC
     sent = tuple(
         replace(message_of(message), parts=(), sent=EMPTY)
-        for message in conversation(request).messages
+        for message in sent_messages(request).messages
         if isinstance(message, dict)
     )
     texts = first(body, endpoint.fields.texts) if endpoint else None

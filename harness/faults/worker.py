@@ -23,7 +23,7 @@ from harness.faults.client import (
     equal,
     is_function,
     load_client,
-    observe,
+    observation_of,
     observe_reference,
 )
 from harness.faults.delivery import Reaction
@@ -188,7 +188,7 @@ def _serve(pipe: Connection, client: Client) -> None:
 
 def _observe(client: Client, task: WorkerTask, references: dict[int, object]) -> Observation:
     if not task.is_reference:
-        return observe(client, task.request, references[task.key], task.counts_raised)
+        return observation_of(client, task.request, references[task.key], task.counts_raised)
     observation, value = observe_reference(client, task.request)
     if observation.reaction is Reaction.SAME:
         references.setdefault(task.key, value)

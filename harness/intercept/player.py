@@ -16,7 +16,7 @@ from harness.intercept.context import raise_error
 from harness.intercept.hooks import NormalizeRequest, identity, normalized
 from harness.intercept.matching import EQUAL, Distance, Key, key_of, nearest
 from harness.intercept.recorder import ResponseCapture
-from harness.secrets.fingerprint import NONE, UNKNOWN, fingerprint
+from harness.secrets.fingerprint import NO_CREDENTIALS, UNKNOWN, fingerprint
 from harness.secrets.redactor import Redactor
 from harness.secrets.shapes import without_keys
 from harness.types import NO_STATUS, Cassette, Exchange, Request
@@ -254,7 +254,7 @@ def _refused_keys(cassette: Cassette) -> frozenset[str]:
     """
     refused = {e.key for e in cassette.exchanges if e.response.status == 401}
     accepted = {e.key for e in cassette.exchanges if NO_STATUS < e.response.status < 400}
-    return frozenset(refused - (accepted - {NONE}) - {UNKNOWN})
+    return frozenset(refused - (accepted - {NO_CREDENTIALS}) - {UNKNOWN})
 
 
 def _parts(request: Request) -> tuple[str, str, bytes]:

@@ -212,7 +212,7 @@ def _plain(outcome: Outcome | None) -> Json:
     }
 
 
-def shortened(value: Json | Missing, longest: int = 90) -> str:
+def shown_value(value: Json | Missing, longest: int = 90) -> str:
     """Return a value's type and at most *longest* characters of it; "nothing" for MISSING."""
     if isinstance(value, Missing):
         return "nothing"

@@ -23,7 +23,7 @@ from harness.providers.retries import is_temporary
 from harness.types import AccessFailure, Failure, Json, Outcome, Poll, Reply, View
 from harness.wire import resolve
 
-KEY = "00000000000000000000000000000000.0000000000000000"
+INVALID_KEY = "00000000000000000000000000000000.0000000000000000"
 """An invalid API key that every SDK accepts, because its format is right."""
 
 EMPTY_STREAM = Failure(0, "EmptyStream", "the stream ended without an event")

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.cassette.artefacts import FOLDER, NAME
+from harness.cassette.artefacts import FILE_NAME, FOLDER
 from harness.cassette.reader import loads
 from harness.cassette.store import Store
 from harness.config.files import read_file
 from harness.errors import BadCassette, CannotWrite, HarnessError
-from harness.prune.tests import Tests, real_path, walk
+from harness.prune.tests import Tests, real_path, walk_folders
 from harness.runner.batch import Job, with_repeats
 from harness.types import Provenance
 
@@ -161,7 +161,7 @@ def search(
     for root in folders:
         if not root.is_dir():
             raise HarnessError(f"{root}: there is no such folder")
-        for folder, subfolders, names in walk(root, skip_unreadable):
+        for folder, subfolders, names in walk_folders(root, skip_unreadable):
             files = [folder / name for name in names]
             here = [*_temporary(files), *_cassettes(files, owners, unknown, skip_unreadable)]
             if FOLDER in subfolders:
@@ -216,7 +216,7 @@ def _artefacts(folder: Path, beside: Iterable[Path]) -> list[UnusedFile]:
             hashes |= {digest.decode() for digest in _HASH.findall(read_file(file))}
     for file in sorted(folder.iterdir()):
         status = file.lstat()
-        is_artefact = NAME.fullmatch(file.name) and stat.S_ISREG(status.st_mode)
+        is_artefact = FILE_NAME.fullmatch(file.name) and stat.S_ISREG(status.st_mode)
         if is_artefact and file.stem not in hashes:
             reason = "no file beside its folder names it"
             unused.append(UnusedFile(file, "artefact", reason, status.st_size))

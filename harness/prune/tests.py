@@ -22,7 +22,7 @@ def _fail(error: OSError) -> NoReturn:
     raise HarnessError(f"{error.filename}: cannot be read: {error.strerror}") from None
 
 
-def walk(
+def walk_folders(
     root: Path, on_error: Callable[[OSError], None] = _fail
 ) -> Iterator[tuple[Path, list[str], list[str]]]:
     """Yield *root* and each folder below it, with the names of its subfolders and of its files.
@@ -127,7 +127,7 @@ def _not_collected(paths: Sequence[Path], done: subprocess.CompletedProcess[str]
 
 def _folders(roots: Iterable[Path]) -> Iterator[tuple[Path, list[str], list[str]]]:
     for root in roots:
-        yield from walk(root if root.is_dir() else root.parent)
+        yield from walk_folders(root if root.is_dir() else root.parent)
 
 
 def _python_files(roots: Iterable[Path]) -> Iterator[Path]:

@@ -70,9 +70,9 @@ def check_age(item: pytest.Item, cassette: str, provenance: Provenance) -> None:
     limit: Limit | None = item.config.getoption("--max-cassette-age")
     if limit is None:
         return
-    from harness.cassette.age import findings, now
+    from harness.cassette.age import findings, utc_now
 
-    for finding in findings(provenance, limit, now()):
+    for finding in findings(provenance, limit, utc_now()):
         message = f"{cassette}: {finding.message}"
         if item.config.getoption("--max-cassette-age-fails"):
             pytest.fail(message, pytrace=False)

@@ -304,7 +304,7 @@ def add_age_findings(report: Report, limit: age.Limit | None) -> Report:
     """
     if limit is None:
         return report
-    now = age.now()
+    now = age.utc_now()
     findings = tuple(
         replace(finding, scenario=one.scenario, target=one.target, source=one.source)
         for one in report.outlines

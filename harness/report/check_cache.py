@@ -24,7 +24,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import harness
-from harness.cassette.artefacts import NAME
+from harness.cassette.artefacts import FILE_NAME
 from harness.cassette.store import artefact_path, file_bytes, file_stamp
 from harness.config.settings import load_settings
 from harness.providers.masking import environment_secrets
@@ -153,7 +153,7 @@ def _keys(files: Iterable[Path]) -> Iterator[tuple[Path, tuple[bytes, tuple[int,
             yield path, (key, stamp)
 
 
-_ARTEFACT = re.compile(NAME.pattern.encode())
+_ARTEFACT = re.compile(FILE_NAME.pattern.encode())
 
 
 def _artefacts(path: Path, content: bytes) -> Iterator[bytes]:

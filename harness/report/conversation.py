@@ -11,7 +11,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import seen
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.comparison.matrix import TurnFigures, facts
-from harness.scenario.messages import message_of, text_of
+from harness.scenario.messages import content_text, message_of
 from harness.types import (
     EMPTY,
     Call,
@@ -144,12 +144,12 @@ def _inputs(reading: AnalyzedExchange) -> Iterator[Message]:
         value for pointers in (fields.prompt, fields.texts) for _, value in seen(body, pointers)
     ]
     if given:
-        yield Message("user", "\n".join(text_of(value) for value in given))
+        yield Message("user", "\n".join(content_text(value) for value in given))
 
 
 def _message(sent: dict[str, Json]) -> Message:
     """Return a recorded message; its content is one text if it has parts of an unknown kind."""
     message, content = replace(message_of(sent), sent=EMPTY), sent.get("content")
     if isinstance(content, list) and len(message.parts) < len(content):
-        return replace(message, content=text_of(content), parts=())
+        return replace(message, content=content_text(content), parts=())
     return message

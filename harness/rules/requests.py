@@ -11,7 +11,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, text_of
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import (
-    conversation,
+    sent_messages,
     show,
     turn_request,
     violation,
@@ -63,7 +63,7 @@ def conversation_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         if call.kind is not CallKind.CHAT:
             yield from _prompt(call, request)
             continue
-        sent, every = conversation(request), list(_expected(call, request.endpoint))
+        sent, every = sent_messages(request), list(_expected(call, request.endpoint))
         if len(sent.messages) != len(every):
             place = request.request_place(sent.pointer)
             yield violation(f"{len(every)} messages", len(sent.messages), place)

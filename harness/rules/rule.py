@@ -51,10 +51,11 @@ class Rule:
         scope: What the rule checks.
         severity: The severity of its findings, unless a project or a scenario sets another.
         evidence: The sources of the rule, as keys of `evidence.EVIDENCE`.
-        subjects: Returns what of a transcript the function is called with, one by one.
+        subjects: Returns the parts of a transcript, such as its exchanges; `check` is called with
+            each of them.
         origin: What adds the rule: the harness, or another package.
-        broken: Returns an exception that names the package of the rule, from a reason. The table of
-            all rules sets both.
+        broken: Makes the exception for an error of the rule itself, from a reason; it names the
+            package that `origin` stands for. `providers.rules` sets both.
     """
 
     check: Callable[[Any], Iterator[Finding]]
@@ -81,7 +82,7 @@ class Rule:
         return self.text.partition("\n")[0]
 
     def findings(self, analyzed: AnalyzedTranscript) -> Iterator[Finding]:
-        """Return the rule's findings for the violations in a transcript, as `findings_in` does."""
+        """Return a finding for each violation of the rule in a transcript (see `findings_in`)."""
         return self.findings_in(self.subjects(analyzed.answered))
 
     def findings_in(self, subjects: Sequence[Any]) -> Iterator[Finding]:
@@ -303,7 +304,7 @@ class SentMessages:
         return self.pointers[number] if self.pointers else f"{self.pointer}/{number}{inner}"
 
 
-def conversation(reading: AnalyzedExchange) -> SentMessages:
+def sent_messages(reading: AnalyzedExchange) -> SentMessages:
     """Return the messages of a request; messages in another format are translated."""
     endpoint = reading.endpoint
     if endpoint is None or endpoint.conversation is None:
@@ -314,11 +315,11 @@ def conversation(reading: AnalyzedExchange) -> SentMessages:
 
 
 def whole_conversation(reading: AnalyzedExchange) -> SentMessages:
-    """Return what `conversation` returns; nothing if the service has some of the messages."""
+    """Return what `sent_messages` returns; nothing if the service has some of the messages."""
     endpoint = reading.endpoint
     if endpoint is not None and endpoint.remembers(reading.request_json.value):
         return SentMessages([])
-    return conversation(reading)
+    return sent_messages(reading)
 
 
 def wants_stream(reading: AnalyzedExchange) -> bool:

@@ -189,7 +189,7 @@ def _send(session: Session, call: Call) -> Outcome:
         return failure_of(error)  # raised is the outcome, which the rules check
 
 
-def provider_of(scenario: Scenario, target: Target) -> Provider:
+def supported_provider(scenario: Scenario, target: Target) -> Provider:
     """Return the provider of *target*.
 
     Raises Unsupported if it does not support the kind or mode of a step of *scenario*, does not
@@ -316,7 +316,7 @@ def record(
         UnfinishedRecording: An interrupted recording has left answers that are not used.
         HarnessError: Any other error.
     """
-    provider = provider_of(scenario, target)
+    provider = supported_provider(scenario, target)
     access = access_to(provider, target, source)
     journal, redactor = new_journal(scenario, target, source, store, access)
     path, provenance = journal.cassette, journal.head.provenance
@@ -402,7 +402,7 @@ def new_journal(
     scenario: Scenario, target: Target, source: Source, store: Store, access: Access
 ) -> tuple[Journal, Redactor]:
     """Return the journal of a new recording, and the redactor of its secrets."""
-    provider = provider_of(scenario, target)
+    provider = supported_provider(scenario, target)
     redactor = Redactor((*source.secrets, *provider.secrets(access.key)), endpoints.HEADERS)
     address = redactor.text(access.address)
     provenance = _provenance(scenario, target, provider, source.origin, address)
@@ -502,7 +502,7 @@ def replay(scenario: Scenario, target: Target, store: Store, pace: float = 0.0) 
         StaleCassette: The scenario changed since the cassette was recorded.
         CassetteMiss: The cassette has no response for a request.
     """
-    provider = provider_of(scenario, target)
+    provider = supported_provider(scenario, target)
     cassette = store.load(scenario.name, target)
     _refuse_stale(scenario, target, cassette, store)
     folder = scenario.path.parent if scenario.path else Path.cwd()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze
-from harness.cassette.age import now
+from harness.cassette.age import utc_now
 from harness.cassette.journal import unfinished
 from harness.cassette.store import Store
 from harness.cassette.workers import Workers, in_order
@@ -27,7 +27,7 @@ from harness.intercept.resume import OnInterrupted
 from harness.providers import PROVIDERS, Provider, endpoints, find_provider
 from harness.providers.rules import RULES, project_rules
 from harness.rules import Judged, judge
-from harness.runner import Meter, Progress, Source, fits, provider_of, record, replay
+from harness.runner import Meter, Progress, Source, fits, record, replay, supported_provider
 from harness.sandbox import Options, serve
 from harness.scenario import parameters
 from harness.scenario.files import check_providers, check_rules, load_all
@@ -91,7 +91,7 @@ def load_scenarios(names: Sequence[str], folder: Path) -> tuple[Scenario, ...]:
     return with_known_names(scenario for name, scenario in known.items() if name in wanted)
 
 
-def readable(folder: Path) -> tuple[tuple[Scenario, ...], list[str]]:
+def readable_scenarios(folder: Path) -> tuple[tuple[Scenario, ...], list[str]]:
     """Return the valid scenarios in *folder*, and a sentence for each file that is not valid."""
     found: list[Scenario] = []
     problems: list[str] = []
@@ -145,7 +145,7 @@ def model_warnings(work: Iterable[Job]) -> list[str]:
         for job in work
         for model in (job.target.model, *(s.form.model for s in job.scenario.steps if s.form.model))
     ]
-    return list(load_models(Path.cwd()).warnings(used, now().date()))
+    return list(load_models(Path.cwd()).warnings(used, utc_now().date()))
 
 
 def warnings(work: Collection[Job]) -> list[str]:
@@ -164,7 +164,7 @@ def problems(work: Iterable[Job]) -> list[str]:
     found: dict[str, None] = {}
     for job in work:
         try:
-            provider_of(job.scenario, job.target)
+            supported_provider(job.scenario, job.target)
         except HarnessError as error:
             found[f"{error} (target {job.target})"] = None
     return [*found]
@@ -184,7 +184,7 @@ def with_repeats(work: Iterable[Job], store: Store) -> tuple[Job, ...]:
     )
 
 
-def state(job: Job, store: Store) -> tuple[str, Provenance]:
+def cassette_state(job: Job, store: Store) -> tuple[str, Provenance]:
     """Return the state of a job's cassette, and its provenance (empty if it cannot be read).
 
     The state is `ok`, `missing`, `unreadable`, `out of date` if the scenario changed since the
@@ -209,7 +209,7 @@ def _cassette_state(job: Job, store: Store) -> tuple[str, Provenance]:
 
 
 def not_recorded(work: Iterable[Job], store: Store) -> tuple[Job, ...]:
-    """Return the jobs whose cassettes are not `ok` (see `state`), each of which is read whole.
+    """Return the jobs whose cassettes are not `ok` (see `cassette_state`). Each is read whole.
 
     Raises BadCassette for one that cannot be read: it may hold answers that were paid for.
     """

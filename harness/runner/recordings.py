@@ -10,11 +10,11 @@ from harness.analysis.transcript import AnalyzedTranscript, analyze, transcript_
 from harness.cassette import store
 from harness.cassette.age import ALWAYS, Period
 from harness.cassette.remote import located, location
-from harness.cassette.store import Skip, Store, refuse
+from harness.cassette.store import Skip, Store, skip_nothing
 from harness.errors import BadCassette, HarnessError
 from harness.providers import endpoints
 from harness.providers.masking import masked
-from harness.runner.batch import Job, jobs, load_scenarios, state
+from harness.runner.batch import Job, cassette_state, jobs, load_scenarios
 from harness.types import Cassette, Provenance
 
 
@@ -63,13 +63,15 @@ def read_for_diff(path: Path) -> AnalyzedTranscript:
 
 
 def read_repeats(
-    transcripts: Iterable[AnalyzedTranscript], skip: Skip = refuse
+    transcripts: Iterable[AnalyzedTranscript], skip: Skip = skip_nothing
 ) -> list[AnalyzedTranscript]:
     """Return the transcripts of the repeats of all *transcripts* (see `repeats_of`)."""
     return [repeat for one in transcripts for repeat in repeats_of(one, skip)]
 
 
-def repeats_of(first: AnalyzedTranscript, skip: Skip = refuse) -> tuple[AnalyzedTranscript, ...]:
+def repeats_of(
+    first: AnalyzedTranscript, skip: Skip = skip_nothing
+) -> tuple[AnalyzedTranscript, ...]:
     """Return the transcripts of the repeats of the recording *first*; empty if there are none.
 
     Repeats are the cassettes `<name>~2.yaml`, `<name>~3.yaml` ... beside it. Repeats of other steps
@@ -77,7 +79,7 @@ def repeats_of(first: AnalyzedTranscript, skip: Skip = refuse) -> tuple[Analyzed
     passed to *skip*, which raises BadCassette by default.
     """
     own, repeats = first.transcript, []
-    for path in store.repeats_of(located(own.source)).values() if own.source else ():
+    for path in store.repeat_paths(located(own.source)).values() if own.source else ():
         try:
             other = read_cassette(path).transcript
         except BadCassette as error:
@@ -95,7 +97,7 @@ def repeats_of(first: AnalyzedTranscript, skip: Skip = refuse) -> tuple[Analyzed
 
 
 def read_side(
-    name: str, scenarios: Path, folder: Store, skip: Skip = refuse, processes: int = 1
+    name: str, scenarios: Path, folder: Store, skip: Skip = skip_nothing, processes: int = 1
 ) -> list[AnalyzedTranscript]:
     """Return the transcripts of one side of a comparison.
 
@@ -129,7 +131,7 @@ def read_side(
 
 
 def read_recorded(
-    scenarios: Path, folder: Store, period: Period = ALWAYS, skip: Skip = refuse
+    scenarios: Path, folder: Store, period: Period = ALWAYS, skip: Skip = skip_nothing
 ) -> list[AnalyzedTranscript]:
     """Return the transcripts of all scenarios' cassettes that were recorded in *period*.
 
@@ -222,7 +224,7 @@ def jobs_recorded_in(period: Period, work: Sequence[Job], folder: Store) -> tupl
     """
     if not period:
         return tuple(work)
-    provenances = [state(job, folder)[1] for job in work]
+    provenances = [cassette_state(job, folder)[1] for job in work]
     chosen = tuple(job for job, made in zip(work, provenances, strict=True) if made in period)
     if not chosen:
         raise _none_recorded(str(folder.folder), period, provenances)

@@ -58,7 +58,7 @@ Each is drawn twice, the second time mirrored.
 """
 
 
-def draw(request: ImageRequest) -> bytes:
+def draw_image(request: ImageRequest) -> bytes:
     """Return a PNG file with a kitten; prompt and seed determine its colours and position."""
     text = f"{request.prompt}\n{request.seed}".encode("utf-8", "replace")
     digest = hashlib.sha256(text).digest()
@@ -130,7 +130,7 @@ def film(prompt: str, seed: str) -> bytes:
 
     Like any real film it is long enough to be stored beside its cassette.
     """
-    still = draw(ImageRequest(prompt, 320, 180, seed))
+    still = draw_image(ImageRequest(prompt, 320, 180, seed))
     header = bytes(12) + struct.pack(">II", 1000, 5000) + bytes(80)
     return (
         _box(b"ftyp", b"isom" + bytes(4) + b"isommp42")

@@ -152,7 +152,7 @@ class _GatheringTransport:
         self._size = 0
 
     def write(self, data: bytes) -> None:
-        """Send *data* when the current step ends, or at once if much has gathered."""
+        """Send *data* in the next turn of the event loop; at once if much data waits for it."""
         if not self._written:
             asyncio.get_running_loop().call_soon(self._flush)
         self._written.append(data)

@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from harness.config.models import Model
 from harness.config.settings import load_models
-from harness.sandbox.media import ImageRequest, draw
+from harness.sandbox.media import ImageRequest, draw_image
 from harness.sandbox.options import Options
 from harness.sandbox.requests import Reason, Refused
 from harness.types import Json
@@ -177,7 +177,7 @@ class SandboxState:
 
     def add_image(self, request: Request, name: str, image: ImageRequest) -> str:
         """Store an image under *name* and return its URL on the server that received *request*."""
-        return self.add_file(request, name, partial(draw, image))
+        return self.add_file(request, name, partial(draw_image, image))
 
     def add_file(self, request: Request, name: str, make: Callable[[], bytes]) -> str:
         """Store a file under *name* and return its URL on the server that received *request*."""

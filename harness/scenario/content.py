@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.scenario.schema_model import PartForm
 from harness.types import ContentPart, Json, Medium
 
-MAX_BYTES = 20_000_000
+MAX_FILE_BYTES = 20_000_000
 """The maximum size of a file in a message."""
 
 _URL = re.compile(r"(https?|oss|data):", re.IGNORECASE)
@@ -24,7 +24,7 @@ def content_part(form: PartForm, folder: Path) -> ContentPart:
     return ContentPart(form.medium, value, path, form.members)
 
 
-def joined(parts: Iterable[ContentPart]) -> str:
+def joined_texts(parts: Iterable[ContentPart]) -> str:
     """Return the texts of *parts* as one text."""
     return "".join(part.value for part in parts if part.medium is Medium.TEXT)
 
@@ -36,8 +36,8 @@ def file_problem(part: ContentPart) -> str:
     if not part.path.is_file():
         return f"names the file {part.value!r}, but {part.path} is not a file"
     size = part.path.stat().st_size
-    if not 0 < size <= MAX_BYTES:
-        return f"names the file {part.value!r} of {size} bytes; expected 1 to {MAX_BYTES}"
+    if not 0 < size <= MAX_FILE_BYTES:
+        return f"names the file {part.value!r} of {size} bytes; expected 1 to {MAX_FILE_BYTES}"
     return ""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from harness.types import ContentPart, Json, Medium, Message, ToolCall, shorten
 from harness.wire import resolve
 
-PARTS: Mapping[str, tuple[Medium, str]] = {
+CONTENT_PARTS: Mapping[str, tuple[Medium, str]] = {
     "text": (Medium.TEXT, "/text"),
     "image_url": (Medium.IMAGE, "/image_url/url"),
     "input_audio": (Medium.AUDIO, "/input_audio/data"),
@@ -23,7 +23,7 @@ def message_of(sent: Mapping[str, Json]) -> Message:
     thought = sent.get("reasoning_content")
     return Message(
         role=str(sent.get("role", "")),
-        content=text_of(content) if not isinstance(content, list) else _joined(content),
+        content=content_text(content) if not isinstance(content, list) else _joined(content),
         tool_calls=tuple(_tool_calls(calls) if isinstance(calls, list) else ()),
         tool_call_id=str(sent.get("tool_call_id") or ""),
         reasoning=thought if isinstance(thought, str) else "",
@@ -37,13 +37,15 @@ def is_openai(sent: Mapping[str, Json]) -> bool:
     content = sent.get("content")
     parts = content if isinstance(content, list) else []
     types = {resolve(part, "/type") for part in parts} - {"text"}
-    return bool(sent.get("tool_calls") or sent.get("role") == "tool" or types & PARTS.keys())
+    return bool(
+        sent.get("tool_calls") or sent.get("role") == "tool" or types & CONTENT_PARTS.keys()
+    )
 
 
-def text_of(content: Json) -> str:
+def content_text(content: Json) -> str:
     """Return a message's content as text; of a list, the texts of its items on separate lines."""
     if isinstance(content, list):
-        return "\n".join(text_of(piece) for piece in content)
+        return "\n".join(content_text(piece) for piece in content)
     if isinstance(content, dict) and isinstance(content.get("text"), str):
         return str(content["text"])
     if content is None or isinstance(content, str):
@@ -62,7 +64,7 @@ def _parts(content: list[Json]) -> Iterator[ContentPart]:
         kind = str(resolve(part, "/type"))
         named = (m for m in Medium if isinstance(resolve(part, f"/{m}"), str))
         medium = next(named, Medium.TEXT)
-        medium, pointer = PARTS.get(kind, (medium, f"/{medium}"))
+        medium, pointer = CONTENT_PARTS.get(kind, (medium, f"/{medium}"))
         value = resolve(part, pointer)
         if isinstance(part, dict) and isinstance(value, str):
             member = pointer.split("/")[1]
@@ -75,4 +77,4 @@ def _tool_calls(calls: list[Json]) -> Iterator[ToolCall]:
         function = call.get("function") if isinstance(call, dict) else None
         if isinstance(call, dict) and isinstance(function, dict):
             name, arguments = function.get("name"), function.get("arguments")
-            yield ToolCall(str(call.get("id", "")), str(name or ""), text_of(arguments))
+            yield ToolCall(str(call.get("id", "")), str(name or ""), content_text(arguments))

@@ -30,7 +30,7 @@ top_logprobs top_n top_p translation_options ttl user user_agent user_id verbosi
 vl_high_resolution_images voice watermark watermark_enabled web_search_options with_audio
 workspace
 """
-KNOWN = frozenset(_NAMES.split())
+KNOWN_PARAMETERS = frozenset(_NAMES.split())
 """The names of parameters of the services and SDKs."""
 
 _SIMILARITY = 0.8
@@ -39,7 +39,7 @@ _SIMILARITY = 0.8
 def misspelt(parameters: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
     """Yield each misspelt name among *parameters*, with the name that is probably meant."""
     for name in parameters:
-        meant = "" if name in KNOWN else _meant(name)
+        meant = "" if name in KNOWN_PARAMETERS else _meant(name)
         if meant:
             yield name, meant
 
@@ -47,7 +47,7 @@ def misspelt(parameters: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
 @lru_cache(maxsize=256)
 def _meant(name: str) -> str:
     """Return the known name that an unknown one nearly is; empty if there is none."""
-    near = difflib.get_close_matches(name.lower(), KNOWN, n=1, cutoff=_SIMILARITY)
+    near = difflib.get_close_matches(name.lower(), KNOWN_PARAMETERS, n=1, cutoff=_SIMILARITY)
     return near[0] if near and not _is_variant(name, near[0]) else ""
 
 

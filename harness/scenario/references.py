@@ -43,7 +43,7 @@ def _tool_calls(reply: Reply) -> Json | Missing:
     return calls or MISSING
 
 
-FIELDS: Mapping[str, Callable[[Reply], Json | Missing]] = {
+REPLY_FIELDS: Mapping[str, Callable[[Reply], Json | Missing]] = {
     "content": lambda reply: reply.content or MISSING,
     "reasoning": lambda reply: reply.reasoning or MISSING,
     "tool_calls": _tool_calls,
@@ -79,7 +79,7 @@ class Reference:
         """
         parts: tuple[tuple[str, str, Collection[str]], ...] = (
             ("earlier step", self.name, names),
-            ("field of an answer", self.field, FIELDS),
+            ("field of an answer", self.field, REPLY_FIELDS),
         )
         for thing, value, allowed in parts:
             if value not in allowed:
@@ -96,7 +96,7 @@ class Reference:
         outcome = outcomes.get(self.name)
         if not isinstance(outcome, Reply):
             raise BadReference(f"{self.text} has no value: the step {self.name!r} was not answered")
-        whole = FIELDS[self.field](outcome)
+        whole = REPLY_FIELDS[self.field](outcome)
         if isinstance(whole, Missing):
             raise BadReference(f"{self.text} has no value: the answer has no {self.field}")
         if not self.pointer:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from unicodedata import east_asian_width
 
 from harness.errors import BadScenario
-from harness.scenario.content import content_part, fingerprints, joined
+from harness.scenario.content import content_part, fingerprints, joined_texts
 from harness.scenario.messages import message_of
 from harness.scenario.references import (
     BadReference,
@@ -193,7 +193,7 @@ class Step:
         if isinstance(value, RankingForm):
             return value.query
         is_text = isinstance(value, str) and self.kind is not CallKind.TRANSCRIPTION
-        return value if is_text else joined(self.parts)
+        return value if is_text else joined_texts(self.parts)
 
     @property
     def parts(self) -> tuple[ContentPart, ...]:
@@ -384,7 +384,7 @@ class Step:
             return tuple(message_of(self._resolved(sent, past)) for sent in self.form.messages)
         if results is None:
             parts = self._parts(past)
-            text = joined(parts) if parts else self._text(self.text, past)
+            text = joined_texts(parts) if parts else self._text(self.text, past)
             return (Message(self.form.type, text, parts=parts),)
         calls = past.outcome.tool_calls if isinstance(past.outcome, Reply) else ()
         if not calls:

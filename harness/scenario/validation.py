@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from harness.errors import BadScenario
 from harness.scenario.content import file_problem
-from harness.scenario.references import FIELDS, BadReference, Reference
+from harness.scenario.references import REPLY_FIELDS, BadReference, Reference
 from harness.scenario.schema_model import (
     TAGS,
     CarriedReasoning,
@@ -235,7 +235,7 @@ _ANSWERED: Mapping[CallKind, tuple[str, ...]] = {
 def _no_field(reference: Reference, kinds: Mapping[str, CallKind]) -> str:
     """Return what is wrong if the answer of the named step never has the field; else ""."""
     kind = kinds[reference.name]
-    fields = _ANSWERED.get(kind, tuple(name for name in FIELDS if name != "ranking"))
+    fields = _ANSWERED.get(kind, tuple(name for name in REPLY_FIELDS if name != "ranking"))
     if reference.field in fields:
         return ""
     listed = ", ".join(fields) or "none"

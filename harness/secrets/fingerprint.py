@@ -16,7 +16,7 @@ from harness.types import Request
 
 HEADERS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
 """Headers, in lower case, that carry credentials."""
-NONE = "none"
+NO_CREDENTIALS = "none"
 """The fingerprint of a request without credentials."""
 UNKNOWN = ""
 """The fingerprint of credentials that differ in every request, such as a signature."""
@@ -35,7 +35,7 @@ def fingerprint(request: Request) -> str:
     # The first header suffices: clients that send several send the same key in all of them.
     values = (value for name, value in request.headers if name.lower() in HEADERS and value)
     value = next(values, None)
-    return NONE if value is None else _of(value)
+    return NO_CREDENTIALS if value is None else _of(value)
 
 
 @lru_cache(maxsize=256)

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from harness.errors import SecretNotRedacted
 from harness.secrets.names import mask_credentials, mask_named
-from harness.secrets.search import KNOWN, Found, Search, replaced
+from harness.secrets.search import KNOWN_KEY, Found, Search, replaced
 from harness.secrets.shapes import PLACEHOLDER
 from harness.secrets.texts import latin, unlatin
 from harness.types import Exchange, Request, Response
@@ -210,7 +210,7 @@ class Redactor:
         """Raise SecretNotRedacted if a secret can be read in anything that would be written."""
         for where, found in self._left(clean, exchange):
             hit = found[0].hits[0]
-            what = "a known key" if hit.kind == KNOWN else f"what looks like {hit.kind}"
+            what = "a known key" if hit.kind == KNOWN_KEY else f"what looks like {hit.kind}"
             raise SecretNotRedacted(
                 f"{what} would still be readable in {where} of a {clean.request.method}; "
                 "nothing was written"

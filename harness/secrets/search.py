@@ -24,7 +24,7 @@ from harness.secrets.texts import (
     written_forms,
 )
 
-KNOWN = "a known key"
+KNOWN_KEY = "a known key"
 """The kind of a secret that was given, not recognized."""
 _MAX_NESTING = 4
 """Largest number of encodings, one inside the other, that are undone."""
@@ -86,7 +86,7 @@ class Search:
             data = packed(reading.text, seen) if depth < _MAX_NESTING else ()
             inside = [*self._packed(data, depth + 1)]
             # Base64 of a known key stays base64; what only looks like a key is masked as a whole.
-            inside.sort(key=lambda part: part.hits[0].kind != KNOWN)
+            inside.sort(key=lambda part: part.hits[0].kind != KNOWN_KEY)
             here = _apart([*inside, *self._hits(reading.text, name)])
             spans = reading.origin([(part.start, part.end) for part in here])
             found += [
@@ -139,7 +139,7 @@ class Search:
         for form, secret in self._forms:
             start = text.find(form)
             while start >= 0:
-                yield Hit(start, start + len(form), KNOWN, secret)
+                yield Hit(start, start + len(form), KNOWN_KEY, secret)
                 start = text.find(form, start + len(form))
 
     def _packed(self, data: Iterable[Packed], depth: int) -> Iterator[Found]:
@@ -168,7 +168,7 @@ def _apart(found: Sequence[Found], *, union: bool = False) -> list[Found]:
             if not union or any(other.text != PLACEHOLDER for other in (part, *others)):
                 continue
             start, end = min(others[0].start, part.start), max(others[-1].end, part.end)
-            known = (each for each in (*others, part) if each.hits[0].kind == KNOWN)
+            known = (each for each in (*others, part) if each.hits[0].kind == KNOWN_KEY)
             part = replace(next(known, others[0]), start=start, end=end)
         accepted[first:last] = [part]
         starts[first:last] = [part.start]

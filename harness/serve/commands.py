@@ -36,7 +36,7 @@ def _with_loopback(hosts: str) -> str:
     return ",".join(filter(None, (hosts, "127.0.0.1", "localhost")))
 
 
-def wait(announce: Callable[[], None]) -> None:
+def wait_for_signal(announce: Callable[[], None]) -> None:
     """Wait for SIGINT, SIGTERM or SIGHUP; *announce* is called as soon as one would be heard."""
     # A handler may interrupt the wait itself: an Event would wait for its own lock then.
     signals = SimpleQueue[int]()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from harness.cassette.store import Skip, read, read_all, refuse
+from harness.cassette.store import Skip, read, read_all, skip_nothing
 from harness.errors import HarnessError
 from harness.faults.injected import InjectedFault, Injector
 from harness.intercept.context import Playback
@@ -83,7 +83,7 @@ class Library:
         return "", path
 
 
-def load(paths: Sequence[Path], skip: Skip = refuse) -> Library:
+def load(paths: Sequence[Path], skip: Skip = skip_nothing) -> Library:
     """Return the cassettes at *paths*: files, or folders with all cassettes in them.
 
     A file in a folder that cannot be read is passed to *skip*.

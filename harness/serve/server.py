@@ -17,7 +17,7 @@ from harness.faults import InjectedFault
 from harness.providers.clients import base_paths
 from harness.sandbox.server import run_in_thread
 from harness.serve import proxy
-from harness.serve.commands import run_command, wait
+from harness.serve.commands import run_command, wait_for_signal
 from harness.serve.library import Library
 from harness.serve.links import Links
 from harness.serve.proxy import Upstream
@@ -160,5 +160,5 @@ def _run_or_wait(
     if command:
         announce()
         return run_command(command, variables)
-    wait(announce)
+    wait_for_signal(announce)
     return None

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.cassette.age import ALWAYS, days, findings, limit_of_options, now, parse_limit, period
+from harness.cassette.age import (
+    ALWAYS,
+    days,
+    findings,
+    limit_of_options,
+    parse_limit,
+    period,
+    utc_now,
+)
 from harness.errors import HarnessError
 from harness.report import Report
 from harness.report.build import add_age_findings
@@ -80,11 +88,11 @@ def test_what_is_found(fails: bool) -> None:
 
 def test_a_replays_time_has_no_say() -> None:
     """A replay that sleeps for a year makes no recording older."""
-    before, then = now(), time.time()
+    before, then = utc_now(), time.time()
     with harness.use_cassette(CASSETTE, allow_unused=True):
         time.sleep(365 * 86_400)
         assert time.time() - then > 364 * 86_400
-        assert days(recorded(before.isoformat()), now()) == 0
+        assert days(recorded(before.isoformat()), utc_now()) == 0
 
 
 def test_without_a_limit() -> None:

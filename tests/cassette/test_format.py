@@ -209,7 +209,7 @@ GROUPED = st.dictionaries(TEXT, st.lists(TEXT, min_size=1, max_size=3), max_size
     lambda named: tuple((name, value) for name, values in named.items() for value in values)
 )
 ARTEFACTS = st.builds(
-    Artefact, st.from_regex(artefacts.NAME, fullmatch=True), st.integers(0, 10**20)
+    Artefact, st.from_regex(artefacts.FILE_NAME, fullmatch=True), st.integers(0, 10**20)
 )
 SECONDS = st.integers(0, 10**10).map(lambda micros: micros / 10**6)
 EXCHANGES = st.builds(

@@ -368,7 +368,7 @@ def test_states(sandbox: str, store: Store) -> None:
     record(SCENARIO, DASH, sandboxed(sandbox), store, silent)
     broken_off(store, sandbox)
     todo = batch.jobs([SCENARIO], [])
-    assert [batch.state(job, store)[0] for job in todo] == ["unfinished", "ok"]
+    assert [batch.cassette_state(job, store)[0] for job in todo] == ["unfinished", "ok"]
     assert batch.not_recorded(todo, store) == (todo[0],)
 
 

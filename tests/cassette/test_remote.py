@@ -165,8 +165,8 @@ def test_a_picture_is_stored_once_for_all_folders(bucket: Bucket) -> None:
         write_cassette(path, to_files(cassette))
     name = f"artefacts/{artefact_of(PICTURE).name}"
     assert bucket.names() == [name, "one/zhipuai-cogview.yaml", "two/zhipuai-cogview.yaml"]
-    remote.known.listed.clear()
-    remote.known.versions.clear()
+    remote.known_files.listed.clear()
+    remote.known_files.versions.clear()
     shutil.rmtree(os.fspath(folder.folder))
     again = pickle.loads(pickle.dumps(path))  # noqa: S301 - it was just dumped
     assert read(again).exchanges == cassette.exchanges
@@ -194,7 +194,7 @@ def test_s3_compares_the_version_itself(bucket: Bucket, monkeypatch: pytest.Monk
     bucket.put("a.yaml", b"one")
     path = location(f"{bucket.address}/a.yaml")
     assert isinstance(path, RemotePath)
-    version = remote.known.versions[str(path)]
+    version = remote.known_files.versions[str(path)]
     bucket.put("a.yaml", b"two")
     monkeypatch.setattr(remote, "_version", lambda _: version)
     with pytest.raises(CannotWrite, match="another writer"):

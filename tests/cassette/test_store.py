@@ -47,7 +47,7 @@ def test_repeats_lie_beside_the_first(tmp_path: Path) -> None:
     assert kept.repeats("none", target) == ()
     second = Store(tmp_path, repeat=2).path("s", target)
     assert second == folder / "zhipuai-glm-5.3-flash~2.yaml"
-    assert store.repeats_of(second) == {}
+    assert store.repeat_paths(second) == {}
     assert store.is_repeat(second)
     assert not store.is_repeat(folder / "zhipuai-glm-4-x~3.yaml"), "its first is not there"
     assert not store.is_repeat(folder / "zhipuai-glm-5.3-flash.yaml")

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.comparison.matrix import matrix
-from harness.comparison.pairs import compare, repeats_of
+from harness.comparison.pairs import compare, repeats_among
 from harness.comparison.types import Layer
 
 from .exchanges import json_answer, transcript_of
@@ -49,7 +49,7 @@ def test_repeats_of_either_side_count_and_of_no_other() -> None:
     )
     assert compare(left, right, [again]).differences == ()
     assert compare(left, right, [other, left, right]).differences != ()
-    assert repeats_of(right, [left, again, right, other]) == (again,)
+    assert repeats_among(right, [left, again, right, other]) == (again,)
 
 
 def test_noise_is_noise_in_its_own_turn_only() -> None:

@@ -12,7 +12,13 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.faults.cases import ClientResults, cases, sources
-from harness.faults.client import CRASHES, ClientRequest, describe_error, load_client, observe
+from harness.faults.client import (
+    CRASHES,
+    ClientRequest,
+    describe_error,
+    load_client,
+    observation_of,
+)
 from harness.faults.delivery import Delivery, DeliveryFault, Ending, Reaction, allowed
 from harness.faults.registry import DELIVERY_FAULTS
 from harness.faults.run import Limits, delivery_script, run_faults
@@ -249,7 +255,7 @@ def _raising(error: BaseException) -> Reaction:
     base = load_client("faulty_clients:text_alone")
     client = type(base)("x", send, base.is_typed)
     request = ClientRequest("http://127.0.0.1:1", "/", "POST", {}, None, 1.0, "zhipuai.chat")
-    return observe(client, request, None, 0).reaction
+    return observation_of(client, request, None, 0).reaction
 
 
 def test_what_a_crash_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +283,7 @@ def test_answers_are_compared_by_what_they_say(monkeypatch: pytest.MonkeyPatch) 
 
     def observed(reply: object, raised: int = 0) -> tuple[Reaction, str]:
         client = type(base)("x", lambda _: reply, base.is_typed)
-        observation = observe(client, request, reference, raised)
+        observation = observation_of(client, request, reference, raised)
         return observation.reaction, observation.detail
 
     cut = Reply(content="ab", usage=Usage(1, 2, 3), pieces=("a", "b"))

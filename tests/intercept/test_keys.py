@@ -28,7 +28,7 @@ from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.dashscope.session import WRONG_KEY as DASHSCOPE_WRONG
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.providers.zhipu.session import WRONG_KEY as ZHIPUAI_WRONG
-from harness.secrets.fingerprint import NONE
+from harness.secrets.fingerprint import NO_CREDENTIALS
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Request, Response
 
@@ -197,8 +197,8 @@ def test_a_download_without_a_key_is_found_beside_a_refusal_without_one() -> Non
     tape = Player(
         Cassette(
             (
-                Exchange(chat, Response(401), key=NONE),
-                Exchange(picture, Response(200), key=NONE),
+                Exchange(chat, Response(401), key=NO_CREDENTIALS),
+                Exchange(picture, Response(200), key=NO_CREDENTIALS),
             )
         )
     )

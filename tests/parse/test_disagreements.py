@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from harness.analysis.exchange import AnalyzedExchange
-from harness.parse.run import Disagreement, Kind, Level, Raised, disagreements, shortened
+from harness.parse.run import Disagreement, Kind, Level, Raised, disagreements, shown_value
 from harness.providers.endpoints import endpoint
 from harness.types import Choice, Exchange, Failure, Outcome, Reply, Request, Response, Usage, View
 from harness.wire import MISSING
@@ -116,9 +116,9 @@ def test_a_refusal_is_compared_too() -> None:
 
 def test_a_value_is_shortened_to_a_line() -> None:
     """A value is shortened to a line with its type, without terminal control characters."""
-    assert shortened(MISSING) == "nothing"
-    assert shortened(1) == "integer 1"
-    assert shortened("\x1b[31m" + "x" * 200, 20) == r"string '\x1b[31mxxxxxxxxxx…"
+    assert shown_value(MISSING) == "nothing"
+    assert shown_value(1) == "integer 1"
+    assert shown_value("\x1b[31m" + "x" * 200, 20) == r"string '\x1b[31mxxxxxxxxxx…"
 
 
 def test_every_choice_is_compared() -> None:

@@ -8,13 +8,13 @@ import pytest
 
 from harness.faults.explain import evidence, example
 from harness.providers.rules import RULES
-from harness.rules.evidence import EVIDENCE, FACTS
+from harness.rules.evidence import EVIDENCE, WIRE_FACTS
 from harness.rules.rule import Rule
 
 ROOT = Path(__file__).parents[2]
 HEADINGS = [
     line.lstrip("# ").strip()
-    for line in (ROOT / FACTS).read_text(encoding="utf-8").splitlines()
+    for line in (ROOT / WIRE_FACTS).read_text(encoding="utf-8").splitlines()
     if line.startswith("#")
 ]
 
@@ -32,7 +32,7 @@ def test_evidence_is_there(name: str) -> None:
     """A section of the wire facts, by the beginning of its heading; a page of ours; a standard."""
     text = EVIDENCE[name]
     file, _, heading = text.partition(", ")
-    if file == FACTS:
+    if file == WIRE_FACTS:
         assert any(title.startswith(heading) for title in HEADINGS)
     elif "ARCHITECTURE.md" in text:
         assert "## Decisions" in (ROOT / "ARCHITECTURE.md").read_text("utf-8")

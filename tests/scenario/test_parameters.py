@@ -12,7 +12,7 @@ import dashscope
 import openai
 import pytest
 
-from harness.scenario.parameters import KNOWN, misspelt
+from harness.scenario.parameters import KNOWN_PARAMETERS, misspelt
 
 if TYPE_CHECKING:
     from conftest import Done, Harness
@@ -74,7 +74,8 @@ def test_a_misspelt_name_is_recognised(name: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*sorted(KNOWN), "do_magic", "top_p_min", "max_retries", "size_limit", "x", "字"]
+    "name",
+    [*sorted(KNOWN_PARAMETERS), "do_magic", "top_p_min", "max_retries", "size_limit", "x", "字"],
 )
 def test_a_known_or_new_name_is_not(name: str) -> None:
     """A name that is like no other may be new."""

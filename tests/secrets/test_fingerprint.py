@@ -7,7 +7,7 @@ import hashlib
 import jwt
 import pytest
 
-from harness.secrets.fingerprint import NONE, UNKNOWN, fingerprint
+from harness.secrets.fingerprint import NO_CREDENTIALS, UNKNOWN, fingerprint
 from harness.types import Request
 
 KEY = "sk-0123456789abcdef0123456789abcdef"
@@ -76,7 +76,7 @@ def test_what_only_looks_like_a_token(word: str) -> None:
 @pytest.mark.parametrize("headers", [(), (("accept", "*/*"),), (("authorization", ""),)])
 def test_no_credentials(headers: tuple[tuple[str, str], ...]) -> None:
     """Is a fingerprint too: nobody's."""
-    assert of(*headers) == NONE
+    assert of(*headers) == NO_CREDENTIALS
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from harness.cassette.writer import dumps
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.secrets.scanner import Leak, Scanner
-from harness.secrets.search import KNOWN
+from harness.secrets.search import KNOWN_KEY
 from harness.types import Cassette, Exchange, Provenance, Request, Response
 
 ROOT = Path(__file__).parents[2]
@@ -324,7 +324,7 @@ def test_every_planted_key_is_found() -> None:
         here = planted[start : start + IN_A_FILE]
         exchanges = tuple(PLANTED[place](ESCAPED[how](key)) for key, how, place in here)
         leaks = OURS.scan(dumps(Cassette(exchanges)).encode())
-        seen = {leak.where.split("/")[2] for leak in leaks if leak.where and leak.kind == KNOWN}
+        seen = {leak.where.split("/")[2] for leak in leaks if leak.where and leak.kind == KNOWN_KEY}
         missed += [way for number, way in enumerate(here) if str(number) not in seen]
     assert missed == []
 

@@ -26,7 +26,7 @@ from harness.providers.dashscope.functions import (
 )
 from harness.providers.dashscope.parser import without_files
 from harness.providers.http import bound_client
-from harness.providers.sdk import KEY, Parser, RecordedRequest, dump, outcome_as_shown
+from harness.providers.sdk import INVALID_KEY, Parser, RecordedRequest, dump, outcome_as_shown
 from harness.types import Failure, Outcome, View
 from harness.wire import resolve
 
@@ -36,7 +36,7 @@ Dump = dict[str, Any]
 Conversion = Callable[[Dump], Dump]
 """A function that converts the dump of an SDK's object to the format of the response JSON."""
 
-OWN = ("status_code", "code", "message", "is_error", "headers")
+SDK_MEMBERS = ("status_code", "code", "message", "is_error", "headers")
 """Members of the SDK's objects that the response JSON does not have."""
 
 
@@ -70,12 +70,12 @@ def as_text(value: Dump) -> Dump:
 
 
 def _envelope(value: Dump) -> Dump:
-    return {n: v for n, v in value.items() if n not in ("choices", "search_info", *OWN)}
+    return {n: v for n, v in value.items() if n not in ("choices", "search_info", *SDK_MEMBERS)}
 
 
 def as_openai(value: Dump) -> Dump:
     """Return the dump of a chat as a response in OpenAI's format: rename id and token counts."""
-    answer = {name: v for name, v in value.items() if name not in OWN}
+    answer = {name: v for name, v in value.items() if name not in SDK_MEMBERS}
     answer["id"] = answer.pop("request_id")
     names = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
     counts = answer.get("usage") or {}
@@ -85,7 +85,7 @@ def as_openai(value: Dump) -> Dump:
 
 def as_output(value: Dump) -> Dump:
     """Return the dump of an embeddings or rerank call as a response, with results in `output`."""
-    output = {name: v for name, v in value.items() if name not in OWN}
+    output = {name: v for name, v in value.items() if name not in SDK_MEMBERS}
     envelope = {name: output.pop(name) for name in ("request_id", "usage")}
     for vector in output.get("embeddings", ()):
         vector["text_index"] = vector.pop("index")
@@ -184,7 +184,7 @@ def _client(base: str, protocol: str, http: Any) -> Any:
     from dashscope import Client
 
     return Client(
-        api_key=KEY,
+        api_key=INVALID_KEY,
         base_url=base,
         protocol=protocol,
         max_retries=0,

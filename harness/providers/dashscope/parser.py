@@ -72,7 +72,7 @@ def _parse(request: sdk.RecordedRequest) -> Outcome:
         if endpoint is endpoints.TASKS:
             return _shown(request, [_fetch(request, session)])
         settings: dict[str, Any] = {
-            "api_key": sdk.KEY,
+            "api_key": sdk.INVALID_KEY,
             "base_address": request.base(SERVICES),
             "request_timeout": request.timeout,
             **session_argument(session),

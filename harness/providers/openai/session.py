@@ -23,7 +23,7 @@ from harness.providers.http import bound_transport, tls_context
 from harness.providers.retries import retry_after
 from harness.providers.sdk import (
     EMPTY_STREAM,
-    KEY,
+    INVALID_KEY,
     Parser,
     RecordedRequest,
     access,
@@ -410,7 +410,7 @@ def _parse(operations: Mapping[str, SdkOperation], request: RecordedRequest) -> 
     http = module.DefaultHttpxClient(transport=bound_transport(_transport(module), request.address))
     with (
         getattr(module, operation.classes[0])(
-            api_key=KEY,
+            api_key=INVALID_KEY,
             base_url=request.base(operation.path),
             max_retries=0,
             timeout=request.timeout,

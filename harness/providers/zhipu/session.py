@@ -338,7 +338,7 @@ def _parse(client_class: str, request: sdk.RecordedRequest) -> Outcome:
     with (
         bound_client(request.address, request.timeout) as http,
         sdk.imported(client_class)(
-            api_key=sdk.KEY, base_url=base, max_retries=0, http_client=http
+            api_key=sdk.INVALID_KEY, base_url=base, max_retries=0, http_client=http
         ) as client,
     ):
         try:

@@ -24,7 +24,7 @@ from harness.providers.dashscope.sandbox.generation import (
     whole_answer,
 )
 from harness.sandbox import model
-from harness.sandbox.media import ImageRequest, draw, film, speak
+from harness.sandbox.media import ImageRequest, draw_image, film, speak
 from harness.sandbox.provider_server import (
     Headers,
     ProviderServer,
@@ -370,7 +370,7 @@ def _size_failure(model_name: str, size: Json) -> tuple[str, str] | None:
 def _image_url(state: SandboxState, request: Request, image: ImageRequest, number: int) -> str:
     """Store image *number* of a task and return its URL."""
     own = replace(image, seed=f"{image.seed}/{number}")
-    return _file_url(state, request, "png", partial(draw, own))
+    return _file_url(state, request, "png", partial(draw_image, own))
 
 
 def _file_url(
