@@ -60,16 +60,6 @@ def opened(block: Block) -> AbstractContextManager[object]:
     return nullcontext() if IS_OPEN else use_block(block)
 
 
-def settled(listener: Listener) -> int:
-    """Return what reached *listener*, after the time that it needs."""
-    for _ in range(20):
-        before = listener.reached
-        time.sleep(0.01)
-        if before == listener.reached and before:
-            break
-    return listener.reached
-
-
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("way", CONNECTIONS)
 def test_no_connection_leaves(
@@ -81,7 +71,7 @@ def test_no_connection_leaves(
     """No connection and no datagram leaves, from whatever thread, and the block knows of each."""
     with place() as attempt, opened(block), suppress(BaseException):
         attempt(lambda: way(listener))
-    assert bool(settled(listener)) == IS_OPEN
+    assert bool(listener.settled()) == IS_OPEN
     assert bool(block.errors) != IS_OPEN
 
 
@@ -117,7 +107,7 @@ def test_no_data_leaves_on_an_older_connection(
 ) -> None:
     """No data is sent on a connection that was opened before the block."""
     with place() as attempt, older(listener) as send:
-        settled(listener)
+        listener.settled()
         before = listener.reached
         with opened(block), suppress(BaseException):
             attempt(send)
@@ -133,7 +123,7 @@ def test_children_get_out_and_are_counted(listener: Listener, block: Block, way:
     """Child processes are not refused; each is counted."""
     with opened(block):
         way(listener)
-    assert settled(listener)
+    assert listener.settled()
     assert block.children == (0 if IS_OPEN else 1)
 
 
@@ -142,14 +132,14 @@ def test_a_forked_child_is_refused_and_counted(listener: Listener, block: Block)
     """A forked child has the hook of its parent."""
     with opened(block):
         by_fork(listener)
-    assert bool(settled(listener)) == IS_OPEN
+    assert bool(listener.settled()) == IS_OPEN
     assert block.children == (0 if IS_OPEN else 1)
 
 
 def test_accepted_connections_can_answer(listener: Listener, block: Block) -> None:
     """A server in this process answers in a block on connections from before it."""
     connection = listener.connect()
-    settled(listener)
+    listener.settled()
     with use_block(Block(block.tape, AllowedHosts((f"127.0.0.1:{listener.address[1]}",)))):
         connection.sendall(b"x")
         assert connection.recv(9)
@@ -160,7 +150,7 @@ def test_an_allowed_host_is_reached(listener: Listener, block: Block) -> None:
     allowed = Block(block.tape, AllowedHosts(("localhost",)))
     with PLACES[1]() as attempt, use_block(allowed):
         attempt(lambda: create_connection(listener))
-    assert settled(listener) == 1
+    assert listener.settled() == 1
     assert allowed.errors == []
 
 
@@ -204,7 +194,7 @@ def test_only_uvloop_itself_is_patched(listener: Listener, block: Block) -> None
         with use_block(block), suppress(BaseException):
             run(way)
         assert len(block.errors) == number
-    assert settled(listener) == 0
+    assert listener.settled() == 0
 
     async def child() -> None:
         await (await asyncio.create_subprocess_exec("true")).wait()
@@ -219,6 +209,6 @@ def test_connections_are_not_refused_after_the_block(listener: Listener, block: 
     with use_block(block), suppress(BaseException):
         connect(listener)
     connect(listener)
-    assert settled(listener) == 1
+    assert listener.settled() == 1
     assert len(block.errors) == 1
     assert socket.getaddrinfo("localhost", 80)

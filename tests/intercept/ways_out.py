@@ -34,8 +34,8 @@ class Listener:
     """Sockets on this machine that count what reaches them: by TCP, UDP and Unix sockets."""
 
     def __init__(self, folder: Path) -> None:
-        self.reached = 0
-        self.names: list[str] = []
+        self._arrivals: list[str] = []
+        self._probed = 0
         self.tcp = socket.create_server(("127.0.0.1", 0))
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.bind(("127.0.0.1", 0))
@@ -51,6 +51,24 @@ class Listener:
         self._accepted: list[socket.socket] = []
         for target in (self._accept, self._accept_unix, self._receive):
             threading.Thread(target=target, daemon=True).start()
+
+    @property
+    def reached(self) -> int:
+        """The number of connections, texts and datagrams that arrived."""
+        return len(self._arrivals) - self._probed
+
+    def settled(self) -> int:
+        """Return what has arrived when each socket answered a probe, without the probes."""
+        tcp, udp = socket.AF_INET, socket.SOCK_DGRAM
+        for one in socket.socket(tcp), socket.socket(socket.AF_UNIX), socket.socket(tcp, udp):
+            with one:
+                address = self.udp_address if one.type == udp else self.address
+                one.settimeout(20)
+                one.connect(self.path if one.family == socket.AF_UNIX else address)
+                one.send(b"probe")
+                one.recv(99)
+        self._probed += 5  # two connections with data, and a datagram
+        return self.reached
 
     def connect(self) -> socket.socket:
         """Return a connection that is older than the block, and not counted."""
@@ -69,19 +87,20 @@ class Listener:
             while True:
                 connection, _ = listening.accept()
                 self._accepted.append(connection)
-                self.reached += 1
+                self._arrivals.append("connection")
                 threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: socket.socket) -> None:
         with suppress(OSError):
             while connection.recv(9999):
-                self.reached += 1
+                self._arrivals.append("data")
                 connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
 
     def _receive(self) -> None:
         with suppress(OSError):
-            while self.udp.recv(99):
-                self.reached += 1
+            while (received := self.udp.recvfrom(99))[0]:
+                self._arrivals.append("datagram")
+                self.udp.sendto(*received)
 
     def close(self) -> None:
         """Close all sockets."""
