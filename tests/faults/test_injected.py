@@ -145,10 +145,10 @@ def _without_headers(answer: Any) -> dict[str, Any]:
     return {name: value for name, value in dict(answer).items() if name != "headers"}
 
 
-def by_httpx(base: str, stream: bool) -> object:
-    """Ask with httpx."""
+def by_httpx(base: str, stream: bool, read: float = WAIT) -> object:
+    """Ask with httpx, waiting *read* seconds for each piece."""
     with (
-        httpx.Client(timeout=WAIT, trust_env=False) as client,
+        httpx.Client(timeout=httpx.Timeout(WAIT, read=read), trust_env=False) as client,
         client.stream("POST", f"{base}/api/paas/v4/chat/completions", json=_body(stream)) as answer,
     ):
         return answer.status_code, _value(b"".join(answer.iter_bytes()), stream)
@@ -620,7 +620,7 @@ def test_the_server_injects_failures(
     path = recorded[1]
     with served(path, text) as address:
         with pytest.raises(expected):
-            by_httpx(address, True)
+            by_httpx(address, True, 0.1 if expected is httpx.ReadTimeout else WAIT)
         assert by_httpx(address, True) == (200, openai_answer(True).body)
 
 
