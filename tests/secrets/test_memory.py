@@ -18,7 +18,7 @@ from harness.secrets.texts import readings, streams
 from harness.types import Exchange, Place, Request, Response
 from harness.wire.spans import span
 
-LENGTH = 100_000
+LENGTH = 200_000
 MOST = 30
 """Bytes of memory for each byte of the text; a plain repeat of a group takes 48 to 150."""
 
