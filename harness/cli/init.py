@@ -10,57 +10,6 @@ import typer
 from harness.errors import CannotWrite
 from harness.locale import localized, mark
 
-SCENARIO = """\
-# yaml-language-server: $schema=scenario.schema.json
-name: hello
-about: A first conversation, with one model of each provider.
-
-targets:
-  - zhipuai/glm-4.6
-  - model: dashscope/qwen-plus
-    parameters: {result_format: message}
-
-steps:
-  - user: 用一句话介绍你自己。
-    expect: {finish_reason: stop}
-"""
-
-TEST = '''\
-"""The answers of your own code, from a cassette: no key, no cost, no network.
-
-Record once with your keys: pytest --record=missing
-"""
-
-import pytest
-
-
-@pytest.mark.cassette
-def test_hello() -> None:
-    """Replace this by a call of your own code; every HTTP request in it is on the cassette."""
-'''
-
-WORKFLOW = """\
-name: replay
-on: [push, pull_request]
-permissions:
-  contents: read
-jobs:
-  replay:
-    runs-on: ubuntu-latest
-    steps:
-      - uses: actions/checkout@v4
-      - uses: actions/setup-python@v5
-        with: {python-version: "3.12"}
-      - name: Install the project and the harness
-        run: |
-%s
-      - run: harness replay --report report
-      - run: pytest
-      - uses: actions/upload-artifact@v4
-        if: always()
-        with: {name: report, path: report}
-"""
-
 IGNORED = (".env", "report/", "*.journal")
 
 MARK = "# recordings of LLM APIs"
@@ -94,10 +43,10 @@ def init(
     is_new = not (folder / WORKFLOW_FILE).exists()
     steps, note = install_steps(folder)
     files = {
-        "scenarios/hello.yaml": SCENARIO,
+        "scenarios/hello.yaml": _starter("hello.yaml"),
         "scenarios/scenario.schema.json": dumps(json_schema()),
-        "tests/test_hello.py": TEST,
-        WORKFLOW_FILE: WORKFLOW % "\n".join(f"          {step}" for step in steps),
+        "tests/test_hello.py": _starter("test_hello.txt"),
+        WORKFLOW_FILE: _starter("replay.yml") % "\n".join(f"          {step}" for step in steps),
     }
     for name, text in files.items():
         path = folder / name
@@ -110,6 +59,11 @@ def init(
     if note and is_new:
         typer.echo("\n" + localized(note).format(WORKFLOW_FILE))
     typer.echo("\n" + localized(NEXT))
+
+
+def _starter(name: str) -> str:
+    """Return the text of a first file of a project."""
+    return (Path(__file__).parent / "starter" / name).read_text(encoding="utf-8")
 
 
 def _say(done: str, path: Path, reason: str = "") -> None:

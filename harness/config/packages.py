@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,29 +73,11 @@ class Clash:
     text: str
 
 
-KNOWN_CLASHES = (
-    Clash(
-        ("zai-sdk", "zhipuai"),
-        "they need versions of PyJWT that exclude each other; keep one of them in an environment",
-    ),
-    Clash(
-        ("urllib3-future",),
-        "it replaces urllib3, so requests cannot be recorded or replayed; uninstall it (it comes "
-        "with niquests), and install urllib3 again",
-    ),
-    Clash(
-        ("pytest-recording",),
-        "a test has either its mark vcr or the mark cassette, not both; its --block-network is "
-        "not needed",
-    ),
-    Clash(
-        ("cassetter",),
-        "every test has its fixture cassette; that of the harness is called harness_cassette",
-    ),
-    Clash(
-        ("pytest-vcr",),
-        "a test has either its mark vcr or the mark cassette, not both",
-    ),
+_CLASHES = Path(__file__).with_name("clashes.toml")
+
+KNOWN_CLASHES = tuple(
+    Clash(tuple(row["packages"]), row["text"])
+    for row in tomllib.loads(_CLASHES.read_text(encoding="utf-8"))["clash"]
 )
 """The clashes that are known, each of packages that are all installed."""
 

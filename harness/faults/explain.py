@@ -6,7 +6,9 @@ fault changes a sample, and the text around the first difference is shown.
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass, replace
+from importlib.resources import files
 
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
@@ -16,7 +18,6 @@ from harness.analysis.transcript import AnalyzedTurn, analyze, transcript_of
 from harness.faults.registry import breaking, injected
 from harness.providers import endpoints
 from harness.providers.samples import SAMPLES
-from harness.rules.evidence import EVIDENCE
 from harness.rules.rule import Rule, sent_messages, turn_request, wants_stream
 from harness.rules.sdk import shown_parts
 from harness.scenario.messages import message_of
@@ -36,6 +37,9 @@ from harness.types import (
     View,
 )
 from harness.wire import resolve
+
+EVIDENCE = tomllib.loads((files("harness.rules") / "evidence.toml").read_text(encoding="utf-8"))
+"""The source behind each short name in the tables of rules."""
 
 _AROUND = 90
 """Characters shown before and after a difference."""

@@ -50,7 +50,7 @@ class Rule:
             `AnalyzedTranscript`.
         scope: What the rule checks.
         severity: The severity of its findings, unless a project or a scenario sets another.
-        evidence: The sources of the rule, as keys of `evidence.EVIDENCE`.
+        evidence: The sources of the rule, as keys of `evidence.toml`.
         subjects: Returns the parts of a transcript, such as its exchanges; `check` is called with
             each of them.
         origin: What adds the rule: the harness, or another package.

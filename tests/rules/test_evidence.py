@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.faults.explain import evidence, example
+from harness.faults.explain import EVIDENCE, evidence, example
 from harness.providers.rules import RULES
-from harness.rules.evidence import EVIDENCE, WIRE_FACTS
 from harness.rules.rule import Rule
 
 ROOT = Path(__file__).parents[2]
+WIRE_FACTS = "docs/WIRE_FACTS.md"
 HEADINGS = [
     line.lstrip("# ").strip()
     for line in (ROOT / WIRE_FACTS).read_text(encoding="utf-8").splitlines()
