@@ -207,15 +207,16 @@ def _current_clock() -> Clock | None:
     return None if block is None or in_passthrough() else block.tape.clock
 
 
-def _clock_for(module: str) -> Clock | None:
-    return None if module.partition(".")[0] in _REAL_TIME_MODULES else _current_clock()
+def _has_simulated_time(module: str) -> bool:
+    return module.partition(".")[0] not in _REAL_TIME_MODULES
 
 
 @functools.wraps(time.sleep)
 def _simulated_sleep(seconds: float, /) -> None:
     """Sleep in the context's simulated time, or in real time where there is none."""
-    clock = _clock_for(sys._getframe(1).f_globals.get("__name__", ""))
-    if clock is None or not seconds < math.inf:
+    clock = _current_clock()
+    module = sys._getframe(1).f_globals.get("__name__", "")
+    if clock is None or not seconds < math.inf or not _has_simulated_time(module):
         _sleep(seconds)
     else:
         clock.sleep(seconds)
@@ -244,8 +245,11 @@ def _simulated(original: Callable[[], Any], unit: Callable[[float], Any]) -> Cal
 
     @functools.wraps(original)
     def now() -> Any:
-        clock = _clock_for(sys._getframe(1).f_globals.get("__name__", ""))
-        return original() if clock is None else original() + unit(clock.offset)
+        clock = _current_clock()
+        if clock is None or not clock.offset:
+            return original()
+        module = sys._getframe(1).f_globals.get("__name__", "")
+        return original() + (unit(clock.offset) if _has_simulated_time(module) else 0)
 
     return now
 

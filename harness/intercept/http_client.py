@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from harness.intercept.context import (
     Patch,
@@ -428,11 +429,11 @@ class ReplaySocket:
     """
 
     def __init__(self, playback: Playback | None = None) -> None:
-        self._playback = playback
+        self.playback = playback
 
     def makefile(self, *_: Any) -> io.BufferedReader:
         """Return the response as a file of HTTP/1.1."""
-        return io.BufferedReader(_Received(_sent(self._playback) if self._playback else iter(())))
+        return io.BufferedReader(_Received(_sent(self.playback) if self.playback else iter(())))
 
     def sendall(self, *_: Any) -> None:
         """Do nothing."""
@@ -442,31 +443,136 @@ class ReplaySocket:
 
 def _sent(playback: Playback) -> Iterator[tuple[float, bytes | Exception]]:
     """Yield what a server sends, each with the seconds to wait before it: bytes or a failure."""
-    response, broken_off = playback.response, playback.broken_off
+    response = _framed(playback)
     if playback.has_response:
-        framing = {"content-length", "transfer-encoding"}
-        has_framing = any(name.lower() in framing for name, _ in response.headers)
-        if not has_framing and len(playback.exchange.chunks) > 1:
-            # HTTP/2, by which it may have been recorded, needs no header to send chunks.
-            chunked = (*response.headers, ("Transfer-Encoding", "chunked"))
-            response = replace(response, headers=chunked)
-        is_chunked = (response.header("transfer-encoding") or "").lower() == "chunked"
-        yield 0.0, _head(response, is_whole=broken_off is None)
+        yield 0.0, _encoded(_head(response, is_whole=playback.broken_off is None))
+    yield from _sent_after_head(playback, is_chunked=_is_chunked(response))
+
+
+def _sent_after_head(
+    playback: Playback, *, is_chunked: bool
+) -> Iterator[tuple[float, bytes | Exception]]:
+    """Yield what a server sends after the head."""
+    broken_off = playback.broken_off
+    if playback.has_response:
         for delay, chunk in playback.paced_chunks():
-            yield delay, b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk
+            yield delay, _chunk(chunk) if is_chunked else chunk
         if is_chunked and broken_off is None:
-            yield 0.0, b"0\r\n\r\n"
+            yield 0.0, _LAST_CHUNK
     if broken_off is not None and broken_off.kind is not NetworkError.CLOSED:
         yield playback.delay_of_failure, python_error(broken_off.kind, broken_off.message)
 
 
-def _head(response: Response, *, is_whole: bool) -> bytes:
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+_LAST_CHUNK = b"0\r\n\r\n"
+
+
+def _framed(playback: Playback) -> Response:
+    """Return the response with a header for its chunks, if it was recorded without any.
+
+    HTTP/2, by which it may have been recorded, needs no header to send chunks.
+    """
+    response = playback.response
+    if len(playback.exchange.chunks) < 2 or any(n.lower() in _FRAMING for n, _ in response.headers):
+        return response
+    return replace(response, headers=(*response.headers, ("Transfer-Encoding", "chunked")))
+
+
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+
+
+def _is_chunked(response: Response) -> bool:
+    return (response.header("transfer-encoding") or "").lower() == "chunked"
+
+
+def _head(response: Response, *, is_whole: bool) -> str:
     """Return the head of *response*; a body that was read in part has the length of that part."""
-    text = head_text(response, len(response.body) if is_whole and response.body else None)
+    return head_text(response, len(response.body) if is_whole and response.body else None)
+
+
+def _encoded(text: str) -> bytes:
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
         return text.encode("utf-8", "surrogateescape")
+
+
+class ReplayedResponse(http.client.HTTPResponse):
+    """The response of a playback, whose head is read without Python's parser of e-mail.
+
+    That parser is slow; it reads only heads that it would not keep as they are.
+    """
+
+    def __init__(
+        self, sock: ReplaySocket, debuglevel: int = 0, method: str | None = None, url: Any = None
+    ) -> None:
+        super().__init__(cast("Any", _UNREAD), debuglevel, method, url)
+        self._sock, self._is_head = sock, method == "HEAD"
+
+    def begin(self) -> None:
+        """Read the head."""
+        playback = self._sock.playback
+        if self.headers is not None or playback is None:
+            return
+        response = _framed(playback)
+        status = response.status
+        head = "" if playback.broken_off or self.debuglevel else _head(response, is_whole=True)
+        if len(head) > _LONGEST_PLAIN_HEAD or not _PLAIN_HEAD.fullmatch(head):
+            self.fp = self._sock.makefile()
+            super().begin()
+            return
+        self.code, self.status, self.version = status, status, 11
+        self.reason = response.reason.strip()
+        self.headers = self.msg = message = http.client.HTTPMessage()
+        message.set_payload("")
+        values = {}
+        for name, value in _HEADER.findall(head):
+            message.set_raw(name, value)
+            values.setdefault(name.lower(), value)
+        self.chunked = values.get("transfer-encoding", "").lower() == "chunked"
+        if self.chunked:
+            self.chunk_left = None
+        length = "" if self.chunked else values.get("content-length", "")
+        self.length = int(length) if length.isdecimal() else None
+        if status in _WITHOUT_BODY or self._is_head:
+            self.length = 0
+        is_endless = self.length is None and not self.chunked
+        self.will_close = is_endless or "close" in values.get("connection", "").lower()
+        self.fp = _file_after_head(playback, is_chunked=self.chunked)
+
+
+_LONGEST_PLAIN_HEAD = 65_536
+_HEADER_NAME = r"(?!content-type:[\t ]*(?:message|multipart))[!#$%&'*+.^_`|~0-9a-z-]+"
+_PLAIN_HEAD = re.compile(
+    rf"HTTP/1\.1 [2-9][0-9][0-9] [\t -~]*\r\n(?:{_HEADER_NAME}:[\t -~]*\r\n){{0,99}}\r\n",
+    re.IGNORECASE | re.ASCII,
+)
+"""A head that Python's parser keeps as it is. It reports defects of multipart messages."""
+_HEADER = re.compile(r"\n([^:\r\n]+):[\t ]*([^\r\n]*)")
+_WITHOUT_BODY = (http.client.NO_CONTENT, http.client.NOT_MODIFIED)
+
+
+def _file_after_head(playback: Playback, *, is_chunked: bool) -> io.BufferedReader:
+    """Return what a server sends after the head as a file."""
+    if playback.pace or playback.extra_delay or len(playback.exchange.chunks) > 1:
+        return io.BufferedReader(_Received(_sent_after_head(playback, is_chunked=is_chunked)))
+    body = playback.response.body
+    if is_chunked:
+        body = _chunk(body) + _LAST_CHUNK if body else _LAST_CHUNK
+    return io.BufferedReader(io.BytesIO(body))
+
+
+class _Unread:
+    """A socket of which nothing is read."""
+
+    def makefile(self, *_: Any) -> None:
+        """Return None."""
+
+
+_UNREAD = _Unread()
 
 
 class _Received(io.RawIOBase):

@@ -8,12 +8,15 @@ urllib3, as are all requests if there are retries or recorded network failures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
-from harness.intercept.context import Patch, block_here, bypasses_tape, in_passthrough
+from requests.structures import CaseInsensitiveDict
+
+from harness.intercept.context import Patch, block_here, in_passthrough
 from harness.intercept.http_client import absolute_uri
 from harness.intercept.urllib3 import replay
 
@@ -30,26 +33,43 @@ def patches(library: ModuleType) -> tuple[Patch, ...]:
             return original  # a mock's or a tracer's patch comes first, as when this was recorded
 
         def send(self: Any, request: Any, *args: Any, **given: Any) -> Any:
-            options = {**_OPTIONS, **dict(zip(_OPTIONS, args, strict=False)), **given}
             block = block_here()
             if (
                 block is None
                 or block.tape.clock is None
+                or block.tape.has_failures  # requests and urllib3 handle them, and retries
+                or self.max_retries.total
                 or in_passthrough()
-                or bypasses_tape(request.url)
+                or block.hosts.admits_request(request.url)
             ):
-                return original(self, request, **options)
-            if (
-                block.tape.has_failures or self.max_retries.total
-            ):  # requests and urllib3 handle them
-                return original(self, request, **options)
-            parts = urlsplit(request.url)  # urllib3 gets it without login and fragment
-            target = self.request_url(request, options["proxies"])
-            uri = absolute_uri(parts.scheme, parts.hostname or "", parts.port, target)
+                return original(self, request, *args, **given)
+            options = {**_OPTIONS, **dict(zip(_OPTIONS, args, strict=False)), **given}
+            uri = _uri(self, request, options["proxies"])
             self.add_headers(request, **options)
-            response = replay(request.method, uri, request.body, request.headers)
+            response = replay(request.method, uri, request.body, _pairs(request.headers))
             return self.build_response(request, response)
 
         return send
 
     return ((library.HTTPAdapter, "send", wrap_send),)
+
+
+def _uri(adapter: Any, request: Any, proxies: Any) -> str:
+    """Return the URI of a request as urllib3 gets it: without login and fragment."""
+    is_plain = not proxies and _PLAIN_URI.fullmatch(request.url)
+    if is_plain and adapter.request_url.__module__ == "requests.adapters":
+        return str(request.url)
+    parts = urlsplit(request.url)
+    target = adapter.request_url(request, proxies)
+    return absolute_uri(parts.scheme, parts.hostname or "", parts.port, target)
+
+
+_PLAIN_URI = re.compile(r"https?://[a-z0-9.-]+/(?!/)[^#@]*(?<!\?)", re.ASCII)
+"""A URI that urllib3 gets as it is."""
+
+
+def _pairs(headers: Any) -> Iterable[tuple[Any, Any]]:
+    """Return the pairs of name and value, without a look-up for each name."""
+    is_usual = isinstance(headers, CaseInsensitiveDict)
+    pairs = cast("Any", headers)._store.values() if is_usual else (headers or {}).items()
+    return cast("Iterable[tuple[Any, Any]]", pairs)

@@ -26,7 +26,7 @@ from harness.intercept.context import (
     raise_error,
 )
 from harness.intercept.failures import connect_kind_of, kind_of
-from harness.intercept.http_client import ReplaySocket, absolute_uri
+from harness.intercept.http_client import ReplayedResponse, ReplaySocket, absolute_uri
 from harness.intercept.recorder import ResponseCapture
 from harness.types import NetworkError, Request, Response
 
@@ -79,7 +79,7 @@ def _wrap_make_request(original: Callable[..., Any]) -> Callable[..., Any]:
             with passthrough():
                 return _last(send(conn, body))
         content, body = _buffered(f"{method} {uri.partition('?')[0]}", body)
-        answer = intercept(_request(method, uri, content, headers))
+        answer = intercept(_request(method, uri, content, dict(headers or {}).items()))
         if isinstance(answer, Playback):
             return _last(send(_ReplayedConnection(answer, self.host, self.port), body))
         with passthrough():
@@ -119,19 +119,22 @@ def _wrap_prepare_proxy(original: Callable[..., Any]) -> Callable[..., Any]:
     return _prepare_proxy
 
 
-def replay(method: str, uri: str, body: Any, headers: Any) -> urllib3.HTTPResponse:
+def replay(
+    method: str, uri: str, body: Any, headers: Iterable[tuple[Any, Any]]
+) -> urllib3.HTTPResponse:
     """Return the recorded response, with an unread body, of a block that only replays.
 
     Raises:
         CassetteMiss: there is none.
     """
-    content, _ = _buffered(f"{method} {uri.partition('?')[0]}", body)
+    is_sent_as_is = isinstance(body, bytes)
+    content = body if is_sent_as_is else _buffered(f"{method} {uri.partition('?')[0]}", body)[0]
     answer = cast("Playback", intercept(_request(method, uri, content, headers)))
-    received = http.client.HTTPResponse(cast("Any", ReplaySocket(answer)), method=method)
+    received = ReplayedResponse(ReplaySocket(answer), method=method)
     received.begin()
     response = urllib3.HTTPResponse(
         received,
-        urllib3.HTTPHeaderDict(received.msg.items()),
+        urllib3.HTTPHeaderDict(received.msg.raw_items()),
         received.status,
         received.version,
         reason=received.reason,
@@ -144,9 +147,9 @@ def replay(method: str, uri: str, body: Any, headers: Any) -> urllib3.HTTPRespon
     return _with_recorded_framing(response, answer.response)
 
 
-def _request(method: str, uri: str, content: bytes, headers: Any) -> Request:
-    pairs = tuple((str(n), _header_text(v)) for n, v in dict(headers or {}).items())
-    return Request(method.upper(), uri, pairs, content)
+def _request(method: str, uri: str, content: bytes, headers: Iterable[tuple[Any, Any]]) -> Request:
+    pairs = [(str(n), v if isinstance(v, str) else _header_text(v)) for n, v in headers]
+    return Request(method.upper(), uri, tuple(pairs), content)
 
 
 def _buffered(request: str, body: Any) -> tuple[bytes, Any]:
@@ -273,6 +276,7 @@ class _ReplayedConnection(urllib3.connection.HTTPConnection):
     """Whether the patch of http.client leaves its requests alone."""
     is_verified = True
     """Whether the certificate was verified; urllib3 warns of requests where it was not."""
+    response_class = ReplayedResponse
 
     def __init__(self, playback: Playback, host: str, port: int | None) -> None:
         super().__init__(host, port)

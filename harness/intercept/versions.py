@@ -52,6 +52,7 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "requests.adapters:HTTPAdapter.add_headers",
             "requests.adapters:HTTPAdapter.build_response",
             "requests.adapters:HTTPAdapter.request_url",
+            "requests.structures:CaseInsensitiveDict._store",
         ),
         "urllib3": (
             "urllib3.connectionpool:HTTPConnectionPool._make_request",

@@ -21,7 +21,8 @@ def head_text(response: Response, length: int | None = None) -> str:
         is_length = name.lower() == "content-length"
         if not (is_length and is_chunked):
             shown = value if length is None or not is_length else str(length)
-            lines.append(f"{name}: {' '.join(shown.splitlines())}")
+            one_line = shown if shown.isprintable() else " ".join(shown.splitlines())
+            lines.append(f"{name}: {one_line}")
     return "\r\n".join([*lines, "", ""])
 
 

@@ -7,6 +7,7 @@ import io
 import xmlrpc.client
 from collections.abc import Callable
 from contextlib import closing
+from itertools import product
 from typing import Any
 
 import pytest
@@ -14,13 +15,14 @@ import urllib3
 
 from harness.config.hosts import AllowedHosts
 from harness.errors import CassetteMiss
-from harness.intercept.context import Block
+from harness.intercept.context import Block, Playback
+from harness.intercept.http_client import ReplayedResponse, ReplaySocket
 from harness.intercept.patch import use_block, use_tape
 from harness.intercept.player import Player
 from harness.intercept.recorder import Recorder
 from harness.intercept.replay_or_record import ReplayOrRecord
 from harness.secrets.redactor import Redactor
-from harness.types import Cassette, Exchange, NetworkError
+from harness.types import BrokenOff, Cassette, Exchange, NetworkError, Request, Response
 
 from .server import PIECES, STREAM, Server
 
@@ -219,3 +221,56 @@ def test_a_tunnel_is_not_part_of_the_address() -> None:
     assert exchange.broken_off.kind is NetworkError.REFUSED
     with use_tape(Player(Cassette((exchange,)))):
         assert ask() == live
+
+
+TYPE = ("Content-Type", "application/json")
+HEADS: tuple[tuple[tuple[str, str], ...], ...] = (
+    (),
+    (TYPE, ("Set-Cookie", "a=1"), ("set-cookie", "b=2; Path=/"), ("X-Empty", "")),
+    (("Content-Length", "99"), ("Connection", "Close")),
+    (("Content-Length", "-1"),),
+    (("content-length", "3"), ("Transfer-Encoding", "chunked")),
+    (("Transfer-Encoding", "gzip, chunked"),),
+    (("X-Spaces", " \t a  b \t"), ("X-Lines", "a\r\n b\x1cc"), ("X-Umlaut", "\xfc\x85\xa0")),
+    (("X-Chinese", "\u4e2d"), ("X Bad", "name"), TYPE),
+    (("Content-Type", "Multipart/mixed; boundary=x"),),
+    (("content-type", " message/http"), ("From", "x")),
+    tuple((f"X-{number}", "x") for number in range(99)),
+)
+"""Heads that Python's parser of e-mail keeps as they are, and others that it changes."""
+
+
+@pytest.mark.parametrize("headers", HEADS)
+@pytest.mark.parametrize("broken_off", [None, BrokenOff(NetworkError.RESET, "reset")])
+def test_a_replayed_head_is_read_as_python_reads_it(
+    headers: tuple[tuple[str, str], ...], broken_off: BrokenOff | None
+) -> None:
+    """Whatever the head is, the response equals that of `http.client` for the same bytes."""
+    bodies: tuple[tuple[bytes, tuple[int, ...]], ...] = (
+        (b"", ()),
+        (b"abc", (3,)),
+        (b"abc", (1, 2)),
+    )
+    for status, method, (body, chunks) in product((200, 204, 304, 99), ("POST", "HEAD"), bodies):
+        response = Response(status, " OK ", headers, body)
+        request = Request(method, "http://host/")
+        exchange = Exchange(request, response, chunks=chunks, broken_off=broken_off)
+        expected, actual = (
+            _as_read(cls, ReplaySocket(Playback(exchange, 0.0)), method)
+            for cls in (http.client.HTTPResponse, ReplayedResponse)
+        )
+        assert expected == actual
+
+
+def _as_read(cls: Any, socket: ReplaySocket, method: str) -> object:
+    """Return all that a response of *cls* shows, or the text of its error."""
+    response = cls(socket, method=method)
+    try:
+        response.begin()
+        shown = {**vars(response), **vars(message := response.msg), "defects": str(message.defects)}
+        shown["_payload"] = message.is_multipart() or message.get_payload()
+        for name in ("fp", "msg", "headers", "_sock", "_is_head"):
+            shown.pop(name, None)
+        return shown, message.items(), str(message), response.peek(1)[:1], response.read()
+    except (http.client.HTTPException, OSError) as error:
+        return repr(error)
