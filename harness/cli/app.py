@@ -327,7 +327,7 @@ def print_json(value: object) -> None:
 def folders_of_tests(scenarios: Path, cassettes: Path) -> list[Path]:
     """Return the folders of cassettes of a project that has no folder of scenarios; else none."""
     from harness.cassette.remote import location
-    from harness.prune.tests import cassette_folders
+    from harness.prune.search import cassette_folders
 
     if scenarios.is_dir() or scenarios != SCENARIOS:
         return []

@@ -11,8 +11,7 @@ from harness.cli import app
 from harness.locale import localized, localized_count
 
 if TYPE_CHECKING:
-    from harness.prune.search import SearchResult
-    from harness.prune.tests import Tests
+    from harness.prune.search import SearchResult, Tests
     from harness.runner.batch import Job
 
 
@@ -53,9 +52,8 @@ def prune(
     listed, since which ones code opens cannot be known. An artefact is unused if no file in its
     cassette's folder names it. What cannot be read is kept and named; the exit code is then 2.
     """
+    from harness.prune.search import cassette_folders, collect, find_owners, search
     from harness.prune.search import delete as delete_files
-    from harness.prune.search import find_owners, search
-    from harness.prune.tests import cassette_folders, collect
 
     jobs = _jobs(scenarios, tests)
     collected = collect(tests) if tests else None

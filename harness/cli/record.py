@@ -159,7 +159,7 @@ def _jobs(
     """Return the jobs to record; those of a name with a turn are one turn, or a fork from there."""
     from dataclasses import replace
 
-    from harness.convert.fork import fork, write_fork
+    from harness.convert.ported import fork, write_fork
     from harness.runner import batch
 
     turns = [match for name in names if (match := _TURN.fullmatch(name))]

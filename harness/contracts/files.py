@@ -27,10 +27,9 @@ from harness.cassette.safe_yaml import (
 )
 from harness.cassette.workers import Workers
 from harness.contracts import words
-from harness.contracts.clause import Spot, spot
+from harness.contracts.clause import DRAFT, Spot, changes, overlays, promise, spot
 from harness.contracts.contract import Contract, LearnedSource, Lesson, combine, lesson
 from harness.contracts.evidence import Cite, Node
-from harness.contracts.schema import DRAFT, changes, overlays, promise
 from harness.contracts.sections import FORMS, Section
 from harness.errors import BadContract, HarnessError
 from harness.runner import Progress

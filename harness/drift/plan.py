@@ -19,8 +19,8 @@ from harness.analysis.endpoint import Role
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.comparison.summary import model_of
 from harness.config.prices import Price, Prices
+from harness.contracts.clause import clauses
 from harness.contracts.contract import Contract
-from harness.contracts.schema import clauses
 from harness.contracts.sections import sections
 from harness.errors import HarnessError, OverBudget
 from harness.faults.registry import RULE_FAULTS, injected

@@ -1,19 +1,407 @@
 """The sandbox's substitute for a language model: `generate` composes replies by rules.
 
 The same request always gets the same reply. Replies quote earlier messages, so a request that lost
-its history gets a different one.
+its history gets a different one. There is one function per kind of question, which returns "" for
+any other; `generate` tries them in the order of `REPLIES`. The texts are in `texts.toml`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import re
+import tomllib
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from typing import Any
 
-from harness.sandbox.replies import REPLIES, ChatHistory, read_conversation
-from harness.sandbox.text import count_prompt_tokens, excerpt, tokens
-from harness.sandbox.tools import choose_calls
-from harness.types import Call, Json, Reply, ToolCall, Usage
+from harness.sandbox.text import (
+    count_prompt_tokens,
+    excerpt,
+    find_cities,
+    is_english,
+    keywords,
+    tokens,
+)
+from harness.sandbox.tools import SchemaFiller, choose_calls
+from harness.types import Call, ContentPart, Json, Message, Reply, ToolCall, Usage
+from harness.wire import read_json, walk
+from harness.wire.images import inspect_image
+
+MAX_CHARACTERS = 4000
+"""The sandbox reads this many characters of a message, but counts the tokens of all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatHistory:
+    """The conversation in a request.
+
+    Attributes:
+        model: The name of the requested model.
+        question: The last message from the user.
+        earlier_questions: The messages from the user before it, in order.
+        system: The system messages, joined by line feeds.
+        tool_results: The tool messages after the question that have no reply yet.
+        digest: A hash of everything in the request that may change the wording of the reply.
+        json_schema: The schema of the requested JSON reply, {} for JSON without a schema; None if
+            a text is requested.
+        media: The images, audio and videos in the last message from the user.
+    """
+
+    model: str
+    question: str
+    earlier_questions: tuple[str, ...]
+    system: str
+    tool_results: tuple[str, ...]
+    digest: bytes
+    json_schema: Json
+    media: tuple[ContentPart, ...] = ()
+
+    @property
+    def english(self) -> bool:
+        """Whether to reply in English (else in Chinese)."""
+        return is_english(self.question)
+
+    @property
+    def question_number(self) -> int:
+        """The position of the last question among the user's messages, from 1."""
+        return len(self.earlier_questions) + 1
+
+    def choose(self, purpose: str, choices: Sequence[str]) -> str:
+        """Return one of *choices*, always the same one for the same request and *purpose*."""
+        digest = hashlib.sha256(self.digest + purpose.encode()).digest()
+        return choices[int.from_bytes(digest[:4], "big") % len(choices)]
+
+    def translated(self, chinese: str, english: str) -> str:
+        """Return *chinese* or *english*, by the language of the question."""
+        return english if self.english else chinese
+
+    def mentions(self, pattern: str) -> bool:
+        """Return whether the question contains a match of the regular expression *pattern*."""
+        return re.search(pattern, self.question, re.IGNORECASE) is not None
+
+    def with_history(self, text: str) -> str:
+        """Return *text* and a quote of the previous question; only *text* if there is none.
+
+        The quote makes the reply to a request that lost its history a different one.
+        """
+        if not self.earlier_questions:
+            return text
+        number, quote = self.question_number, excerpt(self.earlier_questions[-1])
+        return text + self.translated(
+            f"（这是第 {number} 个问题；您先前说过：“{quote}”）",
+            f' (This is your question no. {number}; before, you said: "{quote}")',
+        )
+
+
+def read_conversation(call: Call) -> ChatHistory:
+    """Return the conversation of *call*, which must have at least one message from the user."""
+    asked = [index for index, m in enumerate(call.messages) if m.role == "user"]
+    texts = [m.content[:MAX_CHARACTERS] for m in call.messages]
+    return ChatHistory(
+        model=call.model,
+        question=texts[asked[-1]],
+        earlier_questions=tuple(texts[index] for index in asked[:-1]),
+        system="\n".join(m.content for m in call.messages if m.role == "system")[:MAX_CHARACTERS],
+        tool_results=_unanswered_results(call.messages[asked[-1] + 1 :]),
+        digest=_digest(call),
+        json_schema=_json_schema(call.parameters.get("response_format")),
+        media=call.messages[asked[-1]].parts,
+    )
+
+
+def _json_schema(response_format: Json) -> Json:
+    form = response_format if isinstance(response_format, dict) else {}
+    if form.get("type") not in ("json_object", "json_schema"):
+        return None
+    named = form.get("json_schema")
+    schema = named.get("schema") if isinstance(named, dict) else None
+    return schema if isinstance(schema, dict) else {}
+
+
+def _unanswered_results(messages: Iterable[Message]) -> tuple[str, ...]:
+    """Return the contents of the tool messages that no message of the model follows."""
+    results: tuple[str, ...] = ()
+    for message in messages:
+        if message.role == "tool":
+            results += (message.content,)
+        elif not message.tool_calls:
+            results = ()
+    return results
+
+
+def _digest(call: Call) -> bytes:
+    """Return a hash of the model, the messages and the sampling parameters.
+
+    The ids of tool calls and the mode (stream or not) do not change it.
+    """
+    messages = [
+        [
+            m.role,
+            m.content,
+            [[c.name, c.arguments] for c in m.tool_calls],
+            *[[part.medium, _described(part)] for part in m.parts],
+        ]
+        for m in call.messages
+    ]
+    names = ("temperature", "top_p", "top_k", "seed")
+    settings = [[name, call.parameters.get(name)] for name in names]
+    text = json.dumps([call.model, messages, settings], ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
+
+
+_TEXTS: dict[str, Any] = tomllib.loads(
+    (files(__package__) / "texts.toml").read_text(encoding="utf-8")
+)
+
+
+def _compose(conversation: ChatHistory, section: str, **values: str) -> str:
+    """Return the text of a section of `texts.toml` with its placeholders filled.
+
+    Args:
+        conversation: Determines the language, and the choice where the section lists several words.
+        section: The name of the section.
+        values: Values of placeholders; they override the choices of the section.
+    """
+    section_texts: dict[str, Any] = _TEXTS[section][conversation.translated("chinese", "english")]
+    choices = {
+        name: conversation.choose(name, texts)
+        for name, texts in section_texts.items()
+        if isinstance(texts, list)
+    }
+    return conversation.with_history(section_texts["text"].format(**choices | values))
+
+
+def report_tool_results(conversation: ChatHistory) -> str:
+    """Return a report of the values in the tool results; "" if there are none."""
+    if not conversation.tool_results:
+        return ""
+    results = [_result_text(result) for result in conversation.tool_results]
+    cities = "、".join(find_cities(conversation.question))
+    about = f"关于{cities}，" if cities else ""
+    return conversation.translated(
+        f"{about}查询结果如下：{'；'.join(results)}。还有什么可以帮您的吗？",
+        f"Here is what I found: {'; '.join(results)}. Anything else you would like to know?",
+    )
+
+
+def _result_text(text: str) -> str:
+    """Return JSON as `temperature 20, condition sunny`; any other text, cut at 500 characters."""
+    value = read_json(text.encode("utf-8", "replace")).value
+    if not isinstance(value, (dict, list)):
+        return excerpt(text, 500)
+    leaves = [(p, v) for p, v in walk(value) if not isinstance(v, (dict, list))][:30]
+    return ", ".join(
+        f"{p.rpartition('/')[2]} {v if isinstance(v, str) else json.dumps(v)}" for p, v in leaves
+    )
+
+
+def reply_in_json(conversation: ChatHistory) -> str:
+    """Return a reply in JSON if `response_format` requests one; else ""."""
+    if conversation.json_schema is None:
+        return ""
+    value: Json = {
+        "question": excerpt(conversation.question),
+        "question_number": conversation.question_number,
+        "earlier_questions": [excerpt(text) for text in conversation.earlier_questions],
+    }
+    if conversation.json_schema:
+        value = SchemaFiller(conversation.question).fill(conversation.json_schema)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def recall_name(conversation: ChatHistory) -> str:
+    """Return the answer to a question for the user's name; "" for any other question."""
+    if not conversation.mentions(
+        r"我(叫|的名字|是谁).{0,12}(什么|谁|吗|[?？])|我是谁|说出我的名字"
+        r"|what('s| is) my name|who am i\b"
+    ):
+        return ""
+    name = next(_names(conversation.earlier_questions), "")
+    if name:
+        return conversation.translated(f"您叫{name}。", f"Your name is {name}.")
+    unknown = ("您还没有告诉我您的名字。", "You have not told me your name yet.")
+    return conversation.translated(*unknown)
+
+
+def _names(texts: Sequence[str]) -> Iterator[str]:
+    """Yield the names by which the user introduced themselves, the latest first."""
+    for text in reversed(texts):
+        name = re.search(r"(?:我叫|我的名字(?:是|叫))\s*([\u4e00-\u9fffA-Za-z·]{1,12})", text)
+        name = name or re.search(r"(?i:my name is|i am|i'm|call me)\s+([A-Z][A-Za-z-]+)", text)
+        if name and not re.search("什么|谁", name.group(1)):
+            yield name.group(1)
+
+
+FACTS = tuple((fact["question"], fact["chinese"], fact["english"]) for fact in _TEXTS["facts"])
+"""(regular expression for the question, answer in Chinese, answer in English)."""
+
+
+def state_fact(conversation: ChatHistory) -> str:
+    """Return the answer to a question about one of `FACTS`; "" for any other question."""
+    for pattern, chinese, english in FACTS:
+        if conversation.mentions(pattern):
+            return conversation.with_history(conversation.translated(chinese, english))
+    return ""
+
+
+def write_slogan(conversation: ChatHistory) -> str:
+    """Return a slogan for a product, or a question for the product if none was named.
+
+    Returns "" if the user did not request a slogan.
+    """
+    asked_before = any(
+        re.search("口号|标语|slogan", text, re.IGNORECASE)
+        for text in conversation.earlier_questions
+    )
+    short_answer = asked_before and len(conversation.question) <= 30
+    if not conversation.mentions("口号|标语|广告语|slogan") and not short_answer:
+        return ""
+    product = _product(conversation, asked_before)
+    if not product:
+        ask = (
+            "当然，要创作一个吸引人的口号，请告诉我一些关于您产品的信息。",
+            "Gladly! Please tell me about your product first.",
+        )
+        return conversation.with_history(conversation.translated(*ask))
+    return _compose(conversation, "slogan", product=product)
+
+
+def _product(conversation: ChatHistory, asked_before: bool) -> str:
+    """Return the name of the product for a slogan; "" if the user named none.
+
+    It is the latest text in quotes, or the question itself if it answers which product (that is, if
+    *asked_before* is True and the question does not request a slogan).
+    """
+    for text in (conversation.question, *reversed(conversation.earlier_questions)):
+        if name := re.search('[“"「《](.{1,30}?)[”"」》]', text):
+            return name.group(1)
+    is_answer = asked_before and not conversation.mentions("口号|标语|slogan|再|换")
+    return excerpt(conversation.question, 30).rstrip("。！!.") if is_answer else ""
+
+
+def tell_story(conversation: ChatHistory) -> str:
+    """Return a fairy tale about the requested hero; "" if no story is requested."""
+    if not conversation.mentions("童话|故事|fairy tale|story"):
+        return ""
+    hero = _hero(conversation.question)
+    return _compose(conversation, "story", **({"hero": hero} if hero else {}))
+
+
+def _hero(question: str) -> str:
+    """Return the hero of a requested story, as in `a story about Tom`; "" if none is named."""
+    hero = (
+        re.search("主角(?:是|叫|为)([^，。,.；;！!]{1,12})", question)
+        or re.search("关于(?:一(?:只|个|条|位))?([^，。,.]{1,12}?)的(?:童话|故事)", question)
+        or re.search(r"(?:story|tale) (?:about|of) ((?:an? )?[A-Za-z ]{1,24})", question)
+    )
+    return hero.group(1).strip() if hero else ""
+
+
+def recommend(conversation: ChatHistory) -> str:
+    """Return three recommendations of the requested kind; "" if none are requested."""
+    if not conversation.mentions("推荐|建议|recommend|suggest"):
+        return ""
+    choices: list[str] = next(
+        entry["choices"]
+        for entry in _TEXTS["recommendations"]
+        if conversation.mentions(entry["question"])
+    )
+    start = choices.index(conversation.choose("recommend", choices))
+    three = [choices[(start + n) % len(choices)] for n in range(3)]
+    opening = conversation.translated("为您推荐：", "I would recommend:")
+    lines = [opening, *(f"{n}. {choice}" for n, choice in enumerate(three, 1))]
+    return conversation.with_history("\n".join(lines))
+
+
+def greet(conversation: ChatHistory) -> str:
+    """Return a greeting or an introduction of the sandbox; "" for any other question."""
+    name = next(_names([conversation.question]), "")
+    text = ""
+    if conversation.mentions("你是谁|介绍(一下)?(你)?自己|who are you"):
+        text = conversation.translated(
+            f"我是沙盒里代替 {conversation.model} 回答的模型，并不是真正的服务。",
+            f"I am a sandbox that answers in place of {conversation.model}.",
+        )
+    elif name:
+        text = conversation.translated(
+            f"您好，{name}！我记住了。", f"Nice to meet you, {name}! I will remember."
+        )
+    elif len(conversation.question) <= 20 and conversation.mentions(
+        r"^\W*(你好|您好|嗨|hello|hi|hey)\b|^\W*(你好|您好)"
+    ):
+        text = conversation.translated(
+            "你好！有什么我可以帮助你的吗？", "Hello! How can I help you today?"
+        )
+    return conversation.with_history(text) if text else ""
+
+
+def quote_earlier(conversation: ChatHistory) -> str:
+    """Return a quote of the earlier message that the question is about; "" if it is about none."""
+    about_user = (
+        "(?<!告诉|叫做)(?<![给帮教])我(?!想|们|要)[^，。,]{0,10}(什么|哪|几|多少|谁)"
+        r"|\b(what|where|which|when|how)\b.{0,40}\b(my|i)\b"
+    )
+    about_past = (
+        "刚才|之前|先前|前面|上一个|第一个问题|earlier|before|previous|first question|last question"
+    )
+    earlier = conversation.earlier_questions
+    if not earlier or not conversation.mentions(f"{about_past}|{about_user}"):
+        return ""
+    topic = keywords(conversation.question)
+    quote = (
+        earlier[0]
+        if conversation.mentions("第一|最开始|first")
+        else max(reversed(earlier), key=lambda text: len(keywords(text) & topic))
+    )
+    quote = excerpt(quote, 120)
+    return conversation.translated(
+        f"您说过：“{quote}”。这是第 {conversation.question_number} 个问题。", f'You said: "{quote}"'
+    )
+
+
+def reply_generally(conversation: ChatHistory) -> str:
+    """Return a general reply that quotes the question."""
+    topic = excerpt(conversation.question, 40).rstrip("。？！?!.")
+    return _compose(conversation, "general", topic=topic)
+
+
+Replier = Callable[[ChatHistory], str]
+"""A function that returns the reply to a conversation, or "" if it has none."""
+
+
+def describe_media(conversation: ChatHistory) -> str:
+    """Reply with a list of the images, audio and videos; images that were sent, by their size."""
+    found = ", ".join(_described(part) for part in conversation.media)
+    if not found:
+        return ""
+    text = conversation.translated(f"我收到了：{found}。", f"I received: {found}.")
+    return conversation.with_history(text)
+
+
+def _described(part: ContentPart) -> str:
+    if "://" in part.value[:10]:
+        return f"{part.medium} {part.value.partition('?')[0].rpartition('/')[2]}"
+    data = b64decode(part.value.rpartition(",")[2])
+    image = inspect_image(data)
+    return f"{part.medium} {image.media_type} {image.size}" if image else part.medium.value
+
+
+REPLIES: tuple[Replier, ...] = (
+    report_tool_results,
+    reply_in_json,
+    describe_media,
+    recall_name,
+    state_fact,
+    write_slogan,
+    tell_story,
+    recommend,
+    greet,
+    quote_earlier,
+    reply_generally,
+)
 
 
 def generate(call: Call, *, thinking: bool = False) -> Reply:

@@ -28,6 +28,7 @@ from harness.strategies.answers import (
     ids,
     metrics,
     refusal_responses,
+    stream_responses,
     token_counts,
 )
 from harness.strategies.requests import (
@@ -38,7 +39,6 @@ from harness.strategies.requests import (
     requests,
 )
 from harness.strategies.schema import sentences, splits
-from harness.strategies.streams import stream_responses
 from harness.types import Cassette, Exchange, Json, Request, Transcript
 from harness.wire import read_json
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from conftest import OUR_PLUGIN
 
-from harness.cli import install_steps
-from harness.cli.install_steps import LOCAL
+from harness.cli import init as init_command
+from harness.cli.init import LOCAL
 
 if TYPE_CHECKING:
     from conftest import Harness, Python
@@ -82,11 +82,11 @@ def test_ci_installs_what_the_project_declares(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], steps: list[str]
 ) -> None:
     """The harness is added where no file of the project names it."""
-    monkeypatch.setattr(install_steps, "_this_harness", lambda installed: ("IT", False))
+    monkeypatch.setattr(init_command, "_this_harness", lambda installed: ("IT", False))
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     note = LOCAL if "pip install 'IT'" in steps else ""
-    assert install_steps.install_steps(tmp_path) == (steps, note)
+    assert init_command.install_steps(tmp_path) == (steps, note)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,6 @@ def test_ci_gets_the_harness_from_where_this_one_is(
     if origin:
         (tmp_path / "direct_url.json").write_text(json.dumps(origin))
     git = {"remote": (origin or {}).get("remote", ""), "rev-parse": "abc"}
-    monkeypatch.setattr(install_steps, "_git", lambda folder, name, *more: git[name])
-    found = install_steps._this_harness(Distribution.at(tmp_path))
+    monkeypatch.setattr(init_command, "_git", lambda folder, name, *more: git[name])
+    found = init_command._this_harness(Distribution.at(tmp_path))
     assert found == (f"llm-conversation-harness[all]{requirement}", bool(requirement))

@@ -7,12 +7,21 @@ from typing import Any
 import pytest
 
 from contracts.test_laws import recording
-from harness.contracts.clause import Spot, against, each, lower_bound, severity, spot
+from harness.contracts.clause import (
+    Spot,
+    against,
+    changes,
+    each,
+    lower_bound,
+    overlays,
+    schema,
+    severity,
+    spot,
+)
 from harness.contracts.contract import Contract, extend, learn
 from harness.contracts.evidence import Node
 from harness.contracts.files import dumps
 from harness.contracts.judge import Judge
-from harness.contracts.schema import changes, overlays, schema
 from harness.contracts.sections import Section, family
 from harness.types import Severity
 

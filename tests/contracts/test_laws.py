@@ -14,11 +14,10 @@ from jsonschema import Draft202012Validator
 
 from contracts.recorded import FOLDERS, contract_of, exchanges, halves
 from harness.analysis.transcript import AnalyzedTranscript, analyze
-from harness.contracts.clause import spot
+from harness.contracts.clause import schema, spot
 from harness.contracts.contract import Contract, extend, learn, merge
 from harness.contracts.files import dumps, loads
 from harness.contracts.judge import Judge
-from harness.contracts.schema import schema
 from harness.providers.endpoints import recognise
 from harness.types import Exchange, Request, Response, Transcript, Turn
 

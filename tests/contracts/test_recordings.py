@@ -24,11 +24,10 @@ from contracts.recorded import (
     reads,
 )
 from harness.analysis.endpoint import Part
-from harness.contracts.clause import Spot, each, spot
+from harness.contracts.clause import Spot, each, overlays, schema, spot
 from harness.contracts.contract import Contract, learn
 from harness.contracts.evidence import Node
 from harness.contracts.judge import Judge
-from harness.contracts.schema import overlays, schema
 from harness.contracts.sections import Section
 from harness.types import Finding, Severity
 from harness.wire import query, tokens

@@ -22,11 +22,11 @@ from harness.cassette.writer import dumps
 from harness.comparison.matrix import matrix
 from harness.comparison.pairs import compare
 from harness.config.settings import Settings, load_settings
+from harness.contracts.clause import changes
 from harness.contracts.contract import extend, learn
 from harness.contracts.files import dumps as dump_contract
 from harness.contracts.files import loads as load_contract
 from harness.contracts.judge import Judge
-from harness.contracts.schema import changes
 from harness.errors import (
     BadCassette,
     BadContract,

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from harness.sandbox.model import generate
-from harness.sandbox.replies import (
+from harness.sandbox.model import (
     FACTS,
     REPLIES,
     Replier,
     describe_media,
+    generate,
     greet,
     quote_earlier,
     read_conversation,

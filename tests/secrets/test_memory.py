@@ -10,8 +10,8 @@ import pytest
 from harness.cassette.safe_yaml import load
 from harness.faults.delivery import RecordedAnswer
 from harness.report.html.bodies import mark
-from harness.secrets.leaves import json_leaves
 from harness.secrets.redactor import Redactor
+from harness.secrets.scanner import json_leaves
 from harness.secrets.search import Search
 from harness.secrets.shapes import keys
 from harness.secrets.texts import readings, streams
