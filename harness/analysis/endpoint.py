@@ -246,6 +246,7 @@ class Endpoint:
             leaves out, given the JSON body of the request.
         unshown: The types of events without content, which SDKs do not show.
         roles: The roles that a message of a request may have.
+        takes_prefill: Whether the last message of a request may be the assistant's.
         foreign: The places in an answer that repeat the request, or have what tools returned;
             contracts leave them out.
         exempt: The names of the rules that the service is known not to keep.
@@ -278,6 +279,7 @@ class Endpoint:
     remembers: Callable[[Json], bool] = lambda request: False
     unshown: frozenset[str] = frozenset()
     roles: tuple[str, ...] = ("system", "user", "assistant", "tool")
+    takes_prefill: bool = False
     foreign: Pointers = ()
     exempt: frozenset[str] = frozenset()
     speaks: bool = False

@@ -57,12 +57,18 @@ class AnalyzedExchange:
     def is_stream(self) -> bool:
         """Whether the response is a stream, of server-sent events or of JSON lines.
 
-        This is decided by its Content-Type or, if it has no headers, by its first bytes.
+        This is decided by its Content-Type or, if its recorder hid that, by its first bytes.
         """
         response = self.exchange.response
-        if not response.headers:
+        if self.hides_type:
             return response.body.startswith((b"data:", b"id:", b"event:", b":"))
         return self.is_lines or self.media_type == EVENTS
+
+    @property
+    def hides_type(self) -> bool:
+        """Whether the recorder left out all headers, or wrote a stand-in as Content-Type."""
+        is_stand_in = bool(self.content_type) and "/" not in self.content_type
+        return is_stand_in or not self.exchange.response.headers
 
     @property
     def is_lines(self) -> bool:

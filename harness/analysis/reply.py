@@ -82,7 +82,7 @@ def read_refusal(endpoint: Endpoint, status: int, body: Json) -> Failure:
     """Return the refusal of *endpoint* with this HTTP status and JSON body."""
     fields = endpoint.fields
     code = _first_said(body, fields.code)
-    message = _first_said(body, fields.message)
+    message = body if isinstance(body, str) else _first_said(body, fields.message)
     request_id = _first_said(body, fields.request_id)
     return Failure(
         status=status,

@@ -311,7 +311,8 @@ def failure_has_code_and_message(reading: AnalyzedExchange) -> Iterator[Finding]
     """
     endpoint, fields = checked_endpoint(reading), fields_of(reading)
     for part in refusals(reading):
-        if endpoint is None or violations(endpoint.refusal, part.value):
+        is_text = isinstance(part.value, str)
+        if endpoint is None or is_text or violations(endpoint.refusal, part.value):
             continue
         code = (("code", fields.code),) if endpoint.statuses else ()
         for name, pointers in (*code, ("message", fields.message)):

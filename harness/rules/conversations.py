@@ -38,8 +38,9 @@ def messages_are_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     A tool message follows the assistant message that called the tool, or another tool message. The
     last message is not from the assistant, unless it is to be continued (`partial`, `prefix`, after
-    a stop word of the request, and always in Anthropic's format). An assistant message may come
-    first, as in role play (charglm, qwen-plus-character); a system message may come anywhere.
+    a stop word of the request or an agent's `Observation:`, and always where the service documents
+    no such order). An assistant message may come first, as in role play (charglm,
+    qwen-plus-character); a system message may come anywhere.
     """
     sent = whole_conversation(reading)
     roles = reading.endpoint.roles if reading.endpoint else ()
@@ -52,6 +53,7 @@ def messages_are_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
         previous = str(message.get("role", ""))
     last = sent.messages[-1] if sent.messages else None
     goes_on = sent.pointers or resolve(last, "/partial") or resolve(last, "/prefix")
+    goes_on = goes_on or bool(reading.endpoint and reading.endpoint.takes_prefill)
     goes_on = goes_on or _before_stop(_text_of(last), reading) != _text_of(last)
     if previous == "assistant" and not goes_on:
         place = reading.request_place(sent.at(len(sent.messages) - 1))
@@ -76,8 +78,9 @@ def history_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 
     The request begins with the messages of an earlier request, followed by the answer to it.
     Requests that begin a new conversation are not checked. Reasoning has a rule of its own. What a
-    client writes after a stop word, into the assistant's message, is its own (agents that read
-    `Action:` and add `Observation:`) [REC].
+    client writes after a stop word, or as `Observation:` after an `Action:`, into the assistant's
+    message, is its own (agents) [REC]. JSON may be written with other spaces, and calls may have
+    other ids if their results have the same ones [REC].
     """
     for turn, request, past in _with_past(analyzed):
         yield from _continuation(turn, request, past)
@@ -187,13 +190,24 @@ def _frozen(value: Json | Missing) -> Hashable:
 
 
 def _without_reasoning(sent: Sequence[Json]) -> list[Json]:
+    """Return messages without reasoning, each content that is nothing but text as one text."""
     name = REASONING.strip("/")
     return [
-        {key: member for key, member in message.items() if key != name}
+        {key: _as_text(member) for key, member in message.items() if key != name}
         if isinstance(message, dict)
         else message
         for message in sent
     ]
+
+
+def _as_text(content: Json) -> Json:
+    """Return the text of a list of text parts, any other value unchanged.
+
+    A text may be sent as a part, with a mark of the cache, and as it is in the next request [REC].
+    """
+    parts = content if isinstance(content, list) else ()
+    is_text = bool(parts) and all(resolve(part, "/type") == "text" for part in parts)
+    return text_of(content) if is_text else content
 
 
 def _continuation(turn: AnalyzedTurn, request: AnalyzedExchange, past: _Past) -> Iterator[Finding]:
@@ -209,7 +223,10 @@ def _continuation(turn: AnalyzedTurn, request: AnalyzedExchange, past: _Past) ->
     cut = _cut(bare[length], request)
     is_spread = bool(sent.pointers) and _has_calls_of(past.latest[number], bare[length:])
     keys = {_message_key(bare[length]), _message_key(cut)}
-    if not keys & past.replies[number].keys() and not is_spread:
+    if keys & past.replies[number].keys() or is_spread:
+        return
+    replies = (one for same in past.replies[number].values() for one in same.values())
+    if not any(_repeats(bare[length:], one) for one in replies):
         place = request.request_place(sent.at(length))
         expected, actual = _parted(bare[length], past.latest[number])
         yield violation(f"the earlier answer {expected} in the request", actual, place)
@@ -240,6 +257,28 @@ def _has_calls_of(reply: Reply, messages: Sequence[Json]) -> bool:
     ids = [value for one in messages for _, value in query(one, "/tool_calls/[]/id")]
     has_calls = bool(reply.tool_calls) and all(call.id in ids for call in reply.tool_calls)
     return has_calls and _said(_text_of(messages[0])) == _said(reply.content)
+
+
+def _repeats(messages: Sequence[Json], reply: Reply) -> bool:
+    """Return whether *messages* begin with a reply as clients may rewrite it.
+
+    An agent replaces what it observed, JSON has other spaces, texts lose blank parts, which
+    Anthropic refuses [DOC], and calls have other ids, by which the results that follow are sent.
+    """
+    said, meant = _said(_text_of(messages[0])), _said(reply.content)
+    observed = _ACTION.match(meant)
+    if observed is not None:
+        said, meant = said[: observed.end()], observed[0]
+    ids, calls = _calls_of(messages[0])
+    sent = {resolve(message, "/tool_call_id") for message in messages}
+    same = calls == [(call.name, _frozen(_parsed(call.arguments))) for call in reply.tool_calls]
+    alike = _frozen(_parsed(said)) == _frozen(_parsed(meant))
+    alike = alike or "".join(said.split()) == "".join(meant.split())
+    return same and alike and sent.issuperset(ids)
+
+
+_ACTION = re.compile(r".*?\nAction:.*?(?=\s*(?:```\s*)?(?:\nObservation:|\Z))", re.DOTALL)
+"""What a model says before the observation that an agent writes."""
 
 
 _BEFORE = 30
@@ -280,15 +319,20 @@ def _should_continue(turn: AnalyzedTurn, before_it: AnalyzedTurn | None) -> bool
 
 def _message_key(message: Json) -> Hashable:
     """Return the text of a message, apart from outer spaces, and its calls."""
-    names = ("/id", "/function/name")
-    calls = (
+    ids, calls = _calls_of(message)
+    return _said(_text_of(message)), tuple((i, *call) for i, call in zip(ids, calls, strict=True))
+
+
+def _calls_of(message: Json) -> tuple[list[Hashable], list[tuple[Hashable, Hashable]]]:
+    """Return the ids of the calls in a message, and the (name, arguments) of each."""
+    calls = [call for _, call in query(message, "/tool_calls/[]")]
+    return [_frozen(resolve(call, "/id")) for call in calls], [
         (
-            *(_frozen(resolve(call, name)) for name in names),
+            _frozen(resolve(call, "/function/name")),
             _frozen(_parsed(resolve(call, "/function/arguments"))),
         )
-        for _, call in query(message, "/tool_calls/[]")
-    )
-    return _said(_text_of(message)), tuple(calls)
+        for call in calls
+    ]
 
 
 def _reply_key(reply: Reply) -> Hashable:

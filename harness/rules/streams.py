@@ -53,10 +53,15 @@ def stream_finishes_once(reading: AnalyzedExchange) -> Iterator[Finding]:
 def nothing_after_finish(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that neither text nor tool calls follow the finish reason of a stream.
 
-    A client that stops at the finish reason would lose them; only usage may follow.
+    A client that stops at the finish reason would lose them; only usage may follow. A model that
+    repeats the finish reason (glm-4.5 [REC]) may do so with each tool call.
     """
-    has_ended = False
+    has_ended, endpoint = False, checked_endpoint(reading)
+    may_repeat = endpoint is not None and endpoint.repeats_finish
     for part, reply in streamed(reading):
+        if may_repeat and reply.tool_calls and reply.finish_reason and not reply.content:
+            has_ended = True
+            continue
         if has_ended and (reply.tool_calls or reply.content or reply.reasoning):
             actual = show(reply.content or [call.name for call in reply.tool_calls])
             place = reading.place(part=part)
@@ -145,7 +150,8 @@ def stream_equals_whole(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     Answers differ each time, so that only these are compared: the model, the number of input tokens
     and of choices, and whether an id, a model and a finish reason are present. If the request asks
     for the same answer each time (`temperature: 0`, `top_k: 1`, `do_sample: false`), the finish
-    reasons and the tool calls of all choices are compared too.
+    reasons and the tool calls of all choices are compared too. Input tokens are not compared if the
+    service runs tools, whose results are input [REC].
     """
     whole: dict[str, AnalyzedExchange] = {}
     comparable = [reading for reading in analyzed.readings if _is_comparable(reading)]
@@ -218,5 +224,8 @@ def _differences(
                 yield "finish reason", ours.finish_reason, theirs.finish_reason
             if (calls := _called(ours)) != (others := _called(theirs)):
                 yield "tool calls", calls, others
+    endpoint, request = reading.endpoint, reading.request_json.value
+    if endpoint is not None and endpoint.runs_tools(request):
+        return
     if stream.usage and whole.usage and stream.usage.input_tokens != whole.usage.input_tokens:
         yield "input tokens", stream.usage.input_tokens, whole.usage.input_tokens

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import is_
 
 from harness.analysis.endpoint import Fields, Part
 from harness.analysis.exchange import AnalyzedExchange
@@ -141,7 +142,24 @@ def _parameters(tools: Json) -> dict[str, Json]:
     for function in functions(tools):
         if isinstance(name := function.get("name"), str):
             declared[name] = function.get("parameters") or function.get("input_schema")
-    return declared
+    return {name: _lower_types(schema) for name, schema in declared.items()}
+
+
+def _lower_types(schema: Json) -> Json:
+    """Return a schema with types such as Gemini's `STRING` [DOC] in lower case.
+
+    A schema without any is returned as it is, the same object.
+    """
+    if isinstance(schema, list):
+        items = [_lower_types(item) for item in schema]
+        return schema if all(map(is_, items, schema)) else items
+    if not isinstance(schema, dict):
+        return schema
+    lower = {name: _lower_types(member) for name, member in schema.items()}
+    kind = schema.get("type")
+    if isinstance(kind, str) and kind.isupper():
+        lower["type"] = kind.lower()
+    return schema if all(map(is_, lower.values(), schema.values())) else lower
 
 
 def functions(tools: Json) -> Iterator[dict[str, Json]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from harness.analysis.endpoint import Part, Role
 from harness.analysis.exchange import DONE, AnalyzedExchange
 from harness.rules.rule import answers, checked_endpoint, refusals, show, violation, wants_stream
+from harness.rules.schemas import violations
 from harness.types import Failure, Finding
 from harness.wire import Event, resolve
 
@@ -48,7 +49,8 @@ def body_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the body of an answer is well-formed JSON in UTF-8.
 
     No NaN, no duplicate key, not cut off; Python's own `json` accepts more than JSON. Every
-    endpoint of a model answers in JSON, refusals included; others by their Content-Type.
+    endpoint of a model answers in JSON, refusals included; others by their Content-Type. Where a
+    refusal may be nothing but a text, it may be plain text, too.
     """
     if reading.is_stream or _looks_like_events(reading) or _needs_no_body(reading):
         return
@@ -56,6 +58,9 @@ def body_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
         return
     document = reading.response_json
     endpoint = checked_endpoint(reading)
+    is_text = not reading.accepted and reading.media_type == "text/plain"
+    if endpoint is not None and is_text and not violations(endpoint.refusal, "refused"):
+        return
     has_type = reading.media_type == "application/json"
     is_json = has_type or (endpoint is not None and endpoint.role is not Role.LOOKUP)
     if is_json and document.problem:
@@ -80,12 +85,12 @@ def _needs_no_body(reading: AnalyzedExchange) -> bool:
 def content_type_agrees_with_body(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the Content-Type is that of the body: JSON or server-sent events, in UTF-8.
 
-    SDKs choose by this header how to read an answer, or fail. An answer without any headers is not
-    checked: its recorder left them out; nor a list or the like without this one, as Zhipu's voices
-    are sent [REC C2].
+    SDKs choose by this header how to read an answer, or fail. An answer whose recorder left out its
+    headers, or replaced this one, is not checked; nor a list or the like without this one, as
+    Zhipu's voices are sent [REC C2].
     """
     response, endpoint = reading.exchange.response, checked_endpoint(reading)
-    if endpoint is None or not response.body or not response.headers or reading.is_lines:
+    if endpoint is None or not response.body or reading.hides_type or reading.is_lines:
         return
     expected, actual = _body_type(reading), reading.media_type
     if not expected or (not actual and endpoint.role is Role.LOOKUP):

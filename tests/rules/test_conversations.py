@@ -12,6 +12,7 @@ from .making import asking, foreign, talked
 
 ANTHROPIC = "https://api.anthropic.com/v1/messages"
 ZHIPU = "https://open.bigmodel.cn/api/paas/v4/chat/completions"
+OPENAI = "https://api.openai.com/v1/chat/completions"
 RESPONSES = "https://api.openai.com/v1/responses"
 SCHEMA: Json = {"type": "object", "properties": {"city": {"type": "string"}}}
 THINKING: Json = {"type": "thinking", "thinking": "I call it.", "signature": "c2ln"}
@@ -231,6 +232,95 @@ def test_what_a_client_writes_after_a_stop_word_is_its_own() -> None:
         ("messages_are_well_formed", "/messages/1"),
         ("history_is_carried", "/messages/1"),
     ]
+
+
+def whole_chat(asked: list[Json], said: Json, *calls: Json) -> Exchange:
+    """Return a chat at OpenAI."""
+    message: dict[str, Json] = {"role": "assistant", "content": said}
+    if calls:
+        message = {**message, "tool_calls": list(calls)}
+    choice: Json = {
+        **{"index": 0, "message": message},
+        "finish_reason": "tool_calls" if calls else "stop",
+    }
+    usage: Json = {"prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 12}
+    head: dict[str, Json] = {"id": "c", "object": "chat.completion", "created": 1, "model": "m"}
+    tools: Json = [{"type": "function", "function": {"name": "weather", "parameters": SCHEMA}}]
+    request: Json = {"model": "m", "messages": asked, "tools": tools}
+    return post(OPENAI, request, {**head, "choices": [choice], "usage": usage})
+
+
+def chat_call(call_id: str) -> Json:
+    """Return a call of the weather in a chat."""
+    function: Json = {"name": "weather", "arguments": '{"city": "Beijing"}'}
+    return {"id": call_id, "type": "function", "function": function}
+
+
+ACTION = "Thought: I look.\nAction: look\nAction Input: {}"
+MORE: Json = {"role": "user", "content": "And?"}
+RESULT: dict[str, Json] = {"role": "tool", "content": "sunny"}
+REWRITTEN: dict[str, tuple[Json, list[Json], list[Json]]] = {
+    "other ids, with which the results are sent, too": (
+        None,
+        [chat_call("call_1")],
+        [
+            {"role": "assistant", "content": "", "tool_calls": [chat_call("fc_1")]},
+            {**RESULT, "tool_call_id": "fc_1"},
+        ],
+    ),
+    "JSON with other spaces": ('{"a": 1}\n', [], [{"role": "assistant", "content": '{"a":1}'}]),
+    "blank parts left out": (
+        "It is:\n\nsunny",
+        [],
+        [{"role": "assistant", "content": [text("It is:"), text("sunny")]}],
+    ),
+    "what an agent observed": (
+        f"{ACTION}\nObservation: I guess rain.",
+        [],
+        [{"role": "assistant", "content": f"{ACTION}\nObservation: sunny"}],
+    ),
+    "what an agent observed, after a mark of code": (
+        f"```\n{ACTION}\n```",
+        [],
+        [{"role": "assistant", "content": f"```\n{ACTION}\nObservation: sunny"}],
+    ),
+}
+
+
+@pytest.mark.parametrize(("said", "calls", "sent"), REWRITTEN.values(), ids=REWRITTEN)
+def test_an_answer_may_be_rewritten_as_clients_do(
+    said: Json, calls: list[Json], sent: list[Json]
+) -> None:
+    """As real clients do."""
+    asked = whole_chat([QUESTION], said, *calls)
+    assert found(asked, whole_chat([QUESTION, *sent, MORE], "Sunny.")) == []
+
+
+@pytest.mark.parametrize(("old", "new"), [('d": "fc_1"}', 'd": "fc_2"}'), ("Beijing", "Paris")])
+def test_a_call_with_another_id_keeps_its_arguments_and_its_result(old: str, new: str) -> None:
+    """A result by yet another id, or other arguments, are a change."""
+    said, calls, sent = REWRITTEN["other ids, with which the results are sent, too"]
+    further = whole_chat([QUESTION, sent[0], {**RESULT, "tool_call_id": "fc_1"}, MORE], "Sunny.")
+    asked = whole_chat([QUESTION], said, *calls)
+    assert ("history_is_carried", "/messages/1") in found(asked, asking(further, old, new))
+
+
+def test_what_an_agent_did_before_it_observed_is_the_answer() -> None:
+    """Another action is a change."""
+    said, _, sent = REWRITTEN["what an agent observed"]
+    further = asking(whole_chat([QUESTION, *sent, MORE], "Sunny."), "Action: look", "Action: wait")
+    assert found(whole_chat([QUESTION], said), further) == [("history_is_carried", "/messages/1")]
+
+
+def test_a_question_may_be_sent_as_a_part_and_as_a_text() -> None:
+    """A client marks the last message for the cache, which then has to be a part."""
+    mark: Json = {"type": "ephemeral"}
+    marked: Json = [{"type": "text", "text": "2 + 2?", "cache_control": mark}]
+    asked = message([marked], [text("4")])
+    further = message(["2 + 2?", [text("4")], [text("And 3?")]], [text("5")])
+    assert found(asked, further) == []
+    other = message(["2 + 3?", [text("4")], [text("And 3?")]], [text("5")])
+    assert ("prefix_is_stable", "/messages/0") in found(asked, other)
 
 
 def test_a_conversation_that_ends_with_an_answer_in_parts_is_a_finding() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from exchanges import TOOL_CALL, TOOLS, USER, choices, data_events, exchange, post
+from exchanges import TOOL_CALL, TOOLS, USER, choices, data_events, exchange, get, post
 from exchanges import stream as data_stream
 
 from harness.providers.rules import check
@@ -82,10 +84,12 @@ THOUGHTS_IN_TOTAL: Json = {"prompt_tokens": 8, "completion_tokens": 4, "total_to
 DEVELOPER: Json = {"role": "developer", "content": "Be brief."}
 CALLING: Json = {"role": "assistant", "content": None, "function_call": {"name": "f"}}
 CALLED: Json = {"role": "function", "name": "f", "content": "1"}
-STREAMED: Json = {"model": "m", "messages": [USER], "stream": True}
+STREAMED: dict[str, Json] = {"model": "m", "messages": [USER], "stream": True}
 ERROR: Json = {"code": 400, "message": "Token limit reached"}
 AZURE = "https://x.openai.azure.com/openai/deployments/m/chat/completions?api-version=1"
 GEMINI = "https://generativelanguage.googleapis.com/v1beta"
+SILICONFLOW = "https://api.siliconflow.cn/v1/chat/completions"
+ZHIPU = "https://open.bigmodel.cn/api/paas/v4/chat/completions"
 MINIMAX = "https://api.minimax.io/v1/chat/completions"
 QWEN = "https://dashscope.aliyuncs.com"
 GENERATION = f"{QWEN}/api/v1/services/aigc/text-generation/generation"
@@ -126,6 +130,47 @@ def generated(*events: dict[str, Json]) -> Exchange:
     )
     asked: Json = {"model": "kimi", "input": {"messages": [USER]}}
     return data_stream(GENERATION, asked, b"\n\n".join(parts) + b"\n\n")
+
+
+CALLS = "tool_calls"
+SAID: dict[str, Json] = {"index": 0, "message": {"role": "assistant", "content": "4"}}
+
+
+def undone(*values: Json) -> bytes:
+    """Return a stream without `[DONE]`."""
+    return data_events(*values).removesuffix(b"data: [DONE]\n\n")
+
+
+def calling(number: int) -> Json:
+    """Return an event with a call, and the finish reason."""
+    call: Json = {**TOOL_CALL, "id": f"call_{number}", "index": number}
+    return piece({"tool_calls": [call]}, CALLS)
+
+
+def gemini() -> Exchange:
+    """Return a stream of Gemini that counts the picture of the request in its last event."""
+    number: Json = {"type": "OBJECT", "properties": {"x": {"type": "NUMBER"}}}
+    asked: Json = {
+        "contents": [{"role": "user", "parts": [{"text": "Double 2."}]}],
+        "tools": [{"functionDeclarations": [{"name": "double", "parameters": number}]}],
+    }
+    call: Json = {"functionCall": {"name": "double", "args": {"x": 2}}}
+    said: Json = {"role": "model", "parts": [call]}
+    first: Json = {
+        "candidates": [{"content": said}],
+        "usageMetadata": {"promptTokenCount": 8, "totalTokenCount": 8},
+    }
+    last: Json = {
+        "candidates": [{"content": {"role": "model", "parts": []}, "finishReason": "STOP"}],
+        "usageMetadata": {"promptTokenCount": 1089, "totalTokenCount": 1089},
+    }
+    uri = f"{GEMINI}/models/g:streamGenerateContent?alt=sse"
+    return data_stream(uri, asked, undone(first, last))
+
+
+def with_type(one: Exchange, kind: str) -> Exchange:
+    """Return an exchange whose answer has another Content-Type."""
+    return replace(one, response=replace(one.response, headers=(("Content-Type", kind),)))
 
 
 HABITS = {
@@ -224,6 +269,38 @@ HABITS = {
         {"output": {"choices": [{"message": DRAWN, **STOPPED}]}, "usage": {}, "request_id": "r"},
     ),
     "Gemini: stored contents": post(f"{GEMINI}/cachedContents", {"model": "m"}, {"name": "x"}),
+    "Gemini: a list of models": get(f"{GEMINI}/models", {"models": [{"name": "models/g"}]}),
+    "Gemini: tokens of a picture later, types in capitals": gemini(),
+    "glm-4.5: the finish reason with each call": data_stream(
+        "https://api.z.ai/api/coding/paas/v4/chat/completions",
+        {**STREAMED, "tools": TOOLS},
+        data_events(*(calling(n) for n in (0, 1)), piece({"content": ""}, CALLS, usage=COUNTS)),
+    ),
+    "Hugging Face's router: no [DONE]": data_stream(
+        "https://router.huggingface.co/v1/chat/completions",
+        STREAMED,
+        undone(piece({"role": "assistant", "content": "4"}, "stop", usage=COUNTS)),
+    ),
+    "MiniMax: no [DONE]": data_stream(
+        MINIMAX,
+        STREAMED,
+        undone(piece({"role": "assistant", "content": "4"}, "stop", usage=COUNTS)),
+    ),
+    "SiliconFlow: a refusal as JSON text": post(SILICONFLOW, STREAMED, "Invalid token", 401),
+    "SiliconFlow: a refusal as plain text": exchange(
+        "POST", SILICONFLOW, STREAMED, b"Api key is invalid", "text/plain", 401
+    ),
+    "Zhipu: no request_id": chat(ZHIPU, choices("4")),
+    "OpenRouter: no finish reason": chat(
+        f"{OPENROUTER}/chat/completions", [{**SAID, "finish_reason": None}]
+    ),
+    "OpenAI: an answer to be continued": chat(
+        OPENAI, choices("4"), messages=[USER, {"role": "assistant", "content": "It is"}]
+    ),
+    "a recorder that hides headers": with_type(
+        data_stream(OPENAI, STREAMED, data_events(piece({"content": "4"}, "stop"))),
+        "**redacted**",
+    ),
 }
 
 
@@ -246,6 +323,16 @@ def test_a_habit_has_its_limits() -> None:
     assert rules(uncounted) == {"usage_is_told"}
     endless = edited(HABITS["an empty finish reason until there is one"], '"stop"', '""')
     assert rules(endless) == {"stream_finishes_once"}
+    lost = edited(HABITS["OpenRouter: no finish reason"], '"finish_reason"', '"reason"')
+    assert rules(lost) == {"answer_fits_schema"}
+    late = HABITS["glm-4.5: the finish reason with each call"]
+    assert rules(edited(late, '"content":""', '"content":"4"')) == {"nothing_after_finish"}
+    other = edited(HABITS["Gemini: tokens of a picture later, types in capitals"], ":2}", ':"2"}')
+    assert rules(other) == {"tool_arguments_fit"}
+    text = exchange("POST", SILICONFLOW, STREAMED, b"Invalid token", "text/plain", 200)
+    assert "body_is_json" in rules(text)
+    untyped = with_type(HABITS["a recorder that hides headers"], "application/json")
+    assert "content_type_agrees_with_body" in rules(untyped)
 
 
 def test_a_habit_of_one_service_is_a_finding_elsewhere() -> None:
@@ -253,9 +340,8 @@ def test_a_habit_of_one_service_is_a_finding_elsewhere() -> None:
     assert rules(chat(OPENAI, choices("4"), THOUGHTS_IN_TOTAL)) == {"usage_adds_up"}
     stopped = chat(OPENAI, choices("", tool_calls=[TOOL_CALL]), tools=TOOLS)
     assert rules(stopped) == {"tool_calls_finish_as_such"}
-    zhipu = "https://open.bigmodel.cn/api/paas/v4/chat/completions"
     assert "messages_are_well_formed" in rules(
-        chat(zhipu, choices("4"), messages=[DEVELOPER, USER])
+        chat(ZHIPU, choices("4"), messages=[DEVELOPER, USER])
     )
 
 

@@ -151,6 +151,9 @@ GENERATE = Endpoint(
     finish_reasons=FINISH_REASONS,
     fields=FIELDS,
     repeats_finish=True,
+    # [REC] The first events count the text only, without pictures, files and tools; a refusal of a
+    # stream is JSON under the type of the stream.
+    exempt=frozenset({"input_tokens_stay", "usage_never_shrinks", "content_type_agrees_with_body"}),
 )
 
 _LOOKUP = replace(GENERATE, role=Role.LOOKUP, answer=OBJECT, event=None, read=None)

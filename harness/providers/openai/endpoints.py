@@ -222,7 +222,14 @@ CHUNK: Schema = record({**EVENT, "object": STRING}, EVENT_USAGE)
 # `id` only: services differ in all other members.
 MODELS: Schema = record({"data": array(record({"id": NAME}))})
 
-MODELS_OR_ONE: Schema = either("a model, or a list of models", MODELS, record({"id": NAME}))
+# Gemini's own list has `models`, at its host's other paths [REC].
+MODELS_OR_ONE: Schema = either(
+    "a model, or a list of models",
+    MODELS,
+    record({"id": NAME}),
+    record({"models": array(record({"name": NAME}))}),
+    record({"name": NAME}),
+)
 
 
 def asks_for_usage(request: Json) -> bool:
@@ -322,9 +329,11 @@ SERVICE_CHUNK: Schema = record(
 
 _REASON: Schema = {"not": {"type": ["null", "boolean", "number"]}}
 
-# [REC], [FIELD] C6: OpenAI's, `error` as a text (Ollama), or flat (older vLLM, Mistral).
+# [REC], [FIELD] C6: OpenAI's, `error` as a text (Ollama), flat (older vLLM, Mistral), or nothing
+# but a text (SiliconFlow).
 SERVICE_REFUSAL: Schema = either(
     "an `error` with a `message`, or a `message`",
+    {"type": "string", "minLength": 1},
     record({"error": record({"message": _REASON})}),
     record({"error": STRING}),
     record({"message": _REASON}),
@@ -470,6 +479,7 @@ def endpoints(service: str, reasons: Iterable[str] = ()) -> tuple[Endpoint, ...]
         objects=OBJECTS,
         tells_usage=asks_for_usage,
         roles=ROLES,
+        takes_prefill=True,
     )
     return (
         chat,
