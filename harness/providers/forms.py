@@ -1,20 +1,22 @@
 """API formats of declared services, and the well-known services as providers.
 
 A format is a folder here with a module `service`, whose function `declare` returns the provider
-for a `Service`. A new format needs no change in this module. Well-known
-services are declared in `config/services.toml`: they are recognised in recordings, and scenarios
-name them once a project declares them.
+for a `Service`. Its modules `rules` and `faults` and its folder `samples` are as in a provider's
+folder. A new format needs no change in this module. Well-known services are declared in
+`config/services.toml`: they are recognised in recordings, and scenarios name them once a project
+declares them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
 
 from harness.config.services import Service, shipped
 from harness.providers.native import gemini, ollama
@@ -31,6 +33,14 @@ def forms() -> tuple[str, ...]:
     """Return the names of all API formats."""
     folders = (m.name for m in iter_modules([str(Path(__file__).parent)]) if m.ispkg)
     return tuple(name for name in folders if find_spec(f"{_PACKAGE}.{name}.service"))
+
+
+def in_forms(module: str, name: str) -> Iterator[Any]:
+    """Yield the items of the tuple *name* in the module *module* of each API format that has it."""
+    for form in forms():
+        path = f"{_PACKAGE}.{form}.{module}"
+        if find_spec(path):
+            yield from getattr(import_module(path), name)
 
 
 @lru_cache(maxsize=64)

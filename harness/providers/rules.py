@@ -13,9 +13,8 @@ from harness.analysis.transcript import analyze
 from harness.config import plugins
 from harness.config.settings import RuleSelection, load_settings
 from harness.providers import INSTALLED, SHIPPED, Provider
-from harness.providers.anthropic import rules as anthropic
 from harness.providers.endpoints import recognise
-from harness.providers.responses import rules as responses
+from harness.providers.forms import in_forms
 from harness.rules import Judged
 from harness.rules.rule import Rule
 from harness.types import Finding, Transcript
@@ -28,7 +27,7 @@ def _all_rules() -> Iterator[Rule]:
         HarnessError: A plug-in cannot be used.
     """
     of_providers = (rule for provider in SHIPPED.values() for rule in provider.rules)
-    own = (*rules.COMMON_RULES, *of_providers, *anthropic.RULES, *responses.RULES)
+    own = (*rules.COMMON_RULES, *of_providers, *in_forms("rules", "RULES"))
     yield from own
     origins = {rule.name: rule.origin for rule in own}
     for plugin, rule in _added_rules():

@@ -7,25 +7,22 @@ from types import MappingProxyType
 
 from harness.analysis.fault import TranscriptFault
 from harness.providers import INSTALLED
-from harness.providers.anthropic import faults as anthropic
+from harness.providers.forms import forms, in_forms
 from harness.providers.operation import ApiForm
 from harness.providers.provider import read_samples
-from harness.providers.responses import faults as responses
 from harness.types import Exchange
 
 SAMPLES: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
     {
         **{name: one for provider in INSTALLED.values() for name, one in provider.samples.items()},
-        **read_samples("harness.providers.anthropic"),
-        **read_samples("harness.providers.responses"),
+        **{n: s for form in forms() for n, s in read_samples(f"harness.providers.{form}").items()},
     }
 )
 """Small valid conversations as exchanges, by name; every endpoint and mode has one."""
 
 FAULTS: tuple[TranscriptFault, ...] = (
     *(fault for provider in INSTALLED.values() for fault in provider.faults),
-    *anthropic.FAULTS,
-    *responses.FAULTS,
+    *in_forms("faults", "FAULTS"),
 )
 """The faults that violate the providers' own rules."""
 
