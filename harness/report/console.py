@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Literal
 
 from rich import box
 from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.padding import Padding
+from rich.segment import Segment, Segments
 from rich.table import Table as Drawn
 from rich.text import Text
 
@@ -91,7 +93,43 @@ def standard_output(color: str = "auto") -> Console:
 
 def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
     """Print a text on lines of its own, with control characters replaced."""
-    put(console, Text(plain(text), style), indent)
+    if console.is_terminal:
+        put(console, Text(plain(text), style), indent)
+    else:
+        margin = " " * indent
+        say_lines(console, ((style, margin + part) for part in _parts(plain(text))))
+
+
+def say_lines(console: Console, lines: Iterable[tuple[str, str]]) -> None:
+    """Print lines of (style, text), many at once where they need not be wrapped."""
+    if console.is_terminal:
+        for style, text in lines:
+            put(console, Text(plain(text), style))
+        return
+    remaining = iter(lines)
+    while some := list(islice(remaining, _AT_ONCE)):
+        segments = Segments(
+            segment
+            for style, text in some
+            for segment in (
+                Segment(plain(text).expandtabs(console.tab_size), console.get_style(style)),
+                Segment.line(),
+            )
+        )
+        console.print(segments, soft_wrap=True, end="")
+
+
+_AT_ONCE = 1000
+"""The number of lines that are printed at once."""
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Yield the lines of a text, of which a list would take many times its memory."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
 
 
 def put(console: Console, text: Text, indent: int = 0) -> None:

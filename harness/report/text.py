@@ -13,7 +13,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.locale import localized, localized_error
 from harness.report import comparison_text, tables
 from harness.report import conversation as conversations
-from harness.report.console import draw, put, say
+from harness.report.console import draw, put, say, say_lines
 from harness.report.format import headline, number, seconds
 from harness.report.model import Report
 from harness.report.overview import Cell, State
@@ -139,8 +139,7 @@ def difference(console: Console, left: Sequence[str], right: Sequence[str]) -> b
     """Print a unified diff of two texts, and return whether they differ."""
     names = (left[0], right[0]) if left and right else ("", "")
     lines = list(unified_diff(left, right, *names, lineterm="", n=3))
-    for line in lines:
-        say(console, line, _SIGNS.get(line[:1], ""))
+    say_lines(console, ((_SIGNS.get(line[:1], ""), line) for line in lines))
     return bool(lines)
 
 

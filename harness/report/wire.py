@@ -10,7 +10,7 @@ from rich.console import Console
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.report.console import say
+from harness.report.console import say_lines
 from harness.report.format import seconds
 from harness.types import NO_STATUS, Exchange
 from harness.wire import Event, read_json
@@ -31,8 +31,8 @@ def wire(console: Console, read: AnalyzedTranscript) -> None:
     """Print the raw HTTP of a transcript; JSON bodies are indented."""
     for reading in read.readings:
         console.print()
-        for prefix, text in _exchange(reading):
-            say(console, f"{prefix}{text}", _STYLES[prefix])
+        lines = ((_STYLES[prefix], f"{prefix}{text}") for prefix, text in _exchange(reading))
+        say_lines(console, lines)
 
 
 def _exchange(reading: AnalyzedExchange) -> Iterator[Line]:

@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from harness.secrets.shapes import (
     MIN_LENGTH,
@@ -64,6 +65,10 @@ def _squeezed(name: str) -> str:
 
 def is_secret_name(name: str) -> bool:
     """Return whether *name*, of a header, a parameter or a member, may be that of a secret."""
+    return (_is_short_secret_name if len(name) <= _MAX_NAME else _is_secret_name)(name)
+
+
+def _is_secret_name(name: str) -> bool:
     squeezed = _squeezed(name)
     return bool(
         _HEADER.fullmatch(name)
@@ -72,6 +77,9 @@ def is_secret_name(name: str) -> bool:
         or _STRONG.search(squeezed)
         or (_WEAK.search(squeezed) and not _HARMLESS.search(squeezed))
     )
+
+
+_is_short_secret_name = lru_cache(maxsize=1024)(_is_secret_name)
 
 
 # ---------------------------------------------------------------------------------- values

@@ -14,8 +14,10 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from operator import itemgetter
 
 from harness.wire.patterns import lazy_pattern
 
@@ -307,18 +309,74 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
 )
 """The kinds of keys that are recognised by their shape; a new kind is one entry."""
 
-_BY_ANCHOR = tuple((shape.anchor, shape) for shape in KEY_SHAPES)
+_SIGNS = "-_."
+"""The signs in most anchors: one search for each tells which of those anchors may be there."""
+
+
+def _start(anchor: str) -> str:
+    """Return an anchor up to its first sign; empty if it has none but as its first character."""
+    end = next((n for n, letter in enumerate(anchor) if n and letter in _SIGNS), -1)
+    return anchor[: end + 1]
+
+
+_BY_START: dict[str, list[tuple[int, KeyShape]]] = {}
+for _number, _shape in enumerate(KEY_SHAPES):
+    _BY_START.setdefault(_start(_shape.anchor), []).append((_number, _shape))
+_ANYWHERE = _BY_START.pop("")
+
+
+def _behind(starts: Sequence[str], end: str) -> str:
+    """Return a pattern that matches behind each of *starts*, which have the same *end*.
+
+    The last group that matches is named after the longest of them.
+    """
+    letters = sorted({start[-len(end) - 1] for start in starts if start != end})
+    ends = [f"{letter}{end}" for letter in letters]
+    parts = [_behind([start for start in starts if start.endswith(one)], one) for one in ends]
+    parts += [f"(?P<_{end.encode().hex()}>)"] if end in starts else []
+    choice = f"(?<=[{''.join(letters)}]{re.escape(end)})" if len(letters) > 2 else ""
+    return rf"{choice}(?<={re.escape(end)})(?:{'|'.join(parts)})"
+
+
+def _searches() -> Iterator[tuple[str, re.Pattern[str]]]:
+    """Yield each sign with a pattern that finds the anchors that begin up to it."""
+    for sign in _SIGNS:
+        starts = [start for start in _BY_START if start[-1] == sign]
+        yield sign, lazy_pattern(re.escape(sign) + _behind(starts, sign))
+
+
+_SEARCHES = tuple(_searches())
+
+
+@cache
+def _of_start(group: str) -> tuple[tuple[int, KeyShape], ...]:
+    """Return the numbered shapes whose anchors begin as the text that *group* is named after."""
+    text = bytes.fromhex(group[1:]).decode()
+    return tuple(one for start, some in _BY_START.items() if text.endswith(start) for one in some)
+
+
+def _possible(text: str) -> list[tuple[int, KeyShape]]:
+    """Return the shapes whose anchors are in *text*, with their numbers, in order."""
+    groups = {
+        match.lastgroup or ""
+        for sign, search in _SEARCHES
+        if sign in text
+        for match in search.finditer(text)
+    }
+    shapes = {number: shape for group in groups for number, shape in _of_start(group)}
+    return sorted(
+        [one for one in (*_ANYWHERE, *shapes.items()) if one[1].anchor in text], key=itemgetter(0)
+    )
 
 
 def keys(text: str) -> Iterator[Hit]:
     """Yield each text with the shape of a key, except placeholders and made-up examples."""
-    for anchor, shape in _BY_ANCHOR:
-        if anchor in text:
-            for match in shape.pattern.finditer(text):
-                start, end = match.span(match.lastindex or 0)
-                start -= shape.before
-                if shape.confirms(match) and not is_made_up(text[start:end]):
-                    yield Hit(start, end, shape.kind, text[start:end])
+    for _, shape in _possible(text):
+        for match in shape.pattern.finditer(text):
+            start, end = match.span(match.lastindex or 0)
+            start -= shape.before
+            if shape.confirms(match) and not is_made_up(text[start:end]):
+                yield Hit(start, end, shape.kind, text[start:end])
 
 
 # -------------------------------------------------------------------------------- placeholders

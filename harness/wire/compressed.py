@@ -136,7 +136,7 @@ def compressed(raw: bytes) -> Iterator[tuple[int, int, Coding, bytes]]:
     """
     *anywhere, deflate, brotli = codings()
     view, done, most = memoryview(raw), 0, _MAX_ATTEMPTS
-    for coding in anywhere:
+    for coding in anywhere if not raw.isascii() else ():
         for magic in coding.magic.finditer(raw) if coding.start else ():
             if magic.start() >= done and most:
                 content, size = _content(coding, view[magic.start() :])
@@ -187,8 +187,11 @@ def _contents(raw: bytes) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
+_OF_TEXT = bytes((*range(9, 14), *range(32, 127)))
+
+
 def _is_no_text(start: bytes) -> bool:
-    return any(byte < 9 or 13 < byte < 32 or byte > 126 for byte in start)
+    return bool(start.translate(None, _OF_TEXT))
 
 
 def _is_utf8(content: bytes) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.console import Console
 
-from harness.report.console import draw, fit, least, wrap
+from harness.report.console import draw, fit, least, say, wrap
 from harness.report.tables import Table
 from report.samples import console, written
 
@@ -67,3 +70,19 @@ def test_a_table_with_chinese_fits(width: int) -> None:
     words = {word for line in drawn.splitlines() for word in line.split()}
     assert {"1234567", "9", "0.0113", "1234.560000", "sandbox", "unknown"} <= words
     assert "…" not in drawn
+
+
+def test_a_text_of_many_lines_is_written_with_few_calls() -> None:
+    """Elsewhere than on a terminal: secrets are looked for in each call."""
+
+    class Counted(io.StringIO):
+        writes = 0
+
+        def write(self, text: str) -> int:
+            self.writes += 1
+            return super().write(text)
+
+    file = Counted()
+    say(Console(file=file), "a\n" * 5_000 + "\tb\x1b", indent=2)
+    assert file.getvalue() == "  a\n" * 5_000 + " " * 8 + "b\ufffd\n"
+    assert file.writes < 20
