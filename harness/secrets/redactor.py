@@ -19,8 +19,7 @@ from harness.secrets.search import KNOWN_KEY, Found, Search, replaced
 from harness.secrets.shapes import PLACEHOLDER
 from harness.secrets.texts import latin, unlatin
 from harness.types import Exchange, Request, Response
-from harness.wire.codings import DECODERS, is_known, with_changed_body
-from harness.wire.compressed import unreadable
+from harness.wire.codings import DECODERS, is_known, unreadable, with_changed_body
 
 REQUEST_HEADERS = frozenset({"accept", "content-type", "x-accel-buffering"})
 """Request headers that are kept; no user agent, since it names the recorder's machine."""

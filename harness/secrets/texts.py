@@ -19,7 +19,7 @@ from sys import intern
 from harness.secrets.shapes import PLACEHOLDER
 from harness.types import Json
 from harness.wire import Event, escape, read_events, read_lines
-from harness.wire.compressed import Coding, compressed
+from harness.wire.codings import Coding, compressed
 from harness.wire.patterns import lazy_pattern
 from harness.wire.spans import Span, span
 

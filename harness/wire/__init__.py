@@ -4,7 +4,6 @@ Nothing here depends on a provider. `read_json` and `read_events` never raise, w
 errors are returned as data (`Document.problem`, `Stream.problems`), for rules to report.
 """
 
-from harness.wire.events import Event, Stream, read_events, read_lines
 from harness.wire.json import (
     MAX_DEPTH,
     Document,
@@ -16,6 +15,7 @@ from harness.wire.json import (
     type_name,
 )
 from harness.wire.pointer import MISSING, Missing, escape, query, resolve, tokens, walk
+from harness.wire.sse import Event, Stream, read_events, read_lines
 
 __all__ = [
     "MAX_DEPTH",

@@ -29,7 +29,7 @@ from harness.errors import SecretNotRedacted
 from harness.secrets.redactor import Redactor
 from harness.secrets.scanner import Scanner
 from harness.types import Exchange, Request, Response
-from harness.wire.compressed import codings
+from harness.wire.codings import codings
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.wire.compressed import codings, compressed, unreadable
+from harness.wire.codings import codings, compressed, unreadable
 
 TEXT = b"hello hello hello"
 FIELD = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n%b\r\n--x--\r\n'
