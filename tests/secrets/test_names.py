@@ -105,7 +105,14 @@ def test_letters_within_long_base64_data_are_no_key() -> None:
     assert Scanner().scan(f"id {key}/{data}".encode()) == []
 
 
-@pytest.mark.parametrize("header", ["Authorization: {}", "cookie: theme=dark; session_token={}"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Authorization: {}",
+        "cookie: theme=dark; session_token={}",
+        *(f'"Authorization": "{" " * blanks}{{}}"' for blanks in range(1, 8)),
+    ],
+)
 def test_a_header_in_a_text_is_masked_at_its_place(header: str) -> None:
     """Wherever it begins: all of its key, and nothing beside it."""
     for before in range(40):
