@@ -10,6 +10,7 @@ import typer
 
 from harness.cli import app
 from harness.errors import HarnessError
+from harness.locale import mark
 from harness.wire.text import count
 
 if TYPE_CHECKING:
@@ -103,14 +104,14 @@ def _row(file: Path, made: list[Adopted], left: list[LeftOut]) -> dict[str, Any]
 def _print(rows: list[dict[str, Any]], *, planned: bool) -> None:
     made = [one for row in rows for one in row["scenarios"]]
     for one in made:
-        typer.echo(f"{one['name']}: {one['target']}, {count(one['turns'], 'turn')}")
+        app.echo(f"{one['name']}: {one['target']}, {count(one['turns'], 'turn')}")
     reasons = Counter((one["endpoint"], one["reason"]) for row in rows for one in row["left_out"])
     if reasons:
         cells = ((number, *what) for what, number in reasons.most_common())
-        app.print_table(cells, ("left out", "endpoint", "reason"), ("left out",))
+        app.print_table(
+            cells, (mark("left out"), mark("endpoint"), mark("reason")), ("left out",), ("reason",)
+        )
     adopted = sum(one["exchanges"] for one in made)
     total = adopted + sum(reasons.values())
     word = "can be adopted" if planned else "adopted"
-    typer.echo(
-        f"{word}: {adopted} of {count(total, 'exchange')}, as {count(len(made), 'scenario')}"
-    )
+    app.echo(f"{word}: {adopted} of {count(total, 'exchange')}, as {count(len(made), 'scenario')}")

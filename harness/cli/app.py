@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 import typer
 
 from harness.errors import HarnessError
-from harness.locale import LANGUAGE, Language, localized
+from harness.locale import LANGUAGE, Language, localized, localized_error
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -258,6 +258,11 @@ def _set_output(quiet: Any, verbose: Any, color: Any, lang: Any) -> None:
         LANGUAGE.set(lang)
 
 
+def echo(message: str, *, err: bool = False) -> None:
+    """Print a message, on lines of its own, in the language of the user."""
+    typer.echo(localized_error(message), err=err)
+
+
 def console() -> Console:
     """Return a console on standard output."""
     from harness.report.console import standard_output
@@ -289,7 +294,7 @@ def workers(jobs: int | None, dask: str | None) -> Workers:
 def print_warnings(warnings: Iterable[str]) -> None:
     """Print each warning on a line of its own to standard error."""
     for warning in warnings:
-        typer.echo(f"harness: warning: {warning}", err=True)
+        echo(f"harness: warning: {warning}", err=True)
 
 
 def print_table(
@@ -400,7 +405,7 @@ def skipping() -> Iterator[Callable[[HarnessError], None]]:
 
     def skip(error: HarnessError) -> None:
         if str(error) not in skipped:
-            typer.echo(f"harness: left out: {error}", err=True)
+            echo(f"harness: left out: {error}", err=True)
         skipped.add(str(error))
 
     code = 0

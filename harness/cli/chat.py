@@ -12,18 +12,19 @@ import typer
 
 from harness.cli import app
 from harness.errors import HarnessError
+from harness.locale import localized, mark
 
 if TYPE_CHECKING:
     from harness.chat.conversation import Conversation
     from harness.types import Json, Outcome, Target
 
-HELP = """\
+HELP = mark("""\
 /undo          take back the last question and its answers, or the instruction after them
 /system TEXT   add an instruction, which is sent with everything that follows
 /image FILE    send an image, by file or URL, with the next question
 /save NAME     call the conversation NAME when it ends
 /help          this text
-/quit          end (as Ctrl-D and Ctrl-C do) and write the scenario and its cassettes"""
+/quit          end (as Ctrl-D and Ctrl-C do) and write the scenario and its cassettes""")
 
 
 EXAMPLE = "harness chat dashscope/qwen-plus zhipuai/glm-4.6 --name capitals"
@@ -80,11 +81,11 @@ def chat(
             conversation.instruct(system)
         if sys.stdin.isatty():
             where = source.where
-            typer.echo(f"{', '.join(targets)} at {where}; /help, /quit or Ctrl-D", err=True)
+            app.echo(f"{', '.join(targets)} at {where}; /help, /quit or Ctrl-D", err=True)
         _hold(conversation)
         written = conversation.finish()
     if not written:
-        typer.echo("nothing was answered, nothing is written", err=True)
+        app.echo("nothing was answered, nothing is written", err=True)
         raise typer.Exit(0)
     _check(written, conversation.name, scenarios, cassettes)
 
@@ -126,7 +127,7 @@ def _hold(conversation: Conversation) -> None:
         if command in ("/quit", "/exit"):
             return
         if command == "/undo":
-            typer.echo("taken back" if conversation.undo() else "nothing to take back")
+            app.echo("taken back" if conversation.undo() else "nothing to take back")
         elif command == "/save" and rest.strip():
             _rename(conversation, rest.strip())
         elif command == "/system" and rest.strip():
@@ -134,7 +135,7 @@ def _hold(conversation: Conversation) -> None:
         elif command == "/image" and rest.strip():
             _attach(conversation, rest.strip())
         elif line.startswith("/"):
-            typer.echo(HELP)
+            typer.echo(localized(HELP))
         elif line:
             try:
                 _ask(conversation, line)
@@ -146,18 +147,18 @@ def _attach(conversation: Conversation, image: str) -> None:
     try:
         conversation.attach(image)
     except HarnessError as error:
-        typer.echo(f"not sent: {error}")
+        app.echo(f"not sent: {error}")
     else:
-        typer.echo(f"will be sent with the next question: {image}")
+        app.echo(f"will be sent with the next question: {image}")
 
 
 def _rename(conversation: Conversation, name: str) -> None:
     try:
         conversation.rename(name)
     except HarnessError as error:
-        typer.echo(f"not saved: {error}")
+        app.echo(f"not saved: {error}")
     else:
-        typer.echo(f"will be saved as {name}")
+        app.echo(f"will be saved as {name}")
 
 
 def _reader() -> Callable[[], str]:
@@ -201,14 +202,14 @@ def _ask(conversation: Conversation, text: str) -> None:
     try:
         outcomes = conversation.ask(text, show)
     except KeyboardInterrupt:
-        typer.echo("\ninterrupted: the question is not part of the conversation")
+        app.echo("\ninterrupted: the question is not part of the conversation")
         raise
     except HarnessError as error:
-        typer.echo(f"not sent: {error}")
+        app.echo(f"not sent: {error}")
         return
     for target, outcome in outcomes:
         if isinstance(outcome, Failure):
-            typer.echo(f"{target} refused ({outcome.code or outcome.status}): {outcome.message}")
+            app.echo(f"{target} refused ({outcome.code or outcome.status}): {outcome.message}")
         elif target not in shown:
             show(target, _text(outcome))
     if shown:
@@ -233,11 +234,11 @@ def _check(written: list[Path], name: str, scenarios: Path, cassettes: Path) -> 
     from harness.runner import batch
 
     for path in written:
-        typer.echo(f"wrote {path}", err=True)
+        app.echo(f"wrote {path}", err=True)
     work = batch.jobs(batch.load_scenarios([name], scenarios), [])
     report = replay_report(work, Store(cassettes), lambda _: None)
     if report.ok:
-        typer.echo(f"it replays: harness replay {name}", err=True)
+        app.echo(f"it replays: harness replay {name}", err=True)
     else:
         print_report(app.console(), report)
     raise typer.Exit(report.exit_code)

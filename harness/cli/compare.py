@@ -9,6 +9,7 @@ import typer
 
 from harness.cli import app
 from harness.errors import HarnessError
+from harness.locale import mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,7 +162,7 @@ def _on_targets(
     secrets = environment.secrets(PROVIDERS.values())
     asked, left = on_targets.requests_for(find([*map(Path, sides)]), targets, secrets, limit)
     for recording, one in left:
-        typer.echo(f"left out: {recording}, exchange {one.number}: {one.reason}", err=True)
+        app.echo(f"left out: {recording}, exchange {one.number}: {one.reason}", err=True)
     if only_plan:
         app.print_plan(on_targets.plan(asked, limit), as_json)
         raise typer.Exit
@@ -189,9 +190,13 @@ def _print_compared(compared: Sequence[Compared]) -> None:
         )
         for one in compared
     ]
-    app.print_table(rows, ("recording", "target", "result", "similar", "not translated"))
+    app.print_table(
+        rows,
+        ("recording", "target", mark("result"), mark("similar"), mark("not translated")),
+        words=("result", "not translated"),
+    )
     passed = sum(one.passed for one in compared)
-    typer.echo(f"passed: {passed} of {len(compared)}\n")
+    app.echo(f"passed: {passed} of {len(compared)}\n")
 
 
 def _fields(transcripts: list[AnalyzedTranscript], as_json: bool) -> bool:

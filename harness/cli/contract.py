@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import app
+from harness.locale import mark
 
 if TYPE_CHECKING:
     from harness.contracts.contract import Contract
@@ -18,13 +19,12 @@ CONTRACT = Path("contract.yaml")
 Paths = Annotated[
     list[Path], typer.Argument(metavar="PATH", help="vcrpy cassettes, or folders of them.")
 ]
-Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")]
 File = Annotated[Path, typer.Option("--contract", metavar="FILE", help="The contract's file.")]
 
 
 def learn(
     paths: Paths,
-    out: Out = CONTRACT,
+    contract: File = CONTRACT,
     jobs: app.Processes = None,
     dask: app.Dask = None,
 ) -> None:
@@ -36,9 +36,11 @@ def learn(
 
     with app.skipping() as skip:
         with app.progress() as report_progress:
-            contract = learn_cassettes(paths, out, report_progress, skip, app.workers(jobs, dask))
-        _table(contract)
-        typer.echo(f"\nwrote {out}: {_summary(contract)}")
+            learned = learn_cassettes(
+                paths, contract, report_progress, skip, app.workers(jobs, dask)
+            )
+        _table(learned)
+        app.echo(f"\nwrote {contract}: {_summary(learned)}")
 
 
 def check(
@@ -72,14 +74,14 @@ def accept(
         with app.progress() as report_progress:
             proposal = propose(paths, contract, report_progress, skip)
         for line in proposal.changes:
-            typer.echo(line)
+            app.echo(line)
         changes, new = count(len(proposal.changes), "change"), proposal.exchanges
-        typer.echo(f"{changes} of clauses, {new} new exchanges")
+        app.echo(f"{changes} of clauses, {new} new exchanges")
         if new and yes:
             write(contract, proposal.new)
-            typer.echo(f"wrote {contract}: {_summary(proposal.new)}")
+            app.echo(f"wrote {contract}: {_summary(proposal.new)}")
         elif new:
-            typer.echo("nothing was written; --yes writes it")
+            app.echo("nothing was written; --yes writes it")
 
 
 def _table(contract: Contract) -> None:
@@ -87,7 +89,12 @@ def _table(contract: Contract) -> None:
     for section, node in sorted(contract.sections.items()):
         models = ", ".join(sorted(filter(None, node.counts)))
         rows.append((section.endpoint, section.name, models, node.total("of")))
-    app.print_table(rows, ("endpoint", "answer", "models", "exchanges"), numbers=("exchanges",))
+    app.print_table(
+        rows,
+        ("endpoint", "answer", mark("models"), "exchanges"),
+        numbers=("exchanges",),
+        words=("answer",),
+    )
 
 
 def _summary(contract: Contract) -> str:
@@ -101,7 +108,7 @@ def _summary(contract: Contract) -> str:
 
 
 COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
-    ("learn", learn, "harness contract learn cassettes --out contract.yaml"),
+    ("learn", learn, "harness contract learn cassettes --contract contract.yaml"),
     ("check", check, "harness contract check cassettes --contract contract.yaml"),
     ("accept", accept, "harness contract accept cassettes/slogan --yes"),
 )

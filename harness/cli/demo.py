@@ -50,6 +50,7 @@ def demo(
     from harness.intercept.resume import OnInterrupted
     from harness.report import NAMES, text, write_folder
     from harness.report.build import replay_report
+    from harness.report.console import tell
     from harness.runner import batch
     from harness.sandbox import LIFELIKE
     from harness.scenario.files import shipped_folder
@@ -59,27 +60,30 @@ def demo(
     todo = batch.jobs(batch.load_scenarios([], shipped_folder()), [])
     _require_extras(todo)
     screen = app.console()
-    screen.print(f"Recording {len(todo)} conversations through the official SDKs, from a sandbox")
-    screen.print("on this machine. It is not the real service: no key is used, nothing is paid.\n")
+    tell(
+        screen,
+        f"Recording {len(todo)} conversations through the official SDKs, from a sandbox\n"
+        "on this machine. It is not the real service: no key is used, nothing is paid.\n",
+    )
     start = time.perf_counter()
     with batch.sandboxed(LIFELIKE, load_environment(Path.cwd())) as source, app.progress() as steps:
-        screen.print(f"sandbox   {source.where}")
+        tell(screen, f"sandbox   {source.where}")
         afresh = OnInterrupted.AFRESH
         failed = batch.record_all(todo, source, store, steps, on_interrupted=afresh)
     lasted = time.perf_counter() - start
-    screen.print(f"recorded  {len(todo) - len(failed)} cassettes in {lasted:.1f} s")
-    screen.print("sandbox   stopped; from here on everything is offline\n")
+    tell(screen, f"recorded  {len(todo) - len(failed)} cassettes in {lasted:.1f} s")
+    tell(screen, "sandbox   stopped; from here on everything is offline\n")
     with app.progress() as steps:
         report = replay_report(todo, store, steps, "Demo: replayed offline")
     for problem in failed:
-        screen.print(f"not recorded: {problem.scenario} with {problem.target}: {problem.text}")
+        tell(screen, f"not recorded: {problem.scenario} with {problem.target}: {problem.text}")
     text.report(screen, report, Verbosity.FULL)
     example = (TITLE, f"../{FAILING}/{NAMES['html']}")
     write_folder(replace(report, pages=(example,)), folder / "report")
-    screen.print(f"\nreport    {folder / 'report' / NAMES['html']}", soft_wrap=True)
+    tell(screen, f"\nreport    {folder / 'report' / NAMES['html']}")
     others = ", ".join(name for form, name in NAMES.items() if form != "html")
-    screen.print(f"beside it {others}")
-    screen.print(f"cassettes {folder / 'cassettes'}", soft_wrap=True)
+    tell(screen, f"beside it {others}")
+    tell(screen, f"cassettes {folder / 'cassettes'}")
     with app.progress() as steps:
         broken = break_one(todo, store, folder / "broken-on-purpose", steps)
     noticed = _show(broken, folder / FAILING)
@@ -182,19 +186,19 @@ def _show(broken: Broken | None, folder: Path) -> bool:
     Without a copy only a message is printed, and False returned.
     """
     from harness.report import NAMES, headline, write_folder
-    from harness.report.console import say
+    from harness.report.console import tell
 
     screen = app.console()
-    say(screen, "\nHow does a break look? A copy of one recording, broken on purpose:")
+    tell(screen, "\nHow does a break look? A copy of one recording, broken on purpose:")
     if broken is None:
-        say(screen, "no recording can be broken", "bold red")
+        tell(screen, "no recording can be broken", style="bold red")
         return False
     write_folder(broken.report, folder)
-    say(screen, f"broken    {broken.path}: {broken.fault.description}")
+    tell(screen, f"broken    {broken.path}: {broken.fault.description}")
     if broken.finding is not None:
-        say(screen, f"found by  {headline(broken.finding)}")
-    say(screen, f"drift     {broken.drift.verdict}, from the recording to the copy")
-    say(screen, f"its page  {folder / NAMES['html']}")
+        tell(screen, f"found by  {headline(broken.finding)}")
+    tell(screen, f"drift     {broken.drift.verdict}, from the recording to the copy")
+    tell(screen, f"its page  {folder / NAMES['html']}")
     if not broken.noticed:
-        say(screen, "the harness did NOT notice, and should have", "bold red")
+        tell(screen, "the harness did NOT notice, and should have", style="bold red")
     return broken.noticed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from harness.cli import app
-from harness.locale import localized
+from harness.locale import localized, mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,7 +53,7 @@ def doctor(
         lacks = localized("lacks {}: {}").format(missing, cure) if missing else localized("ok")
         typer.echo(f"[{name}] {lacks}")
     for clash in report["clashes"]:
-        typer.echo(f"clash: {' and '.join(clash['packages'])}: {clash['text']}")
+        app.echo(f"clash: {' and '.join(clash['packages'])}: {clash['text']}")
     listed = ", ".join(f"{count} {localized(state)}" for state, count in states.items())
     text = localized("cassettes in {}: {}")
     typer.echo("\n" + text.format(cassettes, listed or localized("no scenarios here")))
@@ -62,7 +62,7 @@ def doctor(
 def _print_rows(rows: list[Mapping[str, Any]]) -> None:
     """Print a table whose columns are the keys of the rows; a dash for an empty value."""
     cells = [[value or "–" for value in row.values()] for row in rows]
-    app.print_table(cells, list(rows[0]) if rows else ())
+    app.print_table(cells, list(rows[0]) if rows else (), words=("SDK", "key", "state", "plug-in"))
 
 
 def _system() -> dict[str, str]:
@@ -85,11 +85,11 @@ def _providers() -> list[dict[str, str]]:
     environment = load_environment(Path.cwd())
     return [
         {
-            "provider": provider.name,
+            mark("provider"): provider.name,
             "SDK": installed_version(provider.distribution) or "not installed",
-            "key": f"{provider.key_variable} is "
+            mark("key"): f"{provider.key_variable} is "
             + ("set" if environment.has_key(provider) else "not set"),
-            "address": environment.address(provider) or provider.address,
+            mark("address"): environment.address(provider) or provider.address,
             "from": provider.origin,
         }
         for provider in PROVIDERS.values()
@@ -104,7 +104,9 @@ def _plug_ins() -> list[dict[str, str]]:
 
     found = [("rule", rule.name, rule.origin) for rule in RULES if rule.origin != OWN]
     found += [("report", form.name, form.origin) for form in report.added()]
-    return [{"plug-in": kind, "name": name, "from": origin} for kind, name, origin in found]
+    return [
+        {mark("plug-in"): kind, mark("name"): name, "from": origin} for kind, name, origin in found
+    ]
 
 
 def _packages() -> dict[str, Any]:
@@ -123,11 +125,11 @@ def _packages() -> dict[str, Any]:
         },
         "packages": [
             {
-                "package": one.name,
-                "extras": ", ".join(one.extras),
-                "installed": one.installed,
-                "lowest tested": one.lowest,
-                "newest tested": one.newest,
+                mark("package"): one.name,
+                mark("extras"): ", ".join(one.extras),
+                mark("installed"): one.installed,
+                mark("lowest tested"): one.lowest,
+                mark("newest tested"): one.newest,
                 "state": one.state,
             }
             for one in here.packages

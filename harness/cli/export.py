@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import app
 from harness.errors import HarnessError
 
 FORMS = "har, otel, jsonl or vcrpy"
@@ -44,9 +45,9 @@ def export(
         raise HarnessError(f"--form {form}: expected {FORMS}")
     text, losses = exported([read_cassette(path) for path in find(paths)], form)
     for loss in losses:
-        typer.echo(f"harness: {form} has no room for {loss}", err=True)
+        app.echo(f"harness: {form} has no room for {loss}", err=True)
     if to is None:
         typer.echo(text, nl=False)
     else:
         write_text(to, text)
-        typer.echo(f"wrote {to}", err=True)
+        app.echo(f"wrote {to}", err=True)

@@ -11,6 +11,7 @@ import typer
 
 from harness.cli import app
 from harness.errors import HarnessError
+from harness.locale import localized, localized_error, mark
 
 if TYPE_CHECKING:
     from harness.faults.cases import AnswerSource, ClientResults, FaultResults, Saved, Skipped
@@ -32,7 +33,7 @@ def faults(
     ] = "",
     clients: Annotated[
         list[str] | None,
-        typer.Option("--client", metavar="NAME", help="Only this SDK. May be given again."),
+        typer.Option("--sdk", metavar="NAME", help="Only this SDK. May be given again."),
     ] = None,
     only: Annotated[
         list[str] | None,
@@ -53,7 +54,9 @@ def faults(
     ] = 0,
     save: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Save the smallest failure of each fault as a cassette."),
+        typer.Option(
+            "--out", metavar="DIR", help="Save the smallest failure of each fault as a cassette."
+        ),
     ] = None,
     at_least: Annotated[
         float | None,
@@ -102,13 +105,13 @@ def faults(
 def _clients(against: str, clients: Sequence[str], exchanges: Sequence[AnswerSource]) -> list[str]:
     """Return the names of the clients to test.
 
-    These are the function of `--against`, the SDKs of `--client`, or else every installed SDK that
+    These are the function of `--against`, the SDKs of `--sdk`, or else every installed SDK that
     can request one of the exchanges. Raises HarnessError if there is none.
     """
     from harness.parse import PARSERS
 
     if against and clients:
-        raise HarnessError("--against and --client exclude each other")
+        raise HarnessError("--against and --sdk exclude each other")
     if against and ":" not in against:
         raise HarnessError(f"--against {against}: expected module:function")
     endpoints = {source.answer.endpoint.name for source in exchanges}
@@ -145,23 +148,23 @@ def _print(
     styles: dict[int, str] = {}
     for harmful, meaning in _MEANING.items():
         styles[len(rows)] = "dim"
-        rows.append([meaning, *("" for _ in results)])
+        rows.append([localized(meaning), *("" for _ in results)])
         rows += [
             [f"  {name}", *(_cell(client.by_fault.get(name)) for client in results)]
             for name in _tried(results, harmful=harmful)
         ]
     styles[len(rows)] = "bold"
     scores = ("-" if client.score is None else f"{client.score:.1f}" for client in results)
-    rows.append(["score", *scores])
+    rows.append([localized("score"), *scores])
     widths = {"fault": max(len(row[0]) for row in rows)}
-    columns = ("fault", *(client.name for client in results))
+    columns = (mark("fault"), *(client.name for client in results))
     draw(screen, Table(columns, rows, styles=styles, widths=widths))
     for client in results:
         _print_failures(client, saved.get(client.name, []), redactor)
     _print_skipped(results, skipped, redactor)
 
 
-_MEANING = {False: "expected: the same answer", True: "expected: an error"}
+_MEANING = {False: mark("expected: the same answer"), True: mark("expected: an error")}
 
 
 def _tried(results: Sequence[ClientResults], *, harmful: bool) -> list[str]:
@@ -179,7 +182,7 @@ def _cell(results: FaultResults | None) -> str:
     if results is None:
         return "-"
     failed = [result.reaction for result in results.results if not result.passed]
-    endings = [f"{failed.count(v)} {v}" for v in Reaction if v in failed]
+    endings = [f"{failed.count(v)} {localized(v.value)}" for v in Reaction if v in failed]
     return f"{results.passed}/{len(results.results)} {', '.join(endings)}".rstrip()
 
 
@@ -189,11 +192,12 @@ def _print_failures(client: ClientResults, saved: Sequence[Saved], redactor: Red
         failure = results.smallest_failure
         if failure is None:
             continue
-        typer.echo(f"{client.name} {name}: {failure.delivery.description} ({failure.case.source})")
+        change = localized_error(failure.delivery.description)
+        typer.echo(f"{client.name} {name}: {change} ({failure.case.source})")
         detail = redactor.text(failure.detail) or "the same answer as the unchanged one"
-        typer.echo(f"  {failure.reaction}: {detail}")
+        app.echo(f"  {localized(failure.reaction.value)}: {localized_error(detail)}")
         if name in where:
-            typer.echo(f"  saved: {where[name]}")
+            app.echo(f"  saved: {where[name]}")
 
 
 def _print_skipped(
@@ -201,13 +205,13 @@ def _print_skipped(
 ) -> None:
     """Print how many exchanges and cases were not tried, by reason; --json lists each."""
     if skipped:
-        typer.echo(f"skipped: {_reasons(skipped, redactor)}")
+        app.echo(f"skipped: {_reasons(skipped, redactor)}")
     for client in results:
         missing = client.planned - len(client.results)
         line = f"{len(client.results)} cases of {client.exchanges} exchanges"
         line += f", {missing} more when the time was up" if missing else ""
         line += f"; skipped: {_reasons(client.skipped, redactor)}" if client.skipped else ""
-        typer.echo(f"{client.name}: {line}")
+        app.echo(f"{client.name}: {line}")
 
 
 def _reasons(skipped: Sequence[Skipped], redactor: Redactor) -> str:

@@ -70,7 +70,7 @@ def import_(
             write_cassette(target, written)
         except HarnessError as error:
             failed = True
-            typer.echo(f"harness: {error}", err=True)
+            app.echo(f"harness: {error}", err=True)
             continue
         report.append(_entry(file, target, converted))
         if not as_json:
@@ -91,11 +91,12 @@ def _entry(file: Path, target: Path, converted: Converted) -> dict[str, object]:
 
 
 def _print(target: Path, converted: Converted) -> None:
-    count = len(converted.exchanges)
-    typer.echo(f"{target}: {count} {'exchange' if count == 1 else 'exchanges'}")
+    from harness.wire.text import count
+
+    app.echo(f"{target}: {count(len(converted.exchanges), 'exchange')}")
     for what, number in converted.losses.items():
-        typer.echo(f"  lost in {number}: {what}")
+        app.echo(f"  lost in {number}: {what}")
     for text in converted.skipped[:10]:
-        typer.echo(f"  left out: {text}")
+        app.echo(f"  left out: {text}")
     if len(converted.skipped) > 10:
-        typer.echo(f"  left out: {len(converted.skipped) - 10} more")
+        app.echo(f"  left out: {len(converted.skipped) - 10} more")

@@ -29,7 +29,7 @@ def install_git(
     .git/config (git runs no commands of a cloned repository: run this once in each clone).
     """
     message = _uninstall(Path.cwd(), cassettes) if undo else _install(Path.cwd(), cassettes)
-    typer.echo(message)
+    app.echo(message)
 
 
 def _install(folder: Path, cassettes: Path) -> str:

@@ -10,7 +10,7 @@ import typer
 from harness.cli import app
 from harness.config.plugins import OWN
 from harness.errors import HarnessError
-from harness.locale import localized, mark
+from harness.locale import localized, localized_error, mark
 
 if TYPE_CHECKING:
     from harness.cassette.age import Period
@@ -67,7 +67,7 @@ def list_(
         app.print_warnings(warnings)
         _print(rows)
     for problem in problems:
-        typer.echo(f"error: {problem}", err=True)
+        typer.echo(f"{localized('error')}: {localized_error(problem)}", err=True)
     if strict and (problems or warnings):
         raise typer.Exit(1)
 

@@ -10,6 +10,7 @@ import typer
 
 from harness.cli import app
 from harness.errors import HarnessError
+from harness.locale import localized, localized_error, mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 COUNTED = ("same", "different", "crashed", "not applicable")
 
 
-EXAMPLE = "harness parse cassettes --parser dashscope"
+EXAMPLE = "harness parse cassettes --sdk dashscope"
 """An example for the help text."""
 
 
@@ -31,7 +32,7 @@ def parse(
     ],
     names: Annotated[
         list[str] | None,
-        typer.Option("--parser", "-p", metavar="NAME", help="Only this SDK. Can be repeated."),
+        typer.Option("--sdk", metavar="NAME", help="Only this SDK. May be given again."),
     ] = None,
     fail: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if an SDK reads anything else.")
@@ -79,7 +80,7 @@ def _parsed(
     for path, (results, notes) in store.read_all(paths, parse_one, skip, workers):
         report_progress(f"Parse {path}")
         for note in notes:
-            typer.echo(note, err=True)
+            app.echo(note, err=True)
         parsed += results
     return parsed
 
@@ -156,17 +157,19 @@ def _finding(defect: Defect) -> dict[str, Any]:
 def _print(table: list[ParseRow], defects: list[Defect], missing: Mapping[str, str]) -> None:
     from harness.wire import text
 
-    columns = ("endpoint", "mode", "parser", "exchanges", *COUNTED)
+    columns = ("endpoint", mark("mode"), "SDK", "exchanges", *COUNTED)
     app.print_table([_row(row).values() for row in table], columns)
     screen = app.console()
     for finding in map(_finding, defects):
         screen.print()
         for line in _lines(finding):
-            screen.print(text.plain(line), soft_wrap=True)
+            screen.print(text.plain(localized_error(line)), soft_wrap=True)
     for sentence in missing.values():
-        screen.print(f"\nnothing was read with it: {text.plain(sentence)}", soft_wrap=True)
+        nothing = localized_error(f"nothing was read with it: {sentence}")
+        screen.print(f"\n{text.plain(nothing)}", soft_wrap=True)
     total = text.count(sum(row.exchanges for row in table if row.parser), "reading")
-    screen.print(f"\n{total}, {text.count(len(defects), 'disagreement')}")
+    defective = text.count(len(defects), "disagreement")
+    screen.print(f"\n{localized_error(total)}{localized(', ')}{localized_error(defective)}")
 
 
 def _lines(finding: dict[str, Any]) -> list[str]:
@@ -174,8 +177,8 @@ def _lines(finding: dict[str, Any]) -> list[str]:
 
     smallest = finding["smallest"]
     at = f", {smallest['at']}" if smallest["at"] else ""
-    exchanges = text.count(finding["exchanges"], "exchange")
-    what = " ".join(word for word in (finding["kind"], finding["path"]) if word)
+    exchanges = localized_error(text.count(finding["exchanges"], "exchange"))
+    what = " ".join(word for word in (localized(finding["kind"]), finding["path"]) if word)
     source = "the harness reads" if finding["level"] == "reply" else "the wire has"
     return [
         f"{finding['parser']} {finding['version']}, {finding['endpoint']}: {what} ({exchanges})",

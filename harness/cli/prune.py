@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import app
-from harness.locale import localized, localized_count
+from harness.locale import localized, localized_count, localized_error
 
 if TYPE_CHECKING:
     from harness.prune.search import SearchResult, Tests
@@ -32,7 +32,8 @@ def prune(
         typer.Option(
             "--tests",
             metavar="PATH",
-            help="Collect these tests with pytest, and search their cassettes too. Repeatable.",
+            help="Collect these tests with pytest, and search their cassettes too. "
+            "May be given again.",
         ),
     ] = None,
     delete: Annotated[
@@ -115,7 +116,9 @@ def _print(result: SearchResult, folders: list[Path], summary: str, deleted: boo
     searched = ", ".join(map(str, folders)) or localized("no folder")
     typer.echo(localized("searched {}; {}").format(searched, summary))
     for file in result.unused:
-        typer.echo(line(f"{file.path}: {file.kind}, {count(file.size, 'byte')}: {file.reason}"))
+        size = localized_error(count(file.size, "byte"))
+        reason = localized_error(file.reason)
+        typer.echo(line(f"{file.path}: {localized(file.kind)}, {size}: {reason}"))
     if result.unknown:
         unknown = localized_count(len(result.unknown), "{} cassette", "{} cassettes")
         typer.echo(localized("not judged, owner unknown: {}").format(unknown))

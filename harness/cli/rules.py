@@ -9,7 +9,7 @@ import typer
 from harness.cli import app
 from harness.config.plugins import OWN
 from harness.errors import HarnessError, MissingExtra
-from harness.locale import CHINESE, LANGUAGE, Language, mark, translate
+from harness.locale import CHINESE, LANGUAGE, Language, localized_error, mark, translate
 
 if TYPE_CHECKING:
     from harness.rules.rule import Rule
@@ -145,20 +145,20 @@ def explained(rule: Rule, lang: Language) -> str:
 def _example(rule: Rule, lang: Language) -> list[str]:
     """Return the paragraphs of a rule's example; an empty list if the rule has no sample."""
     from harness.faults.explain import example
+    from harness.report import headline
 
     try:
         shown = example(rule)
     except MissingExtra as error:
-        return [f"not checked: {error}"]
+        return [localized_error(f"not checked: {error}")]
     if shown is None:
         return []
-    place = f" ({shown.finding.place})" if str(shown.finding.place) else ""
     return [
         _text(mark("This passes, in the example {!r}:"), lang).format(shown.sample),
         _indented(shown.passes),
         _text(mark("This fails (fault: {})"), lang).format(shown.fault.description),
         _indented(shown.fails),
-        f"  {rule.name}{place}: {shown.finding.message}",
+        f"  {headline(shown.finding)}",
     ]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import app
-from harness.locale import localized, localized_count
+from harness.locale import localized, localized_count, localized_error
 
 if TYPE_CHECKING:
     from harness.secrets.scanner import Leak, Scanner
@@ -64,7 +64,7 @@ def scan(
                 leaks += [(name, leak) for leak in found]
     _print(leaks, scanned, as_json)
     for problem in problems:
-        typer.echo(f"harness: {problem}", err=True)
+        app.echo(f"harness: {problem}", err=True)
     raise typer.Exit(2 if problems else 1 if leaks else 0)
 
 
@@ -119,8 +119,9 @@ def _print(leaks: list[tuple[str, Leak]], files: int, as_json: bool) -> None:
         app.print_json([{"file": name, **asdict(leak)} for name, leak in leaks])
         return
     for name, leak in leaks:
-        where = f" at {leak.where}" if leak.where else ""
-        typer.echo(f"{name}:{leak.line}: {leak.kind}{where} ({leak.fingerprint})")
+        where = localized(" at {}").format(leak.where) if leak.where else ""
+        kind = localized_error(leak.kind)
+        typer.echo(f"{name}:{leak.line}: {kind}{where} ({localized_error(leak.fingerprint)})")
     affected = len({name for name, _ in leaks})
     every = localized_count(files, "{} file", "{} files")
     if leaks:

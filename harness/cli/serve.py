@@ -12,7 +12,7 @@ import typer
 
 from harness.cli import app
 from harness.errors import BadCassette, HarnessError
-from harness.locale import localized, localized_count
+from harness.locale import localized, localized_count, localized_error
 
 if TYPE_CHECKING:
     from harness.serve.server import ServeResult
@@ -108,10 +108,10 @@ def serve(
     left_out: list[BadCassette] = []
     library = load(paths or [app.CASSETTES], left_out.append)
     for error in left_out:
-        typer.echo(f"harness: left out: {error}", err=True)
+        app.echo(f"harness: left out: {error}", err=True)
     links = Links.of(library.exchanges) if rewrite_links else None
     if links:
-        typer.echo(f"# links to {len(links.recorded)} recorded files are rewritten", err=True)
+        app.echo(f"# links to {len(links.recorded)} recorded files are rewritten", err=True)
     shown = partial(announce, bool(command), as_json)
     result = replay(library, shown, command, port, checked_pace(pace), links, faults)
     _report(result, allow_unused, as_json)
@@ -131,7 +131,9 @@ def announce(to_stderr: bool, as_json: bool, address: str, variables: Mapping[st
         typer.echo(json.dumps({"address": address, "variables": dict(variables)}))
         return
     lines = [f"export {name}={value}" for name, value in variables.items()]
-    typer.echo("\n".join([f"# harness listens at {address}", *lines]), err=to_stderr)
+    typer.echo(
+        "\n".join([localized_error(f"# harness listens at {address}"), *lines]), err=to_stderr
+    )
 
 
 def record_through_proxy(
@@ -184,9 +186,9 @@ def _report(result: ServeResult, allow_unused: bool, as_json: bool) -> None:
         return
     to_stderr = result.exit_code is not None
     for miss in result.misses:
-        typer.echo(f"miss: {miss}", err=to_stderr)
+        app.echo(f"miss: {miss}", err=to_stderr)
     for text in () if allow_unused else result.unused:
-        typer.echo(f"unused: {text}", err=to_stderr)
+        app.echo(f"unused: {text}", err=to_stderr)
     text = localized("answered {}, missed {}, unused {}")
     counts = (result.answered, len(result.misses), len(result.unused))
     typer.echo(text.format(*counts), err=to_stderr)

@@ -287,7 +287,8 @@ def load(path: Path) -> Contract:
     """
     if not path.exists():
         raise HarnessError(
-            f"there is no contract {path}; learn one with: harness contract learn PATH --out {path}"
+            f"there is no contract {path}; "
+            f"learn one with: harness contract learn PATH --contract {path}"
         )
     try:
         content = store.file_bytes(path)

@@ -25,9 +25,10 @@ _ERRORS = {
         for name, value in vars(errors).items()
         if getattr(value, "__module__", "") == errors.__name__
     ),
-    *("ArgumentTypeError", "BadReference", "Invalid", "NotExpressible", "localized_error"),
+    *("ArgumentTypeError", "BadReference", "Invalid", "NotExpressible"),
+    *("echo", "localized_error", "tell"),
 }
-"""The names of what is called with the message of an error."""
+"""The names of what is called with a message: errors, and functions that print or translate it."""
 
 _WORD = re.compile("[A-Za-z]{2,}")
 
@@ -76,7 +77,9 @@ def lines(
 
 def _error_messages(module: ast.Module, names: Collection[str]) -> Iterator[ExtractedMessage]:
     for node in ast.walk(module):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in names:
+        if not isinstance(node, ast.Call) or ast.unparse(node.func) == "typer.echo":
+            continue
+        if ast.unparse(node.func).rpartition(".")[2] in names:
             for text in map(_template, node.args):
                 if len(_WORD.findall(text)) > 1:
                     yield 1, "pgettext", (ERROR, text), []

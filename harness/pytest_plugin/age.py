@@ -1,4 +1,4 @@
-"""The age limit of cassettes, `--max-cassette-age`: older ones cause a warning or a failure."""
+"""The age limit of cassettes, `--cassette-max-age`: older ones cause a warning or a failure."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class CassetteAgeWarning(pytest.PytestWarning):
 
 
 def add_options(group: pytest.OptionGroup) -> None:
-    """Add the options `--max-cassette-age` and `--max-cassette-age-fails`."""
+    """Add the options `--cassette-max-age` and `--cassette-max-age-fails`."""
     group.addoption(
-        "--max-cassette-age",
+        "--cassette-max-age",
         type=_parse_limit,
         metavar="AGE",
         help=localized("warn if a cassette is older or of unknown age: 12h, 30d, 4w"),
     )
     group.addoption(
-        "--max-cassette-age-fails",
+        "--cassette-max-age-fails",
         action="store_true",
-        help=localized("with --max-cassette-age: fail instead"),
+        help=localized("with --cassette-max-age: fail instead"),
     )
 
 
@@ -47,12 +47,12 @@ def _parse_limit(text: str) -> Limit:
 
 
 def check_options(config: pytest.Config) -> None:
-    """Raise pytest.UsageError if `--max-cassette-age-fails` is set without `--max-cassette-age`."""
-    if config.getoption("--max-cassette-age-fails") and not config.getoption("--max-cassette-age"):
+    """Raise pytest.UsageError if `--cassette-max-age-fails` is set without `--cassette-max-age`."""
+    if config.getoption("--cassette-max-age-fails") and not config.getoption("--cassette-max-age"):
         raise pytest.UsageError(
             localized_error(
-                "--max-cassette-age-fails requires --max-cassette-age, "
-                "such as --max-cassette-age=30d"
+                "--cassette-max-age-fails requires --cassette-max-age, "
+                "such as --cassette-max-age=30d"
             )
         )
 
@@ -60,20 +60,20 @@ def check_options(config: pytest.Config) -> None:
 def check_age(item: pytest.Item, cassette: str, provenance: Provenance) -> None:
     """Warn, or fail the test, if its cassette is older than allowed or of unknown age.
 
-    Do nothing without `--max-cassette-age`.
+    Do nothing without `--cassette-max-age`.
 
     Args:
         item: The test.
         cassette: The path of its cassette, for the message.
         provenance: The provenance of its cassette, with the time of recording.
     """
-    limit: Limit | None = item.config.getoption("--max-cassette-age")
+    limit: Limit | None = item.config.getoption("--cassette-max-age")
     if limit is None:
         return
     from harness.cassette.age import findings, utc_now
 
     for finding in findings(provenance, limit, utc_now()):
         message = f"{cassette}: {finding.message}"
-        if item.config.getoption("--max-cassette-age-fails"):
+        if item.config.getoption("--cassette-max-age-fails"):
             pytest.fail(message, pytrace=False)
         item.warn(CassetteAgeWarning(message))

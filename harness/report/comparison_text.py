@@ -8,9 +8,9 @@ from rich.console import Console
 
 from harness.comparison.matrix import Matrix, TargetPair, TurnFigures
 from harness.comparison.types import Comparison, Difference, Divergence, Layer
-from harness.locale import localized, localized_count, mark
+from harness.locale import localized, localized_count, localized_error, mark
 from harness.report import tables
-from harness.report.console import draw, say
+from harness.report.console import draw, say, tell
 from harness.report.format import money, number, script, seconds, value
 from harness.report.ranking import Ranking
 from harness.report.tables import Table
@@ -38,7 +38,7 @@ def matrix(console: Console, matrix: Matrix) -> None:
         for row in table.differing:
             sides = zip(row.types, table.present, strict=True)
             cells = [types or ("–" if present else "") for types, present in sides]
-            rows.append((row.path or "(all of it)", *cells))
+            rows.append((row.path or localized("(all of it)"), *cells))
         draw(console, Table(("path", *numbered), rows))
 
 
@@ -68,8 +68,10 @@ def rankings(console: Console, rankings: Sequence[Ranking]) -> None:
     if any(ranking.sandbox for ranking in rankings):
         say(console, localized("Times, tokens and costs are those of the sandbox."), "dim")
     for ranking in rankings:
-        scenarios = ", ".join([*ranking.scenarios, f"{count(ranking.turns, 'turn')} each"])
-        say(console, f"\n{scenarios}: {ranking.verdict()}")
+        each = localized("{} each").format(localized_error(count(ranking.turns, "turn")))
+        scenarios = localized(", ").join([*ranking.scenarios, each])
+        verdict = localized_error(ranking.verdict())
+        say(console, f"\n{scenarios}{localized(': ')}{verdict}")
         draw(console, tables.ranking(ranking).only("target", *tables.RANKED))
 
 
@@ -160,16 +162,16 @@ def _answer(facts: TurnFigures, length: int) -> str:
     """Return an answer on one line: tool calls, text and images; its outcome if it has none."""
     calls = [f"{call.name}({line(call.arguments)})" for call in facts.tool_calls]
     text = [value(facts.content, length)] if facts.content else []
-    images = [count(facts.images, "image")] if facts.images else []
-    return "; ".join([*calls, *text, *images]) or facts.outcome
+    images = [localized_error(count(facts.images, "image"))] if facts.images else []
+    return "; ".join([*calls, *text, *images]) or localized(facts.outcome)
 
 
 def comparison(console: Console, comparison: Comparison) -> None:
     """Print the differences of two transcripts, grouped by layer: formats, answers, values."""
-    names = f"{comparison.left} and {comparison.right}"
+    names = localized("{} and {}").format(comparison.left, comparison.right)
     say(
         console,
-        f"\n{comparison.scenario}: {names}" if comparison.scenario else f"\n{names}",
+        f"\n{comparison.scenario}{localized(': ')}{names}" if comparison.scenario else f"\n{names}",
         "bold",
     )
     if not comparison.all_differences:
@@ -187,10 +189,10 @@ def comparison(console: Console, comparison: Comparison) -> None:
             say(console, f"\n{localized(title)}{localized(': ')}{counted}", "bold")
             length = max(24, console.width * 2 // 3)
             rows = [_difference(difference, length) for difference in differences]
-            columns = ("turn", "part", "path", "left", "right")
-            draw(console, Table(columns, rows, numbers=("turn",)))
+            columns = ("turn", mark("part"), "path", mark("left"), mark("right"))
+            draw(console, Table(columns, rows, numbers=("turn",), words=("part",)))
     if comparison.by_position:
-        say(console, f"\nlong lists compared by position: {', '.join(comparison.by_position)}")
+        tell(console, f"\nlong lists compared by position: {', '.join(comparison.by_position)}")
 
 
 def _first(divergence: Divergence, length: int) -> str:
@@ -198,15 +200,20 @@ def _first(divergence: Divergence, length: int) -> str:
     difference = divergence.difference
     left, right = value(difference.before, length), value(difference.after, length)
     where = f" at {difference.where}" if difference.where.count("/") > 1 else ""
-    why = f"diverges at turn {divergence.turn} by {divergence.reason}{where}"
-    return f"{why}: {left} / {right}{_similarity(difference)}"
+    reason = f"{localized(divergence.reason)}{where}"
+    why = localized("diverges at turn {} by {}").format(divergence.turn, reason)
+    return f"{why}{localized(': ')}{left} / {right}{_similarity(difference)}"
 
 
 def _difference(difference: Difference, length: int) -> tuple[str, ...]:
-    where = difference.where or ("(all of it)" if difference.part else "(the turn)")
+    where = difference.where or localized("(all of it)" if difference.part else mark("(the turn)"))
     left, right = value(difference.before, length), value(difference.after, length)
     return str(difference.turn), difference.part, where, left, right + _similarity(difference)
 
 
 def _similarity(difference: Difference) -> str:
-    return "" if difference.similarity is None else f" ({difference.similarity:.0%} similar)"
+    return (
+        ""
+        if difference.similarity is None
+        else localized(" ({} similar)").format(f"{difference.similarity:.0%}")
+    )

@@ -16,7 +16,7 @@ from rich.segment import Segment, Segments
 from rich.table import Table as Drawn
 from rich.text import Text
 
-from harness.locale import localized
+from harness.locale import localized, localized_error
 from harness.report.tables import Table
 from harness.wire.text import BETWEEN_WIDE, line, plain
 
@@ -100,6 +100,11 @@ def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
         say_lines(console, ((style, margin + part) for part in _parts(plain(text))))
 
 
+def tell(console: Console, message: str, style: str = "", indent: int = 0) -> None:
+    """Print a message in the language of the user, as `say` prints a text."""
+    say(console, localized_error(message), style, indent)
+
+
 def say_lines(console: Console, lines: Iterable[tuple[str, str]]) -> None:
     """Print lines of (style, text), many at once where they need not be wrapped."""
     if console.is_terminal:
@@ -123,13 +128,13 @@ _AT_ONCE = 1000
 """The number of lines that are printed at once."""
 
 
-def _parts(text: str) -> Iterator[str]:
+def _parts(whole: str) -> Iterator[str]:
     """Yield the lines of a text, of which a list would take many times its memory."""
     start = 0
-    while (end := text.find("\n", start)) >= 0:
-        yield text[start:end]
+    while (end := whole.find("\n", start)) >= 0:
+        yield whole[start:end]
         start = end + 1
-    yield text[start:]
+    yield whole[start:]
 
 
 def put(console: Console, text: Text, indent: int = 0) -> None:
@@ -170,7 +175,10 @@ class _Columns:
     def __init__(self, table: Table) -> None:
         self._table = table
         texts = [
-            [plain(localized(row[n]) if name in table.words else row[n]) for row in table.rows]
+            [
+                plain(localized_error(localized(row[n])) if name in table.words else row[n])
+                for row in table.rows
+            ]
             for n, name in enumerate(table.columns)
         ]
         self._cells = list(zip(*texts, strict=True))

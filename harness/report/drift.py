@@ -21,8 +21,9 @@ from harness.drift.plan import (
     plain_number,
 )
 from harness.drift.types import Drift, DriftChange, DriftRun
+from harness.locale import localized, localized_error, mark
 from harness.report import json_report, tables
-from harness.report.console import draw, say
+from harness.report.console import draw, say, tell
 from harness.report.model import Report
 from harness.report.tables import Table
 from harness.types import Finding, Place, Severity
@@ -46,16 +47,17 @@ def text(console: Console, run: DriftRun) -> None:
     for unmatched in run.unmatched:
         names = (unmatched.scenario, unmatched.target, unmatched.source)
         where = ", ".join(filter(None, names))
-        say(console, f"only on the {unmatched.side} side, not compared: {where}", "yellow")
+        tell(console, f"only on the {unmatched.side} side, not compared: {where}", "yellow")
     for problem in run.problems:
         where = ", ".join(filter(None, (problem.scenario, problem.target)))
-        say(console, f"{where}: {problem.text}" if where else problem.text, "bold red")
+        text = localized_error(problem.text)
+        say(console, f"{where}: {text}" if where else text, "bold red")
     if run.spent is not None:
         most = f"; budget: {run.spent.budget}" if run.spent.budget else ""
-        say(console, f"\nspent: {run.spent}{most}")
+        tell(console, f"\nspent: {run.spent}{most}")
     counts = Counter(drift.verdict for drift in run.drifts)
-    listed = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-    say(console, f"\n{listed or 'nothing was compared'}", "bold")
+    each = [f"{counts[one]} {localized(one.value)}" for one in Verdict if counts[one]]
+    say(console, f"\n{', '.join(each) or localized('nothing was compared')}", "bold")
 
 
 def _changes(console: Console, drift: Drift) -> None:
@@ -65,12 +67,13 @@ def _changes(console: Console, drift: Drift) -> None:
     if severe or notes:
         say(console, f"\n{line(drift.scenario)}, {line(drift.target)}", "bold")
     for note in notes:
-        say(console, f"  note: {cut(line(note), _MAX_LENGTH)}", "dim")
+        tell(console, f"  note: {cut(line(note), _MAX_LENGTH)}", "dim")
     for change in severe:
-        message = f"  {change.verdict}: {cut(line(str(change)), _MAX_LENGTH)}"
+        text = cut(line(localized_error(str(change))), _MAX_LENGTH)
+        message = f"  {localized(change.verdict.value)}: {text}"
         say(console, message, tables.VERDICT_STYLES[change.verdict.value])
     if severe:
-        say(console, _wording(drift), "dim")
+        tell(console, _wording(drift), "dim")
 
 
 def _wording(drift: Drift) -> str:
@@ -85,8 +88,8 @@ def plan_text(console: Console, plan: Plan) -> None:
     The column `exercises` counts the checks that a recording exercises; `new` counts those of them
     that no recording above it exercises.
     """
-    checks = ("exercises", "new") if plan.of else ()
-    numbers = ("calls", "polls", "files", *_currency(plan.budget), *checks)
+    checks = (mark("exercises"), mark("new")) if plan.of else ()
+    numbers = (mark("calls"), mark("polls"), mark("files"), *_currency(plan.budget), *checks)
     rows = []
     covered: frozenset[str] = frozenset()
     for candidate in plan.chosen:
@@ -97,12 +100,17 @@ def plan_text(console: Console, plan: Plan) -> None:
         exercised = (len(candidate.covers), new) if plan.of else ()
         cells = (cost.calls, cost.polls, cost.files, *money, *exercised)
         rows.append((candidate.name, *map(str, cells)))
-    draw(console, Table(("record again" if plan.of else "record", *numbers), rows, numbers=numbers))
+    draw(
+        console,
+        Table(
+            (mark("record again") if plan.of else mark("record"), *numbers), rows, numbers=numbers
+        ),
+    )
     for omitted in plan.omitted:
-        say(console, f"omitted: {omitted.candidate.name}: {omitted.reason}", "dim")
+        tell(console, f"omitted: {omitted.candidate.name}: {omitted.reason}", "dim")
     for number, price in enumerate(_price_lines(plan)):
-        say(console, price if number else f"\n{price}", "dim")
-    say(console, f"\n{_summary(plan)}\n", "bold")
+        tell(console, price if number else f"\n{localized(price)}", "dim")
+    say(console, f"\n{localized_error(_summary(plan))}\n", "bold")
 
 
 def _prices(plan: Plan) -> list[Price]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from harness.comparison.fields import Evidence, FieldMatrix, FieldRow, Presence, Site, presence
-from harness.report.console import draw, say
+from harness.locale import localized, mark
+from harness.report.console import draw, say, tell
 from harness.report.field_map import path
 from harness.report.tables import Table
 
@@ -49,21 +50,21 @@ class _Line:
 def fields(console: Console, matrix: FieldMatrix) -> None:
     """Print every form of answers with its number, then every field with its paths."""
     if not matrix.forms:
-        say(console, "no readable answer")
+        tell(console, "no readable answer")
         return
-    say(console, "Forms of answers", "bold")
+    tell(console, "Forms of answers", "bold")
     forms = enumerate(zip(matrix.forms, matrix.answers, strict=True), start=1)
-    columns = ("", "target", "endpoint", "API form", "answered", "answers")
+    columns = ("", "target", mark("endpoint"), mark("API form"), mark("answered"), mark("answers"))
     rows = [
         (str(n), form.target, form.endpoint, form.request or ABSENT, form.response, str(answers))
         for n, (form, answers) in forms
     ]
-    draw(console, Table(columns, rows, numbers=("", "answers")))
-    say(console, "\nField mapping", "bold")
+    draw(console, Table(columns, rows, numbers=("", "answers"), words=("API form", "answered")))
+    tell(console, "\nField mapping", "bold")
     notes: dict[str, str] = {}
     draw(console, _places(matrix, notes, max(20, min(console.width // 2, console.width - 60))))
     folder = _folder(notes)
-    say(console, f"\nThe first exchange of each place, in {folder or '.'}", "bold")
+    tell(console, f"\nThe first exchange of each place, in {folder or '.'}", "bold")
     for source, letter in notes.items():
         say(console, f"{letter}  {os.path.relpath(source, folder) if folder else source}")
 
@@ -88,7 +89,7 @@ def _places(matrix: FieldMatrix, notes: dict[str, str], widest: int) -> Table:
         lines = list(_lines(row))
         if any(line.present for line in lines):
             styles[len(rows)] = "bold"
-            rows.append((f"{row.field.name}  {row.field.otel}", "", "", "", "", ""))
+            rows.append((f"{localized(row.field.name)}  {row.field.otel}", "", "", "", "", ""))
             for line in lines:
                 styles[len(rows)] = "" if line.present else "dim"
                 rows.append(_cells(line, notes))
@@ -96,7 +97,7 @@ def _places(matrix: FieldMatrix, notes: dict[str, str], widest: int) -> Table:
     places = (site.pointer for row in matrix.rows for cell in row.cells for site in cell.sites)
     width = min(widest, max((len(path(place)) for place in places), default=0) + 2)
     return Table(
-        ("field", "type", "present", "events", "forms", "seen in"),
+        ("field", "type", "present", "events", mark("forms"), mark("seen in")),
         rows,
         numbers=("events",),
         styles=styles,
@@ -106,7 +107,7 @@ def _places(matrix: FieldMatrix, notes: dict[str, str], widest: int) -> Table:
 
 
 def _cells(line: _Line, notes: dict[str, str]) -> tuple[str, ...]:
-    present = f"{presence(line.present, line.of)} {line.present}/{line.of}"
+    present = f"{localized(presence(line.present, line.of).value)} {line.present}/{line.of}"
     events = f"{line.events}/{line.of_events}" if line.of_events else ""
     seen = _note(line.evidence, notes) if line.present else ""
     return f"  {line.where}", line.types, present, events, numbers(line.forms), seen

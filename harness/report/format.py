@@ -6,7 +6,7 @@ import re
 
 from harness.comparison.matrix import TurnFigures
 from harness.config.prices import Cost
-from harness.locale import LANGUAGE, Language, localized
+from harness.locale import LANGUAGE, Language, localized, localized_error
 from harness.report import chinese
 from harness.types import Finding, Json
 from harness.wire import MISSING, Missing
@@ -108,8 +108,10 @@ def _sentence(text: str) -> str:
 
 
 def _message(finding: Finding) -> str:
-    """Return a finding's message, translated if it has only the expected and actual value."""
-    if finding.message != f"expected {finding.expected}, actual {finding.actual}":
-        return finding.message
+    """Return a finding's message in the language of the user, as far as it is translated."""
+    said = f"expected {finding.expected}, actual {finding.actual}"
+    if not finding.message.startswith(said):
+        return localized_error(finding.message)
     both = (_sentence(finding.expected), _sentence(finding.actual))
-    return localized("expected {}, actual {}").format(*both)
+    rest = localized_error(finding.message.removeprefix(said))
+    return localized("expected {}, actual {}").format(*both) + rest

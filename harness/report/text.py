@@ -13,7 +13,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.locale import localized, localized_error
 from harness.report import comparison_text, tables
 from harness.report import conversation as conversations
-from harness.report.console import draw, put, say, say_lines
+from harness.report.console import draw, put, say, say_lines, tell
 from harness.report.format import headline, number, seconds
 from harness.report.model import Report
 from harness.report.overview import Cell, State
@@ -121,18 +121,18 @@ def _verdict(console: Console, report: Report) -> None:
 def conversation(console: Console, read: AnalyzedTranscript) -> None:
     """Print a transcript as a conversation."""
     transcript = read.transcript
-    names = " with ".join(filter(None, (transcript.scenario, transcript.target)))
+    names = localized(" with ").join(filter(None, (transcript.scenario, transcript.target)))
     say(console, names or transcript.source, "bold")
     if transcript.provenance.parent:
-        say(console, f"continues {transcript.provenance.parent}", "dim")
+        tell(console, f"continues {transcript.provenance.parent}", "dim")
     for turn in conversations.conversation(read):
-        say(console, f"\nturn {turn.number}", "bold")
+        tell(console, f"\nturn {turn.number}", "bold")
         for message in turn.messages:
             _message(console, message.role, message.text, message.tool_calls, "cyan")
         _answer(console, turn)
         say(console, _figures(turn), "dim", indent=2)
     for reason in transcript.skipped:
-        say(console, f"skipped: {reason}", "dim")
+        tell(console, f"skipped: {reason}", "dim")
 
 
 def difference(console: Console, left: Sequence[str], right: Sequence[str]) -> bool:
@@ -149,25 +149,27 @@ _SIGNS = {"+": "green", "-": "red", "@": "cyan"}
 def _message(
     console: Console, role: str, text: str, calls: tuple[ToolCall, ...], style: str
 ) -> None:
-    say(console, role or "(no role)", style, indent=2)
+    tell(console, role or "(no role)", style, indent=2)
     if text.strip():
         say(console, text.strip("\n"), indent=4)
     for call in calls:
-        say(console, f"calls {call.name}({call.arguments})", "magenta", indent=4)
+        tell(console, f"calls {call.name}({call.arguments})", "magenta", indent=4)
 
 
 def _answer(console: Console, turn: conversations.ConversationTurn) -> None:
     if turn.states:
         states = (state if times == 1 else f"{state} ×{times}" for state, times in turn.states)
-        say(console, "task: " + " → ".join(states), "dim", indent=2)
+        tell(console, f"task: {' → '.join(states)}", "dim", indent=2)
     if turn.failure:
         status = f"refused: HTTP {turn.failure.status}" if turn.failure.status else "failed:"
         refused = f"{status} {turn.failure.code}"
-        say(console, f"{refused.rstrip()}: {turn.failure.message}", "red", indent=2)
+        say(
+            console, f"{localized_error(refused.rstrip())}: {turn.failure.message}", "red", indent=2
+        )
     elif turn.reply:
         _reply(console, turn.reply)
     else:
-        say(console, "unreadable response", "red", indent=2)
+        tell(console, "unreadable response", "red", indent=2)
 
 
 def _reply(console: Console, reply: Reply) -> None:
@@ -180,9 +182,9 @@ def _reply(console: Console, reply: Reply) -> None:
         say(console, f"{file.medium} {file.url}".rstrip(), "magenta", indent=4)
     if reply.vectors:
         text = f"{count(len(reply.vectors), 'vector')} of {number(len(reply.vectors[0]))} numbers"
-        say(console, text, "magenta", indent=4)
+        tell(console, text, "magenta", indent=4)
     for one in reply.ranking:
-        say(console, f"document {one.index}: score {one.score:g}", "magenta", indent=4)
+        tell(console, f"document {one.index}: score {one.score:g}", "magenta", indent=4)
 
 
 def _figures(turn: conversations.ConversationTurn) -> str:
@@ -199,4 +201,4 @@ def _figures(turn: conversations.ConversationTurn) -> str:
         figures.append(count(facts.events, "event"))
     if facts.total is not None:
         figures.append(f"first byte {seconds(facts.first_byte)}, total {seconds(facts.total)}")
-    return ", ".join(figures)
+    return localized(", ").join(map(localized_error, figures))

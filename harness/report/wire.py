@@ -10,6 +10,7 @@ from rich.console import Console
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
+from harness.locale import localized_error
 from harness.report.console import say_lines
 from harness.report.format import seconds
 from harness.types import NO_STATUS, Exchange
@@ -31,8 +32,16 @@ def wire(console: Console, read: AnalyzedTranscript) -> None:
     """Print the raw HTTP of a transcript; JSON bodies are indented."""
     for reading in read.readings:
         console.print()
-        lines = ((_STYLES[prefix], f"{prefix}{text}") for prefix, text in _exchange(reading))
+        lines = (
+            (_STYLES[prefix], f"{prefix}{_own(prefix, text)}")
+            for prefix, text in _exchange(reading)
+        )
         say_lines(console, lines)
+
+
+def _own(prefix: str, text: str) -> str:
+    """Return *text* in the language of the user, unless it was recorded."""
+    return text if prefix in ("> ", "< ") else localized_error(text)
 
 
 def _exchange(reading: AnalyzedExchange) -> Iterator[Line]:

@@ -28,6 +28,6 @@ def test_a_choice_that_differs_is_found(harness: Harness) -> None:
 
 def test_openai_reads_each_choice(harness: Harness) -> None:
     """It changes nothing of the content."""
-    done = harness("parse", "one.yaml", "--parser", "openai", folder=CASE)
+    done = harness("parse", "one.yaml", "--sdk", "openai", folder=CASE)
     assert done.code == 0
     assert "content" not in done.out

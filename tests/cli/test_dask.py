@@ -64,8 +64,8 @@ def _text(file: Path) -> str:
     [
         "check cassettes/slogan cassettes/refusals --no-cache",
         "scan cassettes/slogan",
-        "contract learn cassettes/slogan --out {out}",
-        "parse cassettes/slogan --parser dashscope --json",
+        "contract learn cassettes/slogan --contract {out}",
+        "parse cassettes/slogan --sdk dashscope --json",
         "report slogan --report {out}",
     ],
     ids=lambda arguments: arguments.partition(" ")[0],

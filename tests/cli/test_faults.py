@@ -54,7 +54,7 @@ def test_failures_are_printed_and_saved(harness: Harness, folder: Path) -> None:
     done = harness(
         *("faults", "stream.yaml", "--against", "own_client:send", "--cases", "1"),
         *(part for name in names for part in ("--fault", name)),
-        *("--save", "saved"),
+        *("--out", "saved"),
         folder=folder,
     )
     assert done.code == 1, done.err
@@ -79,7 +79,7 @@ def test_failures_that_no_cassette_can_hold_are_named(harness: Harness, folder: 
     (folder / "own_client.py").write_text("def send(request):\n    return 1\n")
     done = harness(
         *("faults", "stream.yaml", "--against", "own_client:send", "--cases", "1"),
-        *("--fault", "connection_reset", "--save", "saved"),
+        *("--fault", "connection_reset", "--out", "saved"),
         folder=folder,
     )
     assert done.code == 1
@@ -110,7 +110,7 @@ def test_json_has_every_case(harness: Harness, folder: Path) -> None:
 def test_a_low_score_of_an_sdk_is_no_failure(harness: Harness, folder: Path) -> None:
     """An SDK is imported from where it is installed, and does not fail the build."""
     (folder / "openai.py").write_text("raise AssertionError")
-    arguments = ("faults", "stream.yaml", "--client", "openai", "--fault", "byte_order_mark")
+    arguments = ("faults", "stream.yaml", "--sdk", "openai", "--fault", "byte_order_mark")
     done = harness(*arguments, "--cases", "1", folder=folder)
     assert (done.code, done.err) == (0, "")
     assert "0/1 1 wrong" in done.out
@@ -121,9 +121,9 @@ def test_a_low_score_of_an_sdk_is_no_failure(harness: Harness, folder: Path) -> 
     [
         (("--against", "own_client"), "--against own_client: expected module:function"),
         (("--against", "no_client:send"), "cannot import no_client"),
-        (("--client", "nobody"), "there is no client 'nobody'"),
+        (("--sdk", "nobody"), "there is no client 'nobody'"),
         (("--fault", "nothing"), "unknown fault 'nothing'; known are byte_by_byte"),
-        (("--against", "a:b", "--client", "openai"), "exclude each other"),
+        (("--against", "a:b", "--sdk", "openai"), "exclude each other"),
     ],
 )
 def test_usage_errors_are_one_message(

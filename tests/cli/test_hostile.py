@@ -84,7 +84,7 @@ FILE_COMMANDS = (
     ("textconv", "{}"),
     ("scan", "{}"),
     ("drift", "{}", "{}"),
-    ("contract", "learn", "{}", "--out", "new.yaml"),
+    ("contract", "learn", "{}", "--contract", "new.yaml"),
     ("contract", "check", SLOGAN, "--contract", "{}"),
 )
 

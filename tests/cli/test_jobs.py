@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[2]
     [
         ["replay", "--target", "dashscope"],
         ["compare", "cassettes", "--fields", "--json"],
-        ["contract", "learn", "cassettes", "--out", "{out}"],
-        ["parse", "cassettes", "--parser", "dashscope"],
+        ["contract", "learn", "cassettes", "--contract", "{out}"],
+        ["parse", "cassettes", "--sdk", "dashscope"],
     ],
     ids=lambda arguments: arguments[0],
 )

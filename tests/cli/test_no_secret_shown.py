@@ -164,10 +164,10 @@ COMMANDS = {
     "check --json": ["check", "PLANTED", "--json"],
     "scan": ["scan", "PLANTED"],
     "scan --json": ["scan", "PLANTED", "--json"],
-    "parse": ["parse", "PLANTED", "--parser", "openai"],
-    "parse --json": ["parse", "PLANTED", "--json", "--parser", "openai"],
-    "contract learn": ["contract", "learn", "PLANTED", "--out", "contract.json"],
-    "faults": ["faults", "PLANTED", "--cases", "1", "--save", "saved"],
+    "parse": ["parse", "PLANTED", "--sdk", "openai"],
+    "parse --json": ["parse", "PLANTED", "--json", "--sdk", "openai"],
+    "contract learn": ["contract", "learn", "PLANTED", "--contract", "contract.json"],
+    "faults": ["faults", "PLANTED", "--cases", "1", "--out", "saved"],
     "faults --json": ["faults", "PLANTED", "--json", "--cases", "1"],
     "prune": ["prune", "--tests", "."],
 }
@@ -199,7 +199,7 @@ def test_no_change_over_time_shows_a_secret(planted: Path, shown: Shown, tmp_pat
             for secret in (KEY, OTHER, PASSWORD):
                 told = told.replace(secret, "usual")
             (clean / path.name).write_text(told, encoding="utf-8")
-    shown("contract", "learn", clean, "--out", "contract.yaml")
+    shown("contract", "learn", clean, "--contract", "contract.yaml")
     assert (tmp_path / "contract.yaml").exists()
     for arguments in (
         ["drift", clean, planted, "--report", "drift"],

@@ -22,7 +22,7 @@ MADE = Path(__file__).parents[1] / "parse" / "made" / "dashscope.yaml"
 
 def test_sdks_that_read_the_same(harness: Harness, folder: Path) -> None:
     """Where an SDK reads the same, only the table is printed."""
-    done = harness("parse", "cassettes/slogan", "--parser", "zhipuai", folder=folder)
+    done = harness("parse", "cassettes/slogan", "--sdk", "zhipuai", folder=folder)
     assert (done.code, done.err) == (0, "")
     assert ["zhipuai.chat", "sync", "zhipuai", "1", "1", "0", "0", "0"] in _rows(done.out)
     assert done.out.endswith("\n1 reading, 0 disagreements\n")
@@ -30,7 +30,7 @@ def test_sdks_that_read_the_same(harness: Harness, folder: Path) -> None:
 
 def test_an_sdk_that_reads_otherwise(harness: Harness, folder: Path) -> None:
     """A difference is printed with its smallest example; `--exit-code` makes it an error."""
-    done = harness("parse", str(MADE), "-p", "dashscope", folder=folder)
+    done = harness("parse", str(MADE), "--sdk", "dashscope", folder=folder)
     version = PARSERS["dashscope"].version
     assert (done.code, done.err) == (0, "")
     assert (
@@ -62,7 +62,7 @@ def test_a_header_that_the_recorder_left_is_its_own_fault(harness: Harness, fold
         )
     )
     (folder / "a.yaml").write_text(dumps(cassette))
-    done = harness("parse", "a.yaml", "-p", "dashscope", folder=folder)
+    done = harness("parse", "a.yaml", "--sdk", "dashscope", folder=folder)
     assert (
         "a.yaml: exchange 1: its recorder kept Content-Encoding: gzip beside a decoded body; "
         "it is read as plain"
@@ -72,7 +72,7 @@ def test_a_header_that_the_recorder_left_is_its_own_fault(harness: Harness, fold
 
 def test_parse_prints_json(harness: Harness, folder: Path) -> None:
     """`--json` prints the table, the findings and the missing SDKs."""
-    done = harness("parse", str(MADE), "-p", "dashscope.Client", "--json", folder=folder)
+    done = harness("parse", str(MADE), "--sdk", "dashscope.Client", "--json", folder=folder)
     told = json.loads(done.out)
     assert sorted(told) == ["findings", "not_installed", "table"]
     assert {row["parser"] for row in told["table"]} == {"dashscope.Client"}
@@ -83,7 +83,7 @@ def test_parse_prints_json(harness: Harness, folder: Path) -> None:
 
 def test_an_unknown_parser_is_refused(harness: Harness, folder: Path) -> None:
     """An unknown parser is refused with the known names."""
-    done = harness("parse", "cassettes", "--parser", "nobody", folder=folder)
+    done = harness("parse", "cassettes", "--sdk", "nobody", folder=folder)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("harness: unknown parser 'nobody'; known are zhipuai, zai-sdk,")
 
@@ -105,7 +105,7 @@ def test_an_sdk_that_is_not_installed(
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(sdk, "version", missing)
-    done = harness("parse", "cassettes/slogan", "-p", "zai-sdk", folder=folder)
+    done = harness("parse", "cassettes/slogan", "--sdk", "zai-sdk", folder=folder)
     install = "pip install 'llm-conversation-harness[zai]'"
     said = f"harness: zai-sdk is not installed; install it with: {install}\n"
     assert (done.code, done.out, done.err) == (2, "", said)
@@ -122,7 +122,9 @@ def test_sdks_of_which_one_is_not_installed(
         return version(name)
 
     monkeypatch.setattr(sdk, "version", without_zai)
-    done = harness("parse", "cassettes/slogan", "-p", "zai-sdk", "-p", "zhipuai", folder=folder)
+    done = harness(
+        "parse", "cassettes/slogan", "--sdk", "zai-sdk", "--sdk", "zhipuai", folder=folder
+    )
     assert (done.code, done.err) == (0, "")
     assert "nothing was read with it: zai-sdk is not installed; install it with: pip" in done.out
 

@@ -49,8 +49,8 @@ def folder(tmp_path: Path) -> Path:
         ["compare", "c", "--fields"],
         ["compare", "c", "--report", "r"],
         ["drift", "c", "c"],
-        ["faults", "c", "--client", "openai", "--cases", "1", "--fault", "too_many_requests"],
-        ["contract", "learn", "c", "--out", "k.yaml"],
+        ["faults", "c", "--sdk", "openai", "--cases", "1", "--fault", "too_many_requests"],
+        ["contract", "learn", "c", "--contract", "k.yaml"],
     ],
     ids=" ".join,
 )
@@ -66,7 +66,9 @@ def test_the_rest_is_read(harness: Harness, folder: Path, command: list[str]) ->
 
 def test_a_contract_is_checked_and_extended_by_the_rest(harness: Harness, folder: Path) -> None:
     """What was left out is named each time."""
-    assert harness("contract", "learn", "c/n2.yaml", "--out", "k.yaml", folder=folder).code == 0
+    assert (
+        harness("contract", "learn", "c/n2.yaml", "--contract", "k.yaml", folder=folder).code == 0
+    )
     for name in ("check", "accept"):
         ran = harness("contract", name, "c", "--contract", "k.yaml", folder=folder)
         output = ran.out + ran.err

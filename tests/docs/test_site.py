@@ -133,7 +133,7 @@ OUTPUTS = {
     "show_difference": "show multi-turn/zhipuai multi-turn/dashscope",
     "compare": "compare multi-turn",
     "parse": "parse cassettes/multi-turn",
-    "faults": "faults cassettes --cases 1 --client openai --fault connection_reset",
+    "faults": "faults cassettes --cases 1 --sdk openai --fault connection_reset",
     "plan": "record multi-turn --plan",
     "adopt": "adopt recording.yaml --scenarios adopted",
     "import": "import recording.yaml --cassettes imported",

@@ -1,4 +1,4 @@
-"""The age limit of cassettes, `--max-cassette-age`."""
+"""The age limit of cassettes, `--cassette-max-age`."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def test_no_limit_by_default(repository: pytest.Pytester) -> None:
 
 def test_a_young_cassette_passes(repository: pytest.Pytester) -> None:
     """A cassette within the limit causes no warning."""
-    result = repository.runpytest_inprocess("--max-cassette-age=3000w", "--max-cassette-age-fails")
+    result = repository.runpytest_inprocess("--cassette-max-age=3000w", "--cassette-max-age-fails")
     result.assert_outcomes(passed=3)
 
 
 def test_an_old_cassette_causes_a_warning(repository: pytest.Pytester) -> None:
     """Each test with a cassette that is too old passes with a warning."""
-    result = repository.runpytest_inprocess("--max-cassette-age=12h")
+    result = repository.runpytest_inprocess("--cassette-max-age=12h")
     result.assert_outcomes(passed=3, warnings=2)
     result.stdout.fnmatch_lines(
         ["*CassetteAgeWarning: *slogan*.yaml: expected an age of at most 12h, actual * days*"]
@@ -74,17 +74,17 @@ def test_an_old_cassette_causes_a_warning(repository: pytest.Pytester) -> None:
 
 
 def test_an_old_cassette_can_fail_tests(repository: pytest.Pytester) -> None:
-    """With --max-cassette-age-fails, each test with a cassette that is too old fails."""
-    result = repository.runpytest_inprocess("--max-cassette-age=12h", "--max-cassette-age-fails")
+    """With --cassette-max-age-fails, each test with a cassette that is too old fails."""
+    result = repository.runpytest_inprocess("--cassette-max-age=12h", "--cassette-max-age-fails")
     result.assert_outcomes(passed=1, failed=2)
     result.stdout.fnmatch_lines(["*slogan.yaml: expected an age of at most 12h, actual * days*"])
 
 
 def test_wrong_options_are_usage_errors(repository: pytest.Pytester) -> None:
     """Wrong options are usage errors of one line."""
-    result = repository.runpytest_inprocess("--max-cassette-age=soon")
+    result = repository.runpytest_inprocess("--cassette-max-age=soon")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*'soon' is not a valid age; allowed: *30d*"])
-    result = repository.runpytest_inprocess("--max-cassette-age-fails")
+    result = repository.runpytest_inprocess("--cassette-max-age-fails")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--max-cassette-age-fails requires --max-cassette-age*"])
+    result.stderr.fnmatch_lines(["*--cassette-max-age-fails requires --cassette-max-age*"])
