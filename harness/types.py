@@ -8,6 +8,7 @@ with its response. A `Turn` has all three, so that the SDK can be checked agains
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
@@ -128,7 +129,7 @@ class Target:
         """The target as part of a file name, such as `dashscope-qwen-plus-incremental`."""
         parts = [self.provider, self.model, self.label]
         text = "-".join(part for part in parts if part)
-        return "".join(c if c.isalnum() or c in "-._" else "-" for c in text)
+        return re.sub(r"[^\w.-]", "-", text)
 
 
 @dataclass(frozen=True, slots=True)

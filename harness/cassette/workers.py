@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import gc
 import multiprocessing
 import os
 import signal
@@ -127,6 +128,7 @@ class _Process:
 
 def _begin(do: Callable[[Any], Any]) -> None:
     """Prepare a process, which leaves interrupts from the keyboard to its parent."""
+    gc.freeze()  # else collections would copy what is shared with the parent
     _Process.do = staticmethod(do)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

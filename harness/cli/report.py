@@ -35,7 +35,7 @@ def report(
     """
     from harness.cassette.age import period
     from harness.cassette.store import Store, find
-    from harness.report import write
+    from harness.report import text, write
     from harness.report.build import replay_report, tests_report
     from harness.runner import batch, recordings
 
@@ -52,4 +52,6 @@ def report(
     result = app.with_history(result, history)
     for path in reports or [DEFAULT_PATH]:
         typer.echo(str(write(result, path)))
+    if reason := text.reason(result):
+        typer.echo(reason, err=True)
     raise typer.Exit(result.exit_code)

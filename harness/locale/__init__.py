@@ -72,17 +72,18 @@ def localized_error(message: str) -> str:
     What stands before a known message, such as a path and a line, is kept. Without one, the whole
     message is in English.
     """
-    if LANGUAGE.get() is not Language.ZH or len(message) > _LONGEST:
-        return message
-    return _chinese_error(message)
+    return chinese_error(message) if LANGUAGE.get() is Language.ZH else message
 
 
 @lru_cache(1024)
-def _chinese_error(message: str) -> str:
-    if found := _errors().translate(message, _chinese_error):
+def chinese_error(message: str) -> str:
+    """Return the message of an error in Chinese, as `localized_error` does."""
+    if len(message) > _LONGEST:
+        return message
+    if found := _errors().translate(message, chinese_error):
         return found
     if beginning := _BEGINNING.match(message):
-        return f"{beginning[0]}{_chinese_error(message[beginning.end() :])}"
+        return f"{beginning[0]}{chinese_error(message[beginning.end() :])}"
     return message
 
 

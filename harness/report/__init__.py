@@ -16,11 +16,11 @@ from harness.report.model import Report
 
 
 def _page(report: Report) -> str:
-    """Return the report as an HTML page. Raises MissingExtra."""
+    """Return the report as an HTML page with its secrets masked. Raises MissingExtra."""
     from harness.report import html
 
     with _without_collector():
-        return html.report(report)
+        return html.masked(html.report(report))
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def write_folder(report: Report, folder: Path) -> None:
     forms = {name: FILES[form] for form, name in NAMES.items()}
     forms |= {plugin.value.file: partial(_rendered, plugin) for plugin in added()}
     for name, render in forms.items():
-        _write(folder / name, render(report))
+        _write(folder / name, render, report)
 
 
 ENDINGS: Mapping[str, str] = MappingProxyType(
@@ -143,15 +143,16 @@ def write(report: Report, path: Path) -> Path:
     if form is None:
         write_folder(report, path)
         return path / NAMES["html"]
-    _write(path, FILES[form](report))
+    _write(path, FILES[form], report)
     return path
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a text to a file with its secrets masked."""
+def _write(path: Path, render: Callable[[Report], str], report: Report) -> None:
+    """Write a report to a file with its secrets masked."""
     from harness.providers.masking import text_masker
 
-    write_text(path, text_masker()(text))
+    text = render(report)
+    write_text(path, text if render is _page else text_masker()(text))
 
 
 __all__ = [

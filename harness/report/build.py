@@ -139,7 +139,13 @@ def replay_report(
     firsts = [outcome.transcript for job, outcome in examined if job.repeat == 1]
     repeats = [outcome.transcript for job, outcome in examined if job.repeat > 1]
     matrices = tuple(matrix(group, prices, repeats) for group in _by_scenario(firsts))
-    return replace(_report(title, outcomes, start), matrices=matrices)
+    return replace(
+        _report(title, outcomes, start), matrices=matrices, processes=_processes(at_once)
+    )
+
+
+def _processes(workers: Workers) -> int:
+    return workers if isinstance(workers, int) else 1
 
 
 def _by_scenario(transcripts: Iterable[AnalyzedTranscript]) -> Iterator[list[AnalyzedTranscript]]:
@@ -188,6 +194,7 @@ def check_report(
         ignored=tuple(finding for one in checked for finding in one.judged.ignored),
         problems=tuple(result for result in results if isinstance(result, Problem)),
         duration=time.perf_counter() - start,
+        processes=_processes(options.workers),
     )
 
 
@@ -268,7 +275,7 @@ def tests_report(paths: Sequence[Path], period: Period, workers: Workers) -> Rep
         lambda error: found.append(Problem("", "", str(error))),
     )
     problems = tuple(one for one in found if isinstance(one, Problem))
-    return replace(compared, title="Tests", problems=problems)
+    return replace(compared, title="Tests", problems=problems, processes=_processes(workers))
 
 
 def _read(path: Path) -> AnalyzedTranscript | Problem:

@@ -60,6 +60,7 @@ class Report:
         pages: other pages that belong to this one: title and relative address of each.
         duration: seconds.
         history: the figures of earlier runs and of this one; empty without `--history`.
+        processes: the largest number of processes that may render a large report.
     """
 
     title: str
@@ -75,6 +76,7 @@ class Report:
     pages: tuple[tuple[str, str], ...] = ()
     checked: tuple[Outline, ...] = ()
     history: tuple[Run, ...] = ()
+    processes: int = 1
 
     @cached_property
     def outlines(self) -> tuple[Outline, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import unified_diff
-from itertools import groupby
+from itertools import chain, groupby
 
 from rich.console import Console
 from rich.text import Text
@@ -17,7 +17,7 @@ from harness.report.console import draw, put, say, say_lines, tell
 from harness.report.format import headline, number, seconds
 from harness.report.model import Report
 from harness.report.overview import Cell, State
-from harness.types import Finding, Reply, Severity, ToolCall, Verbosity
+from harness.types import Finding, Problem, Reply, Severity, ToolCall, Verbosity
 from harness.wire.text import count, plain
 
 SHOWN = 5
@@ -49,9 +49,7 @@ def report(console: Console, report: Report, verbosity: Verbosity = Verbosity.NO
         for comparison in report.comparisons:
             comparison_text.comparison(console, comparison)
     for problem in report.problems:
-        where = ", ".join(filter(None, (problem.scenario, problem.target)))
-        text = localized_error(problem.text)
-        say(console, f"{where}: {text}" if where else text, "bold red")
+        say(console, describe_problem(problem), "bold red")
     _verdict(console, report)
 
 
@@ -108,6 +106,22 @@ def _listed(console: Console, findings: Sequence[Finding], is_full: bool) -> Non
         if rest := len(every) - len(shown):
             more = localized("and {} more of {}; -v lists all").format(rest, rule)
             say(console, more, "dim", indent=2)
+
+
+def describe_problem(problem: Problem) -> str:
+    """Return a problem with its scenario and target, in the language of the user."""
+    where = ", ".join(filter(None, (problem.scenario, problem.target)))
+    text = localized_error(problem.text)
+    return f"{where}: {text}" if where else text
+
+
+def reason(report: Report) -> str:
+    """Return why a report failed, with its first problem or error, as a line; empty if it is ok."""
+    if report.ok:
+        return ""
+    errors = (headline(finding) for finding in report.of(Severity.ERROR))
+    first = next(chain(map(describe_problem, report.problems), errors))
+    return localized("failed: {}; the first: {}").format(report.local_sums, first)
 
 
 def _verdict(console: Console, report: Report) -> None:

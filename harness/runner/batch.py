@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import deque
@@ -23,6 +24,7 @@ from harness.config.environment import NO_KEY, Environment, without_proxies
 from harness.config.services import shipped
 from harness.config.settings import ALL_RULES, RuleSelection, load_models
 from harness.errors import BadCassette, BadScenario, HarnessError, InterceptError, NoCassette
+from harness.intercept.patch import keep_patches
 from harness.intercept.resume import OnInterrupted
 from harness.providers import PROVIDERS, Provider, endpoints, find_provider
 from harness.providers.rules import RULES, project_rules
@@ -359,7 +361,7 @@ def replay_all(
     """
     do = partial(_replayed, store, pace, project_rules(Path.cwd()))
     outcomes: list[Examined | Problem] = []
-    with without_proxies():  # for all jobs: the environment is the process's
+    with without_proxies(), _kept_patches():  # for all jobs: both are the process's
         results = in_order(do, work, at_once)
         for number, job in enumerate(work, start=1):
             progress(f"[{number}/{len(work)}] {job}")
@@ -372,13 +374,24 @@ def replay_all(
     return outcomes
 
 
+@contextmanager
+def _kept_patches() -> Iterator[None]:
+    """Leave the patches of HTTP libraries in place between replays, unless modules are imported."""
+    try:
+        yield
+    finally:
+        keep_patches(False)
+
+
 def _replayed(
     store: Store, pace: float, rules: RuleSelection, job: Job
 ) -> tuple[Transcript, Judged] | Problem:
     """Return a job's transcript, to be analyzed where it is used, and its findings."""
 
     def do(job: Job, _: Progress) -> tuple[Transcript, Judged]:
+        modules = len(sys.modules)
         examined = examine(replay(job.scenario, job.target, job.own(store), pace), rules)
+        keep_patches(len(sys.modules) == modules)  # else names in new modules are patched
         return examined.transcript.transcript, examined.judged
 
     return _outcome(job, do, lambda _: None)

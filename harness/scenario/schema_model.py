@@ -441,7 +441,7 @@ class StepForm(Form):
     @property
     def type(self) -> str:
         """The key that gives this step its type."""
-        return self.types()[0]
+        return next(key for key in STEP_TYPES if getattr(self, key) is not None)
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NoReturn
 from unicodedata import east_asian_width
@@ -58,6 +61,7 @@ from harness.types import (
 from harness.wire import compact, read_json
 
 _COLUMNS = 30
+_KINDS: Mapping[str, CallKind] = {kind.value: kind for kind in CallKind}
 _LISTS = ("tool_results", "messages")
 """Types of steps whose lists are not the parts of a message."""
 
@@ -77,7 +81,7 @@ class Past:
     named: Mapping[str, Outcome] = field(default_factory=lambda: EMPTY)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scenario:
     """A conversation that can be run against any of its targets.
 
@@ -129,7 +133,7 @@ class Scenario:
         """The targets that the scenario is run against."""
         return tuple(form.target for form in self.form.targets)
 
-    @property
+    @cached_property
     def steps(self) -> tuple[Step, ...]:
         """The steps in order."""
         forms = self.form.steps
@@ -222,8 +226,7 @@ class Step:
     @property
     def kind(self) -> CallKind:
         """The kind of output that the step requests."""
-        kinds: Mapping[str, CallKind] = {kind.value: kind for kind in CallKind}
-        return kinds.get(self.form.type, CallKind.CHAT)
+        return _KINDS.get(self.form.type, CallKind.CHAT)
 
     @property
     def line(self) -> int | None:
@@ -476,11 +479,10 @@ def _canonical(value: Json) -> str:
 def _cut(text: str) -> str:
     """Return *text* on one line, cut to 30 columns; a Chinese character takes two columns."""
     line = " ".join(text.split())[: _COLUMNS + 1]  # a character takes at least one column
-    if sum(map(_width, line)) <= _COLUMNS:
+    columns = list(accumulate(map(_width, line)))
+    if not columns or columns[-1] <= _COLUMNS:
         return line
-    while sum(map(_width, line)) > _COLUMNS - 1:
-        line = line[:-1]
-    return line + "…"
+    return line[: bisect_left(columns, _COLUMNS)] + "…"
 
 
 def _width(character: str) -> int:

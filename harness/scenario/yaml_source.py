@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 import yaml
+from yaml.composer import Composer
 
 from harness.errors import BadScenario
 from harness.types import Json
@@ -100,7 +102,9 @@ def _decoded(text: str | bytes, path: Path | None) -> str:
 
 def _compose(text: str, path: Path | None) -> yaml.Node | None:
     try:
-        return _Loader(text, path).get_single_node()
+        with suppress(yaml.YAMLError, ValueError):  # the other parser says more about an error
+            return _node(_FastLoader(text), path)
+        return _node(_Loader(text), path)
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         message = f"the character {chr(error.character)!r} is not allowed in YAML"
@@ -111,6 +115,12 @@ def _compose(text: str, path: Path | None) -> yaml.Node | None:
         raise BadScenario(problem, path or "", line) from None
     except (ValueError, OverflowError):  # PyYAML, on escapes such as "\UFFFFFFFF"
         raise BadScenario("not valid YAML: an escape that is no character", path or "") from None
+
+
+def _node(loader: _Composer, path: Path | None) -> yaml.Node | None:
+    loader.path = path
+    node: yaml.Node | None = loader.get_single_node()
+    return node
 
 
 _HINTS = {
@@ -137,18 +147,16 @@ def wide_colon(text: str) -> str:
     return f"; {line} has a full-width colon, write '{found[1]}: '"
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's loader, which refuses anchors, aliases, tags and too many or too deep values."""
+class _Composer(Composer):
+    """PyYAML's composer, which refuses anchors, aliases, tags and too many or too deep values."""
 
-    def __init__(self, text: str, path: Path | None) -> None:
-        super().__init__(text)
-        self.path = path
-        self.depth = 0
-        self.count = 0
+    path: Path | None = None
+    depth = 0
+    count = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Return the next node. Raises BadScenario if it is not accepted."""
-        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs
+        event: yaml.Event = self.peek_event()  # type: ignore[attr-defined]  # the parser's
         self._allow(event)
         self.depth += 1
         self.count += 1
@@ -170,6 +178,21 @@ class _Loader(yaml.SafeLoader):
 
     def _refuse(self, message: str, event: yaml.Event) -> NoReturn:
         raise BadScenario(message, self.path or "", _line(event))
+
+
+class _Loader(_Composer, yaml.SafeLoader):
+    """The composer with PyYAML's own parser."""
+
+
+_FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _FastLoader(_Composer, _FAST):  # type: ignore[misc,valid-type]
+    """The composer with the parser in C, where PyYAML has one."""
+
+    def __init__(self, text: str) -> None:
+        _FAST.__init__(self, text)
+        Composer.__init__(self)
 
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
@@ -226,7 +249,7 @@ class _Reader:
         return key
 
     def _scalar(self, node: yaml.Node) -> Json:
-        if not isinstance(node, yaml.ScalarNode) or node.style is not None:
+        if not isinstance(node, yaml.ScalarNode) or node.style:
             return self._text(node)
         text = str(node.value)
         if text in _CONSTANTS:

@@ -122,3 +122,16 @@ def test_a_report_of_what_broke_says_so(harness: Harness, folder: Path) -> None:
     done = harness("report", "slogan", folder=folder)
     assert done.code == 1
     assert "usage_adds_up" in (folder / "report" / "index.html").read_text(encoding="utf-8")
+    assert "; the first: usage_adds_up (" in done.err
+
+
+def test_a_report_about_nothing_says_why_it_failed(harness: Harness, folder: Path) -> None:
+    """In one sentence beside the path: how much, and the first problem with the next command."""
+    shutil.rmtree(folder / "cassettes")
+    done = harness("report", "slogan", folder=folder)
+    assert (done.code, done.out) == (2, "report/index.html\n")
+    assert done.err.startswith("failed: 0 transcripts, 0 turns, 0 exchanges, 2 problems, ")
+    assert "; the first: slogan, zhipuai/glm-5.3-flash: slogan with" in done.err
+    assert "was never recorded" in done.err
+    assert "record it with: harness record slogan" in done.err
+    assert "从未录制" in harness("report", "slogan", "--lang", "zh", folder=folder).err

@@ -2,13 +2,14 @@
 
 `page` renders the templates of this folder with `sections` (the views of each scenario), `drift`
 (the changes since a recording) and the report itself. `timelines`, `bodies`, `word_diff`,
-`pictures` and `prose` prepare parts of these. `messages` has the page's own words, in both
-languages.
+`pictures` and `prose` prepare parts of these, `packing` compresses the scenarios of large reports.
+`messages` has the page's own words, in both languages.
 """
 
 from harness.config.extras import extra
 
 with extra("report"):
+    from harness.report.html.packing import masked
     from harness.report.html.page import report
 
-__all__ = ["report"]
+__all__ = ["masked", "report"]

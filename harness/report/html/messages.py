@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from markupsafe import Markup, escape
 
-from harness.locale import mark, translate, translate_count
+from harness.locale import chinese_error, mark, translate, translate_count
 from harness.report import chinese
 from harness.types import Place
 from harness.wire.text import plain
@@ -85,6 +85,11 @@ def place(place: Place) -> Markup:
 def detail(text: str) -> Markup:
     """Return what a finding expects or meets as an element with its text in both languages."""
     return _both(chinese.sentence(text), text)
+
+
+def problem(text: str) -> Markup:
+    """Return the text of a problem as an element with its text in both languages."""
+    return _both(chinese_error(text), text)
 
 
 @lru_cache(4096)

@@ -20,7 +20,6 @@ from harness.report import format
 from harness.report.forks import Forks, Recording
 from harness.report.html import bodies, drift, messages, packing, pictures, sections, timelines
 from harness.report.html.charts import charts
-from harness.report.html.packing import Packs
 from harness.report.html.prose import prose
 from harness.report.model import ORIGINS, Report
 from harness.report.overview import Cell, State
@@ -76,47 +75,50 @@ def report(
     findings = [one for section in shown for one in section.findings]
     rules = _rules(findings)
     drifts = drift.shown_drifts(report, shown)
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            report=report,
-            home=home,
-            refresh=refresh,
-            trends=trends(report.history),
-            sandbox=Origin.SANDBOX in report.origins,
-            severities=[(s.value, len(report.of(s))) for s in Severity],
-            sections=shown,
-            forks=Forks((*sections.recordings(shown), *others)),
-            findings=findings,
-            album=album,
-            gallery=list(sections.gallery(shown, album)),
-            matrix=list(_matrix(report, shown, targets)),
-            signs=SIGNS,
-            sides=SIDES,
-            targets=targets,
-            providers=list(_providers(targets)),
-            rules=rules,
-            rule_anchors={name: f"rule-{number}" for number, name in enumerate(rules, start=1)},
-            rankings=() if report.is_list else report.rankings,
-            price_sources=report.price_sources,
-            races=() if report.is_list else report.races,
-            drifts=drifts,
-            drift_anchors={one.drift: one.anchor for one in drifts},
-            chips=CHIPS,
-            verdicts=drift.STYLES,
-            verdict_counts=report.verdicts,
-            field_tables=report.field_tables,
-            topics=report.topics,
-            evidence=sections.evidence_anchors(shown),
-            packs=Packs() if len(report.reads) >= packing.LARGE else None,
-            max_paths=sections.MAX_PATHS,
-            max_body=bodies.MAX_BODY,
-            policy=_policy(style, script),
-            style=style,
-            script=script,
-        )
+    context = {
+        "report": report,
+        "home": home,
+        "refresh": refresh,
+        "trends": trends(report.history),
+        "sandbox": Origin.SANDBOX in report.origins,
+        "severities": [(s.value, len(report.of(s))) for s in Severity],
+        "sections": shown,
+        "forks": Forks((*sections.recordings(shown), *others)),
+        "findings": findings,
+        "album": album,
+        "gallery": list(sections.gallery(shown, album)),
+        "matrix": list(_matrix(report, shown, targets)),
+        "signs": SIGNS,
+        "sides": SIDES,
+        "targets": targets,
+        "providers": list(_providers(targets)),
+        "rules": rules,
+        "rule_anchors": {name: f"rule-{number}" for number, name in enumerate(rules, start=1)},
+        "rankings": () if report.is_list else report.rankings,
+        "price_sources": report.price_sources,
+        "races": () if report.is_list else report.races,
+        "drifts": drifts,
+        "drift_anchors": {one.drift: one.anchor for one in drifts},
+        "chips": CHIPS,
+        "verdicts": drift.STYLES,
+        "verdict_counts": report.verdicts,
+        "field_tables": report.field_tables,
+        "topics": report.topics,
+        "evidence": sections.evidence_anchors(shown),
+        "max_paths": sections.MAX_PATHS,
+        "max_body": bodies.MAX_BODY,
+        "policy": _policy(style, script),
+        "style": style,
+        "script": script,
+    }
+    template = _environment().get_template
+    if len(report.reads) < packing.LARGE:
+        return template("page.html.j2").render(context, packs=())
+    scenario = template("packed.html.j2")
+    packs = packing.packs(
+        lambda section: scenario.render(context, section=section), shown, report.processes
     )
+    return template("page.html.j2").render(context, packs=packs, index=packing.index(packs))
 
 
 def index(**values: object) -> str:
@@ -220,6 +222,7 @@ def _environment() -> Environment:
         "label": messages.label,
         "place": messages.place,
         "bilingual": messages.detail,
+        "problem_text": messages.problem,
         "localized": localized,
     }
     environment.filters |= {

@@ -24,6 +24,7 @@ from harness.locale import Language, in_language
 from harness.providers.masking import text_masker
 from harness.report.build import check_report, compare_report, served_report
 from harness.report.forks import Recording
+from harness.report.html.packing import masked
 from harness.report.html.page import index, report
 from harness.report.model import Report
 from harness.report.overview import Cell
@@ -97,7 +98,7 @@ class Viewer:
         return guarded
 
     def _page(self, html: str) -> Response:
-        return HTMLResponse(self._mask(html))
+        return HTMLResponse(masked(html))
 
     # ------------------------------------------------------------------------------- the list
 

@@ -1,0 +1,57 @@
+"""The packed scenarios of large reports."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from base64 import b64decode
+from dataclasses import replace
+
+import pytest
+
+from harness.report import FILES
+from harness.types import Problem
+
+from ..samples import sample
+
+
+@pytest.fixture(autouse=True)
+def packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every report is large."""
+    monkeypatch.setattr("harness.report.html.packing.LARGE", 1)
+
+
+def unpacked(page: str) -> list[str]:
+    """The texts of all packs, that of the search last."""
+    packs = re.findall('data-packed="([^"]+)"', page)
+    return [gzip.decompress(b64decode(pack)).decode() for pack in packs]
+
+
+def test_processes_that_share_the_work_make_the_same_page() -> None:
+    """Whatever their number, in the order of the scenarios."""
+    reports = [sample(f"Answer {number}") for number in range(12)]
+    report = replace(
+        reports[0],
+        reads=tuple(
+            replace(read, transcript=replace(read.transcript, scenario=f"scenario-{number}"))
+            for number, one in enumerate(reports)
+            for read in one.reads
+        ),
+        findings=(),
+        matrices=(),
+    )
+    page = FILES["html"](report)
+    assert FILES["html"](replace(report, processes=2)) == page
+    *scenarios, texts = unpacked(page)
+    assert [f"Answer {n}" in text for n, text in enumerate(scenarios[:12])] == [True] * 12
+    assert len(texts.splitlines()) == len(scenarios) == len(report.scenarios)
+
+
+def test_secrets_are_masked_before_they_are_packed() -> None:
+    """In the scenario and in the text that is searched, as on a page that is not packed."""
+    key = "sk-" + "4f1c9a7be2d8" * 4
+    report = sample(f"The key is {key}.")
+    page = FILES["html"](replace(report, problems=(Problem("other", "", f"It has {key}."),)))
+    assert key not in page
+    assert [text.count(key) for text in unpacked(page)] == [0] * len(unpacked(page))
+    assert any("The key is" in text for text in unpacked(page))
