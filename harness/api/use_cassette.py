@@ -10,16 +10,16 @@ from contextlib import ExitStack
 from contextvars import Context
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from operator import is_
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, get_args
 
-from harness.analysis.transcript import transcript_of
 from harness.api.placeholders import placeholder_keys, real_keys
 from harness.cassette.artefacts import to_files
 from harness.cassette.journal import Journal, JournalHead
 from harness.cassette.remote import home, location
-from harness.cassette.store import file_stamp, read, write_cassette
+from harness.cassette.store import file_stamp, parsed, read_content, write_cassette
 from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.config.environment import without_proxies
 from harness.config.hosts import AllowedHosts
@@ -45,13 +45,13 @@ from harness.intercept.player import Player
 from harness.intercept.recorder import Recorder, origin_of
 from harness.intercept.replay_or_record import ReplayOrRecord
 from harness.intercept.resume import RecordedPrefix
-from harness.providers import endpoints
 from harness.providers.masking import recording_redactor
-from harness.providers.rules import judge, project_rules
-from harness.rules import Judged
 from harness.secrets.redactor import Redactor
 from harness.secrets.shapes import without_keys
 from harness.types import Cassette, Exchange, Finding, Origin, Provenance
+
+if TYPE_CHECKING:
+    from harness.rules import Judged
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -170,6 +170,7 @@ class CassetteContext:
     how_to_record: str = 'with record="missing", or in pytest with --record=missing'
     written: bool = field(init=False, default=False)
     _cassette: Cassette = field(init=False, repr=False, default=Cassette(()))
+    _content: bytes = field(init=False, repr=False, default=b"")
     _file_stamp: tuple[int, ...] = field(init=False, repr=False, default=())
     _journal: Journal = field(init=False, repr=False)
     _tape: ReplayOrRecord = field(init=False, repr=False)
@@ -266,6 +267,16 @@ class CassetteContext:
         return self._cassette.provenance
 
     @property
+    def replayed_file(self) -> bytes:
+        """The content of the cassette's file, if its exchanges, in order, are those of the block.
+
+        Else empty.
+        """
+        recorded, used = self._cassette.exchanges, self.exchanges
+        is_whole = len(recorded) == len(used) and all(map(is_, recorded, used))
+        return self._content if is_whole and not self._injector.injected else b""
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """The findings of the rules in all exchanges, without the ignored ones.
 
@@ -279,6 +290,10 @@ class CassetteContext:
 
         Raises BadSettings for invalid settings of the project.
         """
+        from harness.analysis.transcript import transcript_of
+        from harness.providers import endpoints
+        from harness.providers.rules import judge, project_rules
+
         provenance = self._cassette.provenance
         if self._origin is not provenance.recorded_from:
             provenance = replace(provenance, recorded_from=self._origin)
@@ -422,7 +437,8 @@ class CassetteContext:
             if self.record == "none" and self.must_exist:
                 raise NoCassette(f"there is no cassette {self.path}; record it: {_HOW_TO_RECORD}")
             return Cassette((), Provenance(volatile=tuple(self.volatile)))
-        cassette = read(self.path)
+        self._content = read_content(self.path)
+        cassette = parsed(self._content, self.path)
         if not self.volatile:
             return cassette
         provenance = replace(cassette.provenance, volatile=tuple(self.volatile))

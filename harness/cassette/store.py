@@ -118,7 +118,11 @@ def is_repeat(path: Path) -> bool:
 
 def read(path: Path) -> Cassette:
     """Return the cassette at *path* with its artefacts. Raises BadCassette if it cannot be read."""
-    content = _content(path)
+    return parsed(read_content(path), path)
+
+
+def parsed(content: bytes, path: Path) -> Cassette:
+    """Return the cassette at *path*, whose file has *content*, as `read` does."""
     return with_artefacts(_loads(content, path), partial(_read_artefact, path, content))
 
 
@@ -127,7 +131,7 @@ def read_text_only(path: Path) -> Cassette:
 
     Raises BadCassette if it cannot be read.
     """
-    return loads(_content(path), str(path))
+    return loads(read_content(path), str(path))
 
 
 def read_provenance(path: Path) -> Provenance:
@@ -159,7 +163,8 @@ The cache is by content, so that a changed file is read again.
 """
 
 
-def _content(path: Path) -> bytes:
+def read_content(path: Path) -> bytes:
+    """Return the bytes of the cassette at *path*. Raises BadCassette if it cannot be read."""
     try:
         return file_bytes(path)
     except OSError as error:

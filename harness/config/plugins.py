@@ -71,6 +71,12 @@ def load(group: str, expected: type[T] | tuple[type[T], ...]) -> tuple[Plugin[T]
     return tuple(plugins.values())
 
 
+def are_installed(*groups: str) -> bool:
+    """Return whether a package has an entry point in one of the groups."""
+    every = _entry_points(tuple(sys.path))
+    return any(every.select(group=group) for group in groups)
+
+
 @lru_cache(maxsize=1)
 def _entry_points(_path: tuple[str, ...]) -> Any:
     """Return the entry points of all packages; they are read once for each `sys.path`."""

@@ -29,6 +29,7 @@ from harness.pytest_plugin.cassettes import (
     use_first,
 )
 from harness.pytest_plugin.failures import kept_failure, shortened
+from harness.pytest_plugin.faultless import FAULTLESS, Faultless
 from harness.pytest_plugin.masking import ReportMask
 from harness.pytest_plugin.network import (
     backstop,
@@ -217,6 +218,8 @@ def pytest_configure(config: pytest.Config) -> None:
     uses = UseCounter(has_no_network=config.getoption("harness_no_network"))
     config.pluginmanager.register(uses, "harness-use-counter")
     config.pluginmanager.register(ReportMask(), "harness-report-mask")
+    config.stash[FAULTLESS] = Faultless(config)
+    config.pluginmanager.register(config.stash[FAULTLESS], "harness-faultless")
     if not config.pluginmanager.has_plugin("cassetter"):
         config.pluginmanager.register(CassetteFixture(), "harness-cassette-fixture")
     listing = config.getoption("--list-cassettes")

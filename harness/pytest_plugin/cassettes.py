@@ -17,6 +17,7 @@ import pytest
 
 from harness.locale import localized, localized_error
 from harness.pytest_plugin.age import check_age
+from harness.pytest_plugin.faultless import FAULTLESS
 from harness.pytest_plugin.summary import CassetteUse, note_unwatched, note_use, report_findings
 
 if TYPE_CHECKING:
@@ -257,9 +258,14 @@ def _finish(item: pytest.Item) -> None:
         return
     if context.replayed:
         check_age(item, str(context.path), context.provenance)
+    known, content = item.config.stash[FAULTLESS], context.replayed_file
+    if known.has(content):
+        return
     with _errors_as_failures:
         judged = context.judged
-    if judged.findings or judged.ignored:
+    if not judged.findings and not judged.ignored:
+        known.add(content)
+    else:
         report_findings(item, judged, fails=item.stash[_OPTIONS].findings == "fail")
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import harness
 from harness.cassette.artefacts import FILE_NAME
 from harness.cassette.store import artefact_path, file_bytes, file_stamp
+from harness.config import plugins
 from harness.config.settings import load_settings
 from harness.providers.masking import environment_secrets
 from harness.report.outline import Outline
@@ -56,7 +57,7 @@ class CheckCache:
     @contextmanager
     def opened(self, files: Sequence[Path]) -> Iterator[KnownResults]:
         """Give the known results of *files*; what is written to them is kept."""
-        if self.folder is None or any(entry_points(group=group) for group in _PLUGINS):
+        if self.folder is None or plugins.are_installed(*_PLUGINS):
             yield KnownResults()
             return
         try:
