@@ -74,13 +74,13 @@ def list_(
 
 def _list_cassettes(paths: list[Path], period: Period, as_json: bool) -> None:
     from harness.cassette.age import days, utc_now
-    from harness.runner.recordings import read_cassette
+    from harness.cassette.store import read_provenance
 
     rows = []
     with app.skipping() as skip:
         for path in paths:
             try:
-                made = read_cassette(path).transcript.provenance
+                made = read_provenance(path)
             except HarnessError as error:
                 skip(error)
                 continue

@@ -228,8 +228,7 @@ _FIELD = lazy_pattern(
 
 def beside_names(text: str) -> Iterator[Hit]:
     """Yield the values in *text* that are secrets because of the name beside them."""
-    raw = text.encode("latin-1", "replace")  # str.lower needs 13 bytes a character for a moment
-    lower = raw.lower().decode("latin-1")
+    lower = text.lower() if text.isascii() else _lower(text)
     covered, signs = 0, any(word in lower for word in _CREDENTIALS)
     for match in _ENDS.finditer(lower):
         if match.start() >= covered:
@@ -241,6 +240,11 @@ def beside_names(text: str) -> Iterator[Hit]:
         for field in _FIELD.finditer(lower):
             name, (start, end) = field["name"], field.span("value")
             yield from _in_field(name, text[start:end], start)
+
+
+def _lower(text: str) -> str:
+    """Return *text* with small letters of ASCII; `str.lower` needs 13 bytes a character."""
+    return text.encode("latin-1", "replace").lower().decode("latin-1")
 
 
 def _in_field(name: str, value: str, start: int) -> Iterator[Hit]:

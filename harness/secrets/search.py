@@ -17,6 +17,7 @@ from harness.secrets.texts import (
     MAX_READINGS,
     Packed,
     Pieces,
+    has_words,
     latin,
     packed,
     readings,
@@ -81,13 +82,16 @@ class Search:
         if len(text) < MIN_LENGTH:
             return found
         seen: set[str] = set()
-        is_binary = depth > 0 and "\0" in text
+        is_noise = depth > 0 and not has_words(text)
+        is_binary = is_noise or (depth > 0 and "\0" in text)
         for reading in readings(text, 0 if is_binary else MAX_READINGS):
             data = packed(reading.text, seen) if depth < _MAX_NESTING else ()
             inside = [*self._packed(data, depth + 1)]
             # Base64 of a known key stays base64; what only looks like a key is masked as a whole.
             inside.sort(key=lambda part: part.hits[0].kind != KNOWN_KEY)
-            here = _apart([*inside, *self._hits(reading.text, name)])
+            hits = self._known(reading.text) if is_noise else self._hits(reading.text, name)
+            outside = (Found(hit.start, hit.end, PLACEHOLDER, (hit,)) for hit in hits)
+            here = _apart([*inside, *outside])
             spans = reading.origin([(part.start, part.end) for part in here])
             found += [
                 Found(start, end, part.text, part.hits)
@@ -130,10 +134,9 @@ class Search:
                 break
         return body
 
-    def _hits(self, text: str, name: str) -> Iterator[Found]:
+    def _hits(self, text: str, name: str) -> tuple[Hit, ...]:
         hits = (*self._known(text), *keys(text), *beside_names(text))
-        for hit in (*hits, *(named(text, name) if name else ())):
-            yield Found(hit.start, hit.end, PLACEHOLDER, (hit,))
+        return (*hits, *named(text, name)) if name else hits
 
     def _known(self, text: str) -> Iterator[Hit]:
         for form, secret in self._forms:

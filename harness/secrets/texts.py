@@ -11,8 +11,8 @@ import binascii
 import html
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from sys import intern
 
@@ -73,15 +73,29 @@ class _Escape:
         run: Matches neighbouring escapes: they are undone together, which is quicker.
         one: Matches one escape.
         undo: Returns the text that neighbouring escapes stand for.
+        letters: What the sign and one letter stand for, if twice the sign stands for the sign.
     """
 
     sign: str
     run: re.Pattern[str]
     one: re.Pattern[str]
     undo: Callable[[str], str]
+    letters: Mapping[str, str] = field(default_factory=dict)
+
+    def without(self, text: str) -> str:
+        """Return a text with all these escapes undone."""
+        if not self.letters or "\0" in text:
+            return self.run.sub(lambda match: self.undo(match[0]), text)
+        # One search for each letter is much quicker than a call for each escape.
+        text = text.replace(2 * self.sign, "\0")
+        for letter, plain in self.letters.items():
+            text = text.replace(self.sign + letter, plain)
+        if self.sign in text:
+            text = self.run.sub(lambda match: self.undo(match[0]), text)
+        return text.replace("\0", self.sign)
 
 
-_SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+_SHORT = {'"': '"', "/": "/", "n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
 def _undo_json(run: str) -> str:
@@ -112,6 +126,7 @@ _ESCAPES = (
         lazy_pattern(rf'(?:{_UNICODE})++|\\["\\/nrtbf]'),
         lazy_pattern(rf'{_PAIR}|{_UNICODE}|\\["\\/nrtbf]'),
         _undo_json,
+        _SHORT,
     ),
     _Escape(
         "%",
@@ -214,14 +229,14 @@ def _without(escape: _Escape, text: str) -> str:
     while start < len(text):
         cut = _NO_ESCAPE.search(text, start + _SLICE)
         end = cut.start() if cut else len(text)
-        slices.append(escape.run.sub(lambda match: escape.undo(match[0]), text[start:end]))
+        slices.append(escape.without(text[start:end]))
         start = end
     return "".join(slices)
 
 
 # ------------------------------------------------------------------------------- known secrets
 
-_BASE64 = (base64.b64encode, base64.urlsafe_b64encode)
+_ENCODERS = (base64.b64encode, base64.urlsafe_b64encode)
 _WIDE = ("utf-16-le", "utf-16-be")
 
 
@@ -239,7 +254,7 @@ def written_forms(secret: str) -> set[str]:
         *(raw.hex(), raw.hex(" "), raw.hex(":")),
         *(secret.encode(form, "surrogatepass").decode("latin-1") for form in _WIDE),
         raw.hex().upper(),
-        *(form for encode in _BASE64 for form in _base64_forms(raw, encode)),
+        *(form for encode in _ENCODERS for form in _base64_forms(raw, encode)),
     }
 
 
@@ -257,6 +272,9 @@ def _base64_forms(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]
 _BASE64_RUN = lazy_pattern(
     r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}+(?:\r?\n[ \t]*+[A-Za-z0-9+/_-]{16,}+)*+={0,2}"
 )
+_BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-")
+_AS_LETTERS = bytes(b"a"[0] if byte in _BASE64 else b" "[0] for byte in range(256))
+_LETTERS = b"a" * 16
 _MIN_RUN = 20
 _MAX_PATH = 1000
 _COMPRESSED = ("H4sI", "KLUv", "eJ", "eN", "eA", "eF")
@@ -286,9 +304,12 @@ def packed(text: str, seen: set[str]) -> Iterator[Packed]:
     At the end, what was yielded is added to *seen*.
     """
     here = set()
-    for start, end, coding, plain in compressed(text.encode("latin-1", "replace")):
+    whole = text.encode("latin-1", "replace")
+    for start, end, coding, plain in compressed(whole):
         yield Packed(start, end, plain.decode("latin-1"), _packer(coding))
-    for start, run in _base64_runs(text):
+    letters = whole.translate(_AS_LETTERS)
+    del whole
+    for start, run in _base64_runs(text, letters) if _LETTERS in letters else ():
         if run not in seen:
             here.add(run)
             if (raw := base64_bytes(run)) is not None:
@@ -296,10 +317,17 @@ def packed(text: str, seen: set[str]) -> Iterator[Packed]:
     seen |= here
 
 
-def _base64_runs(text: str) -> Iterator[tuple[int, str]]:
-    """Yield (offset, run) for what may be base64: also the parts of what may be a path."""
-    for match in _BASE64_RUN.finditer(text):
-        run, start = match[0], match.start()
+def _base64_runs(text: str, letters: bytes) -> Iterator[tuple[int, str]]:
+    """Yield (offset, run) for what may be base64: also the parts of what may be a path.
+
+    *letters* has an `a` for each letter of base64 in *text*: what is to be matched is found in it.
+    """
+    end = 0
+    while (found := letters.find(_LETTERS, end)) >= 0:
+        match = _BASE64_RUN.match(text, found)
+        if match is None:
+            return
+        run, start, end = match[0], found, match.end()
         if len(run) >= _MIN_RUN:
             yield start, run
         for part in run.split("/") if "/" in run and len(run) < _MAX_PATH else ():
@@ -308,6 +336,17 @@ def _base64_runs(text: str) -> Iterator[tuple[int, str]]:
             if start > match.start() and part.startswith(_COMPRESSED):
                 yield start, run[start - match.start() :]
             start += len(part) + 1
+
+
+_PRINTABLE = bytes(b"a"[0] if byte in b"\t\n\r" or 32 <= byte < 127 else 0 for byte in range(256))
+
+
+def has_words(text: str) -> bool:
+    """Return whether *text* has five letters of ASCII in a row, as every secret or its name has.
+
+    Ids look like base64; what they are decoded to rarely has.
+    """
+    return b"aaaaa" in text.encode("latin-1", "replace").translate(_PRINTABLE)
 
 
 def _packer(coding: Coding) -> Callable[[str], str]:
