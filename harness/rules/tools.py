@@ -125,12 +125,19 @@ def _text(value: Json, pointer: str) -> str:
 def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a tool call has the type function, or another type with a field of that name.
 
-    Zhipu has types for its own tools (a search, a browser), and Moonshot's `builtin_function` is a
-    function, too [DOC]. Programs look under `function`.
+    Its index, by which clients join its pieces, counts from 0. Zhipu has types for its own tools (a
+    search, a browser), and Moonshot's `builtin_function` is a function, too [DOC]. Programs look
+    under `function`.
     """
     for part, pointer, calls in values(reading, fields_of(reading).tool_calls):
         for number, call in enumerate(calls if isinstance(calls, list) else ()):
-            kind = _text(call, "/type").removeprefix("builtin_")
+            kind, index = _text(call, "/type").removeprefix("builtin_"), resolve(call, "/index")
+            is_empty = not reading.is_stream and resolve(call, "/type") == ""
+            if is_empty or (type(index) is int and index < 0):
+                expected = "the type function" if is_empty else "an index from 0"
+                name = "type" if is_empty else "index"
+                place = reading.place(f"{pointer}/{number}/{name}", part)
+                yield violation(expected, show(kind if is_empty else index), place)
             if kind and isinstance(call, dict) and kind not in call:
                 place = reading.place(f"{pointer}/{number}/type", part)
                 yield violation("the type function", show(kind), place)

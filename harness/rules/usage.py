@@ -8,6 +8,7 @@ from harness.analysis.endpoint import Pointers
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, seen
 from harness.rules.rule import (
+    answers,
     checked_endpoint,
     field_place,
     fields_of,
@@ -17,7 +18,8 @@ from harness.rules.rule import (
     values,
     violation,
 )
-from harness.types import Finding, Reply, Usage
+from harness.types import Finding, Json, Reply, Usage
+from harness.wire import Missing, escape, resolve
 
 _COUNTS = ("input_tokens", "output_tokens", "total_tokens")
 
@@ -49,11 +51,30 @@ def usage_adds_up(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def usage_is_not_negative(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that no token count is negative, nor any other count beside them."""
+    """Check that no token count is negative, nor any other count beside them, and all are numbers.
+
+    The details differ between services, and the schemas do not have all of them.
+    """
     for name in (*_COUNTS, "input_parts", "output_parts", "counts"):
         for part, pointer, count in values(reading, _pointers(reading, name)):
             if type(count) is int and count < 0:
                 yield violation("a count of tokens", count, reading.place(pointer, part))
+    for part in answers(reading):
+        for base in _USAGES:
+            for pointer, count in _texts(resolve(part.value, base), base):
+                yield violation("a count of tokens", show(count), reading.place(pointer, part))
+
+
+_USAGES = ("/usage", "/message/usage", "/response/usage")
+
+
+def _texts(usage: Json | Missing, pointer: str) -> Iterator[tuple[str, Json]]:
+    """Yield (pointer, value) of each text or truth value in a usage where a count belongs."""
+    for name, value in usage.items() if isinstance(usage, dict) else ():
+        if isinstance(value, dict):
+            yield from _texts(value, f"{pointer}/{escape(name)}")
+        elif name.endswith(("tokens", "characters", "count")) and isinstance(value, str | bool):
+            yield f"{pointer}/{escape(name)}", value
 
 
 def usage_details_fit(reading: AnalyzedExchange) -> Iterator[Finding]:

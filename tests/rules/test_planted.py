@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.analysis.edit import with_body
 from harness.providers.rules import check
 from harness.providers.samples import SAMPLES
 
@@ -58,6 +59,55 @@ PLANTED = {
         '"output":{"tool_info":[{}],',
         "answer_fits_schema",
     ),
+    "details of a usage that are texts": (
+        "zhipu reasoning",
+        '"cached_tokens":',
+        '"cached_tokens":"0","x":',
+        "usage_is_not_negative",
+    ),
+    "counts of a beginning that are texts": (
+        "anthropic stream",
+        '"cache_read_input_tokens":',
+        '"cache_read_input_tokens":"0","x":',
+        "usage_is_not_negative",
+    ),
+    "a choice before the first": (
+        "zhipu sync",
+        '"index":0',
+        '"index":-1',
+        "choices_are_as_requested",
+    ),
+    "no role": ("zhipu sync", '"role":"assistant"', '"role":""', "role_is_known"),
+    "a call without a type": (
+        "zhipu tool and its result",
+        '"type":"function"',
+        '"type":""',
+        "tool_type_is_known",
+    ),
+    "a time before 1970": (
+        "compatible sync",
+        '"created":',
+        '"created":-',
+        "created_agrees_with_date",
+    ),
+    "a message that begins as text": (
+        "anthropic stream",
+        '"content":[]',
+        '"content":{}',
+        "answer_fits_schema",
+    ),
+    "a part whose text is a number": (
+        "responses stream",
+        '"part":{"type":"output_text","text":"It is',
+        '"part":{"type":"output_text","text":5,"x":"It is',
+        "answer_fits_schema",
+    ),
+    "a ranking of a model without a name": (
+        "zhipu rerank",
+        '"request_id":',
+        '"request_id":5,"x":',
+        "answer_fits_schema",
+    ),
     "a refusal in an event with the status 200": (
         "dashscope incremental",
         '"output":{',
@@ -73,3 +123,11 @@ def test_a_planted_fault_is_found(name: str, old: str, new: str, rule: str) -> N
     first, *rest = SAMPLES[name]
     findings = check(foreign(edited(first, old, new), *rest))
     assert rule in {finding.rule for finding in findings}
+
+
+def test_words_of_no_sound_at_all_are_found() -> None:
+    """A file of words has at least one channel."""
+    *earlier, words = SAMPLES["dashscope transcription"]
+    start = words.response.body.index(b'"transcripts"')
+    empty = with_body(words, words.response.body[:start] + b'"transcripts":[]}')
+    assert "answer_fits_schema" in {f.rule for f in check(foreign(*earlier, empty))}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Role, Schema
@@ -77,7 +77,7 @@ BLOCK: Schema = {
         {"if": {"properties": {"type": {"const": name}}}, "then": record(members)}
         for name, members in (
             ("text", {"text": STRING}),
-            ("thinking", {"thinking": STRING}),
+            ("thinking", {"thinking": STRING, "signature": STRING}),
             ("redacted_thinking", {"data": STRING}),
             ("tool_use", {"id": NAME, "name": NAME, "input": {"type": "object"}}),
             ("server_tool_use", {"id": NAME, "name": NAME}),
@@ -85,8 +85,11 @@ BLOCK: Schema = {
     ],
 }
 
+_COUNTS: Mapping[str, Schema] = {"input_tokens": INTEGER, "output_tokens": INTEGER}
+_NOTHING_YET: Schema = {"type": "array", "maxItems": 0}
+
 USAGE: Schema = record(
-    {"input_tokens": INTEGER, "output_tokens": INTEGER},
+    _COUNTS,
     {
         "cache_creation_input_tokens": nullable(INTEGER),
         "cache_read_input_tokens": nullable(INTEGER),
@@ -126,7 +129,8 @@ EVENT: Schema = {
                 "message_start",
                 {
                     "message": record(
-                        {"id": NAME, "role": STRING, "model": NAME, "content": {"maxItems": 0}}
+                        {"id": NAME, "role": STRING, "model": NAME, "content": _NOTHING_YET},
+                        {"type": {"const": "message"}, "usage": record({}, _COUNTS)},
                     )
                 },
             ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.analysis.edit import with_body, with_text_replaced
+from harness.analysis.edit import with_body, with_request, with_text_replaced
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of
 from harness.providers.anthropic.endpoints import events, read
@@ -51,6 +51,20 @@ def anthropic_cache_miscounted(analyzed: AnalyzedExchange) -> Exchange | None:
     """Count a token more of those written to caches than their lifetimes have."""
     name = '"cache_creation_input_tokens":'
     return with_text_replaced(analyzed, f"{name}3", f"{name}4")
+
+
+@exchange_fault("container_is_kept", when=_is_message)
+def anthropic_container_changed(analyzed: AnalyzedExchange) -> Exchange | None:
+    """Name another container in the answer than in the request."""
+    asked = analyzed.exchange.request.body.replace(b"{", b'{"container":"container_a",', 1)
+    whole = with_request(analyzed.exchange, asked)
+    found = b'"delta":{"stop_reason"' if analyzed.is_stream else b'{"'
+    container = b'"container":{"id":"container_b","expires_at":"2026-11-29T12:00:00Z"},"'
+    start, name, end = whole.response.body.partition(found)
+    return with_body(
+        whole,
+        start + name[: name.rindex(b"{") + 1] + container + name[name.rindex(b"{") + 2 :] + end,
+    )
 
 
 @exchange_fault("thinking_is_signed", when=_is_stream)

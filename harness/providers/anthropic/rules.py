@@ -153,6 +153,23 @@ def cache_tokens_add_up(reading: AnalyzedExchange) -> Iterator[Finding]:
                 yield violation(f"{sum(counts)} tokens, by their lifetimes", total, place)
 
 
+def container_is_kept(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that a message runs code in the container that its request names.
+
+    Files of earlier messages are in that one [DOC code-execution-tool]. A request names it by its
+    id, or as `container.id` beside its skills.
+    """
+    endpoint, request = reading.endpoint, reading.request_json.value
+    named = resolve(request, "/container/id") or resolve(request, "/container")
+    is_message = endpoint is not None and endpoint.read is read
+    for part in answers(reading) if is_message and isinstance(named, str) else ():
+        for pointer in ("/container/id", "/message/container/id", "/delta/container/id"):
+            actual = resolve(part.value, pointer)
+            if isinstance(actual, str) and actual != named:
+                place = reading.place(pointer, part)
+                yield violation(f"the container {show(named)}", show(actual), place)
+
+
 _TIMES = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 
 
@@ -236,6 +253,7 @@ RULES: tuple[Rule, ...] = (
     stream_rule(event_names_are_types, "C7 C8"),
     exchange_rule(stop_reason_fits_blocks, "C7"),
     exchange_rule(cache_tokens_add_up, "C7", WARNING),
+    exchange_rule(container_is_kept, "C7", WARNING),
     exchange_rule(thinking_is_signed, "C7", WARNING),
     conversation_rule(thinking_goes_back_unchanged, "C7"),
 )

@@ -148,16 +148,17 @@ def _or_sound(output: Schema) -> Schema:
 
 def _researched(output: Schema) -> Schema:
     """Return the schema *output*, extended by the events of qwen-deep-research [FIELD] C4."""
-    research = having("message", "fininshed_reason")  # the service's spelling
+    said = record({}, dict.fromkeys(("phase", "status", "content"), _TEXT))
+    research = record({"message": said, "fininshed_reason": _TEXT})  # the service's spelling
     meaning = f"{output['description']}, or `message` and `fininshed_reason`"
     return {**output, **either(meaning, *output["anyOf"], research)}
 
 
-# [REC] B4: a list of pieces without `type`, each a text, an image or a sound.
-_MIXED: Schema = {"type": ["array", "string", "null"], "items": record({}, {"text": STRING})}
-
 # Beside tool calls some models have no text at all.
 _TEXT: Schema = nullable(STRING)
+
+# [REC] B4: a list of pieces without `type`, each a text, an image or a sound.
+_MIXED: Schema = {"type": ["array", "string", "null"], "items": record({}, {"text": STRING})}
 
 
 def _answer(output: Schema, usage: Schema) -> Schema:
@@ -205,6 +206,7 @@ TASK: Schema = record(
                     "items": {**record({}, {"url": NAME, "code": STRING}), **_RESULT},
                 },
                 "task_metrics": _METRICS,
+                "choices": array(record({"message": record({}, {"content": _MIXED})})),
                 "video_url": NAME,
                 "code": STRING,
                 "message": STRING,

@@ -148,8 +148,17 @@ DELTA: Schema = record(
     },
 )
 
+_TOKENS: Schema = {
+    "type": ["array", "null"],
+    "items": record({"token": STRING, "logprob": NUMBER}),
+}
+
 CHOICES: Schema = array(
-    record({"index": INTEGER, "message": MESSAGE, "finish_reason": NAME}), at_least=1
+    record(
+        {"index": INTEGER, "message": MESSAGE, "finish_reason": NAME},
+        {"logprobs": nullable(record({}, {"content": _TOKENS}))},
+    ),
+    at_least=1,
 )
 
 DELTAS: Schema = array(
@@ -196,11 +205,15 @@ EMBEDDING: Schema = record(
     {
         "model": NAME,
         "data": array(
-            record({"index": INTEGER, "embedding": {"type": ["array", "string"], "items": NUMBER}}),
+            record(
+                {"index": INTEGER, "embedding": {"type": ["array", "string"], "items": NUMBER}},
+                {"object": STRING},
+            ),
             at_least=1,
         ),
         "usage": record({"total_tokens": INTEGER}),
-    }
+    },
+    {"id": STRING, "object": STRING},
 )
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -350,7 +363,10 @@ SERVICE_EMBEDDING: Schema = record(
 
 RANKING: Schema = record(
     {"results": array(record({"index": INTEGER, "relevance_score": NUMBER}), at_least=1)},
-    {"usage": nullable(record({}, {"total_tokens": INTEGER}))},
+    {
+        "usage": nullable(record({}, {"total_tokens": INTEGER})),
+        **dict.fromkeys(("id", "model", "object", "request_id"), nullable(STRING)),
+    },
 )
 
 RANKING_FIELDS = replace(
@@ -380,7 +396,7 @@ IMAGE_FIELDS = replace(
     count=("/n",),
 )
 
-WORDS: Schema = record({"text": STRING})
+WORDS: Schema = record({"text": STRING}, dict.fromkeys(("id", "model", "request_id"), STRING))
 """The answer with the words of a sound."""
 
 WORDS_FIELDS = replace(SERVICE_FIELDS, content=("/text",), finish_reason=())

@@ -7,7 +7,7 @@ read by a function (`read`) and not by field locations.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Role, Schema
@@ -74,7 +74,7 @@ _CONTENT: Schema = record(
 )
 
 ITEM: Schema = {
-    **record({"type": NAME}),
+    **record({"type": NAME}, {"id": nullable(STRING)}),
     "allOf": [
         {"if": {"properties": {"type": {"const": name}}}, "then": record(members)}
         for name, members in (
@@ -124,16 +124,26 @@ _ECHOES = (
 )
 """The members of a response that repeat the request, with the service's defaults."""
 
-_PART: Schema = {"output_index": INTEGER}
+_PART: Mapping[str, Schema] = {"output_index": INTEGER}
+_BEGUN: Schema = record(
+    {"id": NAME, "status": NAME}, {"object": {"const": "response"}, "output": {"type": "array"}}
+)
 
 # [REC] events of further types are allowed: each of the service's tools has some.
 EVENT: Schema = {
-    **record({"type": NAME}),
+    **record({"type": NAME}, {"sequence_number": INTEGER, "content_index": INTEGER}),
     "allOf": [
         {"if": {"properties": {"type": {"const": name}}}, "then": record(members)}
         for name, members in (
             *((name, {"response": RESPONSE}) for name in sorted(ENDED)),
-            ("response.created", {"response": record({"id": NAME, "status": NAME})}),
+            *((f"response.{name}", {"response": _BEGUN}) for name in ("created", "in_progress")),
+            *(
+                (
+                    f"response.content_part.{name}",
+                    {**_PART, "content_index": INTEGER, "part": _CONTENT},
+                )
+                for name in ("added", "done")
+            ),
             ("response.output_item.added", {**_PART, "item": record({"type": NAME})}),
             ("response.output_item.done", {**_PART, "item": ITEM}),
             ("response.output_text.delta", {**_PART, "item_id": STRING, "delta": STRING}),
