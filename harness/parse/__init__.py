@@ -9,9 +9,9 @@ from harness.providers import PROVIDERS
 from harness.providers.anthropic.session import MESSAGES
 from harness.providers.forms import known
 from harness.providers.openai.session import OPERATIONS, parsers
+from harness.providers.provider import ComputedMapping
 from harness.providers.responses.session import RESPONSES
 from harness.providers.sdk import Parser, RecordedRequest, recorded_request
-from harness.providers.table import ComputedMapping
 
 
 def _parsers() -> Mapping[str, Parser]:

@@ -24,8 +24,7 @@ from harness.config.settings import load_settings
 from harness.errors import HarnessError
 from harness.providers import dashscope, zhipu
 from harness.providers.forms import declared, known_service
-from harness.providers.provider import Provider, Session, Sleep
-from harness.providers.table import ComputedMapping
+from harness.providers.provider import ComputedMapping, Provider, Session, Sleep
 
 SHIPPED: Mapping[str, Provider] = MappingProxyType(
     {p.name: p for p in (zhipu.PROVIDER, dashscope.PROVIDER, dashscope.COMPATIBLE)}

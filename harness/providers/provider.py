@@ -9,14 +9,14 @@ whose object is a `Provider`; `examples/plugin` is one. Needed are `Session.send
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, ItemsView, Iterator, Mapping, ValuesView
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from harness.analysis.endpoint import Endpoint
 from harness.config.plugins import OWN
@@ -29,6 +29,33 @@ if TYPE_CHECKING:
     from harness.providers.operation import ApiForm
     from harness.rules.rule import Rule
     from harness.sandbox.provider_server import ProviderServer
+
+T = TypeVar("T")
+
+
+class ComputedMapping(Mapping[str, T]):
+    """A read-only mapping whose items are computed by a function, at each access."""
+
+    def __init__(self, read: Callable[[], Mapping[str, T]]) -> None:
+        self._read = read
+
+    def __getitem__(self, name: str) -> T:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def items(self) -> ItemsView[str, T]:
+        """Return the items, read once."""
+        return self._read().items()
+
+    def values(self) -> ValuesView[T]:
+        """Return the values, read once."""
+        return self._read().values()
+
 
 Sleep = Callable[[float], None]
 """A function that waits for a number of seconds."""

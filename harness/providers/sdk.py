@@ -1,4 +1,4 @@
-"""Code that all SDK sessions share: copying SDK objects, reading them, polling, parsing.
+"""Code that all SDK sessions share: copying and reading objects, polling, parsing, an event loop.
 
 An SDK's objects are copied to JSON at once (`View`). `harness.analysis.reply` reads these copies
 and the recorded bodies with the same code, so that rules can compare the two.
@@ -6,12 +6,15 @@ and the recorded bodies with the same code, so that rules can compare the two.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from harness.analysis.endpoint import Endpoint, Part
@@ -286,3 +289,30 @@ class Parser:
             return version(self.distribution)
         except PackageNotFoundError:
             return None
+
+
+T = TypeVar("T")
+
+
+class EventLoop:
+    """An event loop in a thread of its own, since the caller's thread may have a running one."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "harness-event-loop")
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._thread.submit(self._runner.close).result()
+        self._thread.shutdown()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Return the result of *coroutine*, which runs in a copy of the caller's context."""
+        context = copy_context()
+
+        def work() -> T:
+            return self._runner.run(coroutine, context=context)
+
+        return self._thread.submit(copy_context().run, work).result()

@@ -11,7 +11,7 @@ from harness.config.extras import extra
 from harness.errors import HarnessError
 from harness.providers import INSTALLED, PROVIDERS, SHIPPED
 from harness.providers.clients import CLIENTS
-from harness.providers.table import ComputedMapping
+from harness.providers.provider import ComputedMapping
 
 if TYPE_CHECKING:
     from harness.sandbox.provider_server import ProviderServer

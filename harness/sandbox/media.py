@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from PIL import Image, ImageDraw
 
-from harness.sandbox.text import tokens
+from harness.sandbox.tokens import tokens
 
 if TYPE_CHECKING:
     from harness.sandbox.state import SandboxState

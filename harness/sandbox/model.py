@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
-from harness.sandbox.text import (
+from harness.sandbox.tokens import (
     count_prompt_tokens,
     excerpt,
     find_cities,

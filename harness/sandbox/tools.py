@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.sandbox.text import excerpt, find_cities, find_numbers, keywords
+from harness.sandbox.tokens import excerpt, find_cities, find_numbers, keywords
 from harness.types import Json, ToolCall
 
 _SYNONYMS = tuple(

@@ -18,8 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness.errors import HarnessError, InterceptError
 from harness.providers.clients import ClientVariables, all_clients
-from harness.serve.errors import error_response
-from harness.serve.replay import NOT_PASSED_ON
+from harness.serve.replay import NOT_PASSED_ON, error_response
 from harness.types import Request
 
 _NOT_FORWARDED = NOT_PASSED_ON | {"host", "content-length"}

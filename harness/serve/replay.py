@@ -1,4 +1,4 @@
-"""The application of the replay server: recorded exchanges over HTTP, byte for byte."""
+"""The application of the replay server: recorded exchanges over HTTP, and its own errors."""
 
 from __future__ import annotations
 
@@ -21,12 +21,21 @@ from harness.errors import BadFault
 from harness.faults import InjectedFault
 from harness.intercept.context import Playback
 from harness.providers import endpoints
+from harness.providers.error_bodies import error_body
 from harness.providers.rules import judge, project_rules
 from harness.secrets.redactor import HOP_BY_HOP
-from harness.serve.errors import error_response
 from harness.serve.library import Library, ReplaySession
 from harness.serve.links import Links
 from harness.types import Cassette, Json, NetworkError, Request
+
+HEADERS = {"x-harness-error": "1", "x-should-retry": "false"}
+"""Headers of every such response; SDKs that read the second one do not ask again."""
+
+
+def error_response(request: Request, status: int, code: str, message: str) -> JSONResponse:
+    """Return an error response with *code* and *message* where clients expect them."""
+    return JSONResponse(error_body(request, code, message), status, HEADERS)
+
 
 STATUS_PATH = "/__harness/"
 SESSION_HEADER = "x-harness-session"

@@ -12,11 +12,10 @@ from starlette.responses import Response
 from harness.providers.anthropic.endpoints import conversation, events
 from harness.providers.openai.sandbox import KEY, REFUSALS, ServiceFacts, read_chat
 from harness.sandbox import model
-from harness.sandbox.cache import CacheCounts, cache_counts
 from harness.sandbox.provider_server import ProviderServer, json_response, stream_response
 from harness.sandbox.requests import Reason, Refused, describe, last_question, read_object
 from harness.sandbox.state import SandboxState
-from harness.sandbox.text import tokens
+from harness.sandbox.tokens import CacheCounts, cache_counts, tokens
 from harness.types import Json, Mode, Reply
 from harness.wire import query, read_json, resolve
 

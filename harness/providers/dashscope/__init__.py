@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from harness.config.services import Service
-from harness.providers.dashscope import client, compatible, parser, session
+from harness.providers.dashscope import client, compatible, session
 from harness.providers.dashscope.endpoints import ENDPOINTS, HEADERS
 from harness.providers.dashscope.functions import has_async, media_of
 from harness.providers.dashscope.further import COMPATIBLE_FURTHER, FURTHER
@@ -41,7 +41,7 @@ PROVIDER = Provider(
     further=FURTHER,
     headers=HEADERS,
     reasoning=session.reasoning,
-    parsers=(parser.PARSER, client.PARSER),
+    parsers=(client.SDK_PARSER, client.PARSER),
     asynchronous=has_async,
     media=media_of,
 )

@@ -28,11 +28,11 @@ from harness.providers.dashscope.functions import (
     session_argument,
     takes_one_file,
 )
-from harness.providers.event_loop import EventLoop
 from harness.providers.http import download
 from harness.providers.openai.session import message
 from harness.providers.provider import Sleep
 from harness.providers.retries import retry_after
+from harness.providers.sdk import EventLoop
 from harness.scenario.messages import is_openai
 from harness.types import (
     EMPTY,

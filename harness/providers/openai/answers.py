@@ -11,7 +11,7 @@ from starlette.requests import Request
 from harness.sandbox.media import speak, words
 from harness.sandbox.requests import Range, Reason, Refused, check_content, read_texts
 from harness.sandbox.state import SandboxState
-from harness.sandbox.text import count_tokens, embed, rank
+from harness.sandbox.tokens import count_tokens, embed, rank
 from harness.types import Json
 from harness.wire.http import read_form
 

@@ -17,7 +17,6 @@ from starlette.responses import Response
 
 from harness.providers.openai import answers
 from harness.sandbox import model
-from harness.sandbox.cache import CacheCounts, cache_counts
 from harness.sandbox.media import ImageRequest
 from harness.sandbox.provider_server import (
     Headers,
@@ -43,7 +42,7 @@ from harness.sandbox.requests import (
     read_size,
 )
 from harness.sandbox.state import SandboxState, now
-from harness.sandbox.text import tokens
+from harness.sandbox.tokens import CacheCounts, cache_counts, tokens
 from harness.types import Call, CallKind, Json, Mode, Reply
 from harness.wire import compact_bytes
 

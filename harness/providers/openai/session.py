@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, Self
 from harness.analysis.endpoint import Endpoint, Role
 from harness.analysis.reply import read_refusal
 from harness.config.extras import extra
-from harness.providers.event_loop import EventLoop
 from harness.providers.http import bound_transport, tls_context
 from harness.providers.retries import retry_after
 from harness.providers.sdk import (
     EMPTY_STREAM,
     INVALID_KEY,
+    EventLoop,
     Parser,
     RecordedRequest,
     access,

@@ -12,11 +12,10 @@ from harness.providers.anthropic.endpoints import events
 from harness.providers.openai.sandbox import ServiceFacts, read_chat, server
 from harness.providers.responses.endpoints import conversation
 from harness.sandbox import model
-from harness.sandbox.cache import cache_counts
 from harness.sandbox.provider_server import ProviderServer, json_response, stream_response
 from harness.sandbox.requests import last_question, read_object
 from harness.sandbox.state import SandboxState, now
-from harness.sandbox.text import tokens
+from harness.sandbox.tokens import cache_counts, tokens
 from harness.types import Json, Mode, Reply
 
 

@@ -18,7 +18,6 @@ from harness.config.models import Model
 from harness.providers.openai import answers
 from harness.providers.zhipu.endpoints import counts_reasoning
 from harness.sandbox import model
-from harness.sandbox.cache import cache_counts
 from harness.sandbox.media import ImageRequest, film
 from harness.sandbox.provider_server import (
     Headers,
@@ -41,7 +40,7 @@ from harness.sandbox.requests import (
     read_size,
 )
 from harness.sandbox.state import SandboxState, TaskState, now
-from harness.sandbox.text import tokens
+from harness.sandbox.tokens import cache_counts, tokens
 from harness.types import Call, CallKind, Json, Mode, Reply, ToolCall
 from harness.wire import compact_bytes, resolve
 

@@ -10,7 +10,6 @@ from harness.analysis.endpoint import Endpoint
 from harness.config.models import Model
 from harness.providers.dashscope.endpoints import MULTIMODAL
 from harness.providers.dashscope.operations import frame_event
-from harness.sandbox.cache import CacheCounts, cache_counts
 from harness.sandbox.model import log_probabilities
 from harness.sandbox.requests import (
     Range,
@@ -21,7 +20,7 @@ from harness.sandbox.requests import (
     read_messages,
 )
 from harness.sandbox.state import SandboxState
-from harness.sandbox.text import tokens
+from harness.sandbox.tokens import CacheCounts, cache_counts, tokens
 from harness.types import EMPTY, Call, CallKind, Json, Message, Mode, Reply
 from harness.wire import compact_bytes
 

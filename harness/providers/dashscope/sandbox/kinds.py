@@ -8,7 +8,7 @@ import uuid
 from harness.sandbox.media import hear
 from harness.sandbox.requests import Range, Reason, Refused, check_ranges, read_member, read_texts
 from harness.sandbox.state import SandboxState, now
-from harness.sandbox.text import count_tokens, embed, rank
+from harness.sandbox.tokens import count_tokens, embed, rank
 from harness.types import Json
 from harness.wire import as_text
 
