@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -50,56 +51,15 @@ class ClientVariables:
         return match["base"] if match else None
 
 
-_V4 = re.compile(r"(?P<base>.*/paas/v4)/.+")
-_OPENAI = re.compile(
-    r"(?P<base>.*?)/(?:chat/completions|completions|responses|embeddings|models|files|batches"
-    r"|images/generations|audio/\w+|moderations)(?:/.*)?"
-)
-_ANTHROPIC = re.compile(r"(?P<base>.*)/v1/messages(?:/.*)?")
-_ANTHROPIC_ERROR = {"/type": "error", "/error/type": "{code}", "/error/message": "{message}"}
+def _shipped() -> Iterator[ClientVariables]:
+    text = Path(__file__).with_name("clients.toml").read_text(encoding="utf-8")
+    for row in tomllib.loads(text)["client"]:
+        variables, paths = tuple(row.pop("address_variables")), re.compile(row.pop("paths"))
+        yield ClientVariables(address_variables=variables, paths=paths, **row)
 
-_BIGMODEL = "https://open.bigmodel.cn/api/paas/v4"
-_DASHSCOPE = "https://dashscope.aliyuncs.com"
 
-CLIENTS = (
-    ClientVariables(
-        "zhipuai", ("ZHIPUAI_BASE_URL", "ZHIPUAI_API_BASE"), "ZHIPUAI_API_KEY", _BIGMODEL, _V4
-    ),
-    ClientVariables("zai", ("ZAI_BASE_URL", "ZAI_API_BASE"), "ZAI_API_KEY", _BIGMODEL, _V4),
-    ClientVariables(
-        "dashscope",
-        ("DASHSCOPE_HTTP_BASE_URL", "DASHSCOPE_BASE_URL"),
-        "DASHSCOPE_API_KEY",
-        f"{_DASHSCOPE}/api/v1",
-        re.compile(r"(?P<base>.*/api/v1)/(?:services|tasks|uploads|files|apps)\b.*"),
-    ),
-    ClientVariables(
-        "dashscope-compatible",
-        ("DASHSCOPE_COMPATIBLE_BASE_URL", "DASHSCOPE_API_BASE"),
-        "DASHSCOPE_API_KEY",
-        f"{_DASHSCOPE}/compatible-mode/v1",
-        re.compile(r"(?P<base>.*/compatible-mode/v1)/.+"),
-    ),
-    ClientVariables(
-        "openai",
-        ("OPENAI_BASE_URL", "OPENAI_API_BASE"),
-        "OPENAI_API_KEY",
-        "https://api.openai.com/v1",
-        _OPENAI,
-    ),
-    ClientVariables(
-        "anthropic",
-        ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_BASE"),
-        "ANTHROPIC_API_KEY",
-        "https://api.anthropic.com",
-        _ANTHROPIC,
-        error=_ANTHROPIC_ERROR,
-    ),
-)
-"""The clients whose variables are set or printed, from `docs/WIRE_FACTS.md` and the SDKs.
-
-The second variable of each is that of LiteLLM or LangChain, or of version 2 of DashScope's SDK.
-"""
+CLIENTS = tuple(_shipped())
+"""The clients whose variables are set or printed."""
 
 
 def all_clients() -> tuple[ClientVariables, ...]:
