@@ -36,6 +36,7 @@ class ConversationTurn:
         outcome: the reply or the failure; None if the response could not be read.
         states: the states of a task in order, each with the number of polls that reported it.
         files: the bytes of each file that was downloaded, such as an image.
+        documents: the documents that were to be ranked.
     """
 
     number: int
@@ -44,6 +45,7 @@ class ConversationTurn:
     facts: TurnFigures
     states: tuple[tuple[str, int], ...] = ()
     files: tuple[bytes, ...] = ()
+    documents: tuple[str, ...] = ()
 
     @property
     def reply(self) -> Reply | None:
@@ -79,7 +81,18 @@ def _turn(
         facts=facts(read, turn),
         states=tuple((state, len(list(group))) for state, group in groupby(states)),
         files=tuple(reading.exchange.response.body for reading in fetched),
+        documents=tuple(_documents(turn)),
     )
+
+
+def _documents(turn: AnalyzedTurn) -> Iterator[str]:
+    if not isinstance(turn.outcome, Reply) or not turn.outcome.ranking:
+        return
+    if turn.turn.call is not None:
+        yield from (part.value for part in turn.turn.call.inputs)
+    elif question := next(filter(_is_question, turn.readings), None):
+        for value in _given(question, "texts"):
+            yield from map(content_text, value if isinstance(value, list) else ())
 
 
 def _new(messages: tuple[Message, ...], before: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -98,7 +111,7 @@ def sent_messages(turn: AnalyzedTurn) -> tuple[Message, ...]:
     call = turn.turn.call
     if call is not None:
         return call.messages or (_asked(call),)
-    first = next((r for r in turn.readings if not r.is_binary and _is_question(r)), None)
+    first = next(filter(_is_question, turn.readings), None)
     if first is None:
         return ()
     return (
@@ -122,7 +135,9 @@ def _asked(call: Call) -> Message:
 
 
 def _is_question(reading: AnalyzedExchange) -> bool:
-    return reading.endpoint is None or reading.endpoint.role in (Role.ANSWER, Role.SUBMIT)
+    if reading.endpoint is None:
+        return not reading.is_binary
+    return reading.endpoint.role in (Role.ANSWER, Role.SUBMIT)
 
 
 def _sent(body: Json) -> Iterator[Message]:
@@ -138,13 +153,16 @@ def _sent(body: Json) -> Iterator[Message]:
 
 def _inputs(reading: AnalyzedExchange) -> Iterator[Message]:
     """Yield the prompt and the inputs of a request without messages as one message."""
-    fields = reading.endpoint.fields if reading.endpoint else Fields()
-    body = reading.request_json.value
-    given = [
-        value for pointers in (fields.prompt, fields.texts) for _, value in seen(body, pointers)
-    ]
+    given = [*_given(reading, "prompt"), *_given(reading, "texts")]
     if given:
         yield Message("user", "\n".join(content_text(value) for value in given))
+
+
+def _given(reading: AnalyzedExchange, name: str) -> Iterator[Json]:
+    """Yield the values of a field of a request, by the name of the field in `Fields`."""
+    fields = reading.endpoint.fields if reading.endpoint else Fields()
+    for _, value in seen(reading.request_json.value, getattr(fields, name)):
+        yield value
 
 
 def _message(sent: dict[str, Json]) -> Message:

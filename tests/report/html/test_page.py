@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -17,13 +18,15 @@ from harness.comparison.pairs import compare
 from harness.config.prices import NO_PRICES, Price, Prices
 from harness.drift.types import Drift, DriftChange
 from harness.report import Report, html
+from harness.report.build import check_report
 from harness.report.html import drift, pictures
 from harness.report.model import ORIGINS
-from harness.types import Finding, Origin, Place
+from harness.types import BrokenOff, Finding, NetworkError, Origin, Place
 
 from ..samples import exchange, sample, told
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes([0, 0, 4, 0, 0, 0, 2, 0])
+PROVIDERS = Path(__file__).parents[3] / "harness" / "providers"
 VOID = {"meta", "br", "img", "input", "rect", "wbr"}
 
 
@@ -138,6 +141,34 @@ def test_a_picture_is_shown_from_the_recording() -> None:
     sources = {str(image["src"]) for image in page.all("img")}
     assert (len(page.all("img")), len(sources)) == (2, 1)
     assert sources.pop().startswith("data:image/png;base64,iVBOR")
+
+
+@pytest.mark.parametrize(
+    ("sample", "shown"),
+    [
+        ("zhipu/samples/speech.yaml", ["x", "sound 14 B"]),
+        ("zhipu/samples/rerank.yaml", ["x y z", "document 1 0.7 z", "document 0 0.2 y"]),
+        ("zhipu/samples/embeddings.yaml", ["2 vectors · 2 dimensions", "4 input tokens"]),
+        ("dashscope/samples/compatible-with-two-choices.yaml", ["assistant 1 Dry."]),
+        ("dashscope/samples/video.yaml", ["A dog", "video https://oss.example/a.mp4"]),
+        ("responses/samples/stream.yaml", ["It is 22 degrees in Beijing.", "calls get_weather"]),
+    ],
+)
+def test_calls_of_every_kind_say_what_was_asked_and_answered(sample: str, shown: list[str]) -> None:
+    """Without a scenario, too: a text to speak, documents to rank, vectors, several choices."""
+    report = check_report([PROVIDERS / sample], lambda _: None)
+    text = words(html.report(report))
+    assert [one for one in shown if one not in text] == []
+    assert "origin unknown" in text
+
+
+def test_a_stream_that_was_cut_off_says_so() -> None:
+    """It is no refusal, and its exchange is not shown as a good one."""
+    cut = replace(exchange(b"data: {}"), broken_off=BrokenOff(NetworkError.RESET, "reset by peer"))
+    text = html.report(Report("r", (told([cut]),)))
+    assert "network failure connection reset reset by peer" in words(text)
+    assert "HTTP 0" not in text
+    assert text.count('class="chip error">200<') == 1
 
 
 def test_what_is_no_picture_or_too_much_is_not_shown() -> None:
