@@ -30,6 +30,9 @@ LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 """The media types of streams: server-sent events, and JSON objects one by line."""
 
 
+_KEPT = frozenset({"exchange", "endpoint", "number", "turn", "request_json", "outcome"})
+
+
 @dataclass(frozen=True)
 class AnalyzedExchange:
     """An exchange with its endpoint and its bodies, which are parsed on first use, without an SDK.
@@ -45,6 +48,11 @@ class AnalyzedExchange:
     endpoint: Endpoint | None
     number: int = 1
     turn: int | None = None
+
+    def forget(self) -> None:
+        """Forget what was parsed, but for the request and the outcome, until it is used again."""
+        for name in self.__dict__.keys() - _KEPT:
+            del self.__dict__[name]
 
     @cached_property
     def request_json(self) -> Document:

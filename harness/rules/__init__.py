@@ -7,7 +7,7 @@ a developer's report; the sources are in docs/WIRE_FACTS.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import itemgetter
@@ -32,6 +32,7 @@ from harness.rules.rule import (
     INFO,
     WARNING,
     Rule,
+    Scope,
     Subjects,
     choice_rule,
     conversation_rule,
@@ -156,16 +157,12 @@ def judge(analyzed: AnalyzedTranscript, rules: Iterable[Rule]) -> Judged:
     finding that says so.
     """
     transcript, answered = analyzed.transcript, analyzed.answered
+    of_exchanges, of_all = _by_subjects(tuple(rules), transcript.selected)
     numbered: list[tuple[int, Finding]] = []
-    for subjects_of, group in _by_subjects(tuple(rules), transcript.selected):
-        subjects = subjects_of(answered)
-        for number, rule in group if subjects else ():
-            try:
-                for finding in rule.findings_in(subjects):
-                    numbered.append((number, _complete(finding, rule, transcript)))  # noqa: PERF401
-            except MissingExtra as error:
-                finding = _complete(Finding(f"not checked: {error}"), rule, transcript)
-                numbered.append((number, replace(finding, severity=INFO)))
+    lacking: set[int] = set()
+    for part in _parts(answered):
+        numbered += _findings(of_exchanges, part, lacking)
+    numbered += _findings(of_all, answered, lacking)
     findings = [finding for _, finding in sorted(numbered, key=itemgetter(0))]
     return Judged(
         tuple(finding for finding in findings if finding.rule not in transcript.ignored),
@@ -173,16 +170,60 @@ def judge(analyzed: AnalyzedTranscript, rules: Iterable[Rule]) -> Judged:
     )
 
 
+_AT_ONCE = 50
+
+
+def _parts(analyzed: AnalyzedTranscript) -> Iterator[AnalyzedTranscript]:
+    """Yield a transcript in parts of some turns; of several, each forgets what was parsed for it.
+
+    Otherwise the parsed bodies of a long transcript would fill the memory.
+    """
+    if len(analyzed.turns) <= _AT_ONCE:
+        yield analyzed
+        return
+    for start in range(0, len(analyzed.turns), _AT_ONCE):
+        part = replace(analyzed, turns=analyzed.turns[start : start + _AT_ONCE])
+        yield part
+        for reading in part.readings:
+            reading.forget()
+
+
+_Groups = tuple[tuple[Subjects, list[tuple[int, Rule]]], ...]
+"""Rules with their numbers, grouped by what they are called with."""
+
+
+def _findings(
+    groups: _Groups, analyzed: AnalyzedTranscript, lacking: set[int]
+) -> Iterator[tuple[int, Finding]]:
+    """Yield (number of the rule, finding), but for the rules in *lacking*.
+
+    A rule that needs a package which is missing has one finding, and is added to *lacking*.
+    """
+    transcript = analyzed.transcript
+    for subjects_of, group in groups:
+        subjects = subjects_of(analyzed)
+        for number, rule in group if subjects else ():
+            if number in lacking:
+                continue
+            try:
+                for finding in rule.findings_in(subjects):
+                    yield number, _complete(finding, rule, transcript)
+            except MissingExtra as error:
+                finding = _complete(Finding(f"not checked: {error}"), rule, transcript)
+                lacking.add(number)
+                yield number, replace(finding, severity=INFO)
+
+
 @lru_cache(maxsize=16)
-def _by_subjects(
-    rules: tuple[Rule, ...], selected: Sequence[str]
-) -> tuple[tuple[Subjects, list[tuple[int, Rule]]], ...]:
-    """Return the selected rules with their numbers, grouped by what they are called with."""
-    groups: dict[Subjects, list[tuple[int, Rule]]] = {}
+def _by_subjects(rules: tuple[Rule, ...], selected: Sequence[str]) -> tuple[_Groups, _Groups]:
+    """Return the selected rules that check exchanges by themselves, and the others."""
+    both: tuple[dict[Subjects, list[tuple[int, Rule]]], ...] = ({}, {})
     for number, rule in enumerate(rules):
         if not selected or rule.name in selected:
+            groups = both[rule.scope is not Scope.EXCHANGE]
             groups.setdefault(rule.subjects, []).append((number, rule))
-    return tuple(groups.items())
+    of_exchanges, of_all = (tuple(groups.items()) for groups in both)
+    return of_exchanges, of_all
 
 
 def _complete(finding: Finding, rule: Rule, transcript: Transcript) -> Finding:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import FrameType
 
 import pytest
 
-from benchmarks.check_large import SHAPES
+from benchmarks.check_large import SHAPES, chat, user
 from harness.analysis.transcript import analyze, transcript_of
 from harness.providers import endpoints
 from harness.providers.rules import RULES
+from harness.rules import judge as apply
 from harness.types import Cassette, Exchange
 
 Shape = Callable[[int], Iterator[Exchange]]
@@ -22,7 +25,7 @@ def judge(exchanges: tuple[Exchange, ...]) -> int:
     """Apply every rule; return the number of findings."""
     transcript = transcript_of(Cassette(exchanges), endpoints.recognise)
     analyzed = analyze(transcript, endpoints.recognise)
-    return sum(1 for rule in RULES for _ in rule.findings(analyzed))
+    return len(apply(analyzed, RULES).findings)
 
 
 def calls(exchanges: tuple[Exchange, ...]) -> int:
@@ -67,3 +70,18 @@ def test_the_memory_is_a_small_multiple_of_the_answer(name: str) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 20 * len(exchange.response.body)
+
+
+def test_a_long_transcript_does_not_keep_parsed_answers() -> None:
+    """What was parsed of an answer takes many times its size, and is needed for a while."""
+    one = chat([user("hello")], "hello")
+    answer = {**json.loads(one.response.body), "search": [{"index": n} for n in range(100)]}
+    body = json.dumps(answer).encode()
+    exchanges = (replace(one, response=replace(one.response, body=body)),) * 150
+    tracemalloc.start()
+    try:
+        judge(exchanges)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * len(body) * len(exchanges)
