@@ -132,7 +132,7 @@ class Fields:
         input_parts: Token counts that `input_tokens` includes.
         output_parts: Token counts that `output_tokens` includes.
         reasoning_tokens: The number of output tokens of the reasoning.
-        reasoning_apart: That number, at services of which some do not count it as output.
+        reasoning_apart: The same number, where a service may not count it as output.
         others: The parts of an answer that are neither text, tool calls nor images.
         apart: The values that a refusal never has.
         metrics: The object with the numbers of a task's results.
@@ -214,8 +214,8 @@ class Endpoint:
     Attributes:
         name: The provider or API form, a dot, and the operation, such as `zhipuai.chat`.
         method: The HTTP method.
-        path: A regular expression for the whole path of the URL, on any host; or for `//`, the host
-            and the path.
+        path: A regular expression for the whole path of the URL, on any host. One that begins with
+            `//` is for the host and the path.
         role: The purpose of the endpoint.
         answer: The JSON Schema of the body of a 2xx answer.
         refusal: The JSON Schema of the body of a refusal.

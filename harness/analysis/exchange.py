@@ -289,17 +289,18 @@ class AnalyzedExchange:
 
 @dataclass(frozen=True)
 class AnalyzedChoice(AnalyzedExchange):
-    """An exchange with one choice of its answer, which stands where the only one would stand.
+    """An exchange as if one choice of its answer were the only one.
 
     Attributes:
-        located: (part, position of the choice in it) of the parts with the choice or without any.
+        located: The parts that have the choice, or no choice at all, each with the position of the
+            choice in it.
     """
 
     located: tuple[tuple[Part, int], ...] = ()
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """The JSON values of the response that have the choice, with no other, or none."""
+        """The JSON values of the response that have this choice, alone, or no choice at all."""
         return tuple(part for part, _ in self.located)
 
     def place(

@@ -92,7 +92,7 @@ class AnalyzedTranscript:
 
     @cached_property
     def streamed_choices(self) -> tuple[AnalyzedExchange, ...]:
-        """What `choices` has of streams."""
+        """The items of `choices` that are streams."""
         return tuple(choice for choice in self.choices if choice.is_stream)
 
     @cached_property
@@ -102,7 +102,7 @@ class AnalyzedTranscript:
 
     @cached_property
     def is_of_sdk(self) -> bool:
-        """Whether an SDK made any of the calls, so that there is what it was called with."""
+        """Whether an SDK made any of the calls, so that the arguments of calls are known."""
         return any(turn.turn.call or turn.turn.outcome for turn in self.turns)
 
 

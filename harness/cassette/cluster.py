@@ -26,13 +26,14 @@ _PATIENCE = 10
 
 @contextmanager
 def cluster(address: str) -> Iterator[tuple[Executor, int]]:
-    """Give an executor whose jobs run on the workers of the scheduler, and the number of threads.
+    """Yield an executor for the workers of a Dask scheduler, and the number of their threads.
 
-    If a worker ends, others do what it was doing, and of what it has done what was not fetched.
+    If a worker ends, other workers do its unfinished jobs, and those whose results were not
+    fetched.
 
     Raises:
-        HarnessError: No scheduler answers, it has no workers, or it ends; or every worker ended
-            that had some job.
+        HarnessError: No scheduler answers, it has no workers, or it ends; or a job was on several
+            workers that ended.
     """
     with extra("dask"):
         from distributed import Client, KilledWorker
@@ -84,10 +85,10 @@ class _Process:
         self._running: subprocess.Popen[bytes] | None = None
 
     def ask(self, order: Any) -> Any:
-        """Return the answer to an order, which is given twice if the process ends.
+        """Return the answer to an order; the order is given again if the process ends.
 
         Raises:
-            HarnessError: It ended twice.
+            HarnessError: The process ended twice.
         """
         with self._lock:
             for _ in range(2):

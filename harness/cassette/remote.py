@@ -99,7 +99,7 @@ def location(path: Path | str, is_read_here: bool = True) -> Path:
 
 
 def located(path: Path | str) -> Path:
-    """Return the local path for a path or an address, without a look at the store.
+    """Return the local path for a path or an address, without a request to the store.
 
     Raises as `location` does.
     """
@@ -119,7 +119,7 @@ def located(path: Path | str) -> Path:
 
 
 def root(cassette: Path) -> Path:
-    """Return the folder that keeps the artefacts of a cassette: that of the address, in a store."""
+    """Return the folder that keeps the artefacts of a cassette; in a store, that of its address."""
     folders = [path for path in cassette.parents if path in known_files.listed]
     return folders[-1] if isinstance(cassette, RemotePath) and folders else cassette.parent
 
@@ -199,7 +199,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def fetch(path: Path) -> None:
-    """Fetch a file in a store that is not below an address of this process; else do nothing."""
+    """Fetch a file in a store, unless it was fetched or listed before, or is no file of a store."""
     if not isinstance(path, RemotePath) or str(path) in known_files.versions:
         return
     if path not in known_files.listed and known_files.listed.isdisjoint(path.parents):

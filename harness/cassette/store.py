@@ -68,7 +68,7 @@ class Store:
         return read(self._existing(scenario, target))
 
     def load_provenance(self, scenario: str, target: Target) -> Provenance:
-        """Return the provenance of such a cassette, by `read_provenance`; raise as `load` does."""
+        """Return the provenance of the cassette of a scenario and target. Raises as `load` does."""
         return read_provenance(self._existing(scenario, target))
 
     def _existing(self, scenario: str, target: Target) -> Path:
@@ -338,7 +338,7 @@ def write_cassette(path: Path, files: CassetteFiles) -> None:
 
 
 def write_spliced(path: Path, head: Cassette, parts: Iterable[CassetteFiles]) -> None:
-    """Write a cassette of which only one exchange is held at a time; else as `write_cassette`.
+    """Write a cassette as `write_cassette` does, with only one exchange in memory at a time.
 
     Args:
         path: The cassette.

@@ -37,7 +37,7 @@ _END_MARKER = "...\n"
 
 
 def spliced(head: Cassette, texts: Iterable[str]) -> Iterator[str]:
-    """Yield the text of a cassette in pieces, of which only one is held at a time.
+    """Yield the text of a cassette in pieces, with only one of them in memory at a time.
 
     Args:
         head: The cassette's provenance, without exchanges.

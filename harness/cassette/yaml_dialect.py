@@ -23,7 +23,7 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
     """PyYAML's safe loader, which also accepts the harmless Python tags that vcrpy writes."""
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
-        """Return the tag of a node without one, as PyYAML does, which looks further each time."""
+        """Return the tag of a node that has none: that of PyYAML, found with fewer patterns."""
         if kind is not yaml.ScalarNode:
             return _MAP if kind is yaml.MappingNode else _SEQ
         for tag, pattern in _RESOLVERS.get(value[:1], ()) if implicit[0] else ():

@@ -44,7 +44,7 @@ class TurnSummary:
 
 
 def summarize(turn: AnalyzedTurn) -> TurnSummary:
-    """Return what is compared of a turn."""
+    """Return the values of a turn that are compared."""
     exchanges: dict[str, list[AnalyzedExchange]] = {}
     for exchange in turn.readings:
         exchanges.setdefault(part_of(exchange), []).append(exchange)

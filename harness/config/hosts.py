@@ -62,7 +62,7 @@ class AllowedHosts:
 
 
 class AnyHost(AllowedHosts):
-    """Every host, to note which are reached."""
+    """A substitute for `AllowedHosts` that allows every host, and notes those that are reached."""
 
     def admits_request(self, uri: str) -> bool:
         """Allow a request to any host, and add the host to `reached`."""

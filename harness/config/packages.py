@@ -137,7 +137,7 @@ class Installed:
         }
 
     def excluded(self, missing: Iterable[str]) -> str:
-        """Return why *missing* packages cannot be installed beside what is; empty if they can."""
+        """Return why *missing* packages exclude those that are installed; empty if they do not."""
         for clash in KNOWN_CLASHES:
             others = [name for name in clash.packages if name not in missing]
             if 0 < len(others) < len(clash.packages) and all(map(self.version_of, others)):

@@ -104,8 +104,8 @@ class Documented:
     Attributes:
         schemas: All JSON Schemas that apply; empty if the place is not documented.
         optional: Whether the field may be missing.
-        is_open: Whether it may be anything: an undocumented field of one type of items among
-            others.
+        is_open: Whether any value is allowed, since the place is a field that the documentation
+            gives for none of several types of items.
     """
 
     schemas: tuple[Schema, ...] = ()

@@ -82,9 +82,10 @@ def adopt(cassette: Cassette, source: str, name: str) -> tuple[list[Adopted], li
 
 
 def free_name(file: Path, folder: Path, taken: Collection[str]) -> str:
-    """Return a name for the scenario of a recording: that of the file, if it is free.
+    """Return a free name for the scenario of a recording: that of its file, if it is free.
 
-    Else that of its folder is in front of it. Free is what neither *folder* nor *taken* has.
+    If it is not, the name of the folder is put before it. A name is free if neither *folder* nor
+    *taken* has it.
     """
     own, longer = slug(file.stem), slug(f"{file.parent.name}-{file.stem}")
     numbered = (f"{longer}-v{number}" for number in count(2))

@@ -140,10 +140,10 @@ _USUAL_PORTS = {"http": 80, "https": 443}
 
 
 def modernized(content: bytes, source: str) -> bytes:
-    """Return a cassette in one of the forms as one of today, and any other content unchanged.
+    """Return a cassette of an older form in the form of today, any other content unchanged.
 
     Raises:
-        BadCassette: It begins like one of the forms, but is not whole.
+        BadCassette: The content begins like an older form, but is not complete.
     """
     if not _BEGIN.match(content):
         return content

@@ -35,7 +35,7 @@ _OTHER_NAMES = {
 def with_messages(
     attributes: Mapping[str, Any], events: Iterable[tuple[str, Mapping[str, Any]]]
 ) -> dict[str, Any]:
-    """Return the attributes of a span with its messages by their names of today.
+    """Return the attributes of a span, with its messages under the attribute names of today.
 
     Args:
         attributes: The attributes of the span.

@@ -203,7 +203,10 @@ class _CapturedReader(StreamReader):
             self.capture.add_chunk(data)
 
     def failed(self, error: BaseException) -> None:
-        """End the capture with the network failure *error*; a body that was not decodable ends."""
+        """End the capture with the network failure *error*.
+
+        After an error of decoding, the body is complete.
+        """
         if self.capture is None:
             return
         if isinstance(error.__cause__, ContentEncodingError):

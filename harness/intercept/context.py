@@ -107,7 +107,7 @@ class Block:
 
 
 class Backstop(Block):
-    """A block for what runs around another block: contexts without a block never use its tape."""
+    """A block around another block, as of fixtures: contexts without a block never use its tape."""
 
 
 class NoTape:

@@ -501,9 +501,9 @@ def _encoded(text: str) -> bytes:
 
 
 class ReplayedResponse(http.client.HTTPResponse):
-    """The response of a playback, whose head is read without Python's parser of e-mail.
+    """The response of a playback, whose head is rarely read by Python's parser, which is slow.
 
-    That parser is slow; it reads only heads that it would not keep as they are.
+    That parser reads only heads that it would change, such as those with folded lines.
     """
 
     def __init__(

@@ -67,10 +67,10 @@ _BEGINNING = re.compile(
 
 
 def localized_error(message: str) -> str:
-    """Return the message of an error in the language of the user, its values as they are.
+    """Return the message of an error in the language of the user; its values are not translated.
 
-    What stands before a known message, such as a path and a line, is kept. Without one, the whole
-    message is in English.
+    Text before a known message, such as a path and a line, is kept. A message that is not known
+    stays in English.
     """
     return chinese_error(message) if LANGUAGE.get() is Language.ZH else message
 
@@ -96,7 +96,7 @@ def _errors() -> Templates:
 
 
 class Templates:
-    """Messages with a `{}` for each value, by which a finished text is translated to Chinese."""
+    """Messages with a `{}` for each value, which recognise a finished text and translate it."""
 
     def __init__(self, messages: Iterable[str], context: str = "") -> None:
         self._context = context
@@ -108,7 +108,7 @@ class Templates:
         )
 
     def translate(self, text: str, value: Callable[[str], str] = str) -> str:
-        """Return *text* in Chinese, its values by *value*; empty if it fits no message."""
+        """Return *text* in Chinese, each value as *value* returns it; "" if no message fits."""
         for pattern, message in self._patterns:
             if match := pattern.fullmatch(text):
                 catalogue = _catalogue(CHINESE)

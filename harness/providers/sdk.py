@@ -259,7 +259,7 @@ class Parser:
     major: int = 0
 
     def documents(self, error: BaseException) -> bool:
-        """Return whether *error* is an exception class of the SDK (any other is a crash)."""
+        """Return whether *error* is of a class of the SDK; errors of other classes are crashes."""
         return isinstance(error, imported(self.error))
 
     def parse(self, request: RecordedRequest) -> Outcome:

@@ -112,7 +112,7 @@ class VcrTape:
         return self._captures[-1]
 
     def finish(self) -> bool:
-        """Add what has arrived of unclosed responses; return whether there were any."""
+        """Add the responses that are still being read; return whether there were any."""
         for capture in self._captures:
             capture.stop()
         return bool(self.cassette.dirty)

@@ -36,7 +36,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Forks:
-    """The recordings that a page knows of, those that it shows before others."""
+    """The recordings that a page can link to; those on the page take precedence over others."""
 
     recordings: tuple[Recording, ...]
 

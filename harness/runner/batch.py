@@ -158,10 +158,10 @@ def warnings(work: Collection[Job]) -> list[str]:
 
 
 def problems(work: Iterable[Job]) -> list[str]:
-    """Return a sentence for each reason why jobs cannot be recorded, without a call.
+    """Return a sentence for each reason why jobs cannot be recorded, without making a call.
 
-    Asked are whether the provider has the endpoint, and answers each step's kind of call and mode.
-    Whatever is wrong within a scenario was said when it was read.
+    The provider must have the endpoint, and answer each step's kind of call and mode. Errors within
+    a scenario are reported when it is read.
     """
     found: dict[str, None] = {}
     for job in work:

@@ -112,7 +112,7 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 
 
 def hear(state: SandboxState, audio: str) -> str:
-    """Return the words of *audio*, which is a URL or base64; of another's audio, a description."""
+    """Return the words of *audio*, a URL or base64; a description if no sandbox made it."""
     name = urlsplit(audio).path.partition("/files/")[2] or audio.partition("://")[2]
     data = state.files.read(name) if "://" in audio else b64decode(audio.rpartition(",")[2])
     return words(data or b"") or f"一段录音：{name.rpartition('/')[2] or 'audio'}。"

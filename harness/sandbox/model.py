@@ -428,7 +428,7 @@ def generate(call: Call, *, thinking: bool = False) -> Reply:
 
 
 def choices(call: Call, *, thinking: bool = False) -> tuple[Reply, ...]:
-    """Return as many replies to *call* as its parameter `n` asks for, the first one as without."""
+    """Return as many replies to *call* as its parameter `n` asks for; the first is that without."""
     count: Json = call.parameters.get("n")
     seeds = range(1, count) if isinstance(count, int) else ()
     seed = call.parameters.get("seed")

@@ -166,7 +166,11 @@ class CacheCounts:
 
 
 def cache_counts(call: Call) -> CacheCounts:
-    """Return the counts of *call*; without a mark, the beginning that was sent before is read."""
+    """Return the token counts of *call*.
+
+    Without a `cache_control`, the messages up to the last answer of the assistant are read from the
+    cache.
+    """
     messages, tools = call.messages, call.parameters.get("tools")
     answered = [n for n, message in enumerate(messages) if message.role == "assistant"]
     sent = answered[-1] if answered else 0

@@ -18,7 +18,7 @@ CONTENT_PARTS: Mapping[str, tuple[Medium, str]] = {
 
 
 def message_of(sent: Mapping[str, Json]) -> Message:
-    """Return a message in OpenAI's format; what another format has in its place stays in `sent`."""
+    """Return a message from JSON in OpenAI's format; JSON in another format is kept in `sent`."""
     calls, content = sent.get("tool_calls"), sent.get("content")
     thought = sent.get("reasoning_content")
     return Message(

@@ -28,9 +28,9 @@ _CHANGING_CLAIMS = frozenset({"exp", "iat", "nbf", "auth_time", "timestamp", "jt
 
 
 def fingerprint(request: Request) -> str:
-    """Return the fingerprint of a request's credentials: eight digits, NONE or UNKNOWN.
+    """Return the fingerprint of a request's credentials: eight hexadecimal digits.
 
-    NONE if the request has no credentials, UNKNOWN if they differ in every request.
+    `NO_CREDENTIALS` if the request has none, `UNKNOWN` if they differ in every request.
     """
     # The first header suffices: clients that send several send the same key in all of them.
     values = (value for name, value in request.headers if name.lower() in HEADERS and value)

@@ -76,7 +76,7 @@ _CAMEL = lazy_pattern(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]{2,})+")
 
 
 def is_mixed(text: str, least: int = 3) -> bool:
-    """Return whether capitals stand among small letters as in no name of a program."""
+    """Return whether capitals are among small letters as in a random key, not as in a name."""
     changes = len(re.findall("[a-z][A-Z]", text)) + 2 * len(re.findall("[a-z][A-Z]{3}", text))
     return changes >= least and not _CAMEL.fullmatch(text)
 

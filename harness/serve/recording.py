@@ -21,7 +21,7 @@ from harness.types import Cassette, Origin
 
 
 class GroupCommit:
-    """A thread that does what has gathered, and then flushes it to the disk once.
+    """A thread that runs the tasks it was given, and then flushes their writes to the disk once.
 
     Attributes:
         together: Returns the context in which writes are flushed at the end.
@@ -37,14 +37,14 @@ class GroupCommit:
         self._lock = threading.Lock()
 
     def submit(self, task: Callable[[], None]) -> None:
-        """Do *task* soon; when `done` ends, it is on the disk."""
+        """Run *task* soon. When `done` ends, its writes are on the disk."""
         with self._lock:
             self._tasks.append(task)
             if len(self._tasks) == 1:
                 self.done = self._thread.submit(self._do_all)
 
     async def stored(self) -> None:
-        """Wait until all tasks so far are done, which they are even if the caller is cancelled."""
+        """Wait until all tasks so far are done. They are done even if the caller is cancelled."""
         await asyncio.shield(asyncio.wrap_future(self.done))
 
     def _do_all(self) -> None:

@@ -64,7 +64,7 @@ class AnswerContent:
         return {**{n: v for n, v in values.items() if v is not None}, **self.values}
 
     def whole_values(self) -> dict[str, Json]:
-        """Return `all_values` and, if the answer has a finish reason, the index and role too."""
+        """Return `all_values`, with the index and role of the choice if the answer has ended."""
         choice: dict[str, Json] = {"index": 0, "role": "assistant"}
         return {**(choice if self.finish_reason else {}), **self.all_values()}
 

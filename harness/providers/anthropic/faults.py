@@ -36,7 +36,7 @@ def anthropic_event_after_the_end(analyzed: AnalyzedExchange) -> Exchange | None
 
 @exchange_fault("event_names_are_types", when=_is_stream)
 def anthropic_event_misnamed(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Name the first event after another type than that of its data."""
+    """Set the name of the first event to a type that its data does not have."""
     return with_text_replaced(analyzed, "event: message_start", "event: message_begin")
 
 
@@ -48,7 +48,7 @@ def anthropic_call_ends_the_turn(analyzed: AnalyzedExchange, reason: str) -> Exc
 
 @exchange_fault("cache_tokens_add_up", when=_is_message)
 def anthropic_cache_miscounted(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Count a token more of those written to caches than their lifetimes have."""
+    """Raise the count of tokens written to caches above the sum of the counts by lifetime."""
     name = '"cache_creation_input_tokens":'
     return with_text_replaced(analyzed, f"{name}3", f"{name}4")
 

@@ -137,7 +137,7 @@ def _message(line: Message, *, in_parts: bool) -> dict[str, Any]:
 
 
 def refuse_file_names(line: Message) -> None:
-    """Raise HarnessError for a text that is the name of a file here: the SDK would upload it."""
+    """Raise HarnessError if a text of a message names a file here, which the SDK would upload."""
     for part in line.parts or (ContentPart(Medium.TEXT, line.content),):
         is_text = part.medium is Medium.TEXT and line.role == "user"
         if is_text and os.path.isfile(os.path.expanduser(part.value)):  # as the SDK does

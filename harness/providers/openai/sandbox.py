@@ -91,7 +91,7 @@ class ServiceFacts:
 
 
 def server(prefix: str, facts: ServiceFacts = ServiceFacts()) -> ProviderServer:
-    """Return the server of a service in OpenAI's format, with *prefix* as the path of its URL."""
+    """Return the server of a service in OpenAI's format; *prefix* is the path of its base URL."""
     return ProviderServer(
         prefix=prefix,
         key=KEY,

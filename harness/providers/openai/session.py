@@ -457,9 +457,10 @@ def _refusal(error: Any, endpoint: Endpoint) -> Failure:
 
 
 def parsers(endpoints: Iterable[Endpoint], operations: Sequence[SdkOperation]) -> Iterator[Parser]:
-    """Yield a parser for each SDK of *operations*, for those of *endpoints* that one of them asks.
+    """Yield a parser for each SDK of *operations*, for the endpoints that the operations ask.
 
-    Their paths end with that of the operation, or may be it; they take and answer JSON, no sounds.
+    An endpoint belongs to the operation whose path its own path ends with. Left out are endpoints
+    that take or answer sounds.
     """
     answers = [
         e for e in endpoints if e.role is Role.ANSWER and e.method == "POST" and not e.speaks

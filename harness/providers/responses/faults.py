@@ -70,7 +70,7 @@ def responses_item_lost_at_the_end(analyzed: AnalyzedExchange) -> Exchange | Non
 
 @exchange_fault("status_fits_details", when=_is_response)
 def responses_complete_with_a_reason(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Say why a response is incomplete that is completed."""
+    """Give a completed response a reason for which it is incomplete."""
     body = analyzed.exchange.response.body
     start = body.rfind(b'"incomplete_details":null')
     reason = b'"incomplete_details":{"reason":"max_output_tokens"}'

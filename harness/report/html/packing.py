@@ -51,7 +51,7 @@ def _packed(html: str, mask: Callable[[str], str]) -> Pack:
 
 
 def index(packs: Sequence[Pack]) -> str:
-    """Return the texts of all scenarios packed, a line for each in their order."""
+    """Return the texts of all scenarios packed as one: a line for each scenario, in their order."""
     return pack("\n".join(one.text for one in packs))
 
 

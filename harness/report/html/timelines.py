@@ -47,7 +47,7 @@ class Tick:
         x: its position on the timeline.
         height: from 20 to 100, by its size relative to the largest chunk.
         at: its arrival in seconds since the exchange began.
-        size: in bytes.
+        size: its size in bytes.
     """
 
     x: float

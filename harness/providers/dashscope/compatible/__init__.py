@@ -59,7 +59,7 @@ def keeps_reasoning(request: Json) -> bool:
 def translates(request: Json) -> bool:
     """Return whether *request* names a translation model (qwen-mt).
 
-    Some of them send cumulative streams, whatever the request says.
+    Some of these send cumulative streams, whatever the request says.
     """
     return str(resolve(request, "/model")).startswith("qwen-mt")
 
