@@ -293,12 +293,16 @@ def skip_nothing(error: BadCassette) -> None:
 
 
 def read_all(
-    paths: Sequence[Path], read_one: Callable[[Path], T], skip: Skip, workers: Workers = 1
+    paths: Sequence[Path],
+    read_one: Callable[[Path], T],
+    skip: Skip,
+    workers: Workers = 1,
+    shown: Callable[[str], None] = lambda text: None,
 ) -> Iterator[tuple[Path, T]]:
     """Yield each file of *paths*, and the *.yaml files below the folders, with what is read of it.
 
     A file in a folder that cannot be read is passed to *skip*. The files are read by
-    *workers*.
+    *workers*. *shown* is called with the number and the name of each file.
 
     Raises:
         BadCassette: One of *paths* is a file that cannot be read.
@@ -307,7 +311,10 @@ def read_all(
     named = {located(path) for path in paths}
     files = find(list(paths), is_read_here=isinstance(workers, int))
     with closing(in_order(partial(_read_or_error, read_one), files, workers)) as results:
-        for path, (content, error) in zip(files, results, strict=True):
+        for number, (path, (content, error)) in enumerate(
+            zip(files, results, strict=True), start=1
+        ):
+            shown(f"[{number}/{len(files)}] {path}")
             if error is None:
                 yield path, content[0]
             elif path in named:

@@ -102,6 +102,8 @@ GROUPS = (("contract", "contract", "Learn contracts from recordings; check other
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""As of a program that SIGPIPE ends: whoever reads the output, such as `head`, has closed it."""
 
 P = ParamSpec("P")
 
@@ -234,14 +236,30 @@ def main() -> None:
     warnings.showwarning = _warn
     _prepare_output()
     arguments, child = split_child_command(sys.argv[1:])
+    output = _output()
     try:
         with nullcontext() if _only_helps(arguments) else masked_output():
-            copy_context().run(_run, arguments, child)
+            stream = sys.stdout
+            try:
+                copy_context().run(_run, arguments, child)
+            finally:  # typer and rich have put something else in place of a pipe that was closed
+                is_closed = sys.stdout is not stream or _output() != output
     except SystemExit:
         _flush()
+        if is_closed:
+            sys.exit(BROKEN_PIPE)
         raise
     except OSError as error:  # of what was still to be written
         _fail(_explain(error))
+
+
+def _output() -> tuple[int, int] | None:
+    """Return which file standard output is; None if it is closed."""
+    try:
+        status = os.fstat(1)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _run(arguments: Sequence[str], child: Sequence[str]) -> None:
@@ -293,6 +311,7 @@ def _flush() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        sys.exit(BROKEN_PIPE)
     except OSError as error:
         _fail(_explain(error))
 

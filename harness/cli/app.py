@@ -365,9 +365,19 @@ def progress() -> Iterator[Callable[[str], None]]:
     if not screen.is_terminal or VERBOSITY.get() == _QUIET:
         yield lambda text: None
         return
-    began = time.monotonic()
+    began, number = time.monotonic(), 0
+
+    def show(text: str) -> None:
+        nonlocal began, number
+        if step := _STEP.match(text):
+            if int(step[1]) < number:  # another sequence of steps
+                began = time.monotonic()
+            number = int(step[1])
+        left = time_left(text, time.monotonic() - began)
+        status.update(escape(localized_error(text) + left))
+
     with screen.status("") as status:
-        yield lambda text: status.update(escape(text + time_left(text, time.monotonic() - began)))
+        yield show
 
 
 _STEP = re.compile(r"\[([0-9]+)/([0-9]+)( done)?\]")

@@ -102,11 +102,14 @@ def compare(
     if not names and not fields:
         raise HarnessError("name at least one side, or give --fields; see: harness compare -h")
     with app.skipping() as skip:
+        with app.progress() as shown:
+            sides_read = [
+                recordings.read_side(name, scenarios, store, skip, processes, shown)
+                for name in names
+            ]
         loaded = [
-            recordings.recorded_in(
-                dates, recordings.read_side(name, scenarios, store, skip, processes), name
-            )
-            for name in names
+            recordings.recorded_in(dates, side, name)
+            for side, name in zip(sides_read, names, strict=True)
         ]
         groups: Sequence[Sequence[AnalyzedTranscript]]
         if fields:

@@ -81,7 +81,8 @@ def faults(
     from harness.providers.masking import recording_redactor
 
     with app.skipping() as skip:
-        exchanges, skipped = sources(paths, skip)
+        with app.progress() as shown:
+            exchanges, skipped = sources(paths, skip, shown)
         names = _clients(against, clients or [], exchanges)
         chosen = app.by_name(only or [], {fault.name: fault for fault in DELIVERY_FAULTS}, "fault")
         limits = Limits(cases, seed, timeout, seconds=time_limit)

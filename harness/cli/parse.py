@@ -77,8 +77,7 @@ def _parsed(
 
     parsed: list[ParsedExchange] = []
     parse_one = partial(_parse, parsers)
-    for path, (results, notes) in store.read_all(paths, parse_one, skip, workers):
-        report_progress(f"Parse {path}")
+    for _path, (results, notes) in store.read_all(paths, parse_one, skip, workers, report_progress):
         for note in notes:
             app.echo(note, err=True)
         parsed += results

@@ -360,8 +360,7 @@ def propose(paths: Sequence[Path], path: Path, progress: Progress, skip: store.S
 def _lessons(
     paths: Sequence[Path], progress: Progress, skip: store.Skip, workers: Workers = 1
 ) -> Iterator[Lesson]:
-    for path, one in store.read_all(paths, _lesson, skip, workers):
-        progress(str(path))
+    for _path, one in store.read_all(paths, _lesson, skip, workers, progress):
         yield one
 
 

@@ -112,10 +112,11 @@ def _side(path: Path, progress: Progress) -> _Side:
     def skip(error: BadCassette) -> None:
         problems.append(Problem("", "", str(error)))
 
-    for file in store.find([path]):
+    files = store.find([path])
+    for number, file in enumerate(files, start=1):
         if file != path and store.is_repeat(file):
             continue
-        progress(str(file))
+        progress(f"[{number}/{len(files)}] {file}")
         try:
             name = "" if file == path else file.relative_to(path).as_posix()
             transcripts[name] = recordings.read_cassette(file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice, zip_longest
@@ -88,7 +88,9 @@ class Skipped:
 
 
 def sources(
-    paths: Sequence[Path], skip: Skip = skip_nothing
+    paths: Sequence[Path],
+    skip: Skip = skip_nothing,
+    shown: Callable[[str], None] = lambda text: None,
 ) -> tuple[list[AnswerSource], list[Skipped]]:
     """Return the exchanges of cassettes whose answers can be changed, and the skipped exchanges.
 
@@ -97,7 +99,7 @@ def sources(
     """
     suitable: list[AnswerSource] = []
     skipped: list[Skipped] = []
-    for path, cassette in read_all(paths, read_masked, skip):
+    for path, cassette in read_all(paths, read_masked, skip, shown=shown):
         provider = provider_of(cassette.provenance.target)
         for number, exchange in enumerate(cassette.exchanges, start=1):
             endpoint = recognise(exchange, provider)

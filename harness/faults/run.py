@@ -148,7 +148,7 @@ class _ClientRun:
         suitable: list[AnswerSource] = []
         skipped: list[Skipped] = []
         for number, source in enumerate(sources, start=1):
-            self.progress(f"{self.worker.name}: unchanged, {number} of {len(sources)}")
+            self.progress(f"[{number}/{len(sources)}] {self.worker.name}: unchanged")
             reason = self._unsuitable(source)
             skipped.append(Skipped(str(source), reason)) if reason else suitable.append(source)
         return suitable, skipped
@@ -169,7 +169,7 @@ class _ClientRun:
         for number, case in enumerate(planned, start=1):
             if self.deadline.is_over:
                 return
-            self.progress(f"{self.worker.name}: {number} of {len(planned)}, {case.fault.name}")
+            self.progress(f"[{number}/{len(planned)}] {self.worker.name}: {case.fault.name}")
             delivery = case.delivery()
             observed = self._send(case.source, delivery)
             yield CaseResult(case, delivery, observed.reaction, observed.detail)

@@ -224,8 +224,9 @@ def contract_report(paths: Sequence[Path], contract: Path, progress: Progress) -
     start = time.perf_counter()
     judge = Judge(load(contract))
     outcomes: list[Examined | Problem] = []
-    for file in find(list(paths)):
-        progress(str(file))
+    files = find(list(paths))
+    for number, file in enumerate(files, start=1):
+        progress(f"[{number}/{len(files)}] {file}")
         one = _read(file)
         found = one if isinstance(one, Problem) else Examined(one, Judged(tuple(judge.check(one))))
         outcomes.append(found)

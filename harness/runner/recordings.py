@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,7 +97,12 @@ def repeats_of(
 
 
 def read_side(
-    name: str, scenarios: Path, folder: Store, skip: Skip = skip_nothing, processes: int = 1
+    name: str,
+    scenarios: Path,
+    folder: Store,
+    skip: Skip = skip_nothing,
+    processes: int = 1,
+    shown: Callable[[str], None] = lambda text: None,
 ) -> list[AnalyzedTranscript]:
     """Return the transcripts of one side of a comparison.
 
@@ -108,6 +113,7 @@ def read_side(
         folder: The store of the scenarios' cassettes.
         skip: Called for each file of a folder that cannot be read; it raises by default.
         processes: The largest number of processes that read a folder.
+        shown: Called with the number and the name of each file of a folder.
 
     Raises:
         HarnessError: The file, scenario or target does not exist, a cassette cannot be read, or
@@ -121,7 +127,7 @@ def read_side(
         raise HarnessError(f"{name}: there is no such file")
     scenario, _, target = name.partition("/")
     if path.is_dir() and not (scenarios / f"{scenario}.yaml").exists():
-        read = store.read_all([path], read_masked, skip, processes)
+        read = store.read_all([path], read_masked, skip, processes, shown)
         every = [(file, analyzed_cassette(cassette, str(file))) for file, cassette in read]
         if not every:
             raise HarnessError(f"{path}: no file in this folder is a cassette that can be read")
