@@ -17,7 +17,7 @@ NUMBER: Schema = {"type": "number"}
 OBJECT: Schema = {"type": "object"}
 
 
-def record(required: Mapping[str, Any], optional: Mapping[str, Any] = EMPTY) -> Schema:
+def object_of(required: Mapping[str, Any], optional: Mapping[str, Any] = EMPTY) -> Schema:
     """Return the schema of an object with these members; further members are allowed."""
     return {
         "type": "object",

@@ -2,7 +2,7 @@
 
 A file in a store is read from a copy on this machine, and `RemotePath` is the path of that copy:
 it is opened like any other path, and shown as the file's address. `location` turns an address into
-such a path, and brings the copies below it up to date; `put` writes a file, to the store first.
+such a path, and brings the copies below it up to date; `upload` writes a file, to the store first.
 """
 
 from __future__ import annotations
@@ -292,7 +292,7 @@ def _delete_others(remote: RemotePath, found: Mapping[RemotePath, Any]) -> None:
 # --------------------------------------------------------------------------------- writing
 
 
-def put(path: RemotePath, content: bytes) -> None:
+def upload(path: RemotePath, content: bytes) -> None:
     """Write a file to its store, whole or not at all, and then its copy.
 
     Raises:

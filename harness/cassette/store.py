@@ -396,7 +396,7 @@ def write_text(path: Path, text: str) -> None:
 
 def _write(path: Path, pieces: Iterable[bytes]) -> None:
     if isinstance(path, RemotePath):
-        remote.put(path, b"".join(pieces))
+        remote.upload(path, b"".join(pieces))
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

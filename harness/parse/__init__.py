@@ -7,7 +7,7 @@ from itertools import chain
 
 from harness.providers import PROVIDERS
 from harness.providers.anthropic.session import MESSAGES
-from harness.providers.forms import known
+from harness.providers.forms import known_services
 from harness.providers.openai.session import OPERATIONS, parsers
 from harness.providers.provider import ComputedMapping
 from harness.providers.responses.session import RESPONSES
@@ -15,7 +15,7 @@ from harness.providers.sdk import Parser, RecordedRequest, recorded_request
 
 
 def _parsers() -> Mapping[str, Parser]:
-    providers = {**known(), **dict(PROVIDERS.items())}.values()
+    providers = {**known_services(), **dict(PROVIDERS.items())}.values()
     endpoints = [e for provider in providers for e in (*provider.endpoints, *provider.further)]
     asked = (operation for _, operation in OPERATIONS.values())
     of_all = parsers(endpoints, (*asked, RESPONSES, MESSAGES))

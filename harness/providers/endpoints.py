@@ -8,12 +8,12 @@ from dataclasses import replace
 from functools import lru_cache
 
 from harness.analysis.endpoint import Endpoint, Role, find
-from harness.analysis.json_schema import STRING, array, record
+from harness.analysis.json_schema import STRING, array, object_of
 from harness.config.hosts import AllowedHosts, host_of
 from harness.config.services import shipped
 from harness.errors import HarnessError
 from harness.providers import INSTALLED, PROVIDERS, Provider
-from harness.providers.forms import known, known_service
+from harness.providers.forms import known_service, known_services
 from harness.types import Exchange
 
 FILE = Endpoint(
@@ -30,7 +30,7 @@ TRANSCRIPT = replace(
     FILE,
     name="files.transcript",
     path=re.compile(r".*/[0-9a-f-]{36}-[0-9]+\.json"),
-    answer=record({"transcripts": array(record({"text": STRING}), at_least=1)}),
+    answer=object_of({"transcripts": array(object_of({"text": STRING}), at_least=1)}),
 )
 """The endpoint of the words of a sound [DOC] Paraformer, Fun-ASR, Qwen-ASR; on any host."""
 
@@ -107,7 +107,7 @@ def endpoint(name: str) -> Endpoint:
     Raises:
         HarnessError: There is no such endpoint.
     """
-    table = {**known(), **dict(PROVIDERS.items())}
+    table = {**known_services(), **dict(PROVIDERS.items())}
     declared = (e for one in table.values() for e in (*one.endpoints, *one.further))
     by_name = {endpoint.name: endpoint for endpoint in (*ENDPOINTS, *declared)}
     if name not in by_name:

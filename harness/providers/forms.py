@@ -71,6 +71,6 @@ def known_service(name: str) -> Provider:
     return replace(provider, further=_NATIVE.get(name, ()) + provider.further)
 
 
-def known() -> Mapping[str, Provider]:
+def known_services() -> Mapping[str, Provider]:
     """Return the well-known services by name."""
     return {name: known_service(name) for name in shipped()}

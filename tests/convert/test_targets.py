@@ -11,7 +11,7 @@ from conftest import Harness
 from harness.cassette.artefacts import to_files
 from harness.cassette.store import read, write_cassette
 from harness.providers import find_provider
-from harness.providers.forms import known
+from harness.providers.forms import known_services
 from harness.providers.parameters import NAMES, form_of, translated
 from harness.providers.provider import Provider
 from harness.types import Cassette, Exchange, Json, Mode, Request, Response
@@ -34,7 +34,7 @@ DECLARED = '[tool.harness.providers.anthropic]\n[project]\nname = "x"\n'
 
 def provider(name: str) -> Provider:
     """Return a provider that is built in or well known."""
-    return known()[name] if name in known() else find_provider(name)
+    return known_services()[name] if name in known_services() else find_provider(name)
 
 
 def message_of_anthropic(**more: Json) -> Exchange:
@@ -188,6 +188,6 @@ def test_parameters_have_the_names_of_the_target(
 
 def test_every_session_has_a_format() -> None:
     """Parameters can be translated for every provider that scenarios can ask."""
-    assert {form_of(one) for one in known().values()} <= NAMES.keys()
+    assert {form_of(one) for one in known_services().values()} <= NAMES.keys()
     assert {form_of(find_provider(name)) for name in ("zhipuai", "dashscope")} <= NAMES.keys()
     assert form_of(find_provider("dashscope-compatible")) in NAMES

@@ -20,7 +20,7 @@ from harness.analysis.json_schema import (
     array,
     either,
     nullable,
-    record,
+    object_of,
 )
 from harness.analysis.reply import NONE_YET, is_refusal, joined, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
@@ -72,9 +72,9 @@ FIELDS = Fields(
 
 # Unknown types of blocks are allowed: services add some for each of their tools.
 BLOCK: Schema = {
-    **record({"type": NAME}),
+    **object_of({"type": NAME}),
     "allOf": [
-        {"if": {"properties": {"type": {"const": name}}}, "then": record(members)}
+        {"if": {"properties": {"type": {"const": name}}}, "then": object_of(members)}
         for name, members in (
             ("text", {"text": STRING}),
             ("thinking", {"thinking": STRING, "signature": STRING}),
@@ -88,14 +88,14 @@ BLOCK: Schema = {
 _COUNTS: Mapping[str, Schema] = {"input_tokens": INTEGER, "output_tokens": INTEGER}
 _NOTHING_YET: Schema = {"type": "array", "maxItems": 0}
 
-USAGE: Schema = record(
+USAGE: Schema = object_of(
     _COUNTS,
     {
         "cache_creation_input_tokens": nullable(INTEGER),
         "cache_read_input_tokens": nullable(INTEGER),
-        "cache_creation": nullable(record({})),
-        "server_tool_use": nullable(record({})),
-        "output_tokens_details": nullable(record({})),
+        "cache_creation": nullable(object_of({})),
+        "server_tool_use": nullable(object_of({})),
+        "output_tokens_details": nullable(object_of({})),
         "iterations": {"type": ["array", "null"]},
         "service_tier": nullable(STRING),
         "inference_geo": nullable(STRING),
@@ -103,7 +103,7 @@ USAGE: Schema = record(
 )
 
 # [REC]
-MESSAGE: Schema = record(
+MESSAGE: Schema = object_of(
     {
         "id": NAME,
         "type": {"const": "message"},
@@ -115,22 +115,22 @@ MESSAGE: Schema = record(
     }
 )
 
-_DELTA: Schema = record(
+_DELTA: Schema = object_of(
     {"type": NAME}, dict.fromkeys(("text", "partial_json", "thinking", "signature"), STRING)
 )
 
 # [REC] an event of an unknown type is allowed, as the documentation asks of clients.
 EVENT: Schema = {
-    **record({"type": NAME}),
+    **object_of({"type": NAME}),
     "allOf": [
-        {"if": {"properties": {"type": {"const": name}}}, "then": record(members)}
+        {"if": {"properties": {"type": {"const": name}}}, "then": object_of(members)}
         for name, members in (
             (
                 "message_start",
                 {
-                    "message": record(
+                    "message": object_of(
                         {"id": NAME, "role": STRING, "model": NAME, "content": _NOTHING_YET},
-                        {"type": {"const": "message"}, "usage": record({}, _COUNTS)},
+                        {"type": {"const": "message"}, "usage": object_of({}, _COUNTS)},
                     )
                 },
             ),
@@ -140,8 +140,8 @@ EVENT: Schema = {
             (
                 "message_delta",
                 {
-                    "delta": record({"stop_reason": nullable(STRING)}),
-                    "usage": record({"output_tokens": INTEGER}),
+                    "delta": object_of({"stop_reason": nullable(STRING)}),
+                    "usage": object_of({"output_tokens": INTEGER}),
                 },
             ),
         )
@@ -149,7 +149,7 @@ EVENT: Schema = {
 }
 
 # [DOC] `type: error` outside; other services leave it out [FIELD].
-REFUSAL: Schema = record({"error": record({"type": STRING, "message": STRING})})
+REFUSAL: Schema = object_of({"error": object_of({"type": STRING, "message": STRING})})
 
 _STATUSES = {
     "invalid_request_error": (400,),
@@ -390,7 +390,7 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
         method="POST",
         path=re.compile(prefix + "/v1/messages/count_tokens"),
         role=Role.LOOKUP,
-        answer=record({"input_tokens": INTEGER}),
+        answer=object_of({"input_tokens": INTEGER}),
         refusal=either_refusal,
         fields=FIELDS,
     )

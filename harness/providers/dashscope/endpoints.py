@@ -20,7 +20,7 @@ from harness.analysis.json_schema import (
     either,
     having,
     nullable,
-    record,
+    object_of,
 )
 from harness.config.settings import load_models
 from harness.errors import Unsupported
@@ -74,17 +74,17 @@ STATUSES = {
 UNPAID = frozenset({"Arrearage"})
 
 # [REC] B7: flat.
-REFUSAL: Schema = record({"code": STRING, "message": STRING, "request_id": STRING})
+REFUSAL: Schema = object_of({"code": STRING, "message": STRING, "request_id": STRING})
 
 # [DOC] B3: without total_tokens; [REC] with it.
-USAGE: Schema = record(
+USAGE: Schema = object_of(
     {"input_tokens": INTEGER, "output_tokens": INTEGER}, {"total_tokens": INTEGER}
 )
 
 # [REC] B4: no tokens where images are answered.
 # [FIELD] the first event of a stream with a search has `usage: {}`.
 EVENT_USAGE: Schema = {
-    **record({}, {"input_tokens": INTEGER, "output_tokens": INTEGER, "total_tokens": INTEGER}),
+    **object_of({}, {"input_tokens": INTEGER, "output_tokens": INTEGER, "total_tokens": INTEGER}),
     **either(
         "`input_tokens` and `output_tokens`, or {}",
         having("input_tokens", "output_tokens"),
@@ -92,7 +92,7 @@ EVENT_USAGE: Schema = {
     ),
 }
 
-LOOSE_USAGE: Schema = record(
+LOOSE_USAGE: Schema = object_of(
     {}, {"input_tokens": INTEGER, "output_tokens": INTEGER, "total_tokens": INTEGER}
 )
 
@@ -107,7 +107,7 @@ def _choices(content: Schema, call: Schema) -> Schema:
         content: The schema of a message's content.
         call: The schema of a tool call.
     """
-    message = record(
+    message = object_of(
         {"role": STRING, "content": content},
         {
             "reasoning_content": nullable(STRING),
@@ -116,7 +116,9 @@ def _choices(content: Schema, call: Schema) -> Schema:
     )
     reason = {"finish_reason": {**NAME, "type": ["string", "null"]}}
     required = {} if call is TOOL_CALL_PIECE else reason
-    return array(record({"message": message, **required}, {"index": INTEGER, **reason}), at_least=1)
+    return array(
+        object_of({"message": message, **required}, {"index": INTEGER, **reason}), at_least=1
+    )
 
 
 def _output(content: Schema, call: Schema) -> Schema:
@@ -130,11 +132,11 @@ def _output(content: Schema, call: Schema) -> Schema:
     """
     members = {
         **{"text": STRING, "finish_reason": STRING, "choices": _choices(content, call)},
-        "tool_info": array(record({"type": NAME})),
+        "tool_info": array(object_of({"type": NAME})),
     }
     forms = ({"required": ["text", "finish_reason"]}, {"required": ["choices"]})
     return {
-        **record({}, members),
+        **object_of({}, members),
         **either("`text` and `finish_reason`, or `choices`", *forms),
     }
 
@@ -148,8 +150,8 @@ def _or_sound(output: Schema) -> Schema:
 
 def _researched(output: Schema) -> Schema:
     """Return the schema *output*, extended by the events of qwen-deep-research [FIELD] C4."""
-    said = record({}, dict.fromkeys(("phase", "status", "content"), _TEXT))
-    research = record({"message": said, "fininshed_reason": _TEXT})  # the service's spelling
+    said = object_of({}, dict.fromkeys(("phase", "status", "content"), _TEXT))
+    research = object_of({"message": said, "fininshed_reason": _TEXT})  # the service's spelling
     meaning = f"{output['description']}, or `message` and `fininshed_reason`"
     return {**output, **either(meaning, *output["anyOf"], research)}
 
@@ -158,24 +160,24 @@ def _researched(output: Schema) -> Schema:
 _TEXT: Schema = nullable(STRING)
 
 # [REC] B4: a list of pieces without `type`, each a text, an image or a sound.
-_MIXED: Schema = {"type": ["array", "string", "null"], "items": record({}, {"text": STRING})}
+_MIXED: Schema = {"type": ["array", "string", "null"], "items": object_of({}, {"text": STRING})}
 
 
 def _answer(output: Schema, usage: Schema) -> Schema:
-    return record({"output": output, "usage": usage, "request_id": STRING})
+    return object_of({"output": output, "usage": usage, "request_id": STRING})
 
 
 def _event(output: Schema, usage: Schema) -> Schema:
     """Return the schema of an event; those before the last may lack the counts [FIELD]."""
-    return record({"output": output, "request_id": STRING}, {"usage": usage})
+    return object_of({"output": output, "request_id": STRING}, {"usage": usage})
 
 
 # [DOC] B5, [REC] 6 of 6
-SUBMITTED: Schema = record(
-    {"output": record({"task_id": STRING, "task_status": NAME}), "request_id": STRING}
+SUBMITTED: Schema = object_of(
+    {"output": object_of({"task_id": STRING, "task_status": NAME}), "request_id": STRING}
 )
 
-_METRICS: Schema = record({"TOTAL": INTEGER, "SUCCEEDED": INTEGER, "FAILED": INTEGER})
+_METRICS: Schema = object_of({"TOTAL": INTEGER, "SUCCEEDED": INTEGER, "FAILED": INTEGER})
 
 # [DOC] B5: images that failed have a code instead of a url. Other kinds of task give one object,
 # or a link of another name.
@@ -192,10 +194,10 @@ _RESULT: Schema = either(
 )
 
 # [DOC] B5, [REC] 23 of 23; times are Beijing time without a zone.
-TASK: Schema = record(
+TASK: Schema = object_of(
     {
         "request_id": STRING,
-        "output": record(
+        "output": object_of(
             {"task_id": STRING, "task_status": NAME},
             {
                 "submit_time": STRING,
@@ -203,28 +205,28 @@ TASK: Schema = record(
                 "end_time": STRING,
                 "results": {
                     "type": ["array", "object"],
-                    "items": {**record({}, {"url": NAME, "code": STRING}), **_RESULT},
+                    "items": {**object_of({}, {"url": NAME, "code": STRING}), **_RESULT},
                 },
                 "task_metrics": _METRICS,
-                "choices": array(record({"message": record({}, {"content": _MIXED})})),
+                "choices": array(object_of({"message": object_of({}, {"content": _MIXED})})),
                 "video_url": NAME,
                 "code": STRING,
                 "message": STRING,
             },
         ),
     },
-    {"usage": nullable(record({}))},
+    {"usage": nullable(object_of({}))},
 )
 
 # [REC] 3 of 3; a sparse vector, where one is asked for, is in a field of its own.
-_VECTOR: Schema = record(
+_VECTOR: Schema = object_of(
     {"text_index": INTEGER},
     {"embedding": array(NUMBER, at_least=1)},
 )
-_EMBEDDED: Schema = record(
+_EMBEDDED: Schema = object_of(
     {
-        "output": record({"embeddings": array(_VECTOR, at_least=1)}),
-        "usage": record({"total_tokens": INTEGER}),
+        "output": object_of({"embeddings": array(_VECTOR, at_least=1)}),
+        "usage": object_of({"total_tokens": INTEGER}),
         "request_id": STRING,
     }
 )
@@ -237,12 +239,12 @@ EMBEDDING: Schema = {
 }
 
 # [REC] 3 of 3
-RANKING: Schema = record(
+RANKING: Schema = object_of(
     {
-        "output": record(
-            {"results": array(record({"index": INTEGER, "relevance_score": NUMBER}), at_least=1)}
+        "output": object_of(
+            {"results": array(object_of({"index": INTEGER, "relevance_score": NUMBER}), at_least=1)}
         ),
-        "usage": record({"total_tokens": INTEGER}),
+        "usage": object_of({"total_tokens": INTEGER}),
         "request_id": STRING,
     }
 )
@@ -471,7 +473,7 @@ CANCEL = Endpoint(
     method="POST",
     path=re.compile(r".*/api/v1/tasks/[^/]+/cancel"),
     role=Role.OTHER,
-    answer=record({"request_id": STRING}),
+    answer=object_of({"request_id": STRING}),
     refusal=REFUSAL,
     unpaid=UNPAID,
     fields=FIELDS,
@@ -484,7 +486,7 @@ UPLOADS = replace(
     method="GET",
     path=re.compile(r".*/api/v1/uploads"),
     role=Role.LOOKUP,
-    answer=record({"request_id": STRING, "data": record({"upload_host": STRING})}),
+    answer=object_of({"request_id": STRING, "data": object_of({"upload_host": STRING})}),
 )
 
 EMBEDDINGS = replace(
@@ -502,10 +504,10 @@ MIXED_EMBEDDINGS = replace(
     EMBEDDINGS,
     name="dashscope.multimodal-embedding",
     path=re.compile(r".*/api/v1/services/embeddings/multimodal-embedding/multimodal-embedding"),
-    answer=record(
+    answer=object_of(
         {
-            "output": record({"embeddings": array(record({"embedding": array(NUMBER)}), 1)}),
-            "usage": record({}),
+            "output": object_of({"embeddings": array(object_of({"embedding": array(NUMBER)}), 1)}),
+            "usage": object_of({}),
             "request_id": STRING,
         }
     ),
@@ -531,8 +533,8 @@ SPEECH = replace(
     GENERATION,
     name="dashscope.speech",
     path=re.compile(r".*/api/v1/services/audio/tts/SpeechSynthesizer/?"),
-    answer=_answer(record({"audio": record({})}), record({})),
-    event=_answer(record({}), record({})),
+    answer=_answer(object_of({"audio": object_of({})}), object_of({})),
+    event=_answer(object_of({}), object_of({})),
     finish_reasons=frozenset({"stop"}),
     fields=replace(FIELDS, prompt=("/input/text",), content=()),
 )

@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 
 from harness.analysis.endpoint import Endpoint, Role, Schema
-from harness.analysis.json_schema import STRING, either, having, nullable, record
+from harness.analysis.json_schema import STRING, either, having, nullable, object_of
 from harness.providers.anthropic import endpoints as anthropic
 from harness.providers.dashscope.endpoints import (
     CANCEL,
@@ -28,12 +28,12 @@ _CODING = r"//coding(?:-intl)?\.dashscope\.aliyuncs\.com"
 
 OPENAI_REFUSAL: Schema = either(
     "an `error` with a `message`, or a `code` and a `message`",
-    record({"error": record({"message": STRING})}),
+    object_of({"error": object_of({"message": STRING})}),
     having("code", "message"),
 )
 """The refusal of the doors in other formats; the gateway before them refuses in the own one."""
 
-_OUTPUT: Schema = record({"output": record({}), "request_id": STRING})
+_OUTPUT: Schema = object_of({"output": object_of({}), "request_id": STRING})
 
 
 def _at(name: str, path: str, answer: Schema = _OUTPUT, method: str = "POST") -> Endpoint:
@@ -54,9 +54,9 @@ def _task(name: str, path: str) -> Endpoint:
 
 
 # [DOC] the text of an application, whose models are counted in `usage.models`.
-_APPLICATION: Schema = record(
+_APPLICATION: Schema = object_of(
     {
-        "output": record({}, {"text": nullable(STRING), "finish_reason": nullable(STRING)}),
+        "output": object_of({}, {"text": nullable(STRING), "finish_reason": nullable(STRING)}),
         "request_id": STRING,
     }
 )
@@ -81,7 +81,7 @@ FURTHER: tuple[Endpoint, ...] = (
     _task("out-painting", "aigc/image2image/out-painting"),
     _task("virtual-model", "aigc/virtualmodel/generation"),
     _at("voices", "/services/audio/tts/customization"),
-    _at("task-list", "/tasks/?", record({"request_id": STRING}), "GET"),
+    _at("task-list", "/tasks/?", object_of({"request_id": STRING}), "GET"),
     UPLOADS,
     # [SDK] utils/oss_utils.py: a file is posted to the storage; the sandbox has one of its own.
     replace(
@@ -92,9 +92,9 @@ FURTHER: tuple[Endpoint, ...] = (
             r"//dashscope[^/]*\.oss-[^/]+\.aliyuncs\.com/?|.*/api/v1/sandbox-storage/?"
         ),
     ),
-    _at("tokenizer", "/tokenizer", record({"usage": record({}), "request_id": STRING})),
-    _at("files", "/files(?:/.*)?", record({"request_id": STRING})),
-    _at("file", "/files(?:/.*)?", record({"request_id": STRING}), "GET"),
+    _at("tokenizer", "/tokenizer", object_of({"usage": object_of({}), "request_id": STRING})),
+    _at("files", "/files(?:/.*)?", object_of({"request_id": STRING})),
+    _at("file", "/files(?:/.*)?", object_of({"request_id": STRING}), "GET"),
     *anthropic.endpoints("dashscope-anthropic", ".*/apps/anthropic", OPENAI_REFUSAL),
     *anthropic.endpoints(
         "dashscope-claude-code", ".*/api/v2/apps/claude-code-proxy", OPENAI_REFUSAL

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Role, Schema
-from harness.analysis.json_schema import INTEGER, NAME, OBJECT, STRING, array, nullable, record
+from harness.analysis.json_schema import INTEGER, NAME, OBJECT, STRING, array, nullable, object_of
 from harness.analysis.reply import is_refusal, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
 from harness.wire import as_text, query, resolve
@@ -61,28 +61,28 @@ FIELDS = Fields(
 
 _COUNTS = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount")
 
-_CALL: Schema = record({"name": NAME}, {"args": nullable(OBJECT)})
-_PIECE: Schema = record({}, {"text": STRING, "functionCall": _CALL})
+_CALL: Schema = object_of({"name": NAME}, {"args": nullable(OBJECT)})
+_PIECE: Schema = object_of({}, {"text": STRING, "functionCall": _CALL})
 
-ANSWER: Schema = record(
+ANSWER: Schema = object_of(
     {},
     {
         "candidates": array(
-            record(
+            object_of(
                 {},
                 {
-                    "content": record({}, {"parts": array(_PIECE), "role": {"const": "model"}}),
+                    "content": object_of({}, {"parts": array(_PIECE), "role": {"const": "model"}}),
                     "finishReason": NAME,
                     "index": INTEGER,
                 },
             )
         ),
-        "usageMetadata": record({}, dict.fromkeys(_COUNTS, INTEGER)),
+        "usageMetadata": object_of({}, dict.fromkeys(_COUNTS, INTEGER)),
         "modelVersion": STRING,
     },
 )
 
-REFUSAL: Schema = record({"error": record({"message": STRING, "code": INTEGER})})
+REFUSAL: Schema = object_of({"error": object_of({"message": STRING, "code": INTEGER})})
 
 
 def read(parts: Sequence[Part], request: Json) -> Outcome | None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from harness.analysis.endpoint import Endpoint, Fields, Role, Schema
-from harness.analysis.json_schema import INTEGER, NAME, STRING, array, either, record
+from harness.analysis.json_schema import INTEGER, NAME, STRING, array, either, object_of
 
 FIELDS = Fields(
     model=("/model",),
@@ -26,10 +26,10 @@ FIELDS = Fields(
     parameters="/options",
 )
 
-_MESSAGE: Schema = record({"role": STRING, "content": STRING}, {"thinking": STRING})
+_MESSAGE: Schema = object_of({"role": STRING, "content": STRING}, {"thinking": STRING})
 
 # [DOC] one object, or one per line of a stream; the counts are in the last.
-ANSWER: Schema = record(
+ANSWER: Schema = object_of(
     {"model": NAME, "created_at": STRING, "done": {"type": "boolean"}},
     {
         "message": _MESSAGE,
@@ -48,7 +48,7 @@ CHAT = Endpoint(
     role=Role.ANSWER,
     answer=ANSWER,
     event=ANSWER,
-    refusal=record({"error": STRING}),
+    refusal=object_of({"error": STRING}),
     volatile=frozenset({"/created_at"}),
     finish_reasons=frozenset({"stop", "length", "load", "unload"}),
     fields=FIELDS,
@@ -64,8 +64,8 @@ ENDPOINTS = (
         role=Role.LOOKUP,
         answer=either(
             "`embeddings`, or `embedding`",
-            record({"embeddings": array(array({"type": "number"}))}),
-            record({"embedding": array({"type": "number"})}),
+            object_of({"embeddings": array(array({"type": "number"}))}),
+            object_of({"embedding": array({"type": "number"})}),
         ),
         event=None,
     ),
@@ -75,7 +75,7 @@ ENDPOINTS = (
         method="GET",
         path=re.compile(r".*/api/tags"),
         role=Role.LOOKUP,
-        answer=record({"models": array(record({"name": NAME}))}),
+        answer=object_of({"models": array(object_of({"name": NAME}))}),
         event=None,
     ),
 )

@@ -23,7 +23,7 @@ from harness.analysis.json_schema import (
     either,
     having,
     nullable,
-    record,
+    object_of,
 )
 from harness.types import Json
 from harness.wire import resolve
@@ -84,20 +84,20 @@ EMBEDDING_FIELDS = replace(
 
 # [DOC] A3, [REC]: a whole call has id, type and function, whose arguments are JSON text. A call of
 # the service's built-in tools has a member named after its type instead of `function`.
-TOOL_CALL: Schema = record(
+TOOL_CALL: Schema = object_of(
     {"id": STRING, "type": STRING},
     {
         "index": INTEGER,
-        "function": nullable(record({"name": STRING, "arguments": STRING})),
+        "function": nullable(object_of({"name": STRING, "arguments": STRING})),
     },
 )
 
 # [REC] B6: later pieces of a streamed call leave out the name and have an empty id.
-TOOL_CALL_PIECE: Schema = record(
+TOOL_CALL_PIECE: Schema = object_of(
     {},
     {
         "function": nullable(
-            record({}, {"name": nullable(STRING), "arguments": nullable(STRING)}),
+            object_of({}, {"name": nullable(STRING), "arguments": nullable(STRING)}),
         ),
         "index": nullable(INTEGER),
         "id": nullable(STRING),
@@ -107,7 +107,7 @@ TOOL_CALL_PIECE: Schema = record(
 
 # A text, or a list of pieces of which some have text: requests with images or sounds have such a
 # list, and so have the answers of some models.
-TEXT: Schema = {"type": ["string", "array", "null"], "items": record({}, {"text": STRING})}
+TEXT: Schema = {"type": ["string", "array", "null"], "items": object_of({}, {"text": STRING})}
 
 _SAYS: Schema = either(
     "text as `content`, or `tool_calls`",
@@ -126,7 +126,7 @@ _SAYS: Schema = either(
 
 # [DOC] A1, [REC]: text, or tool calls beside which the text may be missing.
 MESSAGE: Schema = both(
-    record(
+    object_of(
         {"role": STRING},
         {
             "content": TEXT,
@@ -138,7 +138,7 @@ MESSAGE: Schema = both(
 )
 
 # [REC]: role may be absent or null after the first event; content is absent beside tool calls.
-DELTA: Schema = record(
+DELTA: Schema = object_of(
     {},
     {
         "role": nullable(STRING),
@@ -150,19 +150,19 @@ DELTA: Schema = record(
 
 _TOKENS: Schema = {
     "type": ["array", "null"],
-    "items": record({"token": STRING, "logprob": NUMBER}),
+    "items": object_of({"token": STRING, "logprob": NUMBER}),
 }
 
 CHOICES: Schema = array(
-    record(
+    object_of(
         {"index": INTEGER, "message": MESSAGE, "finish_reason": NAME},
-        {"logprobs": nullable(record({}, {"content": _TOKENS}))},
+        {"logprobs": nullable(object_of({}, {"content": _TOKENS}))},
     ),
     at_least=1,
 )
 
 DELTAS: Schema = array(
-    record({"index": INTEGER, "delta": DELTA}, {"finish_reason": nullable(STRING)})
+    object_of({"index": INTEGER, "delta": DELTA}, {"finish_reason": nullable(STRING)})
 )
 
 COUNTS: Mapping[str, Schema] = {
@@ -172,11 +172,11 @@ COUNTS: Mapping[str, Schema] = {
 }
 
 # [DOC] A1, [REC]
-USAGE: Schema = record(
+USAGE: Schema = object_of(
     COUNTS,
     {
-        "prompt_tokens_details": nullable(record({})),
-        "completion_tokens_details": nullable(record({})),
+        "prompt_tokens_details": nullable(object_of({})),
+        "completion_tokens_details": nullable(object_of({})),
     },
 )
 
@@ -201,17 +201,17 @@ EVENT_USAGE: Mapping[str, Schema] = {"usage": {**USAGE, "type": ["object", "null
 """The member with the token counts, in the last event or in a separate one."""
 
 # OpenAI's format of embeddings, which the services document as theirs; never recorded here.
-EMBEDDING: Schema = record(
+EMBEDDING: Schema = object_of(
     {
         "model": NAME,
         "data": array(
-            record(
+            object_of(
                 {"index": INTEGER, "embedding": {"type": ["array", "string"], "items": NUMBER}},
                 {"object": STRING},
             ),
             at_least=1,
         ),
-        "usage": record({"total_tokens": INTEGER}),
+        "usage": object_of({"total_tokens": INTEGER}),
     },
     {"id": STRING, "object": STRING},
 )
@@ -223,25 +223,25 @@ FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "f
 """The finish reasons that OpenAI documents."""
 
 # Some services send a number as `code`, and members of their own beside it.
-REFUSAL: Schema = record(
-    {"error": record({"message": STRING}, {"code": {"type": ["string", "integer", "null"]}})}
+REFUSAL: Schema = object_of(
+    {"error": object_of({"message": STRING}, {"code": {"type": ["string", "integer", "null"]}})}
 )
 
 # `id`, `object` and `created` are OpenAI's, and its SDK needs them.
-WHOLE: Schema = record({**ANSWER, "object": STRING})
+WHOLE: Schema = object_of({**ANSWER, "object": STRING})
 
-CHUNK: Schema = record({**EVENT, "object": STRING}, EVENT_USAGE)
+CHUNK: Schema = object_of({**EVENT, "object": STRING}, EVENT_USAGE)
 
 # `id` only: services differ in all other members.
-MODELS: Schema = record({"data": array(record({"id": NAME}))})
+MODELS: Schema = object_of({"data": array(object_of({"id": NAME}))})
 
 # Gemini's own list has `models`, at its host's other paths [REC].
 MODELS_OR_ONE: Schema = either(
     "a model, or a list of models",
     MODELS,
-    record({"id": NAME}),
-    record({"models": array(record({"name": NAME}))}),
-    record({"name": NAME}),
+    object_of({"id": NAME}),
+    object_of({"models": array(object_of({"name": NAME}))}),
+    object_of({"name": NAME}),
 )
 
 
@@ -286,17 +286,19 @@ SERVICE_FIELDS = replace(
 
 _SERVICE_CALLS: Schema = {
     "type": ["array", "null"],
-    "items": record({}, {"function": nullable(record({"name": STRING, "arguments": STRING}))}),
+    "items": object_of(
+        {}, {"function": nullable(object_of({"name": STRING, "arguments": STRING}))}
+    ),
 }
 
-SERVICE_WHOLE: Schema = record(
+SERVICE_WHOLE: Schema = object_of(
     {
         "id": STRING,
         "model": NAME,
         "choices": array(
-            record(
+            object_of(
                 {
-                    "message": record(
+                    "message": object_of(
                         {"role": STRING},
                         {
                             "content": TEXT,
@@ -316,13 +318,13 @@ SERVICE_WHOLE: Schema = record(
 
 # [DOC] Azure sends the results of its content filter in events of their own. [FIELD] MiniMax ends
 # a stream with the whole answer, and has no other counts than these before.
-SERVICE_CHUNK: Schema = record(
+SERVICE_CHUNK: Schema = object_of(
     {
         "id": STRING,
         "model": STRING,
         "choices": array(
             both(
-                record({}, {"delta": DELTA, "finish_reason": nullable(STRING)}),
+                object_of({}, {"delta": DELTA, "finish_reason": nullable(STRING)}),
                 either(
                     "`delta`", having("delta"), having("message"), having("content_filter_results")
                 ),
@@ -335,7 +337,7 @@ SERVICE_CHUNK: Schema = record(
         "usage": either(
             "token counts",
             nullable(USAGE),
-            record({"total_tokens": INTEGER, "total_characters": INTEGER}),
+            object_of({"total_tokens": INTEGER, "total_characters": INTEGER}),
         ),
     },
 )
@@ -347,24 +349,24 @@ _REASON: Schema = {"not": {"type": ["null", "boolean", "number"]}}
 SERVICE_REFUSAL: Schema = either(
     "an `error` with a `message`, or a `message`",
     {"type": "string", "minLength": 1},
-    record({"error": record({"message": _REASON})}),
-    record({"error": STRING}),
-    record({"message": _REASON}),
-    record({"detail": _REASON}),
-    record({"error_msg": STRING}),
-    record({"base_resp": record({"status_msg": STRING})}),
+    object_of({"error": object_of({"message": _REASON})}),
+    object_of({"error": STRING}),
+    object_of({"message": _REASON}),
+    object_of({"detail": _REASON}),
+    object_of({"error_msg": STRING}),
+    object_of({"base_resp": object_of({"status_msg": STRING})}),
 )
 
 # [FIELD] Gemini's endpoint of this format has no `usage`.
-SERVICE_EMBEDDING: Schema = record(
+SERVICE_EMBEDDING: Schema = object_of(
     {"model": NAME, "data": EMBEDDING["properties"]["data"]},
     {"usage": nullable(EMBEDDING["properties"]["usage"])},
 )
 
-RANKING: Schema = record(
-    {"results": array(record({"index": INTEGER, "relevance_score": NUMBER}), at_least=1)},
+RANKING: Schema = object_of(
+    {"results": array(object_of({"index": INTEGER, "relevance_score": NUMBER}), at_least=1)},
     {
-        "usage": nullable(record({}, {"total_tokens": INTEGER})),
+        "usage": nullable(object_of({}, {"total_tokens": INTEGER})),
         **dict.fromkeys(("id", "model", "object", "request_id"), nullable(STRING)),
     },
 )
@@ -379,7 +381,7 @@ RANKING_FIELDS = replace(
 )
 
 # [DOC] platform.openai.com/docs/api-reference/images: a link, or the picture as base64.
-IMAGES: Schema = record(
+IMAGES: Schema = object_of(
     {
         "created": NUMBER,
         "data": array(either("`url` or `b64_json`", having("url"), having("b64_json")), at_least=1),
@@ -396,7 +398,7 @@ IMAGE_FIELDS = replace(
     count=("/n",),
 )
 
-WORDS: Schema = record({"text": STRING}, dict.fromkeys(("id", "model", "request_id"), STRING))
+WORDS: Schema = object_of({"text": STRING}, dict.fromkeys(("id", "model", "request_id"), STRING))
 """The answer with the words of a sound."""
 
 WORDS_FIELDS = replace(SERVICE_FIELDS, content=("/text",), finish_reason=())
@@ -404,20 +406,22 @@ WORDS_FIELDS = replace(SERVICE_FIELDS, content=("/text",), finish_reason=())
 SPEECH_FIELDS = replace(SERVICE_FIELDS, prompt=("/input",))
 
 FILE: Schema = either(
-    "a file, or a list of files", record({"id": NAME}), record({"data": array(record({}))})
+    "a file, or a list of files",
+    object_of({"id": NAME}),
+    object_of({"data": array(object_of({}))}),
 )
 """An uploaded file, or all of them; a deleted one has an id too."""
 
 BATCH: Schema = either(
     "a batch, or a list of batches",
-    record({"id": NAME, "status": NAME}),
-    record({"data": array(record({}))}),
+    object_of({"id": NAME, "status": NAME}),
+    object_of({"data": array(object_of({}))}),
 )
 
 MODERATION: Schema = either(
     "`results` or `result_list`",
-    record({"results": array(record({}))}),
-    record({"result_list": array(record({}))}),
+    object_of({"results": array(object_of({}))}),
+    object_of({"result_list": array(object_of({}))}),
 )
 
 
@@ -445,7 +449,7 @@ def other_endpoints(dialect: str, prefix: str, refusal: Schema) -> tuple[Endpoin
             fields=fields,
         )
 
-    completion = record({"choices": array(record({"text": STRING}))})
+    completion = object_of({"choices": array(object_of({"text": STRING}))})
     return (
         replace(
             at("completions", "/completions", completion),
@@ -462,7 +466,7 @@ def other_endpoints(dialect: str, prefix: str, refusal: Schema) -> tuple[Endpoin
         at("batches", "/batches(?:/[^/]+/cancel)?", BATCH),
         at("batch", "/batches(?:/[^/]+)?", BATCH, "GET"),
         at("moderations", "/moderations", MODERATION),
-        at("fine-tuning", "/fine_tuning/jobs(?:/.*)?", record({"id": NAME})),
+        at("fine-tuning", "/fine_tuning/jobs(?:/.*)?", object_of({"id": NAME})),
         at("audio-calls", "/audio/.*", OBJECT),
         at("image-calls", "/images/.*", OBJECT),
         *(

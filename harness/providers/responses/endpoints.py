@@ -20,7 +20,7 @@ from harness.analysis.json_schema import (
     either,
     having,
     nullable,
-    record,
+    object_of,
 )
 from harness.analysis.reply import NONE_YET, is_refusal, joined, read_refusal
 from harness.providers.openai.endpoints import ROLES
@@ -63,39 +63,39 @@ FIELDS = Fields(
 )
 """The JSON pointers of the fields. `read` joins the items."""
 
-_CONTENT: Schema = record(
+_CONTENT: Schema = object_of(
     {"type": NAME},
     {
         "text": STRING,
-        "annotations": array(record({})),
+        "annotations": array(object_of({})),
         "logprobs": {"type": ["array", "null"]},
         "refusal": STRING,
     },
 )
 
 ITEM: Schema = {
-    **record({"type": NAME}, {"id": nullable(STRING)}),
+    **object_of({"type": NAME}, {"id": nullable(STRING)}),
     "allOf": [
-        {"if": {"properties": {"type": {"const": name}}}, "then": record(members)}
+        {"if": {"properties": {"type": {"const": name}}}, "then": object_of(members)}
         for name, members in (
             ("message", {"role": STRING, "content": array(_CONTENT)}),
             ("function_call", {"call_id": NAME, "name": NAME, "arguments": STRING}),
-            ("reasoning", {"summary": array(record({}))}),
+            ("reasoning", {"summary": array(object_of({}))}),
         )
     ],
 }
 
-USAGE: Schema = record(
+USAGE: Schema = object_of(
     {"input_tokens": INTEGER, "output_tokens": INTEGER, "total_tokens": INTEGER},
     {
-        "input_tokens_details": nullable(record({})),
-        "output_tokens_details": nullable(record({})),
+        "input_tokens_details": nullable(object_of({})),
+        "output_tokens_details": nullable(object_of({})),
     },
 )
 
 # [REC] the token counts of a response that is complete; they are null before.
 RESPONSE: Schema = {
-    **record(
+    **object_of(
         {
             "id": NAME,
             "object": {"const": "response"},
@@ -106,8 +106,8 @@ RESPONSE: Schema = {
         },
         {
             "usage": nullable(USAGE),
-            "error": nullable(record({})),
-            "incomplete_details": nullable(record({})),
+            "error": nullable(object_of({})),
+            "incomplete_details": nullable(object_of({})),
             "completed_at": nullable(NUMBER),
         },
     ),
@@ -125,15 +125,15 @@ _ECHOES = (
 """The members of a response that repeat the request, with the service's defaults."""
 
 _PART: Mapping[str, Schema] = {"output_index": INTEGER}
-_BEGUN: Schema = record(
+_BEGUN: Schema = object_of(
     {"id": NAME, "status": NAME}, {"object": {"const": "response"}, "output": {"type": "array"}}
 )
 
 # [REC] events of further types are allowed: each of the service's tools has some.
 EVENT: Schema = {
-    **record({"type": NAME}, {"sequence_number": INTEGER, "content_index": INTEGER}),
+    **object_of({"type": NAME}, {"sequence_number": INTEGER, "content_index": INTEGER}),
     "allOf": [
-        {"if": {"properties": {"type": {"const": name}}}, "then": record(members)}
+        {"if": {"properties": {"type": {"const": name}}}, "then": object_of(members)}
         for name, members in (
             *((name, {"response": RESPONSE}) for name in sorted(ENDED)),
             *((f"response.{name}", {"response": _BEGUN}) for name in ("created", "in_progress")),
@@ -144,7 +144,7 @@ EVENT: Schema = {
                 )
                 for name in ("added", "done")
             ),
-            ("response.output_item.added", {**_PART, "item": record({"type": NAME})}),
+            ("response.output_item.added", {**_PART, "item": object_of({"type": NAME})}),
             ("response.output_item.done", {**_PART, "item": ITEM}),
             ("response.output_text.delta", {**_PART, "item_id": STRING, "delta": STRING}),
             ("response.output_text.done", {**_PART, "item_id": STRING, "text": STRING}),
@@ -157,9 +157,9 @@ EVENT: Schema = {
 # [DOC], [REC]: an error of a stream is an event with `error`, or with flat members.
 REFUSAL: Schema = either(
     "an `error` with a `message`, or a `message`",
-    record({"error": record({"message": STRING}, {"code": nullable(STRING)})}),
-    record({"message": STRING}),
-    record({"response": record({"error": record({"message": STRING})})}),
+    object_of({"error": object_of({"message": STRING}, {"code": nullable(STRING)})}),
+    object_of({"message": STRING}),
+    object_of({"response": object_of({"error": object_of({"message": STRING})})}),
 )
 
 
@@ -419,7 +419,7 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
             name=f"{dialect}.input-items",
             method="GET",
             path=re.compile(prefix + "/responses/[^/]+/input_items"),
-            answer=record({"data": array(record({}))}),
+            answer=object_of({"data": array(object_of({}))}),
         ),
         *(
             replace(lookup, name=f"{dialect}.{name}", method=method, path=conversations)

@@ -20,7 +20,7 @@ from harness.analysis.json_schema import (
     both,
     either,
     having,
-    record,
+    object_of,
 )
 from harness.analysis.json_schema import nullable as or_null
 from harness.providers.anthropic import endpoints as anthropic
@@ -55,37 +55,39 @@ STATUSES = {
 STATES = States(running=("PROCESSING",), succeeded=("SUCCESS",), failed=("FAIL",))
 
 # [DOC] A6: a code is always a string; beside it is only the message.
-REFUSAL: Schema = record({"error": record({"code": STRING, "message": STRING})})
+REFUSAL: Schema = object_of({"error": object_of({"code": STRING, "message": STRING})})
 
 # [DOC] A1, [REC] 45 of 45. Both SDKs declare `request_id` as optional [SDK].
-ANSWER: Schema = record(
+ANSWER: Schema = object_of(
     openai_endpoints.ANSWER,
-    {"object": STRING, "request_id": STRING, "web_search": array(record({}))},
+    {"object": STRING, "request_id": STRING, "web_search": array(object_of({}))},
 )
 
 # [DOC] A2, [REC] 5522 of 5522: `object` only in 2026, `usage` only on the last event.
-EVENT: Schema = record(openai_endpoints.EVENT, {"object": STRING, **openai_endpoints.EVENT_USAGE})
+EVENT: Schema = object_of(
+    openai_endpoints.EVENT, {"object": STRING, **openai_endpoints.EVENT_USAGE}
+)
 
 # [DOC] A4: ids are strings, and can be negative numbers.
-SUBMITTED: Schema = record(
+SUBMITTED: Schema = object_of(
     {"id": STRING, "request_id": STRING, "model": or_null(STRING), "task_status": NAME}
 )
 
-_MOVIE: Schema = record({"url": STRING}, {"cover_image_url": or_null(STRING)})
+_MOVIE: Schema = object_of({"url": STRING}, {"cover_image_url": or_null(STRING)})
 
 # [DOC] A4: `model` is null while PROCESSING; the page of 2025 shows a result without
 # `task_status`, the one for videos a result without `id`.
 RESULT: Schema = both(
-    record(
+    object_of(
         {"request_id": STRING, "model": or_null(STRING)},
         {
             "id": STRING,
             "task_status": NAME,
             "created": INTEGER,
             "choices": {**openai_endpoints.CHOICES, "type": ["array", "null"]},
-            "usage": or_null(record({}, openai_endpoints.COUNTS)),
+            "usage": or_null(object_of({}, openai_endpoints.COUNTS)),
             "video_result": {"type": ["array", "null"], "items": _MOVIE},
-            "image_result": {"type": ["array", "null"], "items": record({"url": STRING})},
+            "image_result": {"type": ["array", "null"], "items": object_of({"url": STRING})},
         },
     ),
     either(
@@ -98,9 +100,9 @@ RESULT: Schema = both(
 )
 
 # [DOC] A5, [FIELD]: no id, model or request_id.
-IMAGES: Schema = record(
-    {"created": INTEGER, "data": array(record({"url": NAME}), at_least=1)},
-    {"content_filter": array(record({"role": STRING, "level": INTEGER}))},
+IMAGES: Schema = object_of(
+    {"created": INTEGER, "data": array(object_of({"url": NAME}), at_least=1)},
+    {"content_filter": array(object_of({"role": STRING, "level": INTEGER}))},
 )
 
 CHAT_FIELDS = openai_endpoints.FIELDS
@@ -228,7 +230,7 @@ EMBEDDINGS = _post(
 # [REC] C2: some services on this host refuse with a message and a number as the code.
 LOOSE_REFUSAL: Schema = either(
     "an `error` with a `message`, or a `message`",
-    record({"error": record({"message": STRING})}),
+    object_of({"error": object_of({"message": STRING})}),
     having("message"),
     having("msg"),
 )
@@ -289,7 +291,7 @@ def _at(name: str, path: str, answer: Schema, method: str = "POST") -> Endpoint:
     )
 
 
-_CHOICES: Schema = record({"choices": array(record({}))})
+_CHOICES: Schema = object_of({"choices": array(object_of({}))})
 
 # [REC] C2: `error` beside `status: failed`, with HTTP 200.
 _AGENT: Schema = either("`choices`, or a `status`", having("choices"), having("status"))
@@ -298,14 +300,14 @@ FURTHER: tuple[Endpoint, ...] = (
     replace(VIDEOS, name="zhipuai.async-images", path=re.compile(r".*/async/images/generations")),
     _at("voices", "/(?:audio/customization|voice/.*)", OBJECT),
     _at("voice-list", "/voice/list", OBJECT, "GET"),
-    _at("web-search", "/web_search", record({"search_result": array(record({}))})),
+    _at("web-search", "/web_search", object_of({"search_result": array(object_of({}))})),
     *openai_endpoints.other_endpoints("zhipuai", ".*/paas/v4", LOOSE_REFUSAL),
     _at("parser", "/files/(?:parser/.*|ocr)", OBJECT),
     _at("tools", "/tools", _CHOICES),
-    _at("reader", "/reader", record({"reader_result": record({})})),
+    _at("reader", "/reader", object_of({"reader_result": object_of({})})),
     _at("assistant", "/assistant(?:/.*)?", OBJECT),
-    _at("layout-parsing", "/layout_parsing", record({"id": STRING, "md_results": STRING})),
-    _at("tokenizer", "/tokenizer", record({"usage": record({"prompt_tokens": NUMBER})})),
+    _at("layout-parsing", "/layout_parsing", object_of({"id": STRING, "md_results": STRING})),
+    _at("tokenizer", "/tokenizer", object_of({"usage": object_of({"prompt_tokens": NUMBER})})),
     _at("models", "/models(?:/[^/]+)?", OBJECT, "GET"),
     replace(
         _at("agents", "", _AGENT),

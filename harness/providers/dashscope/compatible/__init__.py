@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from harness.analysis.endpoint import Endpoint, Role, Schema
-from harness.analysis.json_schema import STRING, nullable, record
+from harness.analysis.json_schema import STRING, nullable, object_of
 from harness.providers.openai import endpoints as openai_endpoints
 from harness.providers.openai.session import RERANK as RERANKS
 from harness.types import CallKind, Json
@@ -23,9 +23,9 @@ STATUSES = {
 }
 
 # [REC] 6 of 6: param and code are there, and null where no key was sent.
-REFUSAL: Schema = record(
+REFUSAL: Schema = object_of(
     {
-        "error": record(
+        "error": object_of(
             {"message": STRING, "type": nullable(STRING)},
             {"param": nullable(STRING), "code": nullable(STRING)},
         )
