@@ -111,17 +111,17 @@ def say_lines(console: Console, lines: Iterable[tuple[str, str]]) -> None:
         for style, text in lines:
             put(console, Text(plain(text), style))
         return
-    remaining = iter(lines)
-    while some := list(islice(remaining, _AT_ONCE)):
-        segments = Segments(
+    printed = ((plain(text).expandtabs(console.tab_size), style) for style, text in lines)
+    while some := list(islice(printed, _AT_ONCE)):
+        if console.color_system is None:  # then nothing is left for the console to do
+            console.file.write("".join(f"{line}\n" for line, _ in some))
+            continue
+        segments = (
             segment
-            for style, text in some
-            for segment in (
-                Segment(plain(text).expandtabs(console.tab_size), console.get_style(style)),
-                Segment.line(),
-            )
+            for line, style in some
+            for segment in (Segment(line, console.get_style(style)), Segment.line())
         )
-        console.print(segments, soft_wrap=True, end="")
+        console.print(Segments(segments), soft_wrap=True, end="")
 
 
 _AT_ONCE = 1000
