@@ -55,20 +55,21 @@ def adopt(
     from harness.cassette.store import Store, find
     from harness.convert import adopt as adoption
     from harness.convert.loading import read_any
-    from harness.providers.masking import project_secrets
+    from harness.providers.masking import project_secrets, text_masker
 
     files = find(recordings)
     if name and len(files) > 1:
         raise HarnessError("--name is for one recording; leave it out, or adopt them one by one")
-    secrets = project_secrets()
+    secrets, mask = project_secrets(), text_masker()
     store, rows, taken = Store(cassettes), list[dict[str, Any]](), set[str]()
     with app.skipping() as skip, app.progress() as shown:
         for number, file in enumerate(files, start=1):
             shown(f"[{number}/{len(files)}] {file}")
             try:
                 cassette = read_any(file, secrets)
-                own = name or adoption.free_name(file, scenarios, taken)
-                made, left = adoption.adopt(cassette, str(file), own)
+                source = mask(str(file))
+                own = name or adoption.free_name(Path(source), scenarios, taken)
+                made, left = adoption.adopt(cassette, source, own)
                 taken |= {one.scenario.name for one in made}
                 if not plan:
                     adoption.write_all(made, scenarios, store)

@@ -36,18 +36,20 @@ def export(
     ] = None,
 ) -> None:
     """Write cassettes in a form that other tools read; what it has no room for is named."""
-    from harness.cassette.store import find, write_text
+    from harness.cassette.store import read_all, write_text
     from harness.convert.export import EXPORTS
     from harness.convert.export import export as exported
     from harness.runner.recordings import read_cassette
 
     if form not in EXPORTS:
         raise HarnessError(f"--form {form}: expected {FORMS}")
-    text, losses = exported([read_cassette(path) for path in find(paths)], form)
-    for loss in losses:
-        app.echo(f"harness: {form} has no room for {loss}", err=True)
-    if to is None:
-        typer.echo(text, nl=False)
-    else:
-        write_text(to, text)
-        app.echo(f"wrote {to}", err=True)
+    with app.skipping() as skip:
+        read = [one for _, one in read_all(paths, read_cassette, skip)]
+        text, losses = exported(read, form)
+        for loss in losses:
+            app.echo(f"harness: {form} has no room for {loss}", err=True)
+        if to is None:
+            typer.echo(text, nl=False)
+        elif read:
+            write_text(to, text)
+            app.echo(f"wrote {to}", err=True)

@@ -50,17 +50,17 @@ def import_(
     """
     from harness.cassette.store import write_cassette
     from harness.convert.loading import IMPORTS, load
-    from harness.providers.masking import project_secrets
+    from harness.providers.masking import project_secrets, text_masker
 
     if form and form not in IMPORTS:
         raise HarnessError(f"--form {form}: expected {FORMS}")
     if to is not None and len(files) > 1:
         raise HarnessError("--to is for one file; leave it out, or import the files one by one")
-    secrets = project_secrets()
+    secrets, mask = project_secrets(), text_masker()
     report: list[dict[str, object]] = []
     failed = False
     for file in files:
-        target = to or cassettes / f"{file.stem}.yaml"
+        target = to or cassettes / f"{mask(file.stem)}.yaml"
         try:
             if target.exists() and not force:
                 raise HarnessError(

@@ -32,6 +32,7 @@ from harness.contracts.contract import Contract, LearnedSource, Lesson, combine,
 from harness.contracts.evidence import Cite, Node
 from harness.contracts.sections import FORMS, Section
 from harness.errors import BadContract, HarnessError
+from harness.providers.masking import text_masker
 from harness.runner import Progress
 from harness.runner.recordings import read_cassette
 from harness.types import Json
@@ -371,10 +372,11 @@ def _lesson(path: Path) -> Lesson:
 def citation_name(path: Path) -> str:
     """Return the name by which a contract cites a file: its path relative to the current folder.
 
+    Secrets in it are masked.
     Outside the current folder, return the names of the file's folder and of the file: a contract
     is kept in version control and must not reveal absolute paths.
     """
     absolute = Path(os.path.realpath(path))  # unlike resolve(), also of a link to itself
-    if absolute.is_relative_to(Path.cwd()):
-        return absolute.relative_to(Path.cwd()).as_posix()
-    return "/".join(absolute.parts[-2:])
+    inside = absolute.is_relative_to(Path.cwd())
+    name = absolute.relative_to(Path.cwd()).as_posix() if inside else "/".join(absolute.parts[-2:])
+    return text_masker()(name)

@@ -11,6 +11,7 @@ import harness
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.cassette.writer import dumps
 from harness.convert import har, otel
+from harness.providers.masking import text_masker
 from harness.providers.openai.session import message as openai_message
 from harness.report.conversation import sent_messages
 from harness.types import Cassette, Exchange, Json, Message, Provenance, Reply
@@ -76,7 +77,7 @@ def _line(
     line: dict[str, Json] = {
         "messages": [openai_message(message) for message in (*messages, answer)],
         "model": reply.model,
-        "source": read.transcript.source,
+        "source": text_masker()(read.transcript.source),
         "turn": turn.turn.number,
     }
     if usage is not None:

@@ -93,7 +93,7 @@ def load(
     for before, after in zip(converted.exchanges, clean, strict=True):
         if _header_names(before) != _header_names(after):
             converted.lose(_OWN_HEADERS)
-    note = f"imported from {path.name}"
+    note = redactor.text(f"imported from {path.name}")
     cassette = Cassette(clean, Provenance(note=note))
     files = to_files(cassette)
     check_vcrpy_reads(files, cassette)

@@ -123,7 +123,7 @@ def read_side(
     is_special = path.exists() and not path.is_dir() and not path.is_file()
     if is_special or (path.is_file() and name.endswith((".yaml", ".yml"))):
         return [read_cassette(path)]
-    if name.endswith((".yaml", ".yml")):
+    if name.endswith((".yaml", ".yml")) and not path.is_dir():
         raise HarnessError(f"{name}: there is no such file")
     scenario, _, target = name.partition("/")
     if path.is_dir() and not (scenarios / f"{scenario}.yaml").exists():

@@ -169,6 +169,9 @@ COMMANDS = {
     "contract learn": ["contract", "learn", "PLANTED", "--contract", "contract.json"],
     "faults": ["faults", "PLANTED", "--cases", "1", "--out", "saved"],
     "faults --json": ["faults", "PLANTED", "--json", "--cases", "1"],
+    "adopt": ["adopt", "PLANTED"],
+    "import": ["import", f"PLANTED/{KEY}.yaml"],
+    "export": ["export", "PLANTED", "--form", "jsonl", "--to", "e.jsonl"],
     "prune": ["prune", "--tests", "."],
 }
 
@@ -177,7 +180,7 @@ COMMANDS = {
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_command_shows_a_secret(name: str, planted: Path, shown: Shown, tmp_path: Path) -> None:
     """Neither on the terminal, nor in any file that it writes; and it gets to its end."""
-    arguments = [planted if each == "PLANTED" else each for each in COMMANDS[name]]
+    arguments = [each.replace("PLANTED", str(planted)) for each in COMMANDS[name]]
     text, code = shown(*arguments)
     assert code in (0, 1, 2), text
     assert "Traceback" not in text

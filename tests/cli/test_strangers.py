@@ -51,6 +51,7 @@ def folder(tmp_path: Path) -> Path:
         ["drift", "c", "c"],
         ["faults", "c", "--sdk", "openai", "--cases", "1", "--fault", "too_many_requests"],
         ["contract", "learn", "c", "--contract", "k.yaml"],
+        ["export", "c", "--form", "jsonl"],
     ],
     ids=" ".join,
 )
