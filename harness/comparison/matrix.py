@@ -381,4 +381,4 @@ def _price(transcript: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices) -
 def _cost(outcome: Outcome | None, price: Price | None) -> Cost | None:
     if price is None or not isinstance(outcome, Reply):
         return None
-    return price.of(outcome.usage, len(outcome.images), bool(outcome.reasoning))
+    return price.of_reply(outcome)

@@ -72,6 +72,13 @@ class Models:
         rows = (row for row in self.table if row.provider in names and row.names(model))
         return next((row for row in rows if not kind or not row.kinds or kind in row.kinds), None)
 
+    def kinds(self, provider: str, model: str) -> list[str]:
+        """Return the kinds of call of a model, as in `Model.kinds`; empty if they are unknown."""
+        names = (provider, provider.partition("-")[0])
+        rows = [row for row in self.table if row.provider in names and row.names(model)]
+        every = (kind for row in rows for kind in row.kinds)
+        return [*dict.fromkeys(every)] if all(row.kinds for row in rows) else []
+
     def over(self, other: Models) -> Models:
         """Return a table with the rows of this one before those of *other*."""
         return Models((*self.table, *other.table))

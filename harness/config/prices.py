@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from harness.config.tables import load_rows
-from harness.types import Usage
+from harness.types import Medium, Reply, Usage
 
 SHIPPED = Path(__file__).with_name("prices.toml")
 """The price table that comes with the harness."""
@@ -51,6 +51,7 @@ class Price:
         output: The price of 1M output tokens; None if unknown.
         thinking: The price of 1M output tokens of an answer with reasoning; None if it is `output`.
         image: The price of one image; None if unknown.
+        video: The price of one video, however long; None if unknown.
         up_to: The greatest number of input tokens for which the price holds; None for no limit.
     """
 
@@ -64,6 +65,7 @@ class Price:
     output: float | None = None
     thinking: float | None = None
     image: float | None = None
+    video: float | None = None
     up_to: int | None = None
 
     @property
@@ -76,15 +78,24 @@ class Price:
         """The day as a phrase: `from 2026-07-01` or `seen 2026-07-01`."""
         return f"{'from' if self.valid_from else 'seen'} {self.day.isoformat()}"
 
-    def of(self, usage: Usage | None, images: int, thought: bool = False) -> Cost | None:
+    def of_reply(self, reply: Reply) -> Cost | None:
+        """Return the cost of an answer; None if it is unknown."""
+        videos = sum(file.medium is Medium.VIDEO for file in reply.files)
+        return self.of(reply.usage, len(reply.images), bool(reply.reasoning), videos)
+
+    def of(
+        self, usage: Usage | None, images: int, thought: bool = False, videos: int = 0
+    ) -> Cost | None:
         """Return the cost of an answer; None if it is unknown.
 
         Args:
             usage: The numbers of tokens; None if unknown.
             images: The number of images; if there are any, only images are charged.
             thought: Whether the answer has reasoning.
+            videos: The number of videos; if there are any, only videos are charged.
         """
-        parts = [(self.image, images)] if images else self._tokens(usage, thought)
+        media = [(price, n) for price, n in ((self.image, images), (self.video, videos)) if n]
+        parts = media or self._tokens(usage, thought)
         if not parts or any(price is None or number is None for price, number in parts):
             return None
         amount = sum(price * number for price, number in parts if price and number)
@@ -94,7 +105,10 @@ class Price:
         if usage is None or (self.up_to is not None and (usage.input_tokens or 0) > self.up_to):
             return []
         output = self.thinking if thought and self.thinking is not None else self.output
-        both = ((self.input, usage.input_tokens), (output, usage.output_tokens))
+        given = usage.input_tokens
+        if given is None and usage.output_tokens is None and output == 0:
+            given = usage.total_tokens  # of vectors and rankings, DashScope tells the total only
+        both = ((self.input, given), (output, usage.output_tokens))
         # What is free need not be counted: vectors have no output tokens.
         counted = ((each, 0 if each == 0 else count) for each, count in both)
         return [(None if each is None else each / _MILLION, count) for each, count in counted]

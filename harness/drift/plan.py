@@ -106,7 +106,7 @@ class Tariff:
         if isinstance(turn.outcome, Failure) and turn.outcome.status >= _REFUSED:
             return NOTHING, ""
         reply = turn.outcome if isinstance(turn.outcome, Reply) else Reply()
-        cost = price.of(reply.usage, len(reply.images), bool(reply.reasoning))
+        cost = price.of_reply(reply)
         if cost is None:
             return None, f"the usage in an answer of {model} is unknown, or has no price"
         return Decimal(str(cost.amount)), ""

@@ -34,7 +34,7 @@ from harness.sandbox import Options, serve
 from harness.scenario import parameters
 from harness.scenario.files import check_providers, check_rules, load_all
 from harness.scenario.steps import Scenario
-from harness.types import Origin, Problem, Provenance, Target, Transcript
+from harness.types import Call, CallKind, Origin, Problem, Provenance, Target, Transcript
 
 if TYPE_CHECKING:
     from harness.sandbox.provider_server import ProviderServer
@@ -160,8 +160,8 @@ def warnings(work: Collection[Job]) -> list[str]:
 def problems(work: Iterable[Job]) -> list[str]:
     """Return a sentence for each reason why jobs cannot be recorded, without making a call.
 
-    The provider must have the endpoint, and answer each step's kind of call and mode. Errors within
-    a scenario are reported when it is read.
+    The provider must have the endpoint, and it and the model answer each step's kind of call and
+    mode. Errors within a scenario are reported when it is read.
     """
     found: dict[str, None] = {}
     for job in work:
@@ -169,7 +169,28 @@ def problems(work: Iterable[Job]) -> list[str]:
             supported_provider(job.scenario, job.target)
         except HarnessError as error:
             found[f"{error} (target {job.target})"] = None
+        else:
+            found.update(dict.fromkeys(_refused(job)))
     return [*found]
+
+
+def _refused(job: Job) -> Iterator[str]:
+    """Yield what services refuse: a model in another kind of call, and speech without a voice.
+
+    Not asked are steps that expect a failure, and models that the table of models does not have.
+    """
+    table, target = load_models(Path.cwd()), job.target
+    for step in job.scenario.steps:
+        call = Call(step.kind, step.mode(target), step.form.model or target.model)
+        place, name = f"{job.scenario.path}:{step.line}", f"{target.provider}/{call.model}"
+        if not step.is_call or target.endpoint or (step.form.expect and step.form.expect.failure):
+            continue
+        kinds = table.kinds(target.provider, call.model)
+        if kinds and call.task_kind not in kinds:
+            can = ", ".join(kinds)
+            yield f"{place}: {name} does not answer {call.task_kind}; it answers: {can}"
+        elif step.kind is CallKind.SPEECH and "voice" not in step.parameters(target):
+            yield f"{place}: {name} needs the parameter voice"
 
 
 def repeated(work: Iterable[Job], times: int) -> tuple[Job, ...]:

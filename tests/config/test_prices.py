@@ -11,7 +11,7 @@ import pytest
 from harness.config.prices import SHIPPED, Cost, Price, Prices, load
 from harness.errors import BadSettings
 from harness.scenario.files import load_all
-from harness.types import Usage
+from harness.types import GeneratedFile, Medium, Reply, Usage
 
 GOOD = """\
 [[price]]
@@ -165,3 +165,31 @@ def test_a_table_that_is_not_there(tmp_path: Path) -> None:
     """One message, with the file."""
     with pytest.raises(BadSettings, match=r"none\.toml: cannot be read"):
         load(tmp_path / "none.toml")
+
+
+def test_vectors_are_paid_by_the_total_if_that_is_all_there_is() -> None:
+    """DashScope's have no other count; nor is anything but the input paid for."""
+    vectors = replace(PRICE, input=0.5, output=0)
+    assert vectors.of(Usage(None, None, 2_000_000), 0) == Cost(
+        1, "CNY", "seen 2026-07-01", "a page"
+    )
+    assert PRICE.of(Usage(None, None, 2_000_000), 0) is None
+
+
+def test_a_video_is_paid_by_the_piece() -> None:
+    """However long; a model without such a price has unknown costs."""
+    film = Reply(files=(GeneratedFile("", b"", Medium.VIDEO),))
+    cost = replace(PRICE, video=1).of_reply(film)
+    assert cost is not None
+    assert cost.amount == 1
+    assert PRICE.of_reply(film) is None
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [("zhipuai", "embedding-3"), ("zhipuai", "cogvideox-3"), ("dashscope", "gte-rerank-v2")],
+)
+def test_other_kinds_of_call_have_prices(provider: str, model: str) -> None:
+    """Those that were found; what is sold by the minute is unknown."""
+    assert load(SHIPPED).price(provider, model, "") is not None
+    assert load(SHIPPED).price("zhipuai", "glm-asr-2512", "") is None

@@ -157,6 +157,13 @@ def test_a_misspelt_parameter_is_warned_of(listed: Listed) -> None:
             '{user: a, name: b}, {image: ["{{ steps.b.image }}"], model: qwen-image}',
             "dashscope/qwen-plus answers in text only",
         ),
+        (
+            "dashscope/paraformer-v2",
+            '{transcription: "https://x.test/a.wav"}',
+            "paraformer-v2 does not answer transcription; it answers: transcription async",
+        ),
+        ("zhipuai/glm-tts", "{user: a}", "glm-tts does not answer chat; it answers: speech"),
+        ("zhipuai/glm-tts", "{speech: a}", "needs the parameter voice"),
     ],
 )
 def test_strict_says_what_record_would_refuse(
