@@ -92,7 +92,7 @@ def _refusal(
     name: str, status: int, code: str, headers: tuple[tuple[str, str], ...], when: When
 ) -> InjectedFault:
     def deliver(recorded: Exchange) -> Delivery:
-        from harness.providers.error_bodies import error_body
+        from harness.providers.clients import error_body
 
         body = error_body(recorded.request, code, f"injected fault: {name}", status)
         head = (("content-type", "application/json"), *headers)

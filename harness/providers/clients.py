@@ -1,4 +1,4 @@
-"""The environment variables by which clients in any language find a service: base URL and key."""
+"""The environment variables by which clients find a service, and error bodies that they expect."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from harness.analysis.edit import put
 from harness.config.hosts import AllowedHosts, host_of
 from harness.config.services import Service
 from harness.config.settings import load_settings
-from harness.types import EMPTY, Exchange
+from harness.providers.endpoints import ENDPOINTS
+from harness.types import EMPTY, Exchange, Json, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +99,32 @@ def base_paths(exchanges: Iterable[Exchange]) -> list[tuple[ClientVariables, str
                 seen.setdefault((client.name, base), (client, base))
     order = [client.name for client in clients]
     return sorted(seen.values(), key=lambda item: order.index(item[0].name))
+
+
+_OPENAI = {"/error/type": "{code}", "/error/code": "{code}", "/error/message": "{message}"}
+
+
+def error_body(request: Request, code: str, message: str, status: int = 0) -> Json:
+    """Return a body with *code* and *message* where the service's clients expect them.
+
+    The form is that of the endpoint with the path of *request*; unknown paths get OpenAI's form. If
+    the endpoint has a code of its own for *status*, it takes the place of *code*.
+    """
+    path = urlsplit(request.uri).path
+    found = next((e for e in ENDPOINTS if e.path.fullmatch(path) and e.fields.message), None)
+    statuses = found.statuses if found else {}
+    code = next((name for name, known in statuses.items() if status in known), code)
+    body: Json = {}
+    for pointer, value in _members(path).items():
+        body = put(body, pointer, value.format(code=code, message=message))
+    return body
+
+
+def _members(path: str) -> Mapping[str, str]:
+    for client in CLIENTS:
+        if client.error and client.paths.fullmatch(path):
+            return client.error
+    found = next((e for e in ENDPOINTS if e.path.fullmatch(path) and e.fields.message), None)
+    if found is None:
+        return _OPENAI
+    return {found.fields.code[0]: "{code}", found.fields.message[0]: "{message}"}

@@ -28,9 +28,8 @@ from harness.pytest_plugin.cassettes import (
     phase,
     use_first,
 )
-from harness.pytest_plugin.failures import kept_failure, shortened
+from harness.pytest_plugin.failures import ReportMask, kept_failure, shortened
 from harness.pytest_plugin.faultless import FAULTLESS, Faultless
-from harness.pytest_plugin.masking import ReportMask
 from harness.pytest_plugin.network import (
     backstop,
     check_allowed_hosts,
@@ -224,7 +223,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(CassetteFixture(), "harness-cassette-fixture")
     listing = config.getoption("--list-cassettes")
     if listing:
-        from harness.pytest_plugin.listing import CassetteListing
+        from harness.pytest_plugin.report import CassetteListing
 
         config.pluginmanager.register(CassetteListing(Path(listing)), "harness-listing")
     folder = config.getoption("--cassette-report")

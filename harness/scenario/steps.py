@@ -2,15 +2,16 @@
 
 Parameters and mode can be set for the scenario, for a target and for a step, poll and history for
 the scenario and for a step. The step takes precedence over the target, and the target over the
-scenario.
+scenario. The content of a message may have parts: texts, and images, audio and videos.
 """
 
 from __future__ import annotations
 
 import copy
 import hashlib
+import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
@@ -19,7 +20,6 @@ from typing import Any, NoReturn
 from unicodedata import east_asian_width
 
 from harness.errors import BadScenario
-from harness.scenario.content import content_part, fingerprints, joined_texts
 from harness.scenario.messages import message_of
 from harness.scenario.references import (
     BadReference,
@@ -59,6 +59,51 @@ from harness.types import (
     ToolCall,
 )
 from harness.wire import compact, read_json
+
+MAX_FILE_BYTES = 20_000_000
+"""The maximum size of a file in a message."""
+
+_URL = re.compile(r"(https?|oss|data):", re.IGNORECASE)
+
+
+def content_part(form: PartForm, folder: Path) -> ContentPart:
+    """Return the part that *form* describes; its file is relative to *folder*."""
+    value = str(getattr(form, form.medium))
+    is_url = bool(_URL.match(value)) or "{{" in value  # a reference is to a URL
+    path = (folder / value).resolve() if form.medium is not Medium.TEXT and not is_url else None
+    return ContentPart(form.medium, value, path, form.members)
+
+
+def joined_texts(parts: Iterable[ContentPart]) -> str:
+    """Return the texts of *parts* as one text."""
+    return "".join(part.value for part in parts if part.medium is Medium.TEXT)
+
+
+def file_problem(part: ContentPart) -> str:
+    """Return why the file of *part* cannot be sent; empty if it can, or if there is no file."""
+    if part.path is None:
+        return ""
+    if not part.path.is_file():
+        return f"names the file {part.value!r}, but {part.path} is not a file"
+    size = part.path.stat().st_size
+    if not 0 < size <= MAX_FILE_BYTES:
+        return f"names the file {part.value!r} of {size} bytes; expected 1 to {MAX_FILE_BYTES}"
+    return ""
+
+
+def fingerprints(parts: Iterable[ContentPart]) -> Iterator[Json]:
+    """Yield each part as JSON for a digest; a file counts by its content, not by its name."""
+    for part in parts:
+        value = part.value if part.path is None else _hash(part.path)
+        yield [part.medium.value, value, dict(part.members)]
+
+
+def _hash(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:  # the file has gone since the scenario was read
+        return ""
+
 
 _COLUMNS = 30
 _KINDS: Mapping[str, CallKind] = {kind.value: kind for kind in CallKind}

@@ -15,7 +15,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.errors import BadScenario
-from harness.scenario.content import file_problem
 from harness.scenario.references import REPLY_FIELDS, BadReference, Reference
 from harness.scenario.schema_model import (
     TAGS,
@@ -32,7 +31,7 @@ from harness.scenario.schema_model import (
     TargetForm,
     ToolResultForm,
 )
-from harness.scenario.steps import Scenario, Step
+from harness.scenario.steps import Scenario, Step, file_problem
 from harness.scenario.yaml_source import Loc, YamlSource, shown, where, wide_colon
 from harness.types import CallKind, ClientKind, Credentials, Mode, Severity
 

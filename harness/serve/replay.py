@@ -21,7 +21,7 @@ from harness.errors import BadFault
 from harness.faults import InjectedFault
 from harness.intercept.context import Playback
 from harness.providers import endpoints
-from harness.providers.error_bodies import error_body
+from harness.providers.clients import error_body
 from harness.providers.rules import judge, project_rules
 from harness.secrets.redactor import HOP_BY_HOP
 from harness.serve.library import Library, ReplaySession

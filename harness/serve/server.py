@@ -20,8 +20,7 @@ from harness.serve import proxy
 from harness.serve.commands import run_command, wait_for_signal
 from harness.serve.library import Library
 from harness.serve.links import Links
-from harness.serve.proxy import Upstream
-from harness.serve.recording import ProxyCassette
+from harness.serve.proxy import ProxyCassette, Upstream
 from harness.serve.replay import Sessions, application
 from harness.types import Cassette
 

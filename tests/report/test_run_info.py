@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.report.run_info import run_info
+from harness.report.model import run_info
 
 GITHUB = {
     "GITHUB_SERVER_URL": "https://github.example",

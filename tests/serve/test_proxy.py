@@ -26,8 +26,7 @@ from harness.errors import CannotWrite, HarnessError
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox.scripted_server import Pause, Script, serve_scripts
 from harness.sandbox.server import run_in_thread
-from harness.serve.proxy import Stored, Upstream, application, upstreams
-from harness.serve.recording import GroupCommit, ProxyCassette
+from harness.serve.proxy import GroupCommit, ProxyCassette, Stored, Upstream, application, upstreams
 
 pytestmark = pytest.mark.slow
 

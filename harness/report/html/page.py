@@ -18,8 +18,7 @@ from markupsafe import Markup, escape
 from harness.locale import LANGUAGE, Language, localized, translate
 from harness.report import format
 from harness.report.forks import Forks, Recording
-from harness.report.html import bodies, drift, messages, packing, pictures, sections, timelines
-from harness.report.html.charts import charts
+from harness.report.html import bodies, charts, drift, messages, packing, pictures, sections
 from harness.report.html.prose import prose
 from harness.report.model import ORIGINS, Report
 from harness.report.overview import Cell, State
@@ -246,7 +245,7 @@ def _environment() -> Environment:
         "command": command,
         "indented": indented,
         "detail": detail,
-        "charts": charts,
+        "charts": charts.charts,
         "figure": lambda value: f"{value:.4g}",
         "query": urlencode,
     }
@@ -294,7 +293,7 @@ def size(number: int) -> str:
     return f"{number} B" if number < 1000 else f"{number / 1000:.1f} kB"
 
 
-def ticks(chunks: Iterable[timelines.Tick]) -> Markup:
+def ticks(chunks: Iterable[charts.Tick]) -> Markup:
     """Return the chunks of a stream as SVG; only numbers are in it."""
     svg = (
         f'<rect class="tick" x="{one.x}%" y="{round(100 - one.height, 1)}%" width="2"'

@@ -16,7 +16,7 @@ from harness.comparison.types import Comparison, Difference, Layer
 from harness.report import format
 from harness.report.conversation import ConversationTurn, conversation
 from harness.report.forks import Recording
-from harness.report.html import bodies, timelines, word_diff
+from harness.report.html import bodies, charts, word_diff
 from harness.report.model import Report
 from harness.types import Finding, Origin, Problem, Severity, Transcript
 
@@ -76,7 +76,7 @@ class Column:
     anchor: str
     transcript: Transcript
     turns: tuple[ConversationTurn, ...]
-    timelines: tuple[timelines.Timeline, ...]
+    timelines: tuple[charts.Timeline, ...]
     wire: tuple[RawExchange, ...]
     more: int
 
@@ -261,7 +261,7 @@ def _exchange(finding: Finding, reads: Sequence[AnalyzedTranscript], anchor: str
 
 def _column(read: AnalyzedTranscript, findings: Sequence[NumberedFinding], anchor: str) -> Column:
     mine = [one for one in findings if _belongs(one.finding, read)]
-    lines = (timelines.timeline(turn) for turn in read.turns)
+    lines = (charts.timeline(turn) for turn in read.turns)
     return Column(
         anchor=anchor,
         transcript=read.transcript,

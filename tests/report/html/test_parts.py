@@ -14,7 +14,7 @@ from harness.analysis.transcript import analyze
 from harness.providers.endpoints import recognise
 from harness.report import chinese
 from harness.report.field_map import field_tables
-from harness.report.html import bodies, timelines, word_diff
+from harness.report.html import bodies, charts, word_diff
 from harness.report.html.page import coded, detail
 from harness.report.html.prose import MAX_PROSE, prose
 from harness.types import Exchange, Finding, Place, Timing, Transcript, Turn
@@ -135,7 +135,7 @@ def at(start: float, state: str, *arrived: float) -> Exchange:
 def test_a_turn_is_drawn_on_a_line_with_round_times() -> None:
     """The line is as long as all of it took; above it stand times that one can count with."""
     read = told([at(100, "PENDING"), at(102, "RUNNING"), at(103.8, "SUCCEEDED")])
-    line = timelines.timeline(read.turns[0])
+    line = charts.timeline(read.turns[0])
     assert line is not None
     assert line.seconds == pytest.approx(4.0)
     assert line.began == "1970-01-01 00:01:40"
@@ -148,7 +148,7 @@ def test_a_turn_is_drawn_on_a_line_with_round_times() -> None:
 def test_a_task_is_drawn_state_by_state() -> None:
     """A state lasts from when it was told until another one was; the last one is the end."""
     states = [at(100, "PENDING"), at(101, "PENDING"), at(102, "RUNNING"), at(103.8, "SUCCEEDED")]
-    line = timelines.timeline(told(states).turns[0])
+    line = charts.timeline(told(states).turns[0])
     assert line is not None
     drawn = [(span.state, round(span.x), round(span.width)) for span in line.task]
     assert drawn == [("PENDING", 5, 50), ("RUNNING", 55, 45), ("SUCCEEDED", 100, 0)]
@@ -158,7 +158,7 @@ def test_a_task_is_drawn_state_by_state() -> None:
 
 def test_a_clock_that_was_set_back_is_drawn_all_the_same() -> None:
     """No state lasts less than nothing: a browser would refuse to draw it."""
-    line = timelines.timeline(told([at(100, "PENDING"), at(90, "RUNNING")]).turns[0])
+    line = charts.timeline(told([at(100, "PENDING"), at(90, "RUNNING")]).turns[0])
     assert line is not None
     assert all(span.width >= 0 and span.lasted >= 0 for span in line.task)
 
@@ -177,7 +177,7 @@ def test_a_state_is_drawn_by_what_it_means(states: list[str], phases: list[str])
         replace(poll(state), timing=Timing(100 + n, 0.1, 0.2)) for n, state in enumerate(states)
     ]
     turn = Turn(1, tuple(polls))
-    line = timelines.timeline(analyze(Transcript("", "", (turn,)), recognise).turns[0])
+    line = charts.timeline(analyze(Transcript("", "", (turn,)), recognise).turns[0])
     assert line is not None
     assert [span.phase for span in line.task] == phases
 
@@ -192,7 +192,7 @@ def poll(state: str) -> Exchange:
 def test_there_are_a_few_round_times_whatever_it_took(seconds: float) -> None:
     """From 0 on, none behind the end, and never so many that they run into each other."""
     turn = told([replace(exchange({}), timing=Timing(0, 0, seconds))]).turns[0]
-    line = timelines.timeline(turn)
+    line = charts.timeline(turn)
     assert line is not None
     assert 3 <= len(line.marks) <= 7 or (seconds < 1e-6 and not line.marks)
     assert [mark.x for mark in line.marks] == sorted({mark.x for mark in line.marks})
@@ -201,7 +201,7 @@ def test_there_are_a_few_round_times_whatever_it_took(seconds: float) -> None:
 
 def test_when_a_turn_was_is_left_out_where_no_calendar_has_it() -> None:
     """Recorded times are whatever somebody wrote."""
-    line = timelines.timeline(told([at(1e18, "PENDING")]).turns[0])
+    line = charts.timeline(told([at(1e18, "PENDING")]).turns[0])
     assert line is not None
     assert line.began == ""
 
@@ -209,7 +209,7 @@ def test_when_a_turn_was_is_left_out_where_no_calendar_has_it() -> None:
 def test_a_stream_is_drawn_chunk_by_chunk() -> None:
     """Each chunk stands where it came; where nobody noted that, there is none."""
     one, other = told([at(0, "", 0.1, 0.2)], [exchange({})]).turns
-    line, plain = timelines.timeline(one), timelines.timeline(other)
+    line, plain = charts.timeline(one), charts.timeline(other)
     assert line is not None
     assert plain is not None
     assert [tick.x for tick in line.bars[0].ticks] == [50, 100]
@@ -220,7 +220,7 @@ def test_a_turn_without_times_is_not_drawn() -> None:
     """Cassettes of other tools note none."""
     made = exchange({})
     read = told([Exchange(made.request, made.response)])
-    assert timelines.timeline(read.turns[0]) is None
+    assert charts.timeline(read.turns[0]) is None
 
 
 def test_fields_are_told_by_provider_and_way_of_asking() -> None:
