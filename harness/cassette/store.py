@@ -11,19 +11,21 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from secrets import token_hex
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from harness.cassette import remote, safe_yaml
 from harness.cassette.artefacts import FOLDER, CassetteFiles, has_hash, with_artefacts
 from harness.cassette.fast_reader import NotCanonical, load_provenance
 from harness.cassette.reader import loads
 from harness.cassette.remote import RemotePath, located, location
-from harness.cassette.workers import Workers, in_order
 from harness.cassette.writer import spliced
 from harness.config.files import LARGEST as LARGEST
 from harness.config.files import read_ends, read_file
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
 from harness.types import Artefact, Cassette, Origin, Provenance, Target
+
+if TYPE_CHECKING:
+    from harness.cassette.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +310,8 @@ def read_all(
         BadCassette: One of *paths* is a file that cannot be read.
         HarnessError: A path does not exist, or a folder has no cassettes.
     """
+    from harness.cassette.workers import in_order  # only here: it imports multiprocessing
+
     named = {located(path) for path in paths}
     files = find(list(paths), is_read_here=isinstance(workers, int))
     with closing(in_order(partial(_read_or_error, read_one), files, workers)) as results:

@@ -5,7 +5,6 @@ It needs no privileges, but a process with one thread. Child processes are in it
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 import threading
@@ -93,6 +92,8 @@ def _try_in_a_child() -> None:
 
 
 def _enter() -> None:
+    import ctypes
+
     uid, gid = os.geteuid(), os.getegid()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET):

@@ -6,10 +6,8 @@ and the recorded bodies with the same code, so that rules can compare the two.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -298,6 +296,9 @@ class EventLoop:
     """An event loop in a thread of its own, since the caller's thread may have a running one."""
 
     def __init__(self) -> None:
+        import asyncio  # only here: its import takes long
+        from concurrent.futures import ThreadPoolExecutor
+
         self._thread = ThreadPoolExecutor(1, "harness-event-loop")
         self._runner = asyncio.Runner()
 

@@ -8,9 +8,12 @@ start fast, the rest of the harness is imported only when there is such a test.
 from __future__ import annotations
 
 import argparse
+import gc
 from argparse import ArgumentTypeError
 from collections.abc import Generator
 from contextlib import nullcontext
+from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -241,6 +244,25 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return None
 
 
+@cache
+def import_all() -> None:
+    """Import what tests with cassettes need, without garbage collections.
+
+    So many new objects would start some, which look through all objects and find no garbage. What
+    was imported counts as old afterwards, so that it does not start one later either.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        import_module("harness.api.use_cassette")
+        if not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(
     item: pytest.Item, nextitem: pytest.Item | None
@@ -248,6 +270,7 @@ def pytest_runtest_protocol(
     """Set placeholder keys around a test that replays, so that its fixtures can create clients."""
     if not has_cassette(item):
         return (yield)
+    import_all()
     from harness.api.placeholders import placeholder_keys
 
     replays = item.config.getoption("--record") == "none"

@@ -1,0 +1,42 @@
+"""What the plugin imports for the first test with a cassette."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from harness.pytest_plugin import import_all
+
+HEAVY = ("ctypes", "multiprocessing")
+"""Modules of Python that take long to import, and that a replay of a test does not need."""
+
+
+@pytest.fixture
+def collection() -> Iterator[None]:
+    """Have garbage collected after the test as before it."""
+    was_enabled = gc.isenabled()
+    yield
+    (gc.enable if was_enabled else gc.disable)()
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_is_collected_as_before(enabled: bool, collection: None) -> None:
+    """Whether that was switched on or off."""
+    (gc.enable if enabled else gc.disable)()
+    import_all.__wrapped__()
+    assert gc.isenabled() == enabled
+
+
+def test_no_collection_while_importing() -> None:
+    """The imports start no collection of all objects, and leave out what is seldom needed."""
+    code = (
+        "import gc, sys, harness.pytest_plugin as plugin; gc.collect(); before = {*sys.modules}\n"
+        "runs = []; gc.callbacks.append(lambda phase, _: runs.append(phase)); plugin.import_all()\n"
+        f"print(runs, sorted({{*sys.modules}} - before & {{*{HEAVY!r}}}), gc.get_freeze_count())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout == "[] [] 0\n"
