@@ -263,6 +263,11 @@ def echo(message: str, *, err: bool = False) -> None:
     typer.echo(localized_error(message), err=err)
 
 
+def print_error(message: str) -> None:
+    """Print what is wrong, on a line, to standard error."""
+    typer.echo(f"harness: {localized_error(message)}", err=True)
+
+
 def console() -> Console:
     """Return a console on standard output."""
     from harness.report.console import standard_output
@@ -294,7 +299,7 @@ def workers(jobs: int | None, dask: str | None) -> Workers:
 def print_warnings(warnings: Iterable[str]) -> None:
     """Print each warning on a line of its own to standard error."""
     for warning in warnings:
-        echo(f"harness: warning: {warning}", err=True)
+        print_error(f"warning: {warning}")
 
 
 def print_table(
@@ -415,7 +420,7 @@ def skipping() -> Iterator[Callable[[HarnessError], None]]:
 
     def skip(error: HarnessError) -> None:
         if str(error) not in skipped:
-            echo(f"harness: left out: {error}", err=True)
+            print_error(f"left out: {error}")
         skipped.add(str(error))
 
     code = 0

@@ -47,7 +47,7 @@ def export(
         read = [one for _, one in read_all(paths, read_cassette, skip)]
         text, losses = exported(read, form)
         for loss in losses:
-            app.echo(f"harness: {form} has no room for {loss}", err=True)
+            app.print_error(f"{form} has no room for {loss}")
         if to is None:
             typer.echo(text, nl=False)
         elif read:

@@ -70,7 +70,7 @@ def import_(
             write_cassette(target, written)
         except HarnessError as error:
             failed = True
-            app.echo(f"harness: {error}", err=True)
+            app.print_error(str(error))
             continue
         report.append(_entry(file, target, converted))
         if not as_json:

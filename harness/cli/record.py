@@ -213,6 +213,6 @@ def _print(
         )
         return
     for text in dict.fromkeys(problem.text for problem in problems):
-        app.echo(f"harness: {text}", err=True)
+        app.print_error(text)
     text = localized("recorded {} of {} from the {} to {}")
     typer.echo(text.format(recorded, len(work), localized(origin), folder))

@@ -9,7 +9,7 @@ import typer
 from harness.cli import app
 from harness.config.plugins import OWN
 from harness.errors import HarnessError, MissingExtra
-from harness.locale import CHINESE, LANGUAGE, Language, localized_error, mark, translate
+from harness.locale import CHINESE, LANGUAGE, Language, localized, localized_error, mark, translate
 
 if TYPE_CHECKING:
     from harness.rules.rule import Rule
@@ -132,8 +132,7 @@ def explained(rule: Rule, lang: Language) -> str:
     return "\n\n".join(
         [
             title,
-            *([_text(rule.law, lang)] if lang is not Language.EN else []),
-            rule.text,
+            *map(_paragraph, rule.text.split("\n\n")),
             *_example(rule, lang),
             *(["\n".join(sources)] if rule.evidence else []),
             *([_text(mark("From: {}"), lang).format(rule.origin)] if rule.origin != OWN else []),
@@ -142,8 +141,17 @@ def explained(rule: Rule, lang: Language) -> str:
     )
 
 
+def _paragraph(text: str) -> str:
+    """Return a paragraph of a docstring in the language of the user, else as it is."""
+    joined = " ".join(text.split())
+    found = localized(joined)
+    return text if found == joined else found
+
+
 def _example(rule: Rule, lang: Language) -> list[str]:
     """Return the paragraphs of a rule's example; an empty list if the rule has no sample."""
+    from dataclasses import replace
+
     from harness.faults.explain import example
     from harness.report import headline
 
@@ -156,9 +164,9 @@ def _example(rule: Rule, lang: Language) -> list[str]:
     return [
         _text(mark("This passes, in the example {!r}:"), lang).format(shown.sample),
         _indented(shown.passes),
-        _text(mark("This fails (fault: {})"), lang).format(shown.fault.description),
+        _text(mark("This fails (fault: {})"), lang).format(localized(shown.fault.description)),
         _indented(shown.fails),
-        f"  {headline(shown.finding)}",
+        f"  {headline(replace(shown.finding, rule=rule.name))}",
     ]
 
 

@@ -64,7 +64,7 @@ def scan(
                 leaks += [(name, leak) for leak in found]
     _print(leaks, scanned, as_json)
     for problem in problems:
-        app.echo(f"harness: {problem}", err=True)
+        app.print_error(problem)
     raise typer.Exit(2 if problems else 1 if leaks else 0)
 
 

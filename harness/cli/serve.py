@@ -108,7 +108,7 @@ def serve(
     left_out: list[BadCassette] = []
     library = load(paths or [app.CASSETTES], left_out.append)
     for error in left_out:
-        app.echo(f"harness: left out: {error}", err=True)
+        app.print_error(f"left out: {error}")
     links = Links.of(library.exchanges) if rewrite_links else None
     if links:
         app.echo(f"# links to {len(links.recorded)} recorded files are rewritten", err=True)

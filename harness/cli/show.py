@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import app
+from harness.locale import localized
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +73,7 @@ def _difference(
     screen = app.console()
     for left, right in pairs:
         if not text.difference(screen, _lines(left, view), _lines(right, view)):
-            screen.print("no difference")
+            screen.print(localized("no difference"))
 
 
 def _lines(

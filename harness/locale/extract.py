@@ -26,7 +26,7 @@ _ERRORS = {
         if getattr(value, "__module__", "") == errors.__name__
     ),
     *("ArgumentTypeError", "BadReference", "Invalid", "NotExpressible"),
-    *("echo", "localized_error", "tell"),
+    *("echo", "localized_error", "print_error", "tell"),
 }
 """The names of what is called with a message: errors, and functions that print or translate it."""
 

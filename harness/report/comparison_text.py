@@ -85,7 +85,7 @@ def sources(console: Console, matrices: Sequence[Matrix]) -> None:
     if named:
         _title(console, localized("Prices behind the costs, without guarantee"))
     for (dated, source), targets in named.items():
-        say(console, f"{', '.join(targets)}: {dated}, {source}", "dim")
+        say(console, f"{', '.join(targets)}: {localized_error(dated)}, {source}", "dim")
 
 
 def _title(console: Console, text: str) -> None:
@@ -129,7 +129,7 @@ def _row(matrix: Matrix, facts: TurnFigures) -> tuple[str, ...]:
     return (
         _position(matrix, facts),
         str(facts.turn),
-        localized(value(facts.outcome, 40)),
+        localized_error(localized(value(facts.outcome, 40))),
         value(facts.finish_reason or "–", 40),
         _script(facts),
         *map(number, counts),

@@ -21,9 +21,10 @@ from harness.drift.plan import (
     plain_number,
 )
 from harness.drift.types import Drift, DriftChange, DriftRun
-from harness.locale import localized, localized_error, mark
+from harness.locale import LANGUAGE, Language, localized, localized_error, mark
 from harness.report import json_report, tables
 from harness.report.console import draw, say, tell
+from harness.report.format import localized_message
 from harness.report.model import Report
 from harness.report.tables import Table
 from harness.types import Finding, Place, Severity
@@ -69,11 +70,24 @@ def _changes(console: Console, drift: Drift) -> None:
     for note in notes:
         tell(console, f"  note: {cut(line(note), _MAX_LENGTH)}", "dim")
     for change in severe:
-        text = cut(line(localized_error(str(change))), _MAX_LENGTH)
+        text = cut(line(_described(change)), _MAX_LENGTH)
         message = f"  {localized(change.verdict.value)}: {text}"
         say(console, message, tables.VERDICT_STYLES[change.verdict.value])
     if severe:
         tell(console, _wording(drift), "dim")
+
+
+def _described(change: DriftChange) -> str:
+    """Return a change as its `str`, in the language of the user."""
+    if LANGUAGE.get() is Language.EN:
+        return str(change)
+    turn = localized("turn {}").format(change.turn) if change.turn is not None else ""
+    where = localized(", ").join(filter(None, (turn, change.part, change.path)))
+    if change.kind is ChangeKind.RULE:
+        return f"{where}{localized(': ')}{change.rule}: {localized_message(str(change.after))}"
+    before, after = change.before or localized("nothing"), change.after or localized("nothing")
+    reason = f" ({localized_error(change.reason)})" if change.reason else ""
+    return f"{where}{localized(': ')}{localized(change.kind.value)}: {before} -> {after}{reason}"
 
 
 def _wording(drift: Drift) -> str:

@@ -108,10 +108,21 @@ def _sentence(text: str) -> str:
 
 
 def _message(finding: Finding) -> str:
-    """Return a finding's message in the language of the user, as far as it is translated."""
     said = f"expected {finding.expected}, actual {finding.actual}"
     if not finding.message.startswith(said):
-        return localized_error(finding.message)
+        return localized_message(finding.message)
     both = (_sentence(finding.expected), _sentence(finding.actual))
     rest = localized_error(finding.message.removeprefix(said))
     return localized("expected {}, actual {}").format(*both) + rest
+
+
+_SAID = re.compile(r"expected (.+), actual (.+?)(; so it was .+|)", re.DOTALL)
+
+
+def localized_message(message: str) -> str:
+    """Return the message of a finding in the language of the user, as far as it is translated."""
+    said = _SAID.fullmatch(message)
+    if said is None or LANGUAGE.get() is Language.EN:
+        return localized_error(message)
+    both = (_sentence(said[1]), _sentence(said[2]))
+    return localized("expected {}, actual {}").format(*both) + localized_error(said[3])
