@@ -236,7 +236,8 @@ def find(paths: list[Path], is_read_here: bool = True) -> list[Path]:
     addresses, the result has the paths of the copies; these are only made if *is_read_here*.
 
     Raises:
-        HarnessError: A path does not exist, or a folder has no cassettes or cannot be read.
+        NoCassette: A folder has no cassettes.
+        HarnessError: A path does not exist, or a folder cannot be read.
     """
     paths = [location(path, is_read_here) for path in paths]
     not_copied = {path for path in paths if isinstance(path, RemotePath) if not is_read_here}
@@ -250,7 +251,7 @@ def find(paths: list[Path], is_read_here: bool = True) -> list[Path]:
         else:
             inside = sorted(_below(path)) if path.is_dir() else [path]
         if not inside:
-            raise HarnessError(f"{path}: no cassette (*.yaml) in this folder")
+            raise NoCassette(f"{path}: no cassette (*.yaml) in this folder")
         cassettes += inside
     return cassettes
 

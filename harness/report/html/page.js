@@ -38,6 +38,10 @@ async function read() {
   views.filter((one) => /^s\d+$/.test(one.id)).forEach((one, number) => index.set(one, [texts[number], texts[number].toLowerCase()]));
 }
 
+// ---- a recording that is running: the page is loaded again, and stays where the reader is
+const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload";
+if (root.dataset.refresh) setTimeout(() => location.reload(), root.dataset.refresh * 1000);
+
 // ---- which view is shown: the one that holds what the address names
 function go(first) {
   const name = decodeURIComponent(location.hash.slice(1));
@@ -63,7 +67,7 @@ function go(first) {
   all(".aimed").forEach((one) => one.classList.remove("aimed"));
   at = -1;
   paint();
-  if (first && !location.hash) return;
+  if (first && (!location.hash || reloaded)) return;
   if (aim === view || aim === pane) {
     scrollTo({ top: 0, behavior: "instant" });
     if (!first && aim === view) view.querySelector("h2").focus({ preventScroll: true });

@@ -6,6 +6,7 @@ It listens on this machine only, and writes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlencode
@@ -19,7 +20,7 @@ from starlette.routing import Route
 
 from harness.cassette.journal import journal_path, read_journal
 from harness.cassette.store import find, read_provenance
-from harness.errors import HarnessError
+from harness.errors import HarnessError, NoCassette
 from harness.locale import Language, in_language
 from harness.providers.masking import text_masker
 from harness.report.build import check_report, compare_report, served_report
@@ -36,7 +37,7 @@ PER_PAGE = 50
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _SECONDS = 2
-"""The interval at which the page of a running recording is loaded again."""
+"""The interval at which the page of a running recording, or an empty list, is loaded again."""
 
 Version = tuple[int, int]
 """The time of change and the size of a file."""
@@ -125,6 +126,7 @@ class Viewer:
                 query={"q": asked.get("q", ""), "folder": folder, "failed": failed},
                 many=many,
                 every=len(every),
+                refresh=0 if every else _SECONDS,
                 page=number,
                 pages=-(-many // PER_PAGE),
             )
@@ -132,8 +134,11 @@ class Viewer:
 
     def _files(self, folder: str = "") -> list[Path]:
         """Return the recordings that are there now, in one of the paths or in all."""
-        chosen = [path for path in self._paths if str(path) == folder] or self._paths
-        return find(chosen)
+        found: list[Path] = []
+        for path in [path for path in self._paths if str(path) == folder] or self._paths:
+            with suppress(NoCassette):  # nothing was recorded yet
+                found += find([path])
+        return found
 
     def _running(self) -> Iterator[Path]:
         """Yield the cassettes that are being recorded."""

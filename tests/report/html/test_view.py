@@ -103,14 +103,29 @@ def test_a_running_recording_is_followed(page: Page, folder: Path, address: str)
     )
     page.goto(address)
     page.locator("a", has_text="live.yaml").click()
-    assert page.locator("#s1-wire .exchange").count() == 1
+    expect(page.locator("#s1-talk .talk")).to_have_count(1)
+    page.locator("a", has_text="Raw HTTP").click()
+    expect(page.locator("#s1-wire .exchange")).to_have_count(1)
     with journal.open("ab") as file:
         file.write(exchange_record(2, exchanges[1]))
-    expect(page.locator("#s1-wire .exchange")).to_have_count(2, timeout=20_000)
+    expect(page.locator("#s1-wire .exchange").filter(visible=True)).to_have_count(2, timeout=20_000)
     shutil.copy(folder / SLOGAN, cassette)
     journal.unlink()
     expect(page).to_have_url(re.compile("/show"), timeout=20_000)
     assert "slogan" in page.locator("nav").inner_text()
+
+
+def test_an_empty_folder_is_a_list_that_follows(tmp_path: Path) -> None:
+    """It loads itself again until there is a recording; the one that is running is linked."""
+    with run_in_thread(Viewer([tmp_path], Language.EN).application(), 0) as address:
+        empty = httpx.get(address).text
+        assert "No recordings yet; this page follows." in empty
+        assert 'http-equiv="refresh"' in empty
+        head = head_record(JournalHead(Provenance(), 1))
+        journal_path(tmp_path / "first.yaml").write_bytes(head)
+        assert "recording now" in httpx.get(address).text
+        shutil.copy(ROOT / "cassettes" / SLOGAN, tmp_path / "first.yaml")
+        assert 'http-equiv="refresh"' not in httpx.get(address).text
 
 
 def test_everybody_can_use_the_list(page: Page) -> None:
