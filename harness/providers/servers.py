@@ -43,10 +43,6 @@ PROVIDER_SERVERS: Mapping[str, ProviderServer] = ComputedMapping(_servers)
 """The server of each provider that the sandbox can simulate, by provider name."""
 
 
-_SDKS = ("openai", "anthropic")
-"""The names in `CLIENTS` of what `_sdk_server` serves."""
-
-
 def sandbox_servers() -> Mapping[str, ProviderServer]:
     """Return the servers of all providers, and one for the SDKs of OpenAI and Anthropic."""
     return {**PROVIDER_SERVERS, "SDKs": _sdk_server()}
@@ -75,13 +71,14 @@ def _sdk_server() -> ProviderServer:
 def sandbox_variables(base: str) -> dict[str, str]:
     """Return the variables by which clients find a sandbox with all servers at *base*."""
     variables: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for name, server in PROVIDER_SERVERS.items():
         provider = PROVIDERS[name]
         variables[provider.address_variable] = f"{base}{server.prefix}"
-        variables[provider.key_variable] = server.key
-    for client in (client for client in CLIENTS if client.name in _SDKS):
-        address = f"{base}{urlsplit(client.address).path}"
+        variables[provider.key_variable] = keys[server.prefix] = server.key
+    for client in CLIENTS:
+        path = urlsplit(client.address).path
         for variable in client.address_variables:
-            variables.setdefault(variable, address)
-        variables.setdefault(client.key_variable, _sdk_server().key)
+            variables.setdefault(variable, f"{base}{path}")
+        variables.setdefault(client.key_variable, keys.get(path, _sdk_server().key))
     return variables

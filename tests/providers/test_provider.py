@@ -18,9 +18,10 @@ from PIL import Image
 
 from harness.errors import HarnessError
 from harness.providers import PROVIDERS, find_provider, http
+from harness.providers.clients import CLIENTS
 from harness.providers.http import download
 from harness.providers.sdk import access, failure_of
-from harness.providers.servers import PROVIDER_SERVERS
+from harness.providers.servers import PROVIDER_SERVERS, sandbox_variables
 from harness.types import (
     AccessFailure,
     Call,
@@ -286,3 +287,11 @@ def test_an_unknown_provider_is_refused() -> None:
         HarnessError, match="unknown provider 'nobody'; known are zhipuai, dashscope"
     ):
         find_provider("nobody")
+
+
+def test_every_client_finds_the_sandbox() -> None:
+    """zai-sdk has variables of its own, and the key of Zhipu's server; so does LiteLLM."""
+    variables = sandbox_variables("http://h")
+    assert variables["ZAI_BASE_URL"] == variables["ZHIPUAI_API_BASE"] == "http://h/api/paas/v4"
+    assert variables["ZAI_API_KEY"] == variables["ZHIPUAI_API_KEY"]
+    assert {client.key_variable for client in CLIENTS} <= variables.keys()
