@@ -38,7 +38,8 @@ def rules(
 
     name, lang = explain or name, LANGUAGE.get()
     if name == age.RULE:
-        typer.echo(f"{name} (--max-age)\n\n{age.RULE_TEXT}")
+        text = "\n\n".join(map(_paragraph, age.RULE_TEXT.split("\n\n")))
+        typer.echo(f"{name} (--max-age)\n\n{text}")
         return
     if name is not None and name in RULE_TEXTS and unknown_names([name]):
         typer.echo(f"{name} (harness contract check)\n\n{_text(RULE_TEXTS[name], lang)}")

@@ -36,7 +36,7 @@ _WORD = re.compile("[A-Za-z]{2,}")
 def rules(
     file: IO[bytes], _keywords: Mapping[str, object], _tags: Collection[str], options: object
 ) -> Iterator[ExtractedMessage]:
-    """Yield the first paragraph of the docstring of each rule in a Python file.
+    """Yield the paragraphs of the docstring of each rule in a Python file.
 
     A rule is a public function of the module that returns an iterator of findings. Babel calls this
     function with the file, and with keywords, comment tags and options that it does not need.
@@ -45,8 +45,7 @@ def rules(
         if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
             continue
         if node.returns is not None and ast.unparse(node.returns) in _RETURNS:
-            paragraph = (ast.get_docstring(node) or "").partition("\n\n")[0]
-            if paragraph:
+            for paragraph in filter(None, (ast.get_docstring(node) or "").split("\n\n")):
                 yield node.lineno, None, " ".join(paragraph.split()), [node.name]
 
 
