@@ -9,7 +9,15 @@ whose object is a `Provider`; `examples/plugin` is one. Needed are `Session.send
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import (
+    Callable,
+    Collection,
+    Container,
+    ItemsView,
+    Iterator,
+    Mapping,
+    ValuesView,
+)
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -161,6 +169,15 @@ class Provider:
         """The provider's server in the sandbox (`sandbox.SERVER`); None if there is none."""
         server: ProviderServer | None = self._of_module("sandbox", "SERVER", None)
         return server
+
+    @property
+    def ranges(self) -> Mapping[str, Container[object]]:
+        """The allowed values of numeric parameters (`sandbox.RANGES`), if it is installed."""
+        try:
+            ranges: Mapping[str, Container[object]] = self._of_module("sandbox", "RANGES", EMPTY)
+        except ModuleNotFoundError:  # the extra of the sandbox
+            return EMPTY
+        return ranges
 
     @property
     def rules(self) -> tuple[Rule, ...]:

@@ -35,6 +35,7 @@ from harness.scenario import parameters
 from harness.scenario.files import check_providers, check_rules, load_all
 from harness.scenario.steps import Scenario
 from harness.types import Call, CallKind, Origin, Problem, Provenance, Target, Transcript
+from harness.wire import resolve
 
 if TYPE_CHECKING:
     from harness.sandbox.provider_server import ProviderServer
@@ -175,7 +176,7 @@ def problems(work: Iterable[Job]) -> list[str]:
 
 
 def _refused(job: Job) -> Iterator[str]:
-    """Yield what services refuse: a model in another kind of call, and speech without a voice.
+    """Yield what services refuse: a model in another kind of call, a parameter out of its range.
 
     Not asked are steps that expect a failure, and models that the table of models does not have.
     """
@@ -183,14 +184,24 @@ def _refused(job: Job) -> Iterator[str]:
     for step in job.scenario.steps:
         call = Call(step.kind, step.mode(target), step.form.model or target.model)
         place, name = f"{job.scenario.path}:{step.line}", f"{target.provider}/{call.model}"
-        if not step.is_call or target.endpoint or (step.form.expect and step.form.expect.failure):
+        if not step.is_call or (step.form.expect and step.form.expect.failure):
             continue
-        kinds = table.kinds(target.provider, call.model)
+        kinds, parameters = table.kinds(target.provider, call.model), step.parameters(target)
+        row = table.find(target.provider, call.model, call.task_kind)
         if kinds and call.task_kind not in kinds:
             can = ", ".join(kinds)
             yield f"{place}: {name} does not answer {call.task_kind}; it answers: {can}"
-        elif step.kind is CallKind.SPEECH and "voice" not in step.parameters(target):
+        elif row and target.endpoint and row.endpoint not in ("", target.endpoint):
+            yield f"{place}: {name} is not at the endpoint {target.endpoint}, but at {row.endpoint}"
+        if step.kind is CallKind.SPEECH and "voice" not in parameters:
             yield f"{place}: {name} needs the parameter voice"
+        ranges = find_provider(target.provider).ranges
+        for key, value in parameters.items():
+            if value is not None and key in ranges and value not in ranges[key]:
+                yield f"{place}: {name} refuses the parameter {key}: {value!r}"
+        is_off = resolve(parameters, "/thinking/type") == "disabled"
+        if is_off and row and row.thinking == "always":
+            yield f"{place}: {name} always thinks, and refuses thinking: disabled"
 
 
 def repeated(work: Iterable[Job], times: int) -> tuple[Job, ...]:

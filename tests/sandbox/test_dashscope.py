@@ -256,7 +256,7 @@ def test_a_missing_or_wrong_key_is_refused(
         ({"parameters": {"temperature": 2}}, invalid("Temperature should be in [0.0, 2.0)")),
         ({"parameters": {"temperature": "warm"}}, invalid("Temperature should be in [0.0, 2.0)")),
         ({"parameters": {"top_p": 0}}, invalid("Range of top_p should be (0.0, 1.0]")),
-        ({"parameters": {"max_tokens": 1.5}}, invalid("Range of max_tokens should be [1, 65536]")),
+        ({"parameters": {"max_tokens": 1.5}}, invalid("Range of max_tokens should be [1, 131072]")),
         (
             {"parameters": {"result_format": "xml"}},
             invalid("result_format must be text or message."),

@@ -164,6 +164,23 @@ def test_a_misspelt_parameter_is_warned_of(listed: Listed) -> None:
         ),
         ("zhipuai/glm-tts", "{user: a}", "glm-tts does not answer chat; it answers: speech"),
         ("zhipuai/glm-tts", "{speech: a}", "needs the parameter voice"),
+        ("zhipuai/cogview-4", "{image: a, parameters: {size: 17x3}}", "parameter size: '17x3'"),
+        ("dashscope/qwen-plus", "{user: a, parameters: {n: 9}}", "refuses the parameter n: 9"),
+        (
+            "zhipuai/glm-5.3",
+            "{user: a, parameters: {max_tokens: many}}",
+            "refuses the parameter max_tokens: 'many'",
+        ),
+        (
+            "zhipuai/glm-5.3",
+            "{user: a, parameters: {thinking: {type: disabled}}}",
+            "always thinks, and refuses thinking: disabled",
+        ),
+        (
+            "dashscope/qwen-plus\n    endpoint: multimodal",
+            "{user: a}",
+            "qwen-plus is not at the endpoint multimodal, but at generation",
+        ),
     ],
 )
 def test_strict_says_what_record_would_refuse(

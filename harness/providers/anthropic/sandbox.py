@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from harness.providers.anthropic.endpoints import conversation, events
-from harness.providers.openai.sandbox import KEY, REFUSALS, ServiceFacts, read_chat
+from harness.providers.openai.sandbox import KEY, RANGES, REFUSALS, ServiceFacts, read_chat
 from harness.sandbox import model
 from harness.sandbox.provider_server import ProviderServer, json_response, stream_response
 from harness.sandbox.requests import Reason, Refused, describe, last_question, read_object
@@ -52,7 +52,7 @@ async def _create(state: SandboxState, request: Request) -> Response:
     body = await read_object(request)
     if not isinstance(body.get("max_tokens"), int):
         raise Refused(Reason.BAD_PARAMETER, "max_tokens")
-    call = read_chat(ServiceFacts(), state, _translated(body))
+    call = read_chat(ServiceFacts(ranges=RANGES), state, _translated(body))
     state.check_rate_limit(last_question(call.messages))
     thinking = body.get("thinking")
     thinks = isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive")

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from harness.providers.anthropic.endpoints import events
-from harness.providers.openai.sandbox import ServiceFacts, read_chat, server
+from harness.providers.openai.sandbox import RANGES, ServiceFacts, read_chat, server
 from harness.providers.responses.endpoints import conversation
 from harness.sandbox import model
 from harness.sandbox.provider_server import ProviderServer, json_response, stream_response
@@ -36,7 +36,7 @@ def _translated(body: dict[str, Json]) -> dict[str, Json]:
 
 async def _create(state: SandboxState, request: Request) -> Response:
     body = await read_object(request)
-    call = read_chat(ServiceFacts(), state, _translated(body))
+    call = read_chat(ServiceFacts(ranges=RANGES), state, _translated(body))
     state.check_rate_limit(last_question(call.messages))
     thinks = isinstance(body.get("reasoning"), dict)
     reply = model.generate(call, thinking=thinks)

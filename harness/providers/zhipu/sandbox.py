@@ -31,6 +31,7 @@ from harness.sandbox.requests import (
     Reason,
     Refused,
     check_chat,
+    check_ranges,
     describe,
     last_question,
     read_messages,
@@ -87,7 +88,21 @@ def _check_token(token: str, key_id: str, secret: str) -> None:
 # ------------------------------------------------------------------------------------ requests
 
 # [DOC] bigmodel.cn/dev/api/normal-model/glm-4
-_RANGES = {
+
+
+class _Sizes(Range):
+    """The sizes of images: sides in the range that are multiples of 16, at most 2^21 pixels."""
+
+    __slots__ = ()
+
+    def __contains__(self, value: object) -> bool:
+        sides = read_size(value if isinstance(value, str) else "", "x") or (0, 0)
+        fit = all(self.low <= side <= self.high and side % 16 == 0 for side in sides)
+        return fit and sides[0] * sides[1] <= 2**21
+
+
+RANGES = {
+    "size": _Sizes(512, 2048),  # [DOC cogview]
     "temperature": Range(0, 1),
     "top_p": Range(0, 1),
     "max_tokens": Range(1, 131072, whole=True),
@@ -112,7 +127,7 @@ async def _read_chat(state: SandboxState, request: Request) -> _Chat:
     kind = state.find_model("zhipuai", body.get("model"), "chat", "chat")
     messages = read_messages(body.get("messages"))
     # [REC] a tool message without tool_call_id was accepted (glm-4.6, tool_round_trip_2)
-    check_chat(messages, body, _RANGES, tool_call_id_required=False, bad_tools="tools")
+    check_chat(messages, body, RANGES, tool_call_id_required=False, bad_tools="tools")
     state.check_rate_limit(last_question(messages))
     mode = Mode.STREAM if body.get("stream") is True else Mode.SYNC
     call = Call(CallKind.CHAT, mode, str(body["model"]), messages, parameters=body)
@@ -137,15 +152,13 @@ def _read_image_request(state: SandboxState, body: dict[str, Json]) -> ImageRequ
     """Return the image that *body* requests.
 
     Raises:
-        Refused: The model or the prompt is not valid, a side is not a multiple of 16 from 512 to
-            2048 pixels, or the image has more than 2^21 pixels [DOC cogview].
+        Refused: The model, the prompt or the size is not valid.
     """
     state.find_model("zhipuai", body.get("model"), "image", "images")
     prompt = read_prompt(body)
-    width, height = read_size(body.get("size") or "1024x1024", "x") or (0, 0)
-    fits = all(512 <= side <= 2048 and side % 16 == 0 for side in (width, height))
-    if not fits or width * height > 2**21:
-        raise Refused(Reason.BAD_PARAMETER, "size")
+    size = body.get("size") or "1024x1024"
+    check_ranges({"size": size}, RANGES)
+    width, height = read_size(size, "x") or (0, 0)
     return ImageRequest(prompt, width, height, str(body["model"]))
 
 

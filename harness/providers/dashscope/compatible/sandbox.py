@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.providers.dashscope.sandbox import compatible_headers
-from harness.providers.openai.sandbox import REFUSALS, ServiceFacts, server
+from harness.providers.openai.sandbox import RANGES, REFUSALS, ServiceFacts, server
 from harness.sandbox.requests import Refused, read_refusals
 from harness.sandbox.state import SandboxState
 
@@ -27,6 +27,7 @@ SERVER = replace(
         "/compatible-mode/v1",
         ServiceFacts(
             serves=_serves,
+            ranges=RANGES,
             listed=("qwen-flash", "qwen-plus", "qwen3.7-max", "text-embedding-v4"),
             refusals={**REFUSALS, **read_refusals(Path(__file__).with_name("refusals.toml"))},
             always_finish_reason=False,  # [REC]

@@ -15,9 +15,8 @@ from starlette.responses import Response
 
 from harness.analysis.endpoint import Endpoint
 from harness.providers.dashscope.endpoints import GENERATION, MULTIMODAL
-from harness.providers.dashscope.sandbox import kinds, uploads
+from harness.providers.dashscope.sandbox import generation, kinds, uploads
 from harness.providers.dashscope.sandbox.generation import (
-    RANGES,
     AnswerFormat,
     read_chat,
     stream_events,
@@ -48,6 +47,9 @@ from harness.sandbox.requests import (
 )
 from harness.sandbox.state import SandboxState, Task, TaskState, now
 from harness.types import Json, Medium
+
+RANGES = {**generation.RANGES, **kinds.RANGES}
+"""The allowed range of each numeric parameter of all kinds of call."""
 
 KEY = "sk-sandbox0000000000000000000000000"
 """The API key that the sandbox accepts; it is not valid for the real service."""

@@ -28,7 +28,8 @@ from harness.wire import compact_bytes
 RANGES = {
     "temperature": Range(0, 2, "Temperature should be in [0.0, 2.0)", high_open=True),
     "top_p": Range(0, 1, "Range of top_p should be (0.0, 1.0]", low_open=True),
-    "max_tokens": Range(1, 65536, "Range of max_tokens should be [1, 65536]", whole=True),
+    # [DOC] error-code: the bound differs between models; 131072 is the most of any
+    "max_tokens": Range(1, 131072, "Range of max_tokens should be [1, 131072]", whole=True),
     "n": Range(1, 4, "Range of n should be [1, 4]", whole=True),
     # [FIELD] QwenLM/Qwen-Agent #941, with 38912; 262144 is the most of any model
     "thinking_budget": Range(

@@ -16,7 +16,7 @@ DIMENSION = 1024
 """The length of an embedding, unless the request has another."""
 
 # [DOC] text-embedding and text-rerank: dimension, top_n
-_RANGES = {
+RANGES = {
     "dimension": Range(1, 4096, "The dimension should be in [1, 4096]", whole=True),
     "top_n": Range(1, 500, "The top_n should be in [1, 500]", whole=True),
 }
@@ -24,7 +24,7 @@ _RANGES = {
 
 def _parameters(body: dict[str, Json]) -> dict[str, Json]:
     parameters = read_member(body, "parameters")
-    check_ranges(parameters, _RANGES)
+    check_ranges(parameters, RANGES)
     return parameters
 
 
