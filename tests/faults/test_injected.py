@@ -31,6 +31,7 @@ import harness
 from harness import faults
 from harness.cassette.store import read
 from harness.faults.injected import FUNCTIONS, InjectedFault, parse
+from harness.faults.registry import DELIVERY_FAULTS
 from harness.faults.run import delivery_script
 from harness.sandbox.scripted_server import Script, response_script, serve_scripts
 from harness.types import Response
@@ -434,6 +435,28 @@ def test_a_replayed_fault_is_as_over_a_socket(
     if not is_refused:  # a server does not see what it refuses
         assert cassette.attempts == attempts
     assert len(read(path).exchanges) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stream", [False, True], ids=["document", "stream"])
+@pytest.mark.parametrize("client", [by_httpx, by_requests, by_aiohttp, by_http_client])
+def test_each_known_fault_is_as_over_a_socket(
+    client: Client, stream: bool, recording: Callable[[Client, bool], Path]
+) -> None:
+    """All faults of `harness faults` that fit the answer, by their names, over each library."""
+    path, answer = recording(client, stream), openai_answer(stream)
+    (recorded,) = read(path).exchanges
+    lives, replays = {}, {}
+    for name in (one.name for one in DELIVERY_FAULTS):
+        fault = faults.fault(name)
+        with contextlib.suppress(harness.BadFault):  # it does not fit
+            fault.deliver(recorded)
+            with answering(answer, fault) as (base, _):
+                lives[name] = outcome_of(client, base, stream)
+            with harness.use_cassette(path, faults=[fault]):
+                replays[name] = outcome_of(client, base, stream)
+    assert replays == lives
+    assert len(lives) > 15
 
 
 def _unused_port() -> str:
