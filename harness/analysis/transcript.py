@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
@@ -10,7 +9,7 @@ from itertools import count
 from harness.analysis.endpoint import Endpoint, Recognise, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import with_words
-from harness.types import EMPTY, Cassette, Exchange, Outcome, Reply, Transcript, Turn
+from harness.types import Cassette, Exchange, Outcome, Reply, Transcript, Turn
 from harness.wire.codings import GZIP, inflate, with_plain_body
 
 
@@ -136,13 +135,7 @@ def provider_of(target: str) -> str:
     return target.partition("/")[0] if "/" in target else ""
 
 
-def transcript_of(
-    cassette: Cassette,
-    recognise: Recognise,
-    *,
-    source: str = "",
-    ignored: Mapping[str, str] = EMPTY,
-) -> Transcript:
+def transcript_of(cassette: Cassette, recognise: Recognise, *, source: str = "") -> Transcript:
     """Return the exchanges of a cassette, grouped to turns, without the outcomes of an SDK.
 
     A cassette of this tool has the number of each exchange's turn. In any other cassette, each
@@ -152,7 +145,6 @@ def transcript_of(
         cassette: The cassette.
         recognise: Returns the endpoint of an exchange.
         source: The file of the cassette; it is the name of the transcript if there is no scenario.
-        ignored: The reasons by the names of the rules to ignore.
     """
     turns: list[list[Exchange]] = []
     provider = provider_of(cassette.provenance.target)
@@ -167,7 +159,6 @@ def transcript_of(
         target=provenance.target,
         turns=tuple(Turn(n, tuple(group)) for n, group in enumerate(turns, start=1)),
         provenance=provenance,
-        ignored=ignored,
         source=source,
     )
 

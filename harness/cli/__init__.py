@@ -24,7 +24,7 @@ from typer.core import TyperGroup
 from harness.cli import app, help_texts
 from harness.cli.masked_output import masked_output
 from harness.errors import HarnessError, InterceptError
-from harness.locale import LANGUAGE, Language, language_of, localized, localized_error
+from harness.locale import LANGUAGE, Language, language_of_environment, localized, localized_error
 
 HEADINGS = RECORD, JUDGE, SERVE, PROJECT = (
     "Record and replay",
@@ -280,7 +280,7 @@ def _language(arguments: Sequence[str]) -> Language:
     given = [arg.partition("=")[2] for arg in arguments if arg.startswith("--lang=")]
     pairs = pairwise(arguments)
     given += [value for option, value in pairs if option == "--lang"]
-    return Language(given[0]) if given and given[0] in {*Language} else language_of()
+    return Language(given[0]) if given and given[0] in {*Language} else language_of_environment()
 
 
 def _explain(error: OSError) -> str:

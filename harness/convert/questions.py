@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from harness.analysis.endpoint import Endpoint, Role, find
-from harness.analysis.transcript import AnalyzedTurn, analyze, transcript_of
+from harness.analysis.transcript import AnalyzedTurn
 from harness.errors import HarnessError
 from harness.providers import Provider, endpoints
 from harness.providers.clients import CLIENTS
 from harness.providers.sdk import recorded_request
+from harness.runner.recordings import analyzed
 from harness.types import CallKind, Cassette, Exchange, Json, Mode
 from harness.wire import resolve
 
@@ -123,9 +124,7 @@ class NotExpressible(HarnessError):
 
 def questions_of(cassette: Cassette, source: str) -> tuple[list[Question], list[LeftOut]]:
     """Return the requests of *cassette* that a session can make again, and the others."""
-    transcript = analyze(
-        transcript_of(cassette, endpoints.recognise, source=source), endpoints.recognise
-    )
+    transcript = analyzed(cassette, source)
     provider = cassette.provenance.target.partition("/")[0]
     questions: list[Question] = []
     left: list[LeftOut] = []

@@ -59,8 +59,8 @@ def message_of(error: BaseException) -> str:
     return next(texts, "") or str(error) or type(error).__name__
 
 
-def _os_error(number: int, cls: type[OSError] = OSError) -> Callable[[str], OSError]:
-    return lambda message: cls(number, os.strerror(number))
+def _os_error(number: int) -> Callable[[str], OSError]:
+    return lambda message: OSError(number, os.strerror(number))
 
 
 def _write_error(message: str) -> OSError:

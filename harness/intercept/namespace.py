@@ -79,13 +79,13 @@ def _try_in_a_child() -> None:
     if not child:
         try:
             _enter()
-        except BaseException as error:  # noqa: BLE001 - told by the parent
+        except BaseException as error:  # noqa: BLE001 - the parent reports it
             os.write(writer, str(error).encode()[:999])
         finally:
             os._exit(0)
     os.close(writer)
-    with open(reader, "rb") as told:
-        reason = told.read().decode()
+    with open(reader, "rb") as report:
+        reason = report.read().decode()
     os.waitpid(child, 0)
     if reason:
         raise HarnessError(f"--no-network is not to be had here: {reason}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gettext
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
@@ -37,9 +37,9 @@ def in_language(language: Language) -> Iterator[None]:
         LANGUAGE.reset(token)
 
 
-def language_of(environment: Mapping[str, str] = os.environ) -> Language:
+def language_of_environment() -> Language:
     """Return the language that LC_ALL, LC_MESSAGES or LANG name; English for any other."""
-    named = (environment.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    named = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
     return Language.ZH if next(filter(None, named), "").startswith("zh") else Language.EN
 
 

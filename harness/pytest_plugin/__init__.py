@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.locale import LANGUAGE, language_of, localized, localized_error, mark
+from harness.locale import LANGUAGE, language_of_environment, localized, localized_error, mark
 from harness.pytest_plugin import age
 from harness.pytest_plugin.cassettes import (
     MARK,
@@ -76,7 +76,7 @@ class _OtherMode(argparse.Action):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the command-line options and the ini setting of this plugin."""
-    LANGUAGE.set(language_of())
+    LANGUAGE.set(language_of_environment())
     group = parser.getgroup("harness", localized("conversations with LLM APIs"))
     for mode, text in _RECORD_HELP.items():  # flags, so that `--record scenarios/` is one
         group.addoption(

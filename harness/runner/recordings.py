@@ -18,7 +18,8 @@ from harness.runner.batch import Job, cassette_state, jobs, load_scenarios
 from harness.types import Cassette, Provenance
 
 
-def _analyze(cassette: Cassette, source: str) -> AnalyzedTranscript:
+def analyzed(cassette: Cassette, source: str = "") -> AnalyzedTranscript:
+    """Return the transcript of a cassette, named after *source* if it names no scenario."""
     return analyze(transcript_of(cassette, endpoints.recognise, source=source), endpoints.recognise)
 
 
@@ -48,7 +49,7 @@ def read_job(job: Job, folder: Store) -> AnalyzedTranscript:
     cassette = masked(folder.load(job.scenario.name, job.target))
     own = replace(cassette.provenance, scenario=job.scenario.name, target=str(job.target))
     path = folder.path(job.scenario.name, job.target)
-    return _analyze(replace(cassette, provenance=own), str(path))
+    return analyzed(replace(cassette, provenance=own), str(path))
 
 
 def read_for_diff(path: Path) -> AnalyzedTranscript:
@@ -59,7 +60,7 @@ def read_for_diff(path: Path) -> AnalyzedTranscript:
     """
     cassette = masked(store.read_text_only(path))
     exchanges = tuple(replace(e, timing=None, chunks=()) for e in cassette.exchanges)
-    return _analyze(replace(cassette, exchanges=exchanges), path.name)
+    return analyzed(replace(cassette, exchanges=exchanges), path.name)
 
 
 def read_repeats(

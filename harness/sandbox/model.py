@@ -455,9 +455,9 @@ def _log_probability(piece: str, top: int) -> Json:
     return {**one(piece, 0), "top_logprobs": others}
 
 
-def reply_with(text: str, input_tokens: int = 0) -> Reply:
-    """Return a reply with *text*."""
-    return _text_reply(text, None, input_tokens, None)
+def reply_with(text: str) -> Reply:
+    """Return a reply with *text* to a request without input tokens."""
+    return _text_reply(text, None, 0, None)
 
 
 def _until_stop(text: str, stop: Json) -> str:

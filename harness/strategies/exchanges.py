@@ -14,12 +14,13 @@ from hypothesis.strategies import SearchStrategy
 
 from harness.analysis.endpoint import Endpoint
 from harness.analysis.fault import TranscriptFault
-from harness.analysis.transcript import analyze, transcript_of
+from harness.analysis.transcript import analyze
 from harness.faults.registry import RULE_FAULTS, injected
 from harness.providers import endpoints
 from harness.providers.operation import ApiForm, Operation, Values
 from harness.providers.rules import RULES
 from harness.rules.rule import Scope
+from harness.runner.recordings import analyzed
 from harness.strategies.answers import (
     AnswerContent,
     answer_responses,
@@ -215,7 +216,7 @@ def broken_exchanges(
 def _injected(
     exchanges: tuple[Exchange, ...], faults: Iterator[TranscriptFault]
 ) -> Iterator[BrokenExchanges]:
-    valid = analyze(transcript_of(Cassette(exchanges), endpoints.recognise), endpoints.recognise)
+    valid = analyzed(Cassette(exchanges))
     for fault in faults:
         rule = fault.breaks_rule or ""
         for transcript in injected(fault, valid):

@@ -239,13 +239,10 @@ def test_a_cassette_of_ours_has_the_turns_it_was_recorded_in() -> None:
     """The turns of a cassette are those it was recorded in, numbered from 1."""
     exchanges = tuple(exchange(turn=turn) for turn in (2, 2, 5, 5, 5, 6))
     told = Provenance(scenario="s", target="acme/m")
-    found = transcript_of(
-        Cassette(exchanges, told), RECOGNISE, source="a.yaml", ignored={"r": "why"}
-    )
+    found = transcript_of(Cassette(exchanges, told), RECOGNISE, source="a.yaml")
     assert [(turn.number, len(turn.exchanges)) for turn in found.turns] == [(1, 2), (2, 3), (3, 1)]
     assert (found.scenario, found.target, found.source) == ("s", "acme/m", "a.yaml")
     assert found.provenance is told
-    assert found.ignored == {"r": "why"}
 
 
 def test_a_cassette_of_others_has_turns_of_its_kind() -> None:
