@@ -37,7 +37,10 @@ _STRONG = lazy_pattern(
 )
 """Names of secrets, in lower case and without separators."""
 
-_WEAK = lazy_pattern(r"(?:token|secret)$")
+_WEAK = lazy_pattern(
+    r"(?:token|secret|bearer|jwt|(?<![a-z])auth|clientassertion|codeverifier"
+    r"|(?:admin|db|http|mysql|proxy|redis|root|smtp|user)pass)$"
+)
 """Names that secrets have among other things: a value must look random."""
 
 _HARMLESS = lazy_pattern(
@@ -205,7 +208,8 @@ def _cookies(text: str, *, only_first: bool) -> Iterator[Hit]:
 # Names are looked for by their ends, in lower case, and read backwards from there.
 _ENDS = lazy_pattern(
     r"(?:token|secret|passw(?:or)?d|passphrase|pwd|key(?:[_.-]?(?:id|secret|value))?|secret[_.-]?id"
-    r"|credentials?|signature|accessid|policy|sig|authorization|cookie)"
+    r"|credentials?|signature|accessid|policy|sig|authorization|cookie|bearer|jwt|auth|_pass"
+    r"|client_?assertion|code_?verifier)"
     r"(?P<closed>\\*[\"'`])?[ \t]{0,9}(?P<sign>=>|[:=>])[ \t]{0,9}(?P<opened>\\*[\"'`])?"
 )
 _NAME = lazy_pattern(r"[\w.-]*")
