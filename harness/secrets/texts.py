@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from sys import intern
+from typing import NamedTuple
 
 from harness.secrets.shapes import PLACEHOLDER
 from harness.types import Json
@@ -504,12 +505,12 @@ def _texts(value: Json, name: str) -> Iterator[tuple[_Places, str]]:
         if isinstance(node, str):
             yield (pointer, by_index, by_item, by_kind), node
         elif isinstance(node, dict):
-            steps = [(f"/{escape(name)}", child) for name, child in reversed(node.items())]
             by_index += _index(node)
             by_kind += _kind(node)
-            stack.extend(
-                ((pointer + s, by_index + s, by_item + s, by_kind + s), child) for s, child in steps
-            )
+            for s, child in zip(reversed(_names(node).steps), reversed(node.values()), strict=True):
+                if isinstance(child, str | dict | list):
+                    places = (pointer + s, by_index + s, by_item + s, by_kind + s)
+                    stack.append((places, child))
         elif isinstance(node, list):
             for number, item in reversed([*enumerate(node)]):
                 index = _index(item)
@@ -521,31 +522,56 @@ def _texts(value: Json, name: str) -> Iterator[tuple[_Places, str]]:
 
 _KIND = re.compile("(?:[a-z_]+_)?(?:id|index)|[a-z]+I[dD]|type|event|role|kind|channel|thought")
 _MAX_KIND = 64
+_FEW = 32
+
+
+class _Names(NamedTuple):
+    """The names of an object's members: as steps of a pointer, and those that tell it from others.
+
+    Attributes:
+        steps: A step for each name.
+        kinds: The names of members that tell the object from others.
+        indexes: The names of members that may be its index.
+    """
+
+    steps: tuple[str, ...]
+    kinds: tuple[str, ...]
+    indexes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, names: tuple[str, ...]) -> _Names:
+        """Return the names of an object's members."""
+        return cls(
+            tuple(f"/{escape(name)}" for name in names),
+            tuple(name for name in names if len(name) < _MAX_KIND and _KIND.fullmatch(name)),
+            tuple(name for name in names if name == "index" or name.endswith("_index")),
+        )
+
+
+_names_of_few = lru_cache(maxsize=256)(_Names.of)
+
+
+def _names(node: dict[str, Json]) -> _Names:
+    return (_names_of_few if len(node) < _FEW else _Names.of)(tuple(node))
 
 
 def _kind(node: dict[str, Json]) -> str:
     """Return the members of an object that tell it from others as text, such as `[type=answer]`."""
+    members = ((name, node[name]) for name in _names(node).kinds)
     return "".join(
         f"[{name}={str(value)[:_MAX_KIND]}]"
-        for name, value in node.items()
-        if _is_kind(name) and isinstance(value, str | int)
+        for name, value in members
+        if isinstance(value, str | int)
     )
-
-
-@lru_cache(1000)
-def _is_kind(name: str) -> bool:
-    return len(name) < _MAX_KIND and _KIND.fullmatch(name) is not None
 
 
 def _index(node: Json) -> str:
     """Return the index members of an object as text, such as `[index=0]`, else its `item_id`."""
     if not isinstance(node, dict):
         return ""
-    return "".join(
-        f"[{name}={node[name]}]"
-        for name in node
-        if (name == "index" or name.endswith("_index")) and str(node[name]).isdecimal()
-    ) or _id(node, "item_id")
+    indexes = ((name, node[name]) for name in _names(node).indexes)
+    found = "".join(f"[{name}={value}]" for name, value in indexes if str(value).isdecimal())
+    return found or _id(node, "item_id")
 
 
 def _id(node: Json, name: str = "id") -> str:

@@ -151,11 +151,11 @@ def read_events(body: bytes) -> Stream:
     Deviations that a client would ignore (unknown fields, bytes that are not UTF-8, an unfinished
     event at the end) are listed in `Stream.problems`.
     """
-    return _recent_events(body) if len(body) < _SMALL else _read_events(body)
+    return (_recent_events if len(body) < _SMALL else _last_events)(body)
 
 
-_SMALL = 2**19
-"""The size in bytes below which streams are kept: each is read for secrets, then for the rules."""
+_SMALL = 2**17
+"""The size in bytes below which several streams are kept, as secrets and rules both read them."""
 
 
 def _read_events(body: bytes) -> Stream:
@@ -171,7 +171,8 @@ def _read_events(body: bytes) -> Stream:
     return Stream(tuple(reader.events), tuple(reader.problems))
 
 
-_recent_events = lru_cache(maxsize=4)(_read_events)
+_recent_events = lru_cache(maxsize=16)(_read_events)
+_last_events = lru_cache(maxsize=1)(_read_events)
 
 
 def read_lines(body: bytes) -> Stream:
