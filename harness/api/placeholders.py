@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.config.environment import process_variables
 from harness.providers import INSTALLED, NO_KEY, PROVIDERS
 
 _SDK_VARIABLES = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "ZAI_API_KEY")
@@ -28,12 +27,14 @@ _MODULES = tuple(name for provider in INSTALLED.values() for name in provider.ke
 class _Placeholders:
     """The placeholder keys in the environment of this process.
 
-    They are set while at least one open block replays and no open block may record.
+    They are set while at least one open block replays and no open block may record, and, if they
+    are kept, also between such blocks.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._replaying = self._recording = 0
+        self._are_kept = False
         self._folder = ""
         self._names: tuple[str, ...] = ()
         """What `variables` returned in the working folder `_folder`."""
@@ -50,18 +51,26 @@ class _Placeholders:
         with self._lock:
             self._replaying += replaying
             self._recording += recording
-            if not self._replaying or self._recording:
+            if self._recording or not (self._replaying or self._are_kept):
                 self._restore()
+            elif not self._replaying:
+                self._folder = ""  # of the next block, others may be missing
             elif replaying > 0 or recording < 0:
                 self._set()
+
+    def keep(self, keep: bool) -> None:
+        """Set whether the placeholders stay when no block is open; remove them if they need not."""
+        with self._lock:
+            self._are_kept = keep
+            if not keep and not self._replaying:
+                self._restore()
 
     def _set(self) -> None:
         folder = os.getcwd()
         if folder != self._folder:
             self._folder, self._names = folder, variables()
-        variables_now = process_variables()
         for name in self._names:
-            value = variables_now.get(name)
+            value = os.environ.get(name)
             if not (value or "").strip():
                 self._variables[name] = value
                 os.environ[name] = NO_KEY
@@ -78,9 +87,8 @@ class _Placeholders:
             module = sys.modules.get(name)
             if module is not None and getattr(module, "api_key", None) == NO_KEY:
                 module.api_key = self._modules.get(name)  # type: ignore[attr-defined]
-        variables_now = process_variables() if self._variables else {}
         for name, value in self._variables.items():
-            if variables_now.get(name) == NO_KEY:
+            if os.environ.get(name) == NO_KEY:
                 if value is None:
                     del os.environ[name]
                 else:
@@ -89,6 +97,7 @@ class _Placeholders:
 
 
 _placeholders = _Placeholders()
+keep_placeholders = _placeholders.keep
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from harness.cassette.artefacts import to_files
 from harness.cassette.journal import Journal, JournalHead
 from harness.cassette.remote import home, location
 from harness.cassette.store import file_stamp, parsed, read_content, write_cassette
-from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.config.environment import without_proxies
 from harness.config.hosts import AllowedHosts
 from harness.config.settings import Settings, load_settings
@@ -34,9 +33,8 @@ from harness.errors import (
     UnfinishedRecording,
     UnusedExchanges,
 )
-from harness.faults.injected import FaultyTape, InjectedFault, Injector
 from harness.intercept.clock import checked_pace
-from harness.intercept.context import Block, current_block
+from harness.intercept.context import Block, Tape, current_block
 from harness.intercept.hooks import BeforeRecord, NormalizeRequest, identity, keep_all
 from harness.intercept.namespace import check_hosts
 from harness.intercept.network_guard import Unwatched, loaded_libraries
@@ -51,6 +49,7 @@ from harness.secrets.shapes import without_keys
 from harness.types import Cassette, Exchange, Finding, Origin, Provenance
 
 if TYPE_CHECKING:
+    from harness.faults.injected import InjectedFault, Injector
     from harness.rules import Judged
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -174,7 +173,7 @@ class CassetteContext:
     _file_stamp: tuple[int, ...] = field(init=False, repr=False, default=())
     _journal: Journal = field(init=False, repr=False)
     _tape: ReplayOrRecord = field(init=False, repr=False)
-    _injector: Injector = field(init=False, repr=False, default_factory=lambda: Injector(()))
+    _injector: Injector | None = field(init=False, repr=False, default=None)
     _hosts: AllowedHosts = field(init=False, repr=False)
     _block: Block = field(init=False, repr=False)
     _open: ExitStack = field(init=False, repr=False, default_factory=ExitStack)
@@ -198,8 +197,11 @@ class CassetteContext:
             if not callable(getattr(self, name)):
                 raise HarnessError(f"{name}: expected a function")
         self.faults = tuple(self.faults)
-        if not all(isinstance(one, InjectedFault) for one in self.faults):
-            raise HarnessError("faults: expected faults of harness.faults, such as reset()")
+        if self.faults:
+            from harness.faults.injected import InjectedFault
+
+            if not all(isinstance(one, InjectedFault) for one in self.faults):
+                raise HarnessError("faults: expected faults of harness.faults, such as reset()")
         self.pace = checked_pace(self.pace)
         self._tape = _EMPTY_TAPE
         self._hosts = AllowedHosts(tuple(self.allow_hosts))
@@ -231,12 +233,12 @@ class CassetteContext:
     @property
     def injected(self) -> tuple[Exchange, ...]:
         """The answers that faults changed or replaced, which are in no other list."""
-        return tuple(self._injector.injected)
+        return tuple(self._injector.injected) if self._injector else ()
 
     @property
     def attempts(self) -> int:
         """The number of requests that got an answer or a fault, those of retries included."""
-        return self._tape.count + len(self._injector.injected)
+        return self._tape.count + len(self.injected)
 
     @property
     def misses(self) -> tuple[CassetteMiss, ...]:
@@ -274,7 +276,7 @@ class CassetteContext:
         """
         recorded, used = self._cassette.exchanges, self.exchanges
         is_whole = len(recorded) == len(used) and all(map(is_, recorded, used))
-        return self._content if is_whole and not self._injector.injected else b""
+        return self._content if is_whole and not self.injected else b""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -320,9 +322,7 @@ class CassetteContext:
                 stack.enter_context(placeholder_keys())
             else:
                 stack.enter_context(real_keys())
-            self._injector = Injector(self.faults)
-            tape = FaultyTape(self._tape, self._injector) if self.faults else self._tape
-            self._block = Block(tape, self._hosts)
+            self._block = Block(self._with_faults(), self._hosts)
             stack.enter_context(use_block(self._block))
             self._open = stack.pop_all()
         return self
@@ -349,7 +349,7 @@ class CassetteContext:
         has_paid = self.record == "missing" and has_recorded
         if self.unused and not self.allow_unused and not has_paid:
             raise UnusedExchanges(self._explain_unused())
-        if idle := self._injector.unused:
+        if self._injector and (idle := self._injector.unused):
             names = ", ".join(one.name for one in idle)
             raise UnusedExchanges(f"{self.path}: no request got the fault {names}")
 
@@ -444,6 +444,15 @@ class CassetteContext:
         provenance = replace(cassette.provenance, volatile=tuple(self.volatile))
         return replace(cassette, provenance=provenance)
 
+    def _with_faults(self) -> Tape:
+        """Return the tape of the block, some answers of which are faulty."""
+        if not self.faults:
+            return self._tape
+        from harness.faults.injected import FaultyTape, Injector
+
+        self._injector = Injector(self.faults)
+        return FaultyTape(self._tape, self._injector)
+
     def _advice(self) -> str:
         """Return the lines of a miss that name the cassette, and how to record what is missing."""
         costs = "; it was recorded from the sandbox, a live recording costs money"
@@ -517,6 +526,8 @@ class CassetteContext:
         )
 
     def _write(self) -> None:
+        from harness.cassette.vcrpy_check import check_vcrpy_reads
+
         unused = self.unused if self._replaces_unused else ()
         kept = (e for e in self._cassette.exchanges if not any(e is old for old in unused))
         cassette = Cassette((*kept, *self.recorded), self._new_provenance())

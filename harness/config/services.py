@@ -7,7 +7,6 @@ name in a project may leave out what stands there.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -57,6 +56,8 @@ class Service:
 
 @cache
 def _tables() -> Mapping[str, Mapping[str, object]]:
+    import tomllib
+
     return tomllib.loads(_SHIPPED.read_text(encoding="utf-8"))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -155,6 +154,8 @@ def _read_models(path: Path, _modified: int) -> models.Models:
 @lru_cache(maxsize=16)
 def _read(file: Path, _modified: int) -> Settings:
     """Return the settings in *file*; the cache is keyed by its modification time."""
+    import tomllib
+
     try:
         document = tomllib.loads(read_text_file(file))
     except OSError as error:

@@ -15,11 +15,12 @@ from harness.errors import HarnessError
 from harness.providers import INSTALLED, PROVIDERS, Provider
 from harness.providers.forms import known_service, known_services
 from harness.types import Exchange
+from harness.wire.patterns import lazy_pattern
 
 FILE = Endpoint(
     name="files.file",
     method="GET",
-    path=re.compile(r".*\.(?:png|jpe?g|webp|gif|bmp|mp4|webm|mp3|wav)", re.IGNORECASE),
+    path=lazy_pattern(r".*\.(?:png|jpe?g|webp|gif|bmp|mp4|webm|mp3|wav)", re.IGNORECASE),
     role=Role.FILE,
     answer={},
     refusal={},
@@ -29,7 +30,7 @@ FILE = Endpoint(
 TRANSCRIPT = replace(
     FILE,
     name="files.transcript",
-    path=re.compile(r".*/[0-9a-f-]{36}-[0-9]+\.json"),
+    path=lazy_pattern(r".*/[0-9a-f-]{36}-[0-9]+\.json"),
     answer=object_of({"transcripts": array(object_of({"text": STRING}), at_least=1)}),
 )
 """The endpoint of the words of a sound [DOC] Paraformer, Fun-ASR, Qwen-ASR; on any host."""

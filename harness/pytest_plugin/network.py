@@ -60,25 +60,30 @@ def check_allowed_hosts(items: Iterable[pytest.Item]) -> None:
 def patches_for(following: pytest.Item | None) -> Iterator[None]:
     """Run the `with` block, the protocol of a test, and keep its patches for the *following* one.
 
-    Between two tests with cassettes no test or fixture runs.
+    So are the placeholders of keys. Between two tests with cassettes no test or fixture runs.
     """
+    from harness.api.placeholders import keep_placeholders
     from harness.intercept.patch import keep_patches
 
     is_kept = False
     keep_patches(True)
+    keep_placeholders(True)
     try:
         yield
         is_kept = following is not None and has_cassette(following)
     finally:
         keep_patches(is_kept)
+        keep_placeholders(is_kept)
 
 
 def end_patches() -> None:
-    """Remove the patches, if there are any, that no test uses now."""
-    if "harness.intercept.patch" in sys.modules:
+    """Remove the patches and placeholders, if there are any, that no test uses now."""
+    if "harness.api.placeholders" in sys.modules and "harness.intercept.patch" in sys.modules:
+        from harness.api.placeholders import keep_placeholders
         from harness.intercept.patch import keep_patches
 
         keep_patches(False)
+        keep_placeholders(False)
 
 
 @contextmanager

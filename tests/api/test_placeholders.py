@@ -15,7 +15,7 @@ import pytest
 from conftest import OUR_PLUGIN
 
 from harness import use_cassette
-from harness.api.placeholders import placeholder_keys, variables
+from harness.api.placeholders import keep_placeholders, placeholder_keys, variables
 from harness.api.use_cassette import RecordMode
 from harness.config.environment import load_environment
 from harness.providers import NO_KEY
@@ -131,6 +131,24 @@ def test_the_environment_is_restored(tmp_path: Path) -> None:
     with placeholder_keys():
         os.environ["OPENAI_API_KEY"] = "sk-mine"
     assert dict(os.environ) == {**before, "OPENAI_API_KEY": "sk-mine"}
+
+
+@pytest.mark.usefixtures("no_keys")
+def test_placeholders_can_be_kept_between_blocks(tmp_path: Path) -> None:
+    """Kept placeholders stay until they need not, except while requests may be sent."""
+    before = dict(os.environ)
+    keep_placeholders(True)
+    try:
+        with placeholder_keys():
+            pass
+        assert os.environ["ZHIPUAI_API_KEY"] == dashscope_key() == NO_KEY
+        with use_cassette(tmp_path / "a.yaml", record="all"):
+            assert (dict(os.environ), dashscope_key()) == (before, None)
+        with placeholder_keys():
+            assert os.environ["ZHIPUAI_API_KEY"] == NO_KEY
+    finally:
+        keep_placeholders(False)
+    assert (dict(os.environ), dashscope_key()) == (before, None)
 
 
 CASSETTE = "cassettes/slogan/zhipuai-glm-5.3-flash.yaml"

@@ -7,7 +7,6 @@ read by a function (`read`) and not by field locations.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -25,6 +24,7 @@ from harness.analysis.json_schema import (
 from harness.analysis.reply import NONE_YET, is_refusal, joined, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
 from harness.wire import Missing, compact_bytes, query, resolve
+from harness.wire.patterns import lazy_pattern
 
 STOP_REASONS = frozenset(
     {
@@ -365,7 +365,7 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
     messages = Endpoint(
         name=f"{dialect}.messages",
         method="POST",
-        path=re.compile(prefix + "/v1/messages"),
+        path=lazy_pattern(prefix + "/v1/messages"),
         role=Role.ANSWER,
         answer=MESSAGE,
         event=EVENT,
@@ -388,7 +388,7 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
     counting = Endpoint(
         name=f"{dialect}.count-tokens",
         method="POST",
-        path=re.compile(prefix + "/v1/messages/count_tokens"),
+        path=lazy_pattern(prefix + "/v1/messages/count_tokens"),
         role=Role.LOOKUP,
         answer=object_of({"input_tokens": INTEGER}),
         refusal=either_refusal,
@@ -399,7 +399,7 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
             counting,
             name=f"{dialect}.stored-{method.lower()}",
             method=method,
-            path=re.compile(prefix + "/v1/(?:files|models|messages/batches|skills)(?:/.*)?"),
+            path=lazy_pattern(prefix + "/v1/(?:files|models|messages/batches|skills)(?:/.*)?"),
             answer=OBJECT,
         )
         for method in ("POST", "GET", "DELETE")

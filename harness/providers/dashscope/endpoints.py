@@ -5,7 +5,6 @@ B1 to B7 are sections of docs/WIRE_FACTS.md. The tags are explained in `harness.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +28,7 @@ from harness.providers.dashscope.compatible import translates
 from harness.providers.openai.endpoints import TOOL_CALL, TOOL_CALL_PIECE
 from harness.types import Call, Json
 from harness.wire import resolve
+from harness.wire.patterns import lazy_pattern
 
 HEADERS = frozenset(
     {
@@ -406,7 +406,7 @@ _IMAGE_PROMPT = "/input/messages/0/content/0/text"
 
 GENERATION = _post(
     name="dashscope.generation",
-    path=re.compile(r".*/api/v1/services/aigc/text-generation/generation"),
+    path=lazy_pattern(r".*/api/v1/services/aigc/text-generation/generation"),
     answer=_answer(_output(_TEXT, TOOL_CALL), USAGE),
     event=_event(_researched(_output(_TEXT, TOOL_CALL_PIECE)), EVENT_USAGE),
     finish_reasons=FINISH_REASONS,
@@ -420,7 +420,7 @@ GENERATION = _post(
 MULTIMODAL = replace(
     GENERATION,
     name="dashscope.multimodal",
-    path=re.compile(r".*/api/v1/services/aigc/multimodal-generation/generation"),
+    path=lazy_pattern(r".*/api/v1/services/aigc/multimodal-generation/generation"),
     answer=_answer(_or_sound(_output(_MIXED, TOOL_CALL)), LOOSE_USAGE),
     event=_answer(_or_sound(_output(_MIXED, TOOL_CALL_PIECE)), LOOSE_USAGE),
     tells_usage=lambda request: False,
@@ -429,7 +429,7 @@ MULTIMODAL = replace(
 
 TEXT2IMAGE = _post(
     name="dashscope.text2image",
-    path=re.compile(r".*/api/v1/services/aigc/(?:text2image|image2image)/image-synthesis"),
+    path=lazy_pattern(r".*/api/v1/services/aigc/(?:text2image|image2image)/image-synthesis"),
     role=Role.SUBMIT,
     answer=SUBMITTED,
     states=STATES,
@@ -440,21 +440,21 @@ TEXT2IMAGE = _post(
 IMAGE_GENERATION = replace(
     TEXT2IMAGE,
     name="dashscope.image-generation",
-    path=re.compile(r".*/api/v1/services/aigc/image-generation/generation"),
+    path=lazy_pattern(r".*/api/v1/services/aigc/image-generation/generation"),
     fields=replace(TASK_FIELDS, prompt=(_IMAGE_PROMPT,)),
 )
 
 VIDEO = replace(
     TEXT2IMAGE,
     name="dashscope.video",
-    path=re.compile(r".*/api/v1/services/aigc/(?:video-generation|image2video)/video-synthesis"),
+    path=lazy_pattern(r".*/api/v1/services/aigc/(?:video-generation|image2video)/video-synthesis"),
 )
 
 # [DOC] help.aliyun.com, Paraformer, Fun-ASR and Qwen-ASR file transcription
 TRANSCRIPTION = replace(
     TEXT2IMAGE,
     name="dashscope.transcription",
-    path=re.compile(r".*/api/v1/services/audio/asr/transcription/?"),
+    path=lazy_pattern(r".*/api/v1/services/audio/asr/transcription/?"),
     fields=replace(TASK_FIELDS, texts=("/input/file_urls", "/input/file_url")),
 )
 
@@ -462,7 +462,7 @@ TASKS = replace(
     TEXT2IMAGE,
     name="dashscope.tasks",
     method="GET",
-    path=re.compile(r".*/api/v1/tasks/(?P<task>[^/]+)"),
+    path=lazy_pattern(r".*/api/v1/tasks/(?P<task>[^/]+)"),
     role=Role.POLL,
     answer=TASK,
 )
@@ -471,7 +471,7 @@ TASKS = replace(
 CANCEL = Endpoint(
     name="dashscope.cancel",
     method="POST",
-    path=re.compile(r".*/api/v1/tasks/[^/]+/cancel"),
+    path=lazy_pattern(r".*/api/v1/tasks/[^/]+/cancel"),
     role=Role.OTHER,
     answer=object_of({"request_id": STRING}),
     refusal=REFUSAL,
@@ -484,7 +484,7 @@ UPLOADS = replace(
     CANCEL,
     name="dashscope.uploads",
     method="GET",
-    path=re.compile(r".*/api/v1/uploads"),
+    path=lazy_pattern(r".*/api/v1/uploads"),
     role=Role.LOOKUP,
     answer=object_of({"request_id": STRING, "data": object_of({"upload_host": STRING})}),
 )
@@ -492,7 +492,7 @@ UPLOADS = replace(
 EMBEDDINGS = replace(
     GENERATION,
     name="dashscope.embedding",
-    path=re.compile(r".*/api/v1/services/embeddings/text-embedding/text-embedding"),
+    path=lazy_pattern(r".*/api/v1/services/embeddings/text-embedding/text-embedding"),
     answer=EMBEDDING,
     event=None,
     finish_reasons=frozenset(),
@@ -503,7 +503,7 @@ EMBEDDINGS = replace(
 MIXED_EMBEDDINGS = replace(
     EMBEDDINGS,
     name="dashscope.multimodal-embedding",
-    path=re.compile(r".*/api/v1/services/embeddings/multimodal-embedding/multimodal-embedding"),
+    path=lazy_pattern(r".*/api/v1/services/embeddings/multimodal-embedding/multimodal-embedding"),
     answer=object_of(
         {
             "output": object_of({"embeddings": array(object_of({"embedding": array(NUMBER)}), 1)}),
@@ -523,7 +523,7 @@ MIXED_EMBEDDINGS = replace(
 RERANK = replace(
     EMBEDDINGS,
     name="dashscope.rerank",
-    path=re.compile(r".*/api/v1/services/rerank/text-rerank/text-rerank"),
+    path=lazy_pattern(r".*/api/v1/services/rerank/text-rerank/text-rerank"),
     answer=RANKING,
     fields=RANKING_FIELDS,
 )
@@ -532,7 +532,7 @@ RERANK = replace(
 SPEECH = replace(
     GENERATION,
     name="dashscope.speech",
-    path=re.compile(r".*/api/v1/services/audio/tts/SpeechSynthesizer/?"),
+    path=lazy_pattern(r".*/api/v1/services/audio/tts/SpeechSynthesizer/?"),
     answer=_answer(object_of({"audio": object_of({})}), object_of({})),
     event=_answer(object_of({}), object_of({})),
     finish_reasons=frozenset({"stop"}),
@@ -544,7 +544,7 @@ WEBSOCKET = replace(
     CANCEL,
     name="dashscope.websocket",
     method="GET",
-    path=re.compile(r".*/api-ws/v1/inference/?"),
+    path=lazy_pattern(r".*/api-ws/v1/inference/?"),
     answer={},
     refusal={},
     fields=Fields(),

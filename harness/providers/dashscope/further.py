@@ -7,7 +7,6 @@ here, too.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from harness.analysis.endpoint import Endpoint, Role, Schema
@@ -23,6 +22,7 @@ from harness.providers.dashscope.endpoints import (
 )
 from harness.providers.openai import endpoints as openai_endpoints
 from harness.providers.responses import endpoints as responses
+from harness.wire.patterns import lazy_pattern
 
 _CODING = r"//coding(?:-intl)?\.dashscope\.aliyuncs\.com"
 
@@ -41,7 +41,7 @@ def _at(name: str, path: str, answer: Schema = _OUTPUT, method: str = "POST") ->
         CANCEL,
         name=f"dashscope.{name}",
         method=method,
-        path=re.compile(f".*/api/v1{path}"),
+        path=lazy_pattern(f".*/api/v1{path}"),
         role=Role.LOOKUP,
         answer=answer,
     )
@@ -49,7 +49,7 @@ def _at(name: str, path: str, answer: Schema = _OUTPUT, method: str = "POST") ->
 
 def _task(name: str, path: str) -> Endpoint:
     return replace(
-        TEXT2IMAGE, name=f"dashscope.{name}", path=re.compile(f".*/api/v1/services/{path}/?")
+        TEXT2IMAGE, name=f"dashscope.{name}", path=lazy_pattern(f".*/api/v1/services/{path}/?")
     )
 
 
@@ -65,7 +65,7 @@ FURTHER: tuple[Endpoint, ...] = (
     replace(
         GENERATION,
         name="dashscope.application",
-        path=re.compile(r".*/api/v1/apps/[^/]+/completion"),
+        path=lazy_pattern(r".*/api/v1/apps/[^/]+/completion"),
         answer=_APPLICATION,
         event=_APPLICATION,
         counts_reasoning=lambda request: False,
@@ -88,7 +88,7 @@ FURTHER: tuple[Endpoint, ...] = (
         WEBSOCKET,
         name="dashscope.storage",
         method="POST",
-        path=re.compile(
+        path=lazy_pattern(
             r"//dashscope[^/]*\.oss-[^/]+\.aliyuncs\.com/?|.*/api/v1/sandbox-storage/?"
         ),
     ),
@@ -110,7 +110,7 @@ COMPATIBLE_FURTHER: tuple[Endpoint, ...] = (
     Endpoint(
         name="compatible.models",
         method="GET",
-        path=re.compile(r".*/compatible-mode/v1/models(?:/[^/]+)*"),
+        path=lazy_pattern(r".*/compatible-mode/v1/models(?:/[^/]+)*"),
         role=Role.LOOKUP,
         answer=openai_endpoints.MODELS_OR_ONE,
         refusal=OPENAI_REFUSAL,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from harness.analysis.json_schema import INTEGER, NAME, OBJECT, STRING, array, n
 from harness.analysis.reply import is_refusal, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
 from harness.wire import as_text, query, resolve
+from harness.wire.patterns import lazy_pattern
 
 FINISH_REASONS = frozenset(
     {
@@ -141,7 +141,7 @@ def _usage(value: Json) -> Usage | None:
 GENERATE = Endpoint(
     name="gemini.generate",
     method="POST",
-    path=re.compile(r".*/models/[^/:]+:generateContent"),
+    path=lazy_pattern(r".*/models/[^/:]+:generateContent"),
     role=Role.ANSWER,
     answer=ANSWER,
     event=ANSWER,
@@ -165,15 +165,15 @@ ENDPOINTS = (
     replace(
         GENERATE,
         name="gemini.stream",
-        path=re.compile(r".*/models/[^/:]+:streamGenerateContent"),
+        path=lazy_pattern(r".*/models/[^/:]+:streamGenerateContent"),
     ),
-    replace(_LOOKUP, name="gemini.lookup", path=re.compile(rf".*/models/[^/:]+:(?:{_CALLS})")),
+    replace(_LOOKUP, name="gemini.lookup", path=lazy_pattern(rf".*/models/[^/:]+:(?:{_CALLS})")),
     *(
         replace(
             _LOOKUP,
             name=f"gemini.stored-{method.lower()}",
             method=method,
-            path=re.compile(rf".*/v1(?:alpha|beta\d?)?/(?:.*/)?(?:{_STORED})(?:/[^:]*)?"),
+            path=lazy_pattern(rf".*/v1(?:alpha|beta\d?)?/(?:.*/)?(?:{_STORED})(?:/[^:]*)?"),
         )
         for method in ("POST", "GET", "DELETE")
     ),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from harness.analysis.endpoint import Endpoint, Fields, Role, Schema
 from harness.analysis.json_schema import INTEGER, NAME, STRING, array, either, object_of
+from harness.wire.patterns import lazy_pattern
 
 FIELDS = Fields(
     model=("/model",),
@@ -44,7 +44,7 @@ ANSWER: Schema = object_of(
 CHAT = Endpoint(
     name="ollama.native-chat",
     method="POST",
-    path=re.compile(r".*/api/chat"),
+    path=lazy_pattern(r".*/api/chat"),
     role=Role.ANSWER,
     answer=ANSWER,
     event=ANSWER,
@@ -56,11 +56,11 @@ CHAT = Endpoint(
 
 ENDPOINTS = (
     CHAT,
-    replace(CHAT, name="ollama.native-generate", path=re.compile(r".*/api/generate")),
+    replace(CHAT, name="ollama.native-generate", path=lazy_pattern(r".*/api/generate")),
     replace(
         CHAT,
         name="ollama.native-embed",
-        path=re.compile(r".*/api/embed(?:dings)?"),
+        path=lazy_pattern(r".*/api/embed(?:dings)?"),
         role=Role.LOOKUP,
         answer=either(
             "`embeddings`, or `embedding`",
@@ -73,7 +73,7 @@ ENDPOINTS = (
         CHAT,
         name="ollama.native-models",
         method="GET",
-        path=re.compile(r".*/api/tags"),
+        path=lazy_pattern(r".*/api/tags"),
         role=Role.LOOKUP,
         answer=object_of({"models": array(object_of({"name": NAME}))}),
         event=None,

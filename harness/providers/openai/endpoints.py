@@ -6,7 +6,6 @@ What differs between services with a package of their own (required fields, ids,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -27,6 +26,7 @@ from harness.analysis.json_schema import (
 )
 from harness.types import Json
 from harness.wire import resolve
+from harness.wire.patterns import lazy_pattern
 
 FIELDS = Fields(
     id=("/id",),
@@ -442,7 +442,7 @@ def other_endpoints(dialect: str, prefix: str, refusal: Schema) -> tuple[Endpoin
         return Endpoint(
             name=f"{dialect}.{name}",
             method=method,
-            path=re.compile(prefix + path),
+            path=lazy_pattern(prefix + path),
             role=Role.LOOKUP,
             answer=answer,
             refusal=refusal,
@@ -488,7 +488,7 @@ def endpoints(service: str, reasons: Iterable[str] = ()) -> tuple[Endpoint, ...]
     post = partial(Endpoint, method="POST", role=Role.ANSWER, refusal=SERVICE_REFUSAL)
     chat = post(
         name=f"{service}.chat",
-        path=re.compile(r".*/chat/completions"),
+        path=lazy_pattern(r".*/chat/completions"),
         answer=SERVICE_WHOLE,
         event=SERVICE_CHUNK,
         ends_with_done=True,
@@ -505,44 +505,44 @@ def endpoints(service: str, reasons: Iterable[str] = ()) -> tuple[Endpoint, ...]
         chat,
         post(
             name=f"{service}.embeddings",
-            path=re.compile(r".*/embeddings"),
+            path=lazy_pattern(r".*/embeddings"),
             answer=SERVICE_EMBEDDING,
             volatile=frozenset({"/id", "/request_id"}),
             fields=EMBEDDING_FIELDS,
         ),
         post(
             name=f"{service}.images",
-            path=re.compile(r".*/images/generations"),
+            path=lazy_pattern(r".*/images/generations"),
             answer=IMAGES,
             volatile=frozenset({"/created", "/data/[]/url"}),
             fields=IMAGE_FIELDS,
         ),
         post(
             name=f"{service}.rerank",
-            path=re.compile(r".*/reranks?"),
+            path=lazy_pattern(r".*/reranks?"),
             answer=RANKING,
             volatile=frozenset({"/id"}),
             fields=RANKING_FIELDS,
         ),
         post(
             name=f"{service}.speech",
-            path=re.compile(r".*/audio/speech"),
+            path=lazy_pattern(r".*/audio/speech"),
             answer=OBJECT,
             speaks=True,
             fields=SPEECH_FIELDS,
         ),
         post(
             name=f"{service}.transcriptions",
-            path=re.compile(r".*/audio/transcriptions"),
+            path=lazy_pattern(r".*/audio/transcriptions"),
             answer=WORDS,
             fields=WORDS_FIELDS,
             exempt=frozenset({"body_is_json"}),  # [DOC] `response_format: text`, `srt`, `vtt`
         ),
-        replace(chat, name=f"{service}.fill", path=re.compile(r".*/(?:fim|agents)/completions")),
+        replace(chat, name=f"{service}.fill", path=lazy_pattern(r".*/(?:fim|agents)/completions")),
         Endpoint(
             name=f"{service}.models",
             method="GET",
-            path=re.compile(r".*/models(?:/[^/]+)*"),
+            path=lazy_pattern(r".*/models(?:/[^/]+)*"),
             role=Role.LOOKUP,
             answer=MODELS_OR_ONE,
             refusal=SERVICE_REFUSAL,

@@ -6,7 +6,6 @@ read by a function (`read`) and not by field locations.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -26,6 +25,7 @@ from harness.analysis.reply import NONE_YET, is_refusal, joined, read_refusal
 from harness.providers.openai.endpoints import ROLES
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
 from harness.wire import MISSING, as_text, query, resolve
+from harness.wire.patterns import lazy_pattern
 
 ENDED = ("response.completed", "response.incomplete", "response.failed")
 """The types of the last event of a stream; no set, since a damaged type may be a list."""
@@ -367,7 +367,7 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
     create = Endpoint(
         name=f"{dialect}.responses",
         method="POST",
-        path=re.compile(prefix + "/responses"),
+        path=lazy_pattern(prefix + "/responses"),
         role=Role.ANSWER,
         answer=RESPONSE,
         event=EVENT,
@@ -387,7 +387,7 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
         create,
         name=f"{dialect}.response",
         method="GET",
-        path=re.compile(prefix + "/responses/[^/]+"),
+        path=lazy_pattern(prefix + "/responses/[^/]+"),
         role=Role.POLL,
     )
     lookup = replace(
@@ -399,26 +399,26 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
         finish_reasons=frozenset(),
         fields=replace(FIELDS, role=()),
     )
-    conversations = re.compile(prefix + "/conversations(?:/.*)?")
+    conversations = lazy_pattern(prefix + "/conversations(?:/.*)?")
     return (
         create,
         stored,
         replace(
             lookup,
             name=f"{dialect}.response-action",
-            path=re.compile(prefix + "/responses/(?:[^/]+/cancel|compact|input_tokens)"),
+            path=lazy_pattern(prefix + "/responses/(?:[^/]+/cancel|compact|input_tokens)"),
         ),
         replace(
             lookup,
             name=f"{dialect}.response-deleted",
             method="DELETE",
-            path=re.compile(prefix + "/responses/[^/]+"),
+            path=lazy_pattern(prefix + "/responses/[^/]+"),
         ),
         replace(
             lookup,
             name=f"{dialect}.input-items",
             method="GET",
-            path=re.compile(prefix + "/responses/[^/]+/input_items"),
+            path=lazy_pattern(prefix + "/responses/[^/]+/input_items"),
             answer=object_of({"data": array(object_of({}))}),
         ),
         *(

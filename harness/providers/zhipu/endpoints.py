@@ -5,7 +5,6 @@ A1 to A6 are sections of docs/WIRE_FACTS.md. The tags are explained in `harness.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import partial
 
@@ -28,6 +27,7 @@ from harness.providers.openai import endpoints as openai_endpoints
 from harness.providers.responses import endpoints as responses
 from harness.types import Json
 from harness.wire import query, resolve
+from harness.wire.patterns import lazy_pattern
 
 HEADERS = frozenset({"x-log-id"})
 """The names of Zhipu's own response headers."""
@@ -171,7 +171,7 @@ _post = partial(
 
 CHAT = _post(
     name="zhipuai.chat",
-    path=re.compile(r".*/paas/v4/chat/completions"),
+    path=lazy_pattern(r".*/paas/v4/chat/completions"),
     answer=ANSWER,
     event=EVENT,
     ends_with_done=True,  # [DOC] A2, [REC]
@@ -187,7 +187,7 @@ CHAT = _post(
 
 ASYNC_CHAT = _post(
     name="zhipuai.async-chat",
-    path=re.compile(r".*/paas/v4/async/chat/completions"),
+    path=lazy_pattern(r".*/paas/v4/async/chat/completions"),
     role=Role.SUBMIT,
     answer=SUBMITTED,
     states=STATES,
@@ -198,7 +198,7 @@ ASYNC_CHAT = _post(
 VIDEOS = replace(
     ASYNC_CHAT,
     name="zhipuai.videos",
-    path=re.compile(r".*/paas/v4/videos/generations"),
+    path=lazy_pattern(r".*/paas/v4/videos/generations"),
     fields=replace(TASK_FIELDS, messages=()),
 )
 
@@ -206,7 +206,7 @@ ASYNC_RESULT = replace(
     ASYNC_CHAT,
     name="zhipuai.async-result",
     method="GET",
-    path=re.compile(r".*/paas/v4/async-result/(?P<task>[^/]+)"),
+    path=lazy_pattern(r".*/paas/v4/async-result/(?P<task>[^/]+)"),
     role=Role.POLL,
     answer=RESULT,
     finish_reasons=FINISH_REASONS,
@@ -214,14 +214,14 @@ ASYNC_RESULT = replace(
 
 IMAGE = _post(
     name="zhipuai.images",
-    path=re.compile(r".*/paas/v4/images/generations"),
+    path=lazy_pattern(r".*/paas/v4/images/generations"),
     answer=IMAGES,
     fields=IMAGE_FIELDS,
 )
 
 EMBEDDINGS = _post(
     name="zhipuai.embeddings",
-    path=re.compile(r".*/paas/v4/embeddings"),
+    path=lazy_pattern(r".*/paas/v4/embeddings"),
     answer=openai_endpoints.EMBEDDING,
     # OpenAI's form, without `id`; never recorded here.
     fields=openai_endpoints.EMBEDDING_FIELDS,
@@ -238,7 +238,7 @@ LOOSE_REFUSAL: Schema = either(
 # [DOC] docs.bigmodel.cn/api-reference, C2: rerank, audio; never recorded here.
 RERANK = _post(
     name="zhipuai.rerank",
-    path=re.compile(r".*/paas/v4/rerank"),
+    path=lazy_pattern(r".*/paas/v4/rerank"),
     answer=openai_endpoints.RANKING,
     refusal=LOOSE_REFUSAL,
     fields=replace(openai_endpoints.RANKING_FIELDS, code=("/error/code", "/code")),
@@ -246,7 +246,7 @@ RERANK = _post(
 
 SPEECH = _post(
     name="zhipuai.speech",
-    path=re.compile(r".*/paas/v4/audio/speech"),
+    path=lazy_pattern(r".*/paas/v4/audio/speech"),
     answer=OBJECT,
     refusal=LOOSE_REFUSAL,
     speaks=True,
@@ -255,7 +255,7 @@ SPEECH = _post(
 
 TRANSCRIPTIONS = _post(
     name="zhipuai.transcriptions",
-    path=re.compile(r".*/paas/v4/audio/transcriptions"),
+    path=lazy_pattern(r".*/paas/v4/audio/transcriptions"),
     answer=openai_endpoints.WORDS,
     refusal=LOOSE_REFUSAL,
     fields=openai_endpoints.WORDS_FIELDS,
@@ -283,7 +283,7 @@ def _at(name: str, path: str, answer: Schema, method: str = "POST") -> Endpoint:
     return Endpoint(
         name=f"zhipuai.{name}",
         method=method,
-        path=re.compile(f".*/paas/v4{path}"),
+        path=lazy_pattern(f".*/paas/v4{path}"),
         role=Role.LOOKUP,
         answer=answer,
         refusal=LOOSE_REFUSAL,
@@ -297,7 +297,7 @@ _CHOICES: Schema = object_of({"choices": array(object_of({}))})
 _AGENT: Schema = either("`choices`, or a `status`", having("choices"), having("status"))
 
 FURTHER: tuple[Endpoint, ...] = (
-    replace(VIDEOS, name="zhipuai.async-images", path=re.compile(r".*/async/images/generations")),
+    replace(VIDEOS, name="zhipuai.async-images", path=lazy_pattern(r".*/async/images/generations")),
     _at("voices", "/(?:audio/customization|voice/.*)", OBJECT),
     _at("voice-list", "/voice/list", OBJECT, "GET"),
     _at("web-search", "/web_search", object_of({"search_result": array(object_of({}))})),
@@ -311,7 +311,7 @@ FURTHER: tuple[Endpoint, ...] = (
     _at("models", "/models(?:/[^/]+)?", OBJECT, "GET"),
     replace(
         _at("agents", "", _AGENT),
-        path=re.compile(r".*/v1/agents(?:/.*)?"),
+        path=lazy_pattern(r".*/v1/agents(?:/.*)?"),
         role=Role.ANSWER,
         event=_AGENT,
         ends_with_done=True,
@@ -328,7 +328,7 @@ FURTHER: tuple[Endpoint, ...] = (
     ),
     replace(
         _at("mcp", "", either("`result` or `error`", having("result"), having("error"))),
-        path=re.compile(r".*/api/mcp/[^/]+/mcp"),
+        path=lazy_pattern(r".*/api/mcp/[^/]+/mcp"),
         fields=replace(_FIELDS, refused=()),
     ),
     *anthropic.endpoints("zhipuai-anthropic", ".*/api/anthropic", LOOSE_REFUSAL),

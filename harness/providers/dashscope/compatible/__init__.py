@@ -5,7 +5,6 @@ B1 to B7 are sections of docs/WIRE_FACTS.md. The tags are explained in `harness.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import partial
 
@@ -15,6 +14,7 @@ from harness.providers.openai import endpoints as openai_endpoints
 from harness.providers.openai.session import RERANK as RERANKS
 from harness.types import CallKind, Json
 from harness.wire import resolve
+from harness.wire.patterns import lazy_pattern
 
 # [FIELD] B7
 STATUSES = {
@@ -74,7 +74,7 @@ _post = partial(Endpoint, method="POST", role=Role.ANSWER, refusal=REFUSAL, stat
 CHAT = _post(
     name="compatible.chat",
     # [DOC] C3: the hosts of coding plans have another path.
-    path=re.compile(
+    path=lazy_pattern(
         r"(?:.*/compatible-mode|//coding(?:-intl)?\.dashscope\.aliyuncs\.com)/v1/chat/completions"
     ),
     answer=openai_endpoints.WHOLE,  # [REC] 21 of 21
@@ -96,7 +96,7 @@ CHAT = _post(
 # The path and the schema follow those of the chat; never recorded here.
 EMBEDDINGS = _post(
     name="compatible.embeddings",
-    path=re.compile(r".*/compatible-mode/v1/embeddings"),
+    path=lazy_pattern(r".*/compatible-mode/v1/embeddings"),
     answer=openai_endpoints.EMBEDDING,
     volatile=frozenset({"/id", "/request_id"}),
     fields=openai_endpoints.EMBEDDING_FIELDS,
@@ -105,7 +105,7 @@ EMBEDDINGS = _post(
 # [DOC] text rerank: below `compatible-api`, not `compatible-mode`.
 RERANK = _post(
     name="compatible.rerank",
-    path=re.compile(r".*/compatible-(?:api|mode)/v1/reranks?"),
+    path=lazy_pattern(r".*/compatible-(?:api|mode)/v1/reranks?"),
     answer=openai_endpoints.RANKING,
     refusal=openai_endpoints.SERVICE_REFUSAL,
     volatile=frozenset({"/id"}),
