@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import app
+from harness.locale import localized
 from harness.types import Verbosity
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def _show(broken: Broken | None, folder: Path) -> bool:
         tell(screen, "no recording can be broken", style="bold red")
         return False
     write_folder(broken.report, folder)
-    tell(screen, f"broken    {broken.path}: {broken.fault.description}")
+    tell(screen, f"broken    {broken.path}: {localized(broken.fault.description)}")
     if broken.finding is not None:
         tell(screen, f"found by  {headline(broken.finding)}")
     tell(screen, f"drift     {broken.drift.verdict}, from the recording to the copy")

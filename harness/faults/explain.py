@@ -7,15 +7,17 @@ fault changes a sample, and the text around the first difference is shown.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from typing import IO
 
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import TranscriptFault
 from harness.analysis.reply import first
 from harness.analysis.transcript import AnalyzedTurn, analyze, transcript_of
-from harness.faults.registry import breaking, injected
+from harness.faults.registry import RULE_FAULTS, breaking, injected
 from harness.providers import endpoints
 from harness.providers.samples import SAMPLES
 from harness.rules.rule import Rule, sent_messages, turn_request, wants_stream
@@ -202,3 +204,11 @@ def _call(request: AnalyzedExchange) -> Call:
         ),
         parameters=parameters if isinstance(parameters, dict) else {},
     )
+
+
+def extract(
+    _file: IO[bytes], _keywords: object, _tags: object, options: object
+) -> Iterator[tuple[int, None, str, list[str]]]:
+    """Yield the description of each fault that breaks a rule for the catalogues, to Babel."""
+    texts = dict.fromkeys(fault.description for fault in RULE_FAULTS)
+    yield from ((1, None, text, []) for text in texts)

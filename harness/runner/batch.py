@@ -83,7 +83,7 @@ def load_scenarios(names: Sequence[str], folder: Path) -> tuple[Scenario, ...]:
     if in_folder and not folder.is_dir():
         raise HarnessError(
             f"there is no folder {folder} here; say where scenarios are with --scenarios DIR, "
-            "or write a first one with: harness init"
+            "or write a first one with: harness init; tests are replayed by pytest"
         )
     known = {s.name: s for s in load_all([*files, *([folder] if in_folder else [])])}
     for name in plain:

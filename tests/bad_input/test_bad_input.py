@@ -117,7 +117,7 @@ CASES = [
         {},
         "record --scenarios nowhere",
         "harness: there is no folder nowhere here; say where scenarios are with --scenarios DIR, "
-        "or write a first one with: harness init\n",
+        "or write a first one with: harness init; tests are replayed by pytest\n",
     ),
     Case(
         "a folder without scenarios",
