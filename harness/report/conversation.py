@@ -23,8 +23,9 @@ from harness.types import (
     Message,
     Outcome,
     Reply,
+    shorten,
 )
-from harness.wire import walk
+from harness.wire import query, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +148,38 @@ def _sent(body: Json) -> Iterator[Message]:
             yield from (_message(item) for item in value if isinstance(item, dict))
             return
         if pointer.endswith("/prompt") and isinstance(value, str):
-            yield Message("user", value)
+            (_, beside), *_ = query(body, pointer.removesuffix("/prompt"))
+            pictures = tuple(ContentPart(Medium.IMAGE, url) for url in _pictures(beside))
+            parts = (ContentPart(Medium.TEXT, value), *pictures) if pictures else ()
+            yield Message("user", value, parts=parts)
             return
+
+
+def _pictures(beside: Json) -> Iterator[str]:
+    """Yield the URLs of the pictures and films beside a prompt, from which a film is made."""
+    for name, value in beside.items() if isinstance(beside, dict) else ():
+        if name.endswith("_url") and isinstance(value, str):
+            yield value
+    for _, url in query(beside, "/media/[]/url"):
+        if isinstance(url, str):
+            yield url
 
 
 def _inputs(reading: AnalyzedExchange) -> Iterator[Message]:
     """Yield the prompt and the inputs of a request without messages as one message."""
     given = [*_given(reading, "prompt"), *_given(reading, "texts")]
     if given:
-        yield Message("user", "\n".join(content_text(value) for value in given))
+        yield Message("user", "\n".join(_input_text(value) for value in given))
+
+
+def _input_text(value: Json) -> str:
+    """Return an input as text; of a picture, a film or a sound, its URL."""
+    if isinstance(value, list):
+        return "\n".join(map(_input_text, value))
+    for name, url in value.items() if isinstance(value, dict) else ():
+        if name in ("image", "video", "audio") and isinstance(url, str):
+            return f"[{name}: {shorten(url)}]"
+    return content_text(value)
 
 
 def _given(reading: AnalyzedExchange, name: str) -> Iterator[Json]:

@@ -187,8 +187,10 @@ def _answer(console: Console, turn: conversations.ConversationTurn) -> None:
 
 
 def _reply(console: Console, reply: Reply) -> None:
-    for choice in reply.choices:
-        role = f"assistant, choice {choice.index}" if reply.other_choices else "assistant"
+    said = [one for one in reply.choices if one.content or one.reasoning or one.tool_calls]
+    choices = (said or reply.choices[:1]) if reply.files else reply.choices
+    for choice in choices:
+        role = f"assistant, choice {choice.index}" if len(choices) > 1 else "assistant"
         if choice.reasoning:
             _message(console, f"{role}, thinking", choice.reasoning, (), "dim")
         _message(console, role, choice.content or "", choice.tool_calls, "green")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from harness.analysis.transcript import analyze
+from exchanges import post
+
+from harness.analysis.transcript import analyze, transcript_of
 from harness.comparison.pairs import compare
 from harness.providers.endpoints import recognise
 from harness.report import Report, comparison_text, json_report, text
-from harness.types import Finding, Severity
+from harness.types import Cassette, Finding, Json, Severity
 
 from .samples import console, exchange, sample, told, written
 
@@ -102,3 +104,33 @@ def test_every_choice_is_shown() -> None:
     (talk,) = json_report.conversation(read)["conversation"]
     assert talk["outcome"]["content"] == "One"
     assert [choice["content"] for choice in talk["outcome"]["other_choices"]] == ["Two"]
+
+
+def test_the_inputs_of_a_film_and_of_a_vector_are_shown() -> None:
+    """A picture is named by its URL; empty choices beside pictures are not shown."""
+    url = "https://x.test/a.png"
+    drawn: Json = [{"image": url}]
+    made: dict[str, Json] = {"index": 0, "finish_reason": "stop", "message": {"content": drawn}}
+    requests: tuple[tuple[str, Json, Json], ...] = (
+        (
+            "/api/v1/services/aigc/video-generation/video-synthesis",
+            {"model": "wan2.7-i2v", "input": {"prompt": "Go", "media": [{"url": url}]}},
+            {"output": {"task_id": "t", "task_status": "PENDING"}, "request_id": "r"},
+        ),
+        (
+            "/api/v1/services/embeddings/multimodal-embedding/multimodal-embedding",
+            {"model": "m", "input": {"contents": [{"image": url}]}},
+            {"output": {"embeddings": [{"index": 0, "embedding": [1]}]}, "request_id": "r"},
+        ),
+        (
+            "/api/v1/services/aigc/multimodal-generation/generation",
+            {"model": "qwen-image", "input": {"messages": []}},
+            {"output": {"choices": [made, {**made, "index": 1}]}, "request_id": "r"},
+        ),
+    )
+    for path, asked, answer in requests:
+        on = console()
+        one = post(f"https://dashscope.aliyuncs.com{path}", asked, answer)
+        text.conversation(on, analyze(transcript_of(Cassette((one,)), recognise), recognise))
+        assert f"image: {url}" in written(on) or f"image {url}" in written(on)
+        assert "choice" not in written(on)
