@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.cassette.reader import loads
+from harness.cassette.store import check_replaceable
 from harness.cassette.writer import dumps
 from harness.config.files import read_file
 from harness.errors import BadCassette, CannotWrite, CassetteInUse, UnfinishedRecording
@@ -157,6 +158,7 @@ class Journal:
 
     def _begin(self) -> None:
         """Start a journal with a head only, flushed so that it exists even after a crash."""
+        check_replaceable(self.cassette)
         if self._file is None:
             self._make_folders()
             self._read_locked()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -177,7 +178,7 @@ def file_stamp(path: Path) -> tuple[int, ...]:
     """Return the inode, size and modification time of a file, to detect changes; () without one."""
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a path with a null byte
         return ()
     return status.st_ino, status.st_size, status.st_mtime_ns
 
@@ -406,6 +407,7 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         real = path.resolve() if path.is_symlink() or not path.name else path
+        check_replaceable(real)
         with _temporary_file(real) as file:
             with file.open("wb") as opened:
                 opened.writelines(pieces)
@@ -413,6 +415,13 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
             file.replace(real)
     except OSError as error:
         raise CannotWrite(f"{path} cannot be written: {error.strerror}") from None
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise CannotWrite if *path* is neither free nor a file, but a folder, a device or a pipe."""
+    if path.exists() and not path.is_file():
+        reason = os.strerror(errno.EISDIR) if path.is_dir() else "not a file"
+        raise CannotWrite(f"{path} cannot be written: {reason}")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ class _OtherMode(argparse.Action):
         )
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Add the command-line options and the ini setting of this plugin."""
     LANGUAGE.set(language_of_environment())
     group = parser.getgroup("harness", localized("conversations with LLM APIs"))
@@ -88,7 +89,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             default="none",
             help=localized(text),
         )
-    for mode in _MODES_OF_OTHERS:
+    config: Any = pluginmanager.get_plugin("pytestconfig")
+    given = [str(argument).partition("--record=") for argument in config.invocation_params.args]
+    modes = {mode for before, option, mode in given if option and not before}
+    for mode in {*modes, *_MODES_OF_OTHERS} - _RECORD_HELP.keys():
         group.addoption(f"--record={mode}", action=_OtherMode, nargs=0, help=argparse.SUPPRESS)
     group.addoption(
         "--record-from",

@@ -271,10 +271,10 @@ def _finish(item: pytest.Item) -> None:
 
 def _check_owner(context: CassetteContext) -> None:
     """Raise HarnessError if recording all again would replace what another test recorded."""
-    from harness.cassette.store import read
+    from harness.cassette.store import file_stamp, read
     from harness.errors import HarnessError
 
-    if context.record != "all" or not context.path.exists():
+    if context.record != "all" or not file_stamp(context.path):
         return
     try:
         tests = read(context.path).provenance.test.splitlines()

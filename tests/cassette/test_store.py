@@ -6,11 +6,13 @@ import os
 import stat
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from harness.cassette import store
+from harness.cassette.journal import Journal, JournalHead
 from harness.cassette.store import Store, find, read, read_provenance, write_text
 from harness.cassette.writer import dumps
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
@@ -221,6 +223,23 @@ def test_a_folder_nobody_may_write_to_is_told() -> None:
     """The kernel's own folder refuses even root."""
     with pytest.raises(CannotWrite, match=r"^/proc/harness/a.yaml cannot be written: \S"):
         write_text(Path("/proc/harness/a.yaml"), "new")
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    """A pipe stays one, and nothing is asked for a cassette that has its name; so do devices."""
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    for write in (partial(write_text, pipe, "x"), Journal(pipe, JournalHead(Provenance())).ready):
+        with pytest.raises(CannotWrite, match="cannot be written: not a file"):
+            write()
+    assert pipe.is_fifo()
+    assert [*tmp_path.iterdir()] == [pipe]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b"])
+def test_a_name_that_cannot_be_one_has_no_stamp(tmp_path: Path, name: str) -> None:
+    """It is like that of a file that is not there."""
+    assert store.file_stamp(tmp_path / name) == ()
 
 
 # ----------------------------------------------------------------------------- remembering

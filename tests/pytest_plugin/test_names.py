@@ -65,10 +65,10 @@ def cassette():
 """
 
 
-def names() -> set[str]:
+def names(plugins: pytest.PytestPluginManager) -> set[str]:
     """Return the options, ini settings, marks and fixtures that the plugin adds."""
     parser = Parser(_ispytest=True)
-    pytest_plugin.pytest_addoption(parser)
+    pytest_plugin.pytest_addoption(parser, plugins)
     (group,) = [group for group in parser._groups if group.options]
     shown = [option for option in group.options if option.attrs().get("help") != "==SUPPRESS=="]
     options = {name for option in shown for name in option.names()}
@@ -77,12 +77,13 @@ def names() -> set[str]:
 
 
 @pytest.mark.parametrize("page", ["pytest.md", "pytest.zh-CN.md"])
-def test_a_name_has_the_prefix_or_a_reason(page: str) -> None:
+def test_a_name_has_the_prefix_or_a_reason(page: str, pytestconfig: pytest.Config) -> None:
     """Each name begins with `harness_`, or is in the table that gives the reason."""
     text = (DOCS / page).read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     reasons = {name.strip(" `") for row in rows for name in row.split("|")[1].split(",")}
-    assert reasons == {name for name in names() if not name.startswith("harness_")}
+    added = names(pytestconfig.pluginmanager)
+    assert reasons == {name for name in added if not name.startswith("harness_")}
     assert hasattr(CassetteFixture, "cassette")
 
 

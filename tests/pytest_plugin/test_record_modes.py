@@ -10,7 +10,8 @@ pytest_plugins = ["pytester"]
 
 
 @pytest.mark.parametrize(
-    "option", ["--record=once", "--record=new_episodes", "--record-mode=none", "--record-mode"]
+    "option",
+    ["--record=once", "--record=on-error", "--record=", "--record-mode=none", "--record-mode"],
 )
 def test_a_mode_of_another_tool(pytester: pytest.Pytester, option: str) -> None:
     """It is a usage error that names the three modes."""
