@@ -13,7 +13,7 @@ from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, 
 from harness.analysis.reply import first
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults import select
-from harness.rules.images import is_picture, media_type
+from harness.rules.media import is_picture, media_type
 from harness.rules.rule import Answered, answered, checked_endpoint
 from harness.types import Exchange, Json, Transcript
 from harness.wire import resolve

@@ -1,15 +1,25 @@
-"""Values, numbers, times and findings as text."""
+"""Values, numbers, times and findings as text, also in Chinese."""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from pathlib import Path
 
 from harness.comparison.matrix import TurnFigures
 from harness.config.prices import Cost
-from harness.locale import LANGUAGE, Language, localized, localized_error
-from harness.report import chinese
-from harness.types import Finding, Json
-from harness.wire import MISSING, Missing
+from harness.locale import (
+    LANGUAGE,
+    Language,
+    Templates,
+    localized,
+    localized_error,
+    mark,
+    messages,
+    translate,
+)
+from harness.types import Finding, Json, Place
+from harness.wire import MISSING, Missing, read_json
 from harness.wire.text import cut, line, plain
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -100,11 +110,11 @@ def _unsaid(finding: Finding, name: str, text: str) -> str:
 
 def _place(finding: Finding) -> str:
     is_english = LANGUAGE.get() is Language.EN
-    return str(finding.place) if is_english else chinese.place(finding.place)
+    return str(finding.place) if is_english else chinese_place(finding.place)
 
 
 def _sentence(text: str) -> str:
-    return text if LANGUAGE.get() is Language.EN else chinese.sentence(text)
+    return text if LANGUAGE.get() is Language.EN else chinese_sentence(text)
 
 
 def _message(finding: Finding) -> str:
@@ -126,3 +136,41 @@ def localized_message(message: str) -> str:
         return localized_error(message)
     both = (_sentence(said[1]), _sentence(said[2]))
     return localized("expected {}, actual {}").format(*both) + localized_error(said[3])
+
+
+# ------------------------------------------------------------------------------------------ Chinese
+
+
+SENTENCES = messages(Path(__file__).with_name("sentences.txt"))
+"""The texts that rules expect or meet. A text that is none of them is shown as it is."""
+
+
+_PAIR = Templates(["expected {}, actual {}"])
+"""The message with both values, each of which may be a sentence of its own."""
+
+_templates = Templates(SENTENCES)
+
+
+@lru_cache(4096)
+def chinese_sentence(text: str) -> str:
+    """Return a sentence of `SENTENCES` in Chinese, with its values; any other unchanged."""
+    if not read_json(text.encode("utf-8", "replace")).problem:  # a recorded value
+        return text
+    return (
+        _PAIR.translate(text, chinese_sentence)
+        or _templates.translate(text, chinese_sentence)
+        or text
+    )
+
+
+def chinese_place(place: Place) -> str:
+    """Return a place as Chinese text, as `str(place)` is in English."""
+    numbered = (
+        (place.turn, mark("turn {}")),
+        (place.exchange, mark("exchange {}")),
+        (place.event, mark("event {}")),
+        ("" if place.request else None, mark("request")),
+        (place.offset, mark("byte {}")),
+        (place.pointer or None, "{}"),
+    )
+    return "，".join(translate(text).format(n) for n, text in numbered if n is not None)

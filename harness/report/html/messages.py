@@ -12,7 +12,7 @@ from types import MappingProxyType
 from markupsafe import Markup, escape
 
 from harness.locale import chinese_error, mark, translate, translate_count
-from harness.report import chinese
+from harness.report.format import chinese_place, chinese_sentence
 from harness.types import Place
 from harness.wire.text import plain
 
@@ -79,12 +79,12 @@ def label(message: str, about: str = "") -> Markup:
 
 def place(place: Place) -> Markup:
     """Return the place of a finding as an element with its text in both languages."""
-    return _both(chinese.place(place), str(place))
+    return _both(chinese_place(place), str(place))
 
 
 def detail(text: str) -> Markup:
     """Return what a finding expects or meets as an element with its text in both languages."""
-    return _both(chinese.sentence(text), text)
+    return _both(chinese_sentence(text), text)
 
 
 def problem(text: str) -> Markup:

@@ -18,8 +18,7 @@ from markupsafe import Markup, escape
 from harness.locale import LANGUAGE, Language, localized, translate
 from harness.report import format
 from harness.report.forks import Forks, Recording
-from harness.report.html import bodies, charts, drift, messages, packing, pictures, sections
-from harness.report.html.prose import prose
+from harness.report.html import bodies, charts, contents, drift, messages, packing, sections
 from harness.report.model import ORIGINS, Report
 from harness.report.overview import Cell, State
 from harness.report.rule_texts import RULE_TEXTS
@@ -68,7 +67,7 @@ def report(
         others: Recordings on other pages, which those of the report may continue.
     """
     shown = sections.sections(report)
-    album = pictures.album(sections.pictures(shown))
+    album = contents.album(sections.pictures(shown))
     targets = _targets(report.overview)
     style, script = _file("page.css"), _file("page.js")
     findings = [one for section in shown for one in section.findings]
@@ -233,7 +232,7 @@ def _environment() -> Environment:
         "breakable": breakable,
         "amount": lambda number: f"{number:g}",
         "language": language,
-        "prose": prose,
+        "prose": contents.prose,
         "size": size,
         "ticks": ticks,
         "short": lambda text: cut(line(text), _SHORT),

@@ -19,7 +19,7 @@ from harness.config.prices import NO_PRICES, Price, Prices
 from harness.drift.types import Drift, DriftChange
 from harness.report import Report, html
 from harness.report.build import check_report
-from harness.report.html import drift, pictures
+from harness.report.html import contents, drift
 from harness.report.model import ORIGINS
 from harness.types import BrokenOff, Finding, NetworkError, Origin, Place
 
@@ -173,11 +173,11 @@ def test_a_stream_that_was_cut_off_says_so() -> None:
 
 def test_what_is_no_picture_or_too_much_is_not_shown() -> None:
     """The first bytes decide, not what anybody says; and a page has room for so much only."""
-    assert pictures.embedded(PNG + bytes(pictures.MAX_PICTURE)) == ""
-    assert pictures.embedded(b"<svg xmlns='http://www.w3.org/2000/svg' onload='x()'/>") == ""
-    large = pictures.MAX_PICTURE - 100
+    assert contents.embedded(PNG + bytes(contents.MAX_PICTURE)) == ""
+    assert contents.embedded(b"<svg xmlns='http://www.w3.org/2000/svg' onload='x()'/>") == ""
+    large = contents.MAX_PICTURE - 100
     files = [PNG + bytes([n]) * large for n in range(12)]
-    assert list(pictures.album(files)) == files[: pictures.MAX_PICTURES // len(files[0])]
+    assert list(contents.album(files)) == files[: contents.MAX_PICTURES // len(files[0])]
 
 
 def test_numbers_and_differences_are_on_the_page() -> None:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from harness.analysis.transcript import analyze
 from harness.providers.endpoints import recognise
-from harness.report import chinese
 from harness.report.field_map import field_tables
+from harness.report.format import chinese_place, chinese_sentence
 from harness.report.html import bodies, charts, word_diff
+from harness.report.html.contents import MAX_PROSE, prose
 from harness.report.html.page import coded, detail
-from harness.report.html.prose import MAX_PROSE, prose
 from harness.types import Exchange, Finding, Place, Timing, Transcript, Turn
 
 from ..samples import exchange, told
@@ -255,7 +255,7 @@ def test_code_words_of_ours_are_set_as_code() -> None:
 )
 def test_a_place_in_chinese(place: Place, shown: str) -> None:
     """The same parts as in English, in the same order."""
-    assert chinese.place(place) == shown
+    assert chinese_place(place) == shown
     assert len(str(place).split(", ")) == len(shown.split("，"))
 
 
@@ -277,7 +277,7 @@ def test_a_place_in_chinese(place: Place, shown: str) -> None:
 )
 def test_what_a_rule_expects_in_chinese(text: str, shown: str) -> None:
     """Sentences are translated, recorded values are not."""
-    assert chinese.sentence(text) == shown
+    assert chinese_sentence(text) == shown
 
 
 def test_marks_and_tokens_of_a_body_are_elements() -> None:

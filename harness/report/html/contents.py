@@ -1,18 +1,21 @@
-"""Recorded Markdown as HTML without links, images and other references.
+"""Recorded contents on the page: Markdown as HTML, and images as data URLs of limited size.
 
-HTML in it is shown as text, so that a page links to and loads nothing that a recording chose.
+HTML in Markdown is shown as text. There are no links, images and other references, so that a page
+links to and loads nothing that a recording chose.
 """
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
+from harness.wire.images import inspect_image
 from harness.wire.text import plain
 
 MAX_PROSE = 20_000
@@ -49,3 +52,29 @@ def _harmless(tokens: Sequence[Token]) -> Sequence[Token]:
             token.tag = "p"
             token.attrs = {"class": "heading"} if token.nesting == 1 else {}
     return tokens
+
+
+MAX_PICTURE = 2_000_000
+"""The largest size of an image that is shown, in bytes."""
+
+MAX_PICTURES = 20_000_000
+"""The largest size of all images of a page together, in bytes."""
+
+
+def embedded(data: bytes) -> str:
+    """Return an image as a data URL; empty if it is too large or is not an image."""
+    shown = inspect_image(data)
+    if shown is None or len(data) > MAX_PICTURE:
+        return ""
+    return f"data:{shown.media_type};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def album(files: Iterable[bytes]) -> Mapping[bytes, str]:
+    """Return the data URL of each file that is shown, by its bytes; others have no entry."""
+    shown: dict[bytes, str] = {}
+    room = MAX_PICTURES
+    for data in files:
+        if data not in shown and len(data) <= room and (url := embedded(data)):
+            shown[data] = url
+            room -= len(data)
+    return shown
