@@ -226,7 +226,8 @@ class Playback:
 
     def paced_chunks(self) -> Iterator[tuple[float, bytes]]:
         """Return an iterator over pairs: the seconds to wait before a chunk, and the chunk."""
-        return zip(self.delays(), self.chunks(), strict=False)
+        delays = self.delays() if self.pace or self.extra_delay else repeat(0.0)
+        return zip(delays, self.chunks(), strict=False)
 
     def delays(self) -> Iterator[float]:
         """Yield the seconds to wait before each chunk, then 0 without end.

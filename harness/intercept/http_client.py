@@ -545,10 +545,9 @@ class ReplayedResponse(http.client.HTTPResponse):
 
 
 _LONGEST_PLAIN_HEAD = 65_536
-_HEADER_NAME = r"(?!content-type:[\t ]*(?:message|multipart))[!#$%&'*+.^_`|~0-9a-z-]+"
+_HEADER_NAME = r"(?!(?i:content-type:[\t ]*(?:message|multipart)))[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _PLAIN_HEAD = re.compile(
-    rf"HTTP/1\.1 [2-9][0-9][0-9] [\t -~]*\r\n(?:{_HEADER_NAME}:[\t -~]*\r\n){{0,99}}\r\n",
-    re.IGNORECASE | re.ASCII,
+    rf"HTTP/1\.1 [2-9][0-9][0-9] [\t -~]*+\r\n(?:{_HEADER_NAME}:[\t -~]*+\r\n){{0,99}}\r\n"
 )
 """A head that Python's parser keeps as it is. It reports defects of multipart messages."""
 _HEADER = re.compile(r"\n([^:\r\n]+):[\t ]*([^\r\n]*)")

@@ -36,11 +36,12 @@ def _wrap(library: ModuleType, original: Callable[..., Any]) -> Callable[..., An
     """Wrap `HTTPTransport.handle_request` to replay or capture the response."""
 
     def handle_request(self: Any, request: Any) -> Any:
-        if bypasses_tape(str(request.url)):
+        uri = str(request.url)
+        if bypasses_tape(uri):
             with passthrough():
                 return original(self, request)
         pieces = None if isinstance(request.stream, library.ByteStream) else list(request.stream)
-        sent = _request(request, pieces)
+        sent = _request(request, uri, pieces)
         if _is_mocked(library, self, original):
             response: Any = None
             with defer(sent) as deferred:
@@ -62,12 +63,13 @@ def _wrap_async(library: ModuleType, original: Callable[..., Any]) -> Callable[.
     """Wrap `AsyncHTTPTransport.handle_async_request` to replay or capture the response."""
 
     async def handle_async_request(self: Any, request: Any) -> Any:
-        if bypasses_tape(str(request.url)):
+        uri = str(request.url)
+        if bypasses_tape(uri):
             with passthrough():
                 return await original(self, request)
         is_whole = isinstance(request.stream, library.ByteStream)
         pieces = None if is_whole else [piece async for piece in request.stream]
-        sent = _request(request, pieces)
+        sent = _request(request, uri, pieces)
         if _is_mocked(library, self, original):
             response: Any = None
             with defer(sent) as deferred:
@@ -102,11 +104,18 @@ def _deferred_answer(library: ModuleType, response: Any, deferred: Deferred) -> 
     return response if deferred.answer is None else _captured(library, response, deferred.answer)
 
 
-def _request(request: Any, pieces: list[bytes] | None) -> Request:
+def _request(request: Any, uri: str, pieces: list[bytes] | None) -> Request:
     body = request.read() if pieces is None else b"".join(pieces)
-    encoding = request.headers.encoding
-    headers = ((n.lower().decode(encoding), v.decode(encoding)) for n, v in request.headers.raw)
-    return Request(request.method, str(request.url), tuple(headers), body)
+    try:
+        headers = _decoded(request, "ascii")
+    except UnicodeDecodeError:
+        headers = _decoded(request, request.headers.encoding)
+    return Request(request.method, uri, headers, body)
+
+
+def _decoded(request: Any, encoding: str) -> tuple[tuple[str, str], ...]:
+    raw = request.headers.raw
+    return tuple([(n.lower().decode(encoding), v.decode(encoding)) for n, v in raw])
 
 
 def _sent(library: ModuleType, request: Any, pieces: list[bytes] | None) -> Any:
