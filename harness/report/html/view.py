@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from harness.cassette.journal import journal_path, read_journal
 from harness.cassette.store import find, read_provenance
+from harness.cassette.workers import cores, in_order
 from harness.errors import HarnessError, NoCassette
 from harness.locale import Language, in_language
 from harness.providers.masking import text_masker
@@ -34,6 +35,9 @@ from harness.types import Cassette, Provenance
 
 PER_PAGE = 50
 """The number of recordings on a page of the list."""
+
+MANY = 200
+"""The number of recordings from which on they are checked in several processes."""
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _SECONDS = 2
@@ -109,6 +113,8 @@ class Viewer:
         failed, number = "failed" in asked, max(1, int(asked.get("page", "1")[:6] or 1))
         every = self._files(folder)
         hits = [path for path in every if _has(path, words)] if words else every
+        if failed:
+            self._check(hits)
         rows = [self._row(path) for path in hits] if failed else []
         rows = [row for row in rows if row.cell is None or row.cell.errors]
         start = (number - 1) * PER_PAGE
@@ -146,11 +152,18 @@ class Viewer:
             for journal in sorted(folder.rglob(".*.journal")) if folder.is_dir() else ():
                 yield journal.with_name(journal.name[1:].removesuffix(".journal"))
 
+    def _check(self, paths: Sequence[Path]) -> None:
+        """Check the recordings that are not known as they are now, many of them in processes."""
+        versions = {path: _version(path) for path in paths}
+        new = [path for path in paths if self._cells.get(path, (None,))[0] != versions[path]]
+        for path, cell in zip(
+            new, in_order(_cell, new, cores() if len(new) > MANY else 1), strict=True
+        ):
+            self._cells[path] = (versions[path], cell)
+
     def _row(self, path: Path) -> ListedRecording:
-        version = _version(path)
-        if self._cells.get(path, ((0, 0), None))[0] != version:
-            checked = check_report([path], lambda text: None)
-            self._cells[path] = (version, next(iter(checked.overview), None))
+        self._check([path])
+        version = self._cells[path][0]
         is_below = len(self._paths) == 1 and path.is_relative_to(self._paths[0])
         name = path.relative_to(self._paths[0]) if is_below else path
         shown = path.name if name == Path() else str(name)
@@ -206,6 +219,10 @@ class Viewer:
         cassette = Cassette(content.exchanges, provenance=provenance)
         running: Report = replace(served_report({name: cassette}, ()), title="Recording")
         return self._page(report(running, home="/", refresh=_SECONDS))
+
+
+def _cell(path: Path) -> Cell | None:
+    return next(iter(check_report([path], lambda text: None).overview), None)
 
 
 def _version(path: Path) -> Version:

@@ -128,6 +128,22 @@ def test_an_empty_folder_is_a_list_that_follows(tmp_path: Path) -> None:
         assert 'http-equiv="refresh"' not in httpx.get(address).text
 
 
+def test_many_are_checked_in_several_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that failed are the same, and are known from then on."""
+    text = (ROOT / "cassettes" / SLOGAN).read_text(encoding="utf-8")
+    for number in range(12):
+        (tmp_path / f"{number}.yaml").write_text(text, encoding="utf-8")
+    broken = tmp_path / "7.yaml"
+    broken.write_text(text.replace('"total_tokens":', '"total_tokens":9'), encoding="utf-8")
+    monkeypatch.setattr("harness.report.html.view.MANY", 1)
+    with run_in_thread(Viewer([tmp_path], Language.EN).application(), 0) as address:
+        for _ in range(2):
+            found = httpx.get(address, params={"failed": "1"}, timeout=60).text
+            assert re.findall('name="f" value="([^"]+)"', found) == [str(broken)]
+
+
 def test_everybody_can_use_the_list(page: Page) -> None:
     """axe finds nothing in it."""
     assert [one["id"] for one in Axe().run(page).response["violations"]] == []
