@@ -45,10 +45,15 @@ class ChangeGroup:
 
     @property
     def since(self) -> tuple[str, str]:
-        """The days of the last recording before the change and of the first after it, if known."""
+        """The days of the last recording before the change and of the first after it, if known.
+
+        They have the time, too, if both are the same day.
+        """
         old = [drift.recorded_at[0] for drift in self.drifts if drift.recorded_at[0]]
         new = [drift.recorded_at[1] for drift in self.drifts if drift.recorded_at[1]]
-        return max(old, default="")[:10], min(new, default="")[:10]
+        last, first = max(old, default=""), min(new, default="")
+        length = 16 if last[:10] == first[:10] else 10
+        return last[:length].replace("T", " "), first[:length].replace("T", " ")
 
 
 def change_groups(drifts: Iterable[Drift]) -> tuple[ChangeGroup, ...]:

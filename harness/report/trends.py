@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,12 @@ class Trend:
     def changed(self) -> bool:
         """Whether not all runs have the same value, or some lack it."""
         return len({*self.values}) > 1
+
+    @property
+    def since(self) -> int:
+        """The number of the run, from 0, since which the value is that of the last run."""
+        equal = takewhile(lambda value: value == self.values[-1], reversed(self.values))
+        return len(self.values) - sum(1 for _ in equal)
 
     @property
     def points(self) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.errors import HarnessError
-from harness.report import Report, json_report
+from harness.report import Report, html, json_report
 from harness.report.trends import FINDINGS, Trend, trends, with_report
 from harness.types import Finding
 
@@ -26,6 +27,31 @@ def test_runs_are_sorted_by_date_and_this_one_is_last(tmp_path: Path) -> None:
     runs = with_report(tmp_path, twice)
     assert [run.date for run in runs[:2]] == ["2026-01-01", "2026-02-01"]
     assert trends(runs)[FINDINGS] == (Trend("adds_up", (1.0, 0.0, 2.0)),)
+
+
+def test_the_page_says_since_when_a_rule_is_broken(tmp_path: Path) -> None:
+    """On the overview: the first of the last runs with as many findings, and its commit."""
+    broken = Report("r", findings=(Finding("x", rule="adds_up"),))
+    for day, report in (
+        ("2026-01-01", Report("r")),
+        ("2026-02-01", broken),
+        ("2026-03-01", broken),
+    ):
+        document = json_report.document(report)
+        document["made"] = {"date": day, "commit": f"c0ffee-{day}"}
+        (tmp_path / f"{day}.json").write_text(json_report.dumps(document))
+    page = html.report(replace(broken, history=with_report(tmp_path, broken)))
+    overview = page.partition('id="changed"')[2].partition("</section>")[0]
+    assert re.sub("<[^>]+>", "", overview).count("since the run of 2026-02-01 · c0ffee-2026-") == 1
+    assert "0 → <b>1</b>" in overview
+
+
+@pytest.mark.parametrize(
+    ("values", "since"), [((1.0, 2.0, 2.0), 1), ((1.0, 2.0, 1.0), 2), ((1.0, None), 1), ((1.0,), 0)]
+)
+def test_a_value_is_there_since_a_run(values: tuple[float | None, ...], since: int) -> None:
+    """The first of the last runs that have the value of the last one."""
+    assert Trend("x", values).since == since
 
 
 def test_a_trend_is_drawn_from_left_to_right() -> None:

@@ -22,7 +22,7 @@ from harness.report.html import bodies, charts, contents, drift, messages, packi
 from harness.report.model import ORIGINS, Report
 from harness.report.overview import Cell, State
 from harness.report.rule_texts import RULE_TEXTS
-from harness.report.trends import trends
+from harness.report.trends import FIELDS, FINDINGS, Trend, trends
 from harness.types import Finding, Origin, Severity
 from harness.wire.text import cut, line, plain
 
@@ -73,11 +73,13 @@ def report(
     findings = [one for section in shown for one in section.findings]
     rules = _rules(findings)
     drifts = drift.shown_drifts(report, shown)
+    shown_trends = trends(report.history)
     context = {
         "report": report,
         "home": home,
         "refresh": refresh,
-        "trends": trends(report.history),
+        "trends": shown_trends,
+        "changed": _changed(shown_trends),
         "sandbox": Origin.SANDBOX in report.origins,
         "severities": [(s.value, len(report.of(s))) for s in Severity],
         "sections": shown,
@@ -117,6 +119,12 @@ def report(
         lambda section: scenario.render(context, section=section), shown, report.processes
     )
     return template("page.html.j2").render(context, packs=packs, index=packing.index(packs))
+
+
+def _changed(trends: Mapping[str, Sequence[Trend]]) -> Mapping[str, Sequence[Trend]]:
+    """Return the findings and fields that are not as in every earlier run."""
+    found = {t: [one for one in trends.get(t, ()) if one.changed] for t in (FINDINGS, FIELDS)}
+    return {title: changed for title, changed in found.items() if changed}
 
 
 def index(**values: object) -> str:

@@ -25,7 +25,7 @@ from harness.drift import run
 from harness.drift.judge import project_criteria
 from harness.drift.types import Drift, DriftChange
 from harness.providers import endpoints
-from harness.report import Report, html
+from harness.report import FILES, Report, html
 from harness.report import drift as drift_report
 from harness.report.build import check_report, replay_report, tests_report
 from harness.report.trends import with_report
@@ -188,7 +188,11 @@ def drifted_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     matrices = tuple(matrix(group, INVENTED, old) for group in groups)
     page = folder / "index.html"
     report = replace(drift_report.report(result), matrices=matrices)
-    report = replace(report, history=with_report(folder, report))
+    runs = folder / "runs"
+    runs.mkdir()
+    earlier = FILES["json"](check_report([folder / "old"], lambda _: None))
+    (runs / "1.json").write_text(earlier, encoding="utf-8")
+    report = replace(report, history=with_report(runs, report))
     page.write_text(html.report(report), encoding="utf-8")
     return page
 

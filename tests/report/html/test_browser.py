@@ -513,7 +513,7 @@ def test_drift_tells_each_change_once(page: Page, drifted_page: Path) -> None:
     cards = page.locator(".change")
     first = cards.first.inner_text()
     assert "answer /usage/total_tokens renamed → /usage/all_tokens" in first
-    assert re.search(r"between the recordings of 20\S+ and 20\S+ · 1 recording", first)
+    assert re.search(r"between the recordings of 20[-0-9: ]+ and 20[-0-9: ]+ · 1 recording", first)
     assert "rules broken by it: answer_fits_schema" in first
     titles = cards.locator("h3").all_inner_texts()
     assert sum("/usage/all_tokens" in title for title in titles) == 1
