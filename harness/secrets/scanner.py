@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
+from sys import intern
 from urllib.parse import unquote
 
 import yaml
 
 from harness.secrets.search import Found, Search
 from harness.secrets.shapes import MIN_LENGTH, PLACEHOLDER, Hit
-from harness.secrets.texts import base64_bytes, from_latin, latin, readable
+from harness.secrets.texts import MIN_PACKED, base64_bytes, from_latin, latin, readable
 from harness.wire import escape
 from harness.wire.codings import inflate
 
@@ -51,7 +54,7 @@ class Leaf:
 
 
 def leaves_of(text: str) -> list[Leaf]:
-    """Return the texts in a YAML or JSON file; empty for any other file."""
+    """Return the texts in a YAML or JSON file, without short ones; empty for any other file."""
     leaves = json_leaves(text) if text.lstrip()[:1] in ("{", "[") else []
     return _with_har_names(leaves or _yaml_leaves(text))
 
@@ -72,6 +75,21 @@ _Path = list[str | int | None]
 """The name or index in each collection that is being read; None if a name comes next."""
 
 
+class _Searched:
+    """Tells which texts may hold a secret that is not found in the text of the file."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    def __call__(self, path: _Path, text: str, is_name: bool) -> bool:
+        """Return whether a text is to be searched, or names the value beside it, as in HAR."""
+        if is_name and len(text) < MIN_PACKED:
+            is_new = text not in self._names
+            self._names.add(text)
+            return is_new and len(text) >= MIN_LENGTH
+        return len(text) >= MIN_LENGTH or path[-1:] == ["name"]
+
+
 def _keys(path: _Path) -> tuple[str | int, ...]:
     return tuple(step for step in path if step is not None)
 
@@ -88,16 +106,19 @@ _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]|[^\s\[\]{},:"]+')
 
 
 def json_leaves(text: str) -> list[Leaf]:
-    """Return the strings and names in JSON, or in JSON lines; empty if the text is neither."""
+    """Return the strings and names in JSON, or in JSON lines, without short ones.
+
+    Empty if the text is neither.
+    """
     if not _is_json(text):
         return []
     leaves: list[Leaf] = []
     path: _Path = []
-    line, counted = 1, 0
+    line, counted, is_searched = 1, 0, _Searched()
     for token in _TOKEN.finditer(text):
         is_name = path[-1:] == [None]
         value = _step(token[0], path)
-        if value is not None:
+        if value is not None and is_searched(path, value, is_name):
             line += text.count("\n", counted, token.start())
             counted = token.start()
             leaves.append(Leaf(_keys(path), value, line, line, is_name=is_name))
@@ -115,7 +136,7 @@ def _step(sign: str, path: _Path) -> str | None:
     elif sign[0] == '"':
         value = str(json.loads(from_latin(sign), strict=False))
         if path[-1:] == [None]:
-            path[-1] = value
+            path[-1] = intern(value)
         return value
     return None
 
@@ -136,16 +157,19 @@ _MAX_DEPTH = 100
 
 
 def _yaml_leaves(text: str) -> list[Leaf]:
-    """Return the scalars and names in YAML; empty if it is invalid or a single scalar.
+    """Return the scalars and names in YAML, without short ones.
+
+    Empty if it is invalid or a single scalar.
 
     It is read event by event, so that aliases are never expanded.
     """
     leaves: list[Leaf] = []
     path: _Path = []
+    is_searched = _Searched()
     try:
         for event in yaml.parse(text.encode("latin-1"), Loader=_LOADER):
             if isinstance(event, yaml.NodeEvent):
-                leaves.extend(_enter(event, path))
+                leaves.extend(_enter(event, path, is_searched))
             elif isinstance(event, yaml.CollectionEndEvent):
                 path.pop()
                 _advance(path)
@@ -154,7 +178,7 @@ def _yaml_leaves(text: str) -> list[Leaf]:
     return leaves if any(leaf.path for leaf in leaves) else []
 
 
-def _enter(event: yaml.NodeEvent, path: _Path) -> Iterator[Leaf]:
+def _enter(event: yaml.NodeEvent, path: _Path, is_searched: _Searched) -> Iterator[Leaf]:
     """Update the path for one YAML node, in place, and yield a leaf if the node is a scalar.
 
     Raises ValueError if a collection is used as a name, or is nested too deep.
@@ -163,8 +187,8 @@ def _enter(event: yaml.NodeEvent, path: _Path) -> Iterator[Leaf]:
     if isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
         value = event.value if isinstance(event, yaml.ScalarEvent) else ""
         if is_name:
-            path[-1] = value
-        if isinstance(event, yaml.ScalarEvent):
+            value = path[-1] = intern(value)
+        if isinstance(event, yaml.ScalarEvent) and is_searched(path, value, is_name):
             start, end = event.start_mark, event.end_mark
             first = start.line + 1 if start else 1
             last = end.line + (1 if end.column else 0) if end else first
@@ -338,7 +362,8 @@ class _Lines:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._starts = [0, *(end.end() for end in re.finditer("\n", text))]
+        ends = (end.end() for end in re.finditer("\n", text))
+        self._starts = array("Q", chain((0,), ends))  # a list takes five times the memory
 
     def at(self, offset: int) -> int:
         """Return the number of the line that holds an offset."""

@@ -276,7 +276,8 @@ _BASE64_RUN = lazy_pattern(
 _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-")
 _AS_LETTERS = bytes(b"a"[0] if byte in _BASE64 else b" "[0] for byte in range(256))
 _LETTERS = b"a" * 16
-_MIN_RUN = 20
+MIN_PACKED = 20
+"""The smallest length of base64 that is searched."""
 _MAX_PATH = 1000
 _COMPRESSED = ("H4sI", "KLUv", "eJ", "eN", "eA", "eF")
 """The beginnings of gzip, zstd and zlib in base64; they may have slashes themselves."""
@@ -329,10 +330,10 @@ def _base64_runs(text: str, letters: bytes) -> Iterator[tuple[int, str]]:
         if match is None:
             return
         run, start, end = match[0], found, match.end()
-        if len(run) >= _MIN_RUN:
+        if len(run) >= MIN_PACKED:
             yield start, run
         for part in run.split("/") if "/" in run and len(run) < _MAX_PATH else ():
-            if _MIN_RUN <= len(part) < len(run):
+            if MIN_PACKED <= len(part) < len(run):
                 yield start, part
             if start > match.start() and part.startswith(_COMPRESSED):
                 yield start, run[start - match.start() :]
