@@ -217,7 +217,7 @@ def _print_skipped(
 
 def _reasons(skipped: Sequence[Skipped], redactor: Redactor) -> str:
     counts = Counter(redactor.text(item.reason) for item in skipped)
-    return "; ".join(f"{count} ({reason})" for reason, count in counts.items())
+    return "; ".join(f"{count} ({localized_error(reason)})" for reason, count in counts.items())
 
 
 def _print_json(

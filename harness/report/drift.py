@@ -123,8 +123,8 @@ def plan_text(console: Console, plan: Plan) -> None:
     for omitted in plan.omitted:
         tell(console, f"omitted: {omitted.candidate.name}: {omitted.reason}", "dim")
     for number, price in enumerate(_price_lines(plan)):
-        tell(console, price if number else f"\n{localized(price)}", "dim")
-    say(console, f"\n{localized_error(_summary(plan))}\n", "bold")
+        say(console, price if number else f"\n{price}", "dim")
+    say(console, f"\n{_summary(plan)}\n", "bold")
 
 
 def _prices(plan: Plan) -> list[Price]:
@@ -137,8 +137,9 @@ def _price_lines(plan: Plan) -> Iterator[str]:
     """Yield a heading, then the model, date and source of each price; nothing without prices."""
     for number, price in enumerate(_prices(plan)):
         if not number:
-            yield "Prices behind the costs, without guarantee"
-        yield line(f"{price.provider}/{price.model}: {price.dated}, {price.source}")
+            yield localized("Prices behind the costs, without guarantee")
+        dated = localized_error(price.dated)
+        yield line(f"{price.provider}/{price.model}: {dated}, {price.source}")
 
 
 def _currency(budget: Budget | None) -> list[str]:
@@ -149,13 +150,17 @@ def _currency(budget: Budget | None) -> list[str]:
 def _summary(plan: Plan) -> str:
     cost = plan.cost
     kinds = [(cost.polls, "poll"), (cost.files, "file")]
-    among = " and ".join(count(number, noun) for number, noun in kinds if number)
-    calls = count(cost.calls, "call") + (f" ({among} among them)" if among else "")
+    counts = (localized_error(count(number, noun)) for number, noun in kinds if number)
+    among = localized(" and ").join(counts)
+    calls = localized_error(count(cost.calls, "call"))
+    calls += localized(" ({} among them)").format(among) if among else ""
     money = [f"{plain_number(cost.money or NOTHING)} {name}" for name in _currency(plan.budget)]
     if not plan.of:
         return ", ".join([calls, *money])
-    share = f"{len(plan.covers)} of {len(plan.of)} checks ({plan.share:.0%})"
-    return f"{', '.join([calls, *money])}; exercises {share} that recordings here can"
+    share = localized("{} of {} checks ({})")
+    share = share.format(len(plan.covers), len(plan.of), f"{plan.share:.0%}")
+    text = localized("{}; exercises {} that recordings here can")
+    return text.format(", ".join([calls, *money]), share)
 
 
 # ------------------------------------------------------------------------------ as JSON
