@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from harness.errors import HarnessError
@@ -71,6 +72,21 @@ class AnyHost(AllowedHosts):
     def has(self, host: str, port: int | None) -> bool:
         """Allow every host."""
         return True
+
+
+class LateHosts(AllowedHosts):
+    """A substitute for `AllowedHosts` that calls *find* for its patterns when it needs them."""
+
+    def __init__(self, find: Callable[[], tuple[str, ...]]) -> None:
+        super().__init__()
+        del self.__dict__["patterns"]
+        self.__dict__["_find"] = find
+
+    @cached_property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns that *find* returns."""
+        found: tuple[str, ...] = self.__dict__["_find"]()
+        return found
 
 
 NO_HOSTS = AllowedHosts()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,12 +90,12 @@ def end_patches() -> None:
 @contextmanager
 def backstop(item: pytest.Item) -> Iterator[None]:
     """Run the `with` block, the protocol of a test with a cassette, in a block without one."""
-    from harness.config.hosts import AllowedHosts, AnyHost
+    from harness.config.hosts import AnyHost, LateHosts
     from harness.intercept import context
     from harness.intercept.patch import use_block
 
     replays = item.config.getoption("--record") == "none"
-    hosts = AllowedHosts(hosts_of(item)) if replays else AnyHost()
+    hosts = LateHosts(partial(hosts_of, item)) if replays else AnyHost()
     block: Backstop = context.Backstop(context.NoTape(), hosts, _HINT)
     item.stash[_BACKSTOP] = block
     try:

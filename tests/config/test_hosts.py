@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.config.hosts import AllowedHosts
+from harness.config.hosts import AllowedHosts, LateHosts
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,18 @@ def test_the_port_of_a_scheme_counts() -> None:
     assert hosts.admits_request("https://a.example/x")
     assert not hosts.admits_request("http://a.example/x")
     assert hosts.reached == ["a.example"]
+
+
+def test_late_hosts_are_found_when_they_are_needed() -> None:
+    """The patterns of `LateHosts` are asked for once, when a host is looked for."""
+    asked: list[str] = []
+
+    def find() -> tuple[str, ...]:
+        asked.append("hosts")
+        return ("db.example.com",)
+
+    hosts = LateHosts(find)
+    assert (asked, hosts.reached) == ([], [])
+    assert hosts.admits_request("http://db.example.com/")
+    assert not hosts.has("example.org", None)
+    assert (asked, hosts.reached) == (["hosts"], ["db.example.com"])
