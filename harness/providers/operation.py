@@ -6,8 +6,11 @@ an `Operation` for each kind of call in each mode.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from harness.analysis.endpoint import Endpoint
 from harness.types import EMPTY, Json
@@ -68,6 +71,19 @@ class Operation:
     results: str = ""
     link: str = "url"
     is_form: bool = False
+
+
+def read_operations(file: Path, form: str, endpoints: Iterable[Endpoint]) -> tuple[Operation, ...]:
+    """Return the operations of the API form *form* in a TOML file, which names *endpoints*."""
+    named = {endpoint.name: endpoint for endpoint in endpoints}
+    rows = tomllib.loads(file.read_text(encoding="utf-8"))[form]
+    return tuple(_operation(row, named) for row in rows)
+
+
+def _operation(row: dict[str, Any], named: Mapping[str, Endpoint]) -> Operation:
+    row["endpoint"], row["headers"] = named[row["endpoint"]], tuple(row.get("headers", {}).items())
+    row["poll"] = named[row["poll"]] if "poll" in row else None
+    return Operation(**{key: tuple(v) if isinstance(v, list) else v for key, v in row.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,11 @@ Letters with a number, such as A1, are sections of docs/WIRE_FACTS.md.
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
-from harness.providers.operation import ApiForm, Operation, frame_data_events
-from harness.providers.zhipu import endpoints
+from harness.providers.operation import ApiForm, frame_data_events, read_operations
+from harness.providers.zhipu.endpoints import ENDPOINTS
 
-_BASE = "https://open.bigmodel.cn/api/paas/v4"
-_CHAT = f"{_BASE}/chat/completions"
-_RESULT = f"{_BASE}/async-result/{{}}"
 _BEIJING = timezone(timedelta(hours=8))
 
 
@@ -38,40 +36,7 @@ ZHIPU = ApiForm(
     task_id=_task_id,
     frame=frame_data_events,  # A2
     headers=lambda head, milliseconds: (("x-log-id", head.id),),
-    operations=(
-        Operation("chat", "sync", endpoints.CHAT, _CHAT, ({}, {"/stream": False})),
-        Operation("chat", "stream", endpoints.CHAT, _CHAT, ({"/stream": True},)),
-        Operation(
-            "chat",
-            "async",
-            endpoints.ASYNC_CHAT,
-            f"{_BASE}/async/chat/completions",
-            poll=endpoints.ASYNC_RESULT,
-            poll_url=_RESULT,
-        ),
-        Operation(
-            "image", "sync", endpoints.IMAGE, f"{_BASE}/images/generations", results="/data/[]"
-        ),
-        Operation("embedding", "sync", endpoints.EMBEDDINGS, f"{_BASE}/embeddings"),
-        Operation("rerank", "sync", endpoints.RERANK, f"{_BASE}/rerank"),
-        Operation("speech", "sync", endpoints.SPEECH, f"{_BASE}/audio/speech"),
-        Operation(
-            "transcription",
-            "sync",
-            endpoints.TRANSCRIPTIONS,
-            f"{_BASE}/audio/transcriptions",
-            is_form=True,
-        ),
-        Operation(
-            "video",
-            "async",
-            endpoints.VIDEOS,
-            f"{_BASE}/videos/generations",
-            poll=endpoints.ASYNC_RESULT,
-            poll_url=_RESULT,
-            results="/video_result/[]",
-        ),
-    ),
+    operations=read_operations(Path(__file__).with_suffix(".toml"), "zhipuai", ENDPOINTS),
 )
 
 API_FORMS = {"zhipuai": ZHIPU}
