@@ -83,7 +83,8 @@ def read_operations(file: Path, form: str, endpoints: Iterable[Endpoint]) -> tup
 def _operation(row: dict[str, Any], named: Mapping[str, Endpoint]) -> Operation:
     row["endpoint"], row["headers"] = named[row["endpoint"]], tuple(row.get("headers", {}).items())
     row["poll"] = named[row["poll"]] if "poll" in row else None
-    return Operation(**{key: tuple(v) if isinstance(v, list) else v for key, v in row.items()})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+    return Operation(**values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,43 +6,18 @@ and values of OpenAI's, and `thinking` is true or false.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from harness.providers.provider import Provider
 from harness.types import Json, Mode
 from harness.wire import resolve
 
-_EVERYWHERE = {name: name for name in ("temperature", "top_p", "tools", "tool_choice")}
-_CHAT = {
-    **_EVERYWHERE,
-    **{name: name for name in ("max_tokens", "stop", "seed", "response_format")},
-}
-_OPENAI = {
-    **_CHAT,
-    **{name: name for name in ("n", "presence_penalty", "frequency_penalty", "logprobs")},
-    **{name: name for name in ("top_logprobs", "parallel_tool_calls", "logit_bias")},
-}
+_FORMATS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
-NAMES: Mapping[str, Mapping[str, str]] = {
-    "openai": {**_OPENAI, "thinking": "reasoning_effort"},
-    "zhipu": {**_CHAT, "thinking": "thinking"},
-    "dashscope": {**_OPENAI, "thinking": "enable_thinking", "top_k": "top_k"},
-    "compatible": {**_OPENAI, "thinking": "enable_thinking", "top_k": "top_k"},
-    "anthropic": {
-        **_EVERYWHERE,
-        "max_tokens": "max_tokens",
-        "stop": "stop_sequences",
-        "top_k": "top_k",
-        "thinking": "thinking",
-    },
-    "responses": {
-        **_EVERYWHERE,
-        "max_tokens": "max_output_tokens",
-        "parallel_tool_calls": "parallel_tool_calls",
-        "thinking": "reasoning",
-    },
-}
+NAMES: Mapping[str, Mapping[str, str]] = {name: form["names"] for name, form in _FORMATS.items()}
 """The name of each parameter in each format, by its name between formats."""
 
 _ALIASES = {"max_completion_tokens": "max_tokens"}
@@ -51,23 +26,6 @@ _NOT_TRANSLATED = frozenset(
     ("stream", "stream_options", "incremental_output", "result_format", "extra_query")
 )
 """Members about the delivery, which the mode of a call replaces."""
-
-_THINKING: Mapping[str, tuple[Json, Json]] = {
-    "openai": ("none", "medium"),
-    "zhipu": ({"type": "disabled"}, {"type": "enabled"}),
-    "dashscope": (False, True),
-    "compatible": (False, True),
-    "anthropic": ({"type": "disabled"}, {"type": "enabled", "budget_tokens": 1024}),
-    "responses": ({"effort": "none"}, {"effort": "medium"}),
-}
-"""The values of each format for no thinking and for thinking."""
-
-_STREAMED: Mapping[str, Mapping[str, Json]] = {
-    "openai": {"stream_options": {"include_usage": True}},
-    "compatible": {"stream_options": {"include_usage": True}},
-    "dashscope": {"incremental_output": True},
-}
-"""The parameters that a stream needs, for token counts and new text in each event."""
 
 _OFF = ("none", "disabled", False, None)
 
@@ -93,7 +51,7 @@ def translated(
         return dict(parameters), []
     between = {own: name for name, own in NAMES.get(form, {}).items()} | _ALIASES
     given: dict[str, Json] = {"result_format": "message"} if other == "dashscope" else {}
-    given |= _STREAMED.get(other, {}) if mode is Mode.STREAM else {}
+    given |= _FORMATS.get(other, {}).get("streamed", {}) if mode is Mode.STREAM else {}
     losses: list[str] = []
     for own, value in parameters.items():
         name = between.get(own, "")
@@ -127,7 +85,7 @@ def _thinking(value: Json, form: str) -> tuple[Json, list[str]]:
     else:
         details = []
     is_on = isinstance(kind, bool | str) and kind not in _OFF
-    return _THINKING[form][is_on], [f"detail {name} of thinking" for name in details]
+    return _FORMATS[form]["thinking"][is_on], [f"detail {name} of thinking" for name in details]
 
 
 def _tool_choice(value: Json, form: str) -> tuple[Json, list[str]]:
