@@ -407,7 +407,7 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         real = path.resolve() if path.is_symlink() or not path.name else path
-        check_replaceable(real)
+        check_replaceable(path)
         with _temporary_file(real) as file:
             with file.open("wb") as opened:
                 opened.writelines(pieces)
