@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -14,60 +15,18 @@ LOWEST: Mapping[str, str] = MappingProxyType(
 )
 """The lowest tested version of each patched library; httpx2 is tested in every version."""
 
-_TRANSPORTS = (
-    *("HTTPTransport.handle_request", "HTTPTransport._pool"),
-    *("AsyncHTTPTransport.handle_async_request", "AsyncHTTPTransport._pool"),
-)
 
-NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "aiohttp": (
-            "aiohttp.client:ClientSession._request",
-            "aiohttp.client:ClientSession._middlewares",
-            "aiohttp.client_proto:ResponseHandler._payload",
-            "aiohttp.client_proto:ResponseHandler._on_read_timeout",
-            "aiohttp.client_proto:ResponseHandler._reading_paused",
-            "aiohttp.connector:BaseConnector.connect",
-            "aiohttp.connector:Connection._notify_release",
-            "aiohttp.connector:Connection._protocol",
-            "aiohttp.http_parser:DeflateBuffer.feed_data",
-            "aiohttp.streams:StreamReader._buffer",
-            "aiohttp.streams:StreamReader._timer",
-            "aiohttp.streams:StreamReader._wait",
-        ),
-        "asyncio": (
-            "asyncio.base_events:BaseEventLoop.call_at",
-            "asyncio.base_events:BaseEventLoop._ready",
-            "asyncio.events:TimerHandle._callback",
-            "asyncio.events:TimerHandle._run",
-        ),
-        "http": (
-            "http.client:HTTPConnection._tunnel_host",
-            "http.client:HTTPConnection._tunnel_port",
-        ),
-        "httpx": tuple(f"httpx:{name}" for name in _TRANSPORTS),
-        "httpx2": tuple(f"httpx2:{name}" for name in _TRANSPORTS),
-        "requests": (
-            "requests.adapters:HTTPAdapter.send",
-            "requests.adapters:HTTPAdapter.add_headers",
-            "requests.adapters:HTTPAdapter.build_response",
-            "requests.adapters:HTTPAdapter.request_url",
-            "requests.structures:CaseInsensitiveDict._store",
-        ),
-        "urllib3": (
-            "urllib3.connectionpool:HTTPConnectionPool._make_request",
-            "urllib3.connectionpool:HTTPSConnectionPool._prepare_proxy",
-            "urllib3.response:HTTPResponse._body",
-            "urllib3.response:HTTPResponse._error_catcher",
-            "urllib3.response:HTTPResponse._fp_read",
-            "urllib3.response:HTTPResponse._handle_chunk",
-            "urllib3.response:HTTPResponse._original_response",
-            "urllib3.response:HTTPResponse._update_chunk_length",
-            "urllib3.response:HTTPResponse.chunk_left",
-        ),
-    }
-)
-"""The names that the patches replace, call or override, as `module:Class.name`."""
+def _names() -> Mapping[str, tuple[str, ...]]:
+    names: dict[str, tuple[str, ...]] = {}
+    for line in Path(__file__).with_name("names.txt").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            library = line.partition(":")[0].partition(".")[0]
+            names[library] = (*names.get(library, ()), line)
+    return MappingProxyType(names)
+
+
+NAMES: Mapping[str, tuple[str, ...]] = _names()
+"""The names that the patches replace, call or override, as `module:Class.name`, by library."""
 
 _EFFECTS = MappingProxyType(
     {
