@@ -76,10 +76,9 @@ def _scan(
 
     name = scanner.hide(str(path))
     try:
-        content = file_bytes(path)
+        return name, scanner.scan(file_bytes(path), partial(_show_part, show, name))
     except OSError as error:
         return name, f"{name}: cannot be read: {error.strerror or error}"
-    return name, scanner.scan(content, partial(_show_part, show, name))
 
 
 def _show_nothing(text: str) -> None:

@@ -175,8 +175,12 @@ class Redactor:
         """Return a body without secrets; all other bytes are unchanged."""
         if not body:
             return body
-        clean = self._search.mask(body.decode("latin-1")).encode("latin-1")
-        return self._search.mask_streams(clean)
+        plain = body.decode("latin-1")
+        clean = self._search.mask(plain)
+        if clean is not plain:
+            body = clean.encode("latin-1")
+        del plain, clean
+        return self._search.mask_streams(body)
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""

@@ -241,6 +241,8 @@ _MIN_SHOWN = 16
 
 
 _STREAM = re.compile("^data:", re.MULTILINE)
+_LIKE_LEAVES = re.compile(r"\s*+(?:[{\[]|[A-Za-z_]++:\s)")
+"""The beginning of most files of JSON and YAML, and of few others."""
 
 
 def _ignore(part: float) -> None:
@@ -267,10 +269,14 @@ class Scanner:
         *progress* is called with the part of the file that is done, from 0 to 1.
         """
         text = readable(_inflated(content))
+        del content  # so that it takes no memory, unless the caller keeps it
         lines = _Lines(text)
+        # Before there are the leaves, which take a multiple of the memory.
+        in_text = [*self._in_text(text, lines, True)] if _LIKE_LEAVES.match(text) else None
         leaves = leaves_of(text)
+        if in_text is None or not leaves:
+            in_text = [*self._in_text(text, lines, bool(leaves))]
         leaks: dict[tuple[int, str], Leak] = {}
-        in_text = [*self._in_text(text, lines, bool(leaves))]
         lines_of = _lines_by_secret(in_text)
         done, total = len(text), len(text) + sum(len(leaf.text) for leaf in leaves)
         clean: set[tuple[str, str]] = set()

@@ -27,7 +27,7 @@ from harness.wire.spans import Span, span
 
 def latin(text: str) -> str:
     """Return a text with one character for each UTF-8 byte of *text*."""
-    return text.encode("utf-8", "surrogatepass").decode("latin-1")
+    return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
 def unlatin(text: str) -> str:
