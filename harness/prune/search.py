@@ -112,6 +112,7 @@ def _list_cassettes(paths: Sequence[Path]) -> list[dict[str, str]]:
                 *(sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"),
                 *(f"--list-cassettes={file}", "--", *map(str, paths)),
             ],
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},  # the last line is to be pytest's own
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
