@@ -106,7 +106,7 @@ NEED_NO_EXTRA = (
     ("rules", "--explain", "image_decodes"),
     ("schema",),
     ("doctor",),
-    ("textconv", "cassettes/slogan/zhipuai-glm-5.3-flash.yaml"),
+    ("git", "textconv", "cassettes/slogan/zhipuai-glm-5.3-flash.yaml"),
 )
 NEED_AN_EXTRA = (
     (("demo",), "all"),

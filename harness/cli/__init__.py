@@ -83,8 +83,6 @@ COMMANDS = tuple(
             "prune": "List or delete unused cassettes and files.",
             "doctor": "Show what is set up here.",
             "schema": "Print the JSON Schema of scenario files, for editors.",
-            "install-git": "Have `git diff` show cassettes as conversations.",
-            "textconv": "Print a cassette as text, for `git diff`.",
         },
     }.items()
     for name, short in commands.items()
@@ -97,8 +95,11 @@ _RESERVED = {"import": ("import_",), "list": ("list", "list_")}
 WITH_CHILD = ("record", "sandbox", "serve")
 """The commands that run another command, which stands after `--`."""
 
-GROUPS = (("contract", "contract", "Learn contracts from recordings; check others by them."),)
-"""Every group of commands: name, module (with `COMMANDS` and the help `ABOUT`), and its line."""
+GROUPS = (
+    Command("contract", JUDGE, "Learn contracts from recordings; check others by them."),
+    Command("git", PROJECT, "Have `git diff` show cassettes as conversations."),
+)
+"""Every group of commands; its module has `COMMANDS`, and the help `ABOUT`."""
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -123,7 +124,7 @@ class _Line(TyperGroup):
         super().__init__(**options)
         self.commands = _Commands(
             {command.name: partial(_command, command) for command in COMMANDS}
-            | {name: partial(_group, name, module) for name, module, _ in GROUPS}
+            | {group.name: partial(_group, group.name) for group in GROUPS}
         )
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -139,16 +140,15 @@ class _Line(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the names of the commands and what they do, by heading."""
-        listed = [(command.heading, command.name, command.short) for command in COMMANDS]
-        listed += [(JUDGE, name, short) for name, _, short in GROUPS]
-        longest = max(len(name) for _, name, _ in listed)
+        listed = (*COMMANDS, *GROUPS)
+        longest = max(len(command.name) for command in listed)
         for heading in HEADINGS:
             with formatter.section(localized(heading)):
                 formatter.write_dl(
                     [
-                        (name.ljust(longest), localized(short))
-                        for own, name, short in listed
-                        if own == heading
+                        (command.name.ljust(longest), localized(command.short))
+                        for command in listed
+                        if command.heading == heading
                     ]
                 )
 
@@ -174,9 +174,9 @@ def _command(command: Command) -> Any:
     return help_texts.localize(typer.main.get_command(line))
 
 
-def _group(name: str, module: str) -> Any:
+def _group(name: str) -> Any:
     """Return a group of commands as typer has it, with its module imported."""
-    loaded: Any = import_module(f"harness.cli.{module}")
+    loaded: Any = import_module(f"harness.cli.{name}")
     group = typer.Typer(
         name=name,
         help=loaded.ABOUT,

@@ -150,7 +150,7 @@ def extract(
     """Yield the texts of the help for the catalogues; called by Babel (see `[tool.babel]`)."""
     from harness.cli import GROUPS, HEADINGS, command_line
 
-    every = [*HEADINGS, *(short for *_, short in GROUPS), HELP, OPTIONS, ARGUMENTS]
+    every = [*HEADINGS, *(group.short for group in GROUPS), HELP, OPTIONS, ARGUMENTS]
     every += [USAGE, EXAMPLE, *_METAVARS, *_FRAMES.values()]
     every += [*COMPLETION.values(), *texts(typer.main.get_command(command_line()))]
     yield from ((1, None, text, []) for text in dict.fromkeys(every) if text)

@@ -316,7 +316,7 @@ def test_git_is_handed_the_text_alone(path: Path, harness: Harness) -> None:
     alone = path.parent / "elsewhere" / "a.yaml"
     alone.parent.mkdir()
     alone.write_bytes(path.read_bytes())
-    shown = [harness("textconv", file, folder=path.parent).out for file in (path, alone)]
+    shown = [harness("git", "textconv", file, folder=path.parent).out for file in (path, alone)]
     assert shown[0] == shown[1]
     assert f"a file of {len(PNG)} bytes: {NAME}" in shown[0].replace("\n", " ")
 

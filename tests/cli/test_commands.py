@@ -392,13 +392,13 @@ def test_a_rule_in_full(harness: Harness, folder: Path) -> None:
 
 
 def test_rules_in_chinese(harness: Harness, folder: Path) -> None:
-    """What must hold, and the words around it; details are English, and so is the default."""
+    """What must hold, and the words around it; by default all is in English."""
     done = harness("rules", "--lang", "zh", folder=folder)
     assert re.search("\nusage_adds_up +错误 +输入与输出的 token 数相加等于总数。", done.out)
     assert "input and output tokens" in harness("rules", folder=folder).out
     done = harness("rules", "usage_adds_up", "--lang", "zh", folder=folder)
     assert done.out.startswith(
-        "usage_adds_up（错误，单次交互）\n\n输入与输出的 token 数相加等于总数。\n\nCheck that input"
+        "usage_adds_up（错误，单次交互）\n\n输入与输出的 token 数相加等于总数。\n\n两个服务"
     )
     assert "\n依据：\n  docs/WIRE_FACTS.md, A1." in done.out
     done = harness("rules", "contract_removed", "--lang", "zh", folder=folder)

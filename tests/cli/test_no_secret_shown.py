@@ -224,7 +224,7 @@ def test_no_change_over_time_shows_a_secret(planted: Path, shown: Shown, tmp_pat
 def test_no_view_of_a_cassette_shows_a_secret(planted: Path, shown: Shown) -> None:
     """As raw HTTP and for git, in turn; side by side."""
     sides = [planted / "content-0.yaml", planted / "name-of-a-field-1.yaml"]
-    views = cycle([["show", "--wire"], ["textconv"]])
+    views = cycle([["show", "--wire"], ["git", "textconv"]])
     every = (planted / "broken.yaml", planted / f"{KEY}.yaml", *sorted(planted.glob("*-0.yaml")))
     for path, view in zip(every, views, strict=False):
         text, _ = shown(*view, path)

@@ -40,20 +40,20 @@ def test_two_recordings_are_shown_as_where_they_differ(harness: Harness, folder:
 
 def test_a_cassette_converts_to_text_without_times(harness: Harness, folder: Path) -> None:
     """The same answers recorded at another time convert to the same text."""
-    before = harness("textconv", CASSETTE, folder=folder).out
+    before = harness("git", "textconv", CASSETTE, folder=folder).out
     assert "智谱AI开放平台" in before
     text = (folder / CASSETTE).read_text(encoding="utf-8")
     assert "total: " in text
     lines = ("      total: 9.5" if "  total: " in line else line for line in text.splitlines())
     (folder / CASSETTE).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    assert harness("textconv", CASSETTE, folder=folder).out == before
+    assert harness("git", "textconv", CASSETTE, folder=folder).out == before
 
 
 def test_what_is_no_cassette_is_shown_as_it_is(harness: Harness, folder: Path) -> None:
     """A diff has to be shown in any case; a file that is not there is an error."""
     (folder / "x.yaml").write_bytes("不是磁带\n".encode())
-    assert harness("textconv", "x.yaml", folder=folder).out == "不是磁带\n"
-    missing = harness("textconv", "y.yaml", folder=folder)
+    assert harness("git", "textconv", "x.yaml", folder=folder).out == "不是磁带\n"
+    missing = harness("git", "textconv", "y.yaml", folder=folder)
     assert (missing.code, missing.out) == (2, "")
 
 
@@ -95,7 +95,7 @@ def git(folder: Path, *arguments: str) -> str:
 @pytest.mark.slow
 def test_git_shows_cassettes_as_conversations(harness: Harness, repository: Path) -> None:
     """A changed answer is a changed line of the conversation; undone, git shows YAML again."""
-    done = harness("install-git", folder=repository)
+    done = harness("git", "install", folder=repository)
     assert (done.code, done.err) == (0, "")
     assert (repository / ".gitattributes").read_text() == "cassettes/**/*.yaml diff=harness\n"
     changed = (repository / CASSETTE).read_text(encoding="utf-8").replace("智谱AI", "智谱")
@@ -104,9 +104,9 @@ def test_git_shows_cassettes_as_conversations(harness: Harness, repository: Path
     assert "+    智谱开放平台" in shown
     assert "interactions:" not in shown
 
-    again = harness("install-git", folder=repository)
+    again = harness("git", "install", folder=repository)
     assert "already" in again.out
-    assert harness("install-git", "--undo", folder=repository).code == 0
+    assert harness("git", "install", "--undo", folder=repository).code == 0
     assert (repository / ".gitattributes").read_text() == ""
     assert "interactions:" in git(repository, "diff", "-U400", "--", "cassettes")
 
@@ -114,13 +114,13 @@ def test_git_shows_cassettes_as_conversations(harness: Harness, repository: Path
 def test_git_keeps_what_else_it_was_told(harness: Harness, repository: Path) -> None:
     """Other lines of .gitattributes stay."""
     (repository / ".gitattributes").write_text("*.png binary\n")
-    harness("install-git", folder=repository)
-    harness("install-git", "--undo", folder=repository)
+    harness("git", "install", folder=repository)
+    harness("git", "install", "--undo", folder=repository)
     assert (repository / ".gitattributes").read_text() == "*.png binary\n"
 
 
 def test_where_there_is_no_repository(harness: Harness, folder: Path) -> None:
     """One message."""
-    done = harness("install-git", folder=folder)
+    done = harness("git", "install", folder=folder)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("harness: git rev-parse: ")

@@ -1,8 +1,9 @@
-"""The command `install-git`: a textconv driver for git, which shows cassettes in diffs as text."""
+"""The commands `git install` and `git textconv`: cassettes in `git diff` as conversations."""
 
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import Annotated
 
@@ -12,14 +13,10 @@ from harness.cli import app
 from harness.errors import HarnessError
 
 ATTRIBUTES = ".gitattributes"
-_SETTING = ("diff.harness.textconv", "harness textconv")
+_SETTING = ("diff.harness.textconv", "harness git textconv")
 
 
-EXAMPLE = "harness install-git"
-"""An example for the help text."""
-
-
-def install_git(
+def install(
     cassettes: app.Cassettes = app.CASSETTES,
     undo: Annotated[bool, typer.Option("--undo", help="Remove it again.")] = False,
 ) -> None:
@@ -30,6 +27,43 @@ def install_git(
     """
     message = _uninstall(Path.cwd(), cassettes) if undo else _install(Path.cwd(), cassettes)
     app.echo(message)
+
+
+def textconv(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A cassette, as git hands it over.")],
+) -> None:
+    """Print a cassette as text for `git diff`: the conversation, then the raw HTTP, without times.
+
+    A file that is not a cassette is printed unchanged: a diff has to be shown in any case.
+    """
+    from harness.config.files import read_file
+    from harness.errors import BadCassette
+    from harness.report import text, wire
+    from harness.runner import recordings
+
+    try:
+        read = recordings.read_for_diff(path)
+    except BadCassette:
+        try:
+            content = read_file(path)
+        except OSError:
+            content = None
+        if content is None:
+            raise
+        typer.echo(content, nl=False)
+        return
+    screen = app.console()
+    text.conversation(screen, read)
+    wire.wire(screen, read)
+
+
+COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
+    ("install", install, "harness git install"),
+    ("textconv", textconv, "harness git textconv cassettes/slogan/dashscope-qwen-flash.yaml"),
+)
+"""Every command of the group `git`: its name, its function, an example for its help text."""
+
+ABOUT = "Have `git diff` show cassettes as conversations."
 
 
 def _install(folder: Path, cassettes: Path) -> str:
