@@ -305,9 +305,10 @@ def _with_recorded_framing(
     response: urllib3.HTTPResponse, recorded: Response
 ) -> urllib3.HTTPResponse:
     """Return *response* with the headers of its length as they were recorded."""
-    if (length := recorded.header("content-length")) is not None:
+    length = recorded.header("content-length")
+    if length is not None and length != response.headers.get("Content-Length"):
         response.headers["Content-Length"] = length
-    if recorded.header("transfer-encoding") is None:
+    if response.chunked and recorded.header("transfer-encoding") is None:
         response.headers.discard("Transfer-Encoding")
     return response
 

@@ -134,3 +134,12 @@ def test_a_request_without_a_tape_is_an_error() -> None:
     nowhere = contextvars.Context()
     with use_tape(player()), use_tape(player()), pytest.raises(NoActiveCassette):
         nowhere.run(requests.get, URL, timeout=9)
+
+
+def test_a_replayed_header_keeps_the_case_of_its_name() -> None:
+    """Also the length, which is only replaced where it is not that of the replayed bytes."""
+    headers = (("content-length", "6"), ("x-Id", "1"))
+    one = Exchange(Request("GET", URL), Response(200, "OK", headers, b"played"))
+    with use_tape(Player(Cassette((one,)))), urllib3.PoolManager() as pool:
+        assert [*requests.get(URL, timeout=9).raw.headers.items()] == [*headers]
+        assert [*pool.request("GET", URL).headers.items()] == [*headers]
