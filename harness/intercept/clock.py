@@ -283,6 +283,8 @@ _REPLACEMENTS: Mapping[Any, Any] = {
     },
 }
 _IDS = {id(function) for function in _REPLACEMENTS}
+_TYPES = {type(function) for function in _REPLACEMENTS}
+"""The types of replaced functions, whose hashes and equality are safe to use."""
 _replacement = _REPLACEMENTS.__getitem__
 
 
@@ -347,7 +349,11 @@ class _ModuleNames:
         reference = ref(module, lambda _: self._forget(number))
         self._scanned[number] = reference, size
         if str(namespace.get("__name__")).partition(".")[0] not in _REAL_TIME_MODULES:
-            names = [name for name, value in list(namespace.items()) if id(value) in _IDS]
+            names = [
+                name
+                for name, value in list(namespace.items())
+                if type(value) in _TYPES and value in _REPLACEMENTS
+            ]
             if names or number in self._names:
                 self._names[number] = reference, names
 
