@@ -360,14 +360,15 @@ byId("help").addEventListener("click", KEYS["?"]);
 [search, target, severity].forEach((one) => one && one.addEventListener("input", () => read().then(filter)));
 addEventListener("hashchange", () => go(false));
 
-// ---- paper shows what is folded
+// ---- paper shows what is folded, and days instead of ages
 const folded = [];
-addEventListener("beforeprint", () => { 
+addEventListener("beforeprint", () => {
   const closed = all("[data-view] details:not([open])");
   closed.forEach((one) => { one.open = true; });
   folded.push(...closed);
+  all("time[data-age]").forEach((one) => { one.textContent = one.dateTime.slice(0, 10); });
 });
-addEventListener("afterprint", () => { folded.splice(0).forEach((one) => { one.open = false; }); });
+addEventListener("afterprint", () => { folded.splice(0).forEach((one) => { one.open = false; }); ages(); });
 
 dress(kept("theme"));
 speak((kept("language") || navigator.language || "en").startsWith("zh"));

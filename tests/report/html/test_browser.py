@@ -735,6 +735,9 @@ def test_it_can_be_printed(page: Page, shipped_page: Path, screenshots: Path) ->
     for kind in ("[data-view]", "[data-pane]"):
         assert shown(page, kind) == page.locator(kind).count()
     assert page.locator("details:not([open])").count() == 0
+    days = page.locator("#overview time").all_inner_texts()
+    assert days
+    assert all(re.fullmatch(r"20\d\d-\d\d-\d\d", day) for day in days)
     assert len(page.pdf()) > 10_000
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert soon(page, lambda: shown(page, "details pre") == 0)
