@@ -39,6 +39,7 @@ from harness.intercept.player import Player
 from harness.intercept.recorder import Recorder
 from harness.secrets.redactor import HOP_BY_HOP, Redactor
 from harness.types import Cassette, CodedBody, Exchange, Request, Response
+from harness.wire.codings import is_known
 
 pytestmark = pytest.mark.slow
 
@@ -432,13 +433,17 @@ def test_a_coded_body_can_be_reviewed() -> None:
     assert cassette.exchanges[0].response.header("content-encoding") is None
 
 
-@pytest.mark.parametrize(("coding", "is_coded"), [("gzip", True), ("deflate", True), ("br", False)])
-def test_an_edited_body_is_coded_anew(coding: str, is_coded: bool) -> None:
-    """A body that was edited in the cassette is what the client reads, in the same coding."""
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])
+def test_an_edited_body_is_coded_anew(coding: str) -> None:
+    """A body that was edited in the cassette is what the client reads, in the same coding.
+
+    It stays plain where the library for this coding is not installed.
+    """
+    is_coded = is_known(coding)
     response = Response(200, "OK", (("x-a", "1"),), b"edited")
     old = CodedBody(coding, gzip.compress(b"old") if coding == "gzip" else zlib.compress(b"old"))
     exchange = Exchange(
-        Request("GET", "http://a/"), response, coded=old if is_coded else CodedBody(coding)
+        Request("GET", "http://a/"), response, coded=CodedBody(coding) if coding == "br" else old
     )
     with use_tape(Player(Cassette((exchange, exchange)))):
         got = httpx.get("http://a/")
