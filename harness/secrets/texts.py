@@ -281,6 +281,9 @@ MIN_PACKED = 20
 _MAX_PATH = 1000
 _COMPRESSED = ("H4sI", "KLUv", "eJ", "eN", "eA", "eF")
 """The beginnings of gzip, zstd and zlib in base64; they may have slashes themselves."""
+_COMPRESSED_HEX = ("1f8b08", "28b52ffd", "7801", "785e", "789c", "78da")
+"""The same in hexadecimal."""
+_HEX = lazy_pattern(rf"(?<![0-9a-f])(?:{'|'.join(_COMPRESSED_HEX)})(?:[0-9a-f]{{2}}){{12,}}+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +306,8 @@ class Packed:
 def packed(text: str, seen: set[str]) -> Iterator[Packed]:
     """Yield the compressed and the base64 data in *text*, but no base64 that is in *seen*.
 
+    Compressed data in hexadecimal is yielded, too.
+
     At the end, what was yielded is added to *seen*.
     """
     here = set()
@@ -316,7 +321,13 @@ def packed(text: str, seen: set[str]) -> Iterator[Packed]:
             here.add(run)
             if (raw := base64_bytes(run)) is not None:
                 yield Packed(start, start + len(run), raw.decode("latin-1"), _base64_packer(run))
+    for match in _HEX.finditer(text) if any(sign in text for sign in _COMPRESSED_HEX) else ():
+        yield Packed(*match.span(), bytes.fromhex(match[0]).decode("latin-1"), _as_hex)
     seen |= here
+
+
+def _as_hex(plain: str) -> str:
+    return plain.encode("latin-1").hex()
 
 
 def _base64_runs(text: str, letters: bytes) -> Iterator[tuple[int, str]]:

@@ -169,6 +169,14 @@ FORMS: dict[str, Callable[[str], str]] = {
 }
 
 
+@pytest.mark.parametrize("coding", [gzip, zlib])
+def test_a_key_is_found_in_compressed_data_in_hexadecimal(coding: Any) -> None:
+    """What is beside the key in the data stays."""
+    digits = coding.compress(f"hello {DASHSCOPE} there".encode()).hex()
+    clean = Redactor((DASHSCOPE,)).text(f"<{digits}>")
+    assert coding.decompress(bytes.fromhex(clean[1:-1])) == b"hello REDACTED there"
+
+
 @pytest.mark.parametrize("key", [ZHIPU, ID, SECRET, DASHSCOPE, ODD])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_key_is_found_in_every_form_and_place(key: str, form: str) -> None:
