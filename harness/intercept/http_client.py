@@ -512,8 +512,8 @@ class ReplayedResponse(http.client.HTTPResponse):
         super().__init__(cast("Any", _UNREAD), debuglevel, method, url)
         self._sock, self._is_head = sock, method == "HEAD"
 
-    def begin(self) -> None:
-        """Read the head."""
+    def begin(self, **options: Any) -> None:
+        """Read the head; newer versions of Python have options for it."""
         playback = self._sock.playback
         if self.headers is not None or playback is None:
             return
@@ -522,7 +522,7 @@ class ReplayedResponse(http.client.HTTPResponse):
         head = "" if playback.broken_off or self.debuglevel else _head(response, is_whole=True)
         if len(head) > _LONGEST_PLAIN_HEAD or not _PLAIN_HEAD.fullmatch(head):
             self.fp = self._sock.makefile()
-            super().begin()
+            super().begin(**options)
             return
         self.code, self.status, self.version = status, status, 11
         self.reason = response.reason.strip()
