@@ -39,7 +39,12 @@ from harness.types import (
 )
 
 SHIPPED = load_all([shipped_folder()])
-JOBS = [pytest.param(s, t, id=f"{s.name}-{t.slug}") for s in SHIPPED for t in s.targets]
+JOBS = [
+    pytest.param(s, t, id=f"{s.name}-{t.slug}", marks=[pytest.mark.slow] * ((i + n) % 2))
+    for i, s in enumerate(SHIPPED)
+    for n, t in enumerate(s.targets)
+]
+"""Every scenario with every target; each scenario is quick with one provider."""
 ZHIPU, DASH = Target("zhipuai", "glm-5.3-flash"), Target("dashscope", "qwen-flash")
 TWO_QUESTIONS = """\
 name: two-questions

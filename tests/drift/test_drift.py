@@ -349,26 +349,23 @@ def test_a_contract_knows_what_happens() -> None:
     assert result.verdict is Verdict.BREAKING
 
 
-@pytest.mark.parametrize(
-    ("section", "known"),
-    [
-        (Section("zhipuai.chat", "event", "first"), True),
-        (Section("zhipuai.chat", "event", "only"), True),
-        (Section("zhipuai.chat", "answer", ""), False),
-        (Section("zhipuai.chat", "refusal", ""), False),
-        (Section("zhipuai.async-chat", "event", "first"), False),
-    ],
-)
-def test_a_contract_knows_events_at_any_position(section: Section, known: bool) -> None:
+def test_a_contract_knows_events_at_any_position() -> None:
     """Those of one endpoint together, also at a position that was never recorded."""
 
     def drop(value: Any) -> None:
         del value["created"]
 
     allowed = allowed_by(learn(_many(recorded("streaming/zhipuai-glm-5.3-flash"), drop)))
-    assert allowed(section, "/created", "absent", "glm-5.3-flash") is known
-    assert allowed(section, "/created", "integer", "glm-5.3-flash") is known
-    assert not allowed(section, "/created", "string", "glm-5.3-flash")
+    for section, known in (
+        (Section("zhipuai.chat", "event", "first"), True),
+        (Section("zhipuai.chat", "event", "only"), True),
+        (Section("zhipuai.chat", "answer", ""), False),
+        (Section("zhipuai.chat", "refusal", ""), False),
+        (Section("zhipuai.async-chat", "event", "first"), False),
+    ):
+        assert allowed(section, "/created", "absent", "glm-5.3-flash") is known, section
+        assert allowed(section, "/created", "integer", "glm-5.3-flash") is known, section
+        assert not allowed(section, "/created", "string", "glm-5.3-flash"), section
 
 
 @pytest.mark.parametrize("case", ["SUCCESS", "PROCESSING", "FAIL"])

@@ -72,6 +72,7 @@ def test_the_memory_is_a_small_multiple_of_the_answer(name: str) -> None:
     assert peak < 20 * len(exchange.response.body)
 
 
+@pytest.mark.slow
 def test_a_long_transcript_does_not_keep_parsed_answers() -> None:
     """What was parsed of an answer takes many times its size, and is needed for a while."""
     one = chat([user("hello")], "hello")
