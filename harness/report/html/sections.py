@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -52,16 +53,24 @@ class NumberedFinding:
 class RawExchange:
     """An exchange as raw HTTP, and the findings that point at it.
 
-    Attributes:
-        request: the request's body.
-        response: the response's body; empty if it is a binary file.
+    Its bodies are split into pieces when they are shown: all at once would take much memory.
     """
 
     anchor: str
     reading: AnalyzedExchange
-    request: tuple[bodies.Piece, ...]
-    response: tuple[bodies.Piece, ...]
     findings: tuple[NumberedFinding, ...]
+
+    @property
+    def request(self) -> tuple[bodies.Piece, ...]:
+        """The request's body."""
+        body = self.reading.exchange.request.body
+        return bodies.pieces(body, _marks(self.findings, body, True))
+
+    @property
+    def response(self) -> tuple[bodies.Piece, ...]:
+        """The response's body; empty if it is a binary file."""
+        body = b"" if self.reading.is_binary else self.reading.exchange.response.body
+        return bodies.pieces(body, _marks(self.findings, body, False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +95,29 @@ class Column:
         return self.transcript.target or self.transcript.source
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ShownDifference:
     """A difference, its left and its right value split into equal and differing pieces."""
 
     difference: Difference
-    left: tuple[word_diff.DiffPiece, ...]
-    right: tuple[word_diff.DiffPiece, ...]
+
+    @property
+    def left(self) -> tuple[word_diff.DiffPiece, ...]:
+        """The pieces of the left value."""
+        return self._sides[0]
+
+    @property
+    def right(self) -> tuple[word_diff.DiffPiece, ...]:
+        """The pieces of the right value."""
+        return self._sides[1]
+
+    @cached_property
+    def _sides(self) -> tuple[tuple[word_diff.DiffPiece, ...], tuple[word_diff.DiffPiece, ...]]:
+        left = format.value(self.difference.before, MAX_VALUE)
+        right = format.value(self.difference.after, MAX_VALUE)
+        if self.difference.layer is Layer.SHAPE:
+            return (word_diff.DiffPiece(left),), (word_diff.DiffPiece(right),)
+        return word_diff.side_by_side(left, right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,15 +301,7 @@ def _raw(
     reading: AnalyzedExchange, findings: Sequence[NumberedFinding], anchor: str
 ) -> RawExchange:
     mine = [one for one in findings if one.finding.place.exchange == reading.number]
-    exchange = reading.exchange
-    response = b"" if reading.is_binary else exchange.response.body
-    return RawExchange(
-        anchor=f"{anchor}-x{reading.number}",
-        reading=reading,
-        request=bodies.pieces(exchange.request.body, _marks(mine, exchange.request.body, True)),
-        response=bodies.pieces(response, _marks(mine, response, False)),
-        findings=tuple(mine),
-    )
+    return RawExchange(f"{anchor}-x{reading.number}", reading, tuple(mine))
 
 
 def _marks(findings: Sequence[NumberedFinding], body: bytes, request: bool) -> list[bodies.Mark]:
@@ -308,22 +325,13 @@ def _comparison(found: Comparison) -> ShownComparison:
     return ShownComparison(
         comparison=found,
         layers=tuple(
-            (layer, tuple(_shown(d) for d in found.of(layer)[:MAX_DIFFERENCES])) for layer in layers
+            (layer, tuple(ShownDifference(d) for d in found.of(layer)[:MAX_DIFFERENCES]))
+            for layer in layers
         ),
         more=sum(max(0, len(found.of(layer)) - MAX_DIFFERENCES) for layer in layers),
-        divergence=_shown(found.divergence.difference) if found.divergence else None,
-        noise=tuple(_shown(difference) for difference in noise[:MAX_DIFFERENCES]),
+        divergence=ShownDifference(found.divergence.difference) if found.divergence else None,
+        noise=tuple(ShownDifference(difference) for difference in noise[:MAX_DIFFERENCES]),
     )
-
-
-def _shown(difference: Difference) -> ShownDifference:
-    left = format.value(difference.before, MAX_VALUE)
-    right = format.value(difference.after, MAX_VALUE)
-    if difference.layer is Layer.SHAPE:
-        return ShownDifference(
-            difference, (word_diff.DiffPiece(left),), (word_diff.DiffPiece(right),)
-        )
-    return ShownDifference(difference, *word_diff.side_by_side(left, right))
 
 
 def recordings(sections: Sequence[ScenarioSection]) -> Iterator[Recording]:
