@@ -395,7 +395,8 @@ def refuses_the_request(turn: AnalyzedTurn) -> bool:
     outcome, answer = turn.outcome, turn.answer
     if not isinstance(outcome, Failure) or answer is None or answer.endpoint is None:
         return False
-    has_details = bool(outcome.code or outcome.message)
+    is_page = outcome.message.lstrip().startswith("<")
+    has_details = bool(outcome.code or (outcome.message and not is_page))
     unpaid = outcome.code in answer.endpoint.unpaid
     client_error = 400 <= outcome.status < 500 and outcome.status not in _UNRELATED
     return has_details and not unpaid and client_error

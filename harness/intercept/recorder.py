@@ -10,7 +10,7 @@ from functools import partial
 from itertools import count
 from typing import ClassVar, Protocol
 
-from harness.errors import BadHook, HarnessError, NotRecordable
+from harness.errors import BadHook, CannotWrite, NotRecordable
 from harness.intercept.context import raise_error
 from harness.intercept.failures import message_of
 from harness.intercept.hooks import BeforeRecord, filtered, keep_all
@@ -134,8 +134,8 @@ class Recorder:
             self.sink.ready()
             self.before_request()
         except Exception as error:  # noqa: BLE001 - raised again, as what no SDK swallows
-            is_ours = isinstance(error, HarnessError)  # whose message says everything
-            raise_error(NotRecordable(str(error)), None if is_ours else error)
+            says_all = isinstance(error, CannotWrite)
+            raise_error(NotRecordable(str(error)), None if says_all else error)
         number = next(self._numbers)
         ends, arrives = partial(self._store, number), partial(self.on_chunk, request)
         capture = ResponseCapture(request, self._turn, ends, arrives)
