@@ -51,8 +51,9 @@ class AnalyzedExchange:
 
     def forget(self) -> None:
         """Forget what was parsed, but for the request and the outcome, until it is used again."""
-        for name in self.__dict__.keys() - _KEPT:
-            del self.__dict__[name]
+        kept = {name: self.__dict__[name] for name in _KEPT & self.__dict__.keys()}
+        self.__dict__.clear()  # which frees its table too, as deletions do not
+        self.__dict__.update(kept)
 
     @cached_property
     def request_json(self) -> Document:

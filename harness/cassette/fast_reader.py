@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
@@ -55,7 +55,8 @@ def load(text: str | bytes) -> Cassette:
     interactions, at = _entries(_INTERACTION, whole, middle.end())
     if whole[at:] not in _ENDS or len(metadata) != len(interactions):
         raise NotCanonical
-    return Cassette(tuple(map(_exchange, interactions, metadata)), _provenance(head))
+    exchanges = tuple(map(_exchange, taken(interactions), taken(metadata)))
+    return Cassette(exchanges, _provenance(head))
 
 
 def load_provenance(first: bytes, last: bytes) -> Provenance:
@@ -155,6 +156,13 @@ _ITEM = re.compile(rf" +- ({_SCALAR})\n")
 T = TypeVar("T")
 Groups: TypeAlias = tuple[Any, ...]
 """The groups of a match, each of which is a text or None."""
+
+
+def taken(items: list[Any]) -> Iterator[Any]:
+    """Yield each item, which the list no longer holds then: what is built of it may be as large."""
+    for index, item in enumerate(items):
+        items[index] = None
+        yield item
 
 
 def _entries(pattern: re.Pattern[str], text: str, at: int) -> tuple[list[Groups], int]:

@@ -129,7 +129,7 @@ def _cassette(document: object, text: str | bytes, source: str) -> Cassette:
     interactions = expect(document["interactions"], list, ("interactions",))
     exchanges = [
         _exchange(item, ("interactions", i), metadata[i] if i < len(metadata) else {})
-        for i, item in enumerate(interactions)
+        for i, item in enumerate(fast_reader.taken(interactions))
     ]
     if "version" not in document:
         warnings.warn(f"{source}: {_NO_VERSION}", UnversionedCassetteWarning, stacklevel=2)
