@@ -230,8 +230,8 @@ def supported_provider(scenario: Scenario, target: Target) -> Provider:
                 f"{scenario.path}:{step.line}: {provider.name} takes the audio as a file, not by a "
                 f"URL: download {step.parts[0].value!r}, and name the file"
             )
-        media = (Medium.TEXT, *provider.media(call))
-        other = next((part.medium for part in step.parts if part.medium not in media), None)
+        media = [part.medium for part in step.parts if part.medium is not Medium.TEXT]
+        other = next((one for one in media if one not in provider.media(call)), None)
         if other is not None:
             raise Unsupported(
                 f"{scenario.path}:{step.line}: {provider.name} takes no {other} in a call of the "
