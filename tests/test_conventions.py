@@ -21,6 +21,7 @@ PROVIDER = re.compile(r"zhipu|dashscope|glm|qwen|bigmodel|aliyun", re.IGNORECASE
 EXCEPTIONS = {
     "harness/cli/app.py": "examples in help texts",
     "harness/cli/chat.py": "examples in help texts",
+    "harness/cli/git.py": "examples in help texts",
     "harness/cli/init.py": "the first scenario of a project",
     "harness/config/packages.py": "names of extras and of SDKs that clash",
     "harness/convert/ported.py": "whose limit of thinking is another than that of answers",

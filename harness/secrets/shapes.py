@@ -319,10 +319,16 @@ def _start(anchor: str) -> str:
     return anchor[: end + 1]
 
 
-_BY_START: dict[str, list[tuple[int, KeyShape]]] = {}
-for _number, _shape in enumerate(KEY_SHAPES):
-    _BY_START.setdefault(_start(_shape.anchor), []).append((_number, _shape))
-_ANYWHERE = _BY_START.pop("")
+def _grouped() -> dict[str, list[tuple[int, KeyShape]]]:
+    """Return the numbered shapes by the starts of their anchors."""
+    groups: dict[str, list[tuple[int, KeyShape]]] = {}
+    for number, shape in enumerate(KEY_SHAPES):
+        groups.setdefault(_start(shape.anchor), []).append((number, shape))
+    return groups
+
+
+_ANYWHERE = _grouped()[""]
+_BY_START = {start: shapes for start, shapes in _grouped().items() if start}
 
 
 def _behind(starts: Sequence[str], end: str) -> str:
