@@ -35,6 +35,7 @@ from harness.runner.recordings import (
     group_sides,
     read_cassette,
     read_repeats,
+    read_transcript,
 )
 from harness.types import Cassette, Problem, Transcript
 
@@ -104,7 +105,7 @@ def _is_left_out(result: Checked | Problem, period: Period) -> bool:
 def _check(rules: RuleSelection, options: CheckOptions, path: Path) -> Checked | Problem | None:
     """Return the result for one file; None if it was recorded at another time."""
     try:
-        transcript = read_cassette(path).transcript
+        transcript = read_transcript(path)
     except HarnessError as error:
         return Problem("", "", str(error))
     if transcript.provenance not in options.period:

@@ -15,7 +15,7 @@ from harness.errors import BadCassette, HarnessError
 from harness.providers import endpoints
 from harness.providers.masking import masked
 from harness.runner.batch import Job, cassette_state, jobs, load_scenarios
-from harness.types import Cassette, Provenance
+from harness.types import Cassette, Provenance, Transcript
 
 
 def analyzed(cassette: Cassette, source: str = "") -> AnalyzedTranscript:
@@ -37,11 +37,20 @@ def read_cassette(path: Path) -> AnalyzedTranscript:
     return analyzed_cassette(read_masked(path), str(path))
 
 
+def read_transcript(path: Path) -> Transcript:
+    """Return what `read_cassette` returns, not yet analyzed."""
+    return _transcript(read_masked(path), str(path))
+
+
 def analyzed_cassette(cassette: Cassette, source: str) -> AnalyzedTranscript:
     """Return the transcript of a cassette without secrets, which was read from *source*."""
+    return analyze(_transcript(cassette, source), endpoints.recognise)
+
+
+def _transcript(cassette: Cassette, source: str) -> Transcript:
     scenario = cassette.provenance.scenario or Path(source).stem
     transcript = transcript_of(cassette, endpoints.recognise, source=source)
-    return analyze(replace(transcript, scenario=scenario), endpoints.recognise)
+    return replace(transcript, scenario=scenario)
 
 
 def read_job(job: Job, folder: Store) -> AnalyzedTranscript:
@@ -82,7 +91,7 @@ def repeats_of(
     own, repeats = first.transcript, []
     for path in store.repeat_paths(located(own.source)).values() if own.source else ():
         try:
-            other = read_cassette(path).transcript
+            other = read_transcript(path)
         except BadCassette as error:
             skip(error)
             continue
