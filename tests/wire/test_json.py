@@ -43,7 +43,7 @@ def test_strict_json_is_read(body: bytes, value: Json) -> None:
         (b"[-Infinity]", "-Infinity is not JSON", 0),
         (b"[Infinity]", "Infinity is not JSON", 0),
         (b'{"a":1,"b":2,"a":1}', "duplicate key 'a' in one object", 0),
-        (b'{"x":{"b":1,"b":2}}', "duplicate key 'b' in one object", 0),
+        (b'{"x":{"a":1,"b":1,"b":2}}', "duplicate key 'b' in one object", 0),
         (b'{"a":\xff}', "not UTF-8: invalid start byte", 5),
         ('{"你":"'.encode() + b"\xe4\xbd", "not UTF-8: unexpected end of data", 8),
         ('{"你好": 1x}'.encode(), "invalid JSON (Expecting ',' delimiter)", 12),
