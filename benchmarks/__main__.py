@@ -219,7 +219,7 @@ def _over_the_floor(
         each[tool] = [(whole - first) / (number - 1) for first, whole in pairs]
         once[tool] = [first - by for (first, _), by in zip(pairs, each[tool], strict=True)]
     names = [tool.name for tool in tools if tool.name in each] + [
-        tool for tool in each if tool == suites.RULELESS
+        tool for tool in each if tool == suites.FIRST
     ]
     return [
         many,
@@ -232,7 +232,7 @@ def _suite(
     tools: list[Tool], client: Client, count: int, calls_each: int, folder: Path, rounds: int
 ) -> Row:
     _progress(f"{client.name}: a pytest suite of {count} cassettes with {calls_each} exchanges")
-    names = [*(tool.name for tool in tools), suites.RULELESS]
+    names = [*(tool.name for tool in tools), suites.FIRST]
     folder.mkdir(exist_ok=True)
     written = [suites.written(name, client, count, calls_each, folder) for name in names]
     runs = [partial(suites.started, *both) for both in zip(names, written, strict=True)]

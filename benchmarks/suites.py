@@ -11,13 +11,13 @@ from pathlib import Path
 from benchmarks import cassettes, measuring
 from benchmarks.clients import ANSWER, CLIENTS, Client
 
-RULELESS = "without rules"
-"""This tape in a project that selects a single rule; the difference is what the rules cost."""
+FIRST = "first run"
+"""This tape in a run that knows no cassette yet; the difference is what the rules cost."""
 
 PLUGINS: Mapping[str, tuple[str, str]] = {
     "floor": ("", ""),
     "this tape": ("harness.pytest_plugin", "@pytest.mark.cassette"),
-    RULELESS: ("harness.pytest_plugin", "@pytest.mark.cassette"),
+    FIRST: ("harness.pytest_plugin", "@pytest.mark.cassette"),
     "vcrpy": (
         "pytest_recording.plugin",
         "@pytest.mark.vcr(match_on=['method', 'scheme', 'host', 'port', 'path', 'query', 'body'])",
@@ -70,9 +70,6 @@ def written(tool: str, client: Client, count: int, calls_each: int, folder: Path
         _TEST.format(mark=PLUGINS[tool][1], number=number, calls_each=calls_each)
         for number in range(count)
     )
-    if tool == RULELESS:
-        selection = '[tool.harness]\nrules = {select = ["known_endpoint"]}\n'
-        (suite / "pyproject.toml").write_text(selection, encoding="utf-8")
     (suite / "test_suite.py").write_text(head + "".join(tests), encoding="utf-8")
     return suite
 
@@ -84,8 +81,10 @@ def started(tool: str, suite: Path) -> subprocess.Popen[bytes]:
     """
     plugin = PLUGINS[tool][0]
     chosen = ["-p", plugin] if plugin else []
+    if tool == FIRST:
+        chosen.append("--cache-clear")
     return measuring.started(
-        *(sys.executable, "-c", _EXIT, "-q", "-p", "no:cacheprovider", *chosen, str(suite)),
+        *(sys.executable, "-c", _EXIT, "-q", *chosen, str(suite)),
         folder=suite,
         PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
         PYTHONPATH=os.getcwd(),
