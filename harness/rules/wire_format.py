@@ -87,13 +87,14 @@ def content_type_agrees_with_body(reading: AnalyzedExchange) -> Iterator[Finding
 
     SDKs choose by this header how to read an answer, or fail. An answer whose recorder left out its
     headers, or replaced this one, is not checked; nor a list or the like without this one, as
-    Zhipu's voices are sent [REC C2].
+    Zhipu's voices are sent [REC C2], nor such a refusal, as Azure's gateway sends them [FIELD].
     """
     response, endpoint = reading.exchange.response, checked_endpoint(reading)
     if endpoint is None or not response.body or reading.hides_type or reading.is_lines:
         return
     expected, actual = _body_type(reading), reading.media_type
-    if not expected or (not actual and endpoint.role is Role.LOOKUP):
+    may_lack = endpoint.role is Role.LOOKUP or response.status >= 400
+    if not expected or (not actual and may_lack):
         return
     if actual != expected:
         yield violation(f"the content type {expected}", show(actual), reading.place())

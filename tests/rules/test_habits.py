@@ -94,7 +94,7 @@ MINIMAX = "https://api.minimax.io/v1/chat/completions"
 QWEN = "https://dashscope.aliyuncs.com"
 GENERATION = f"{QWEN}/api/v1/services/aigc/text-generation/generation"
 MULTIMODAL = f"{QWEN}/api/v1/services/aigc/multimodal-generation/generation"
-FILTERED: Json = {"index": 0, "content_filter_results": {}, "finish_reason": None}
+FILTERED: dict[str, Json] = {"index": 0, "content_filter_results": {}, "finish_reason": None}
 NO_COUNTS: Json = {"total_tokens": 0, "total_characters": 0}
 BARE_CALL: Json = {
     "id": "call_1",
@@ -290,6 +290,23 @@ HABITS = {
     "SiliconFlow: a refusal as plain text": exchange(
         "POST", SILICONFLOW, STREAMED, b"Api key is invalid", "text/plain", 401
     ),
+    "Azure: a message that was filtered": post(
+        AZURE,
+        {"model": "m", "messages": [USER]},
+        {
+            **{"id": "c", "object": "chat.completion", "created": 1, "model": "m"},
+            "choices": [{**FILTERED, "finish_reason": "content_filter"}],
+            "usage": COUNTS,
+        },
+    ),
+    "Azure: a refusal without a type": exchange(
+        "POST",
+        AZURE,
+        {"model": "m", "messages": [USER]},
+        b'{"error": {"code": "DeploymentNotFound", "message": "Wait."}}',
+        "",
+        404,
+    ),
     "Zhipu: no request_id": chat(ZHIPU, choices("4")),
     "OpenRouter: no finish reason": chat(
         f"{OPENROUTER}/chat/completions", [{**SAID, "finish_reason": None}]
@@ -329,6 +346,8 @@ def test_a_habit_has_its_limits() -> None:
     assert rules(edited(late, '"content":""', '"content":"4"')) == {"nothing_after_finish"}
     other = edited(HABITS["Gemini: tokens of a picture later, types in capitals"], ":2}", ':"2"}')
     assert rules(other) == {"tool_arguments_fit"}
+    filtered = edited(HABITS["Azure: a message that was filtered"], '"content_filter"', '"stop"')
+    assert "answer_fits_schema" in rules(filtered)
     text = exchange("POST", SILICONFLOW, STREAMED, b"Invalid token", "text/plain", 200)
     assert "body_is_json" in rules(text)
     untyped = with_type(HABITS["a recorder that hides headers"], "application/json")
@@ -376,7 +395,7 @@ VECTOR: Json = {
     "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}],
     "usage": {"total_tokens": 3},
 }
-RUN = b'event: a\ndata: {"id":"run_1"}\n\nevent: b\ndata: {"id":"msg_1"}\n\n'
+RUN = b'event: a\ndata: {"id":"run_1"}\n\nevent: b\ndata: {"id":"s","type":"tool_calls"}\n\n'
 RUN += b"event: done\ndata: [DONE]\n\n"
 
 OTHERS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.analysis.endpoint import Part
+from harness.analysis.endpoint import Part, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.providers.anthropic.endpoints import read
@@ -98,9 +98,12 @@ def _expected(begun: bool, opened: dict[int, str], closed: int, ended: bool, sto
 def event_names_are_types(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the name of each event is the `type` in its data.
 
-    Clients choose by the one or by the other how to read an event.
+    Clients choose by the one or by the other how to read an event. The type of a run's events, in
+    OpenAI's Assistants API, is that of a step [FIELD].
     """
-    for part in answers(reading) if reading.is_stream else ():
+    endpoint = reading.checked_endpoint
+    is_read = endpoint is not None and endpoint.role is Role.ANSWER
+    for part in answers(reading) if reading.is_stream and is_read else ():
         kind = resolve(part.value, "/type")
         if part.kind and isinstance(kind, str) and kind != part.kind:
             yield violation(f"the type {show(part.kind)}", show(kind), reading.place("/type", part))

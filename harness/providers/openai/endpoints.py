@@ -291,24 +291,27 @@ _SERVICE_CALLS: Schema = {
     ),
 }
 
+_SERVICE_MESSAGE: Schema = object_of(
+    {"role": STRING},
+    {"content": TEXT, "reasoning_content": nullable(STRING), "tool_calls": _SERVICE_CALLS},
+)
+
+# [FIELD] Azure leaves out a message that its content filter took away.
+_FILTERED: Schema = object_of(
+    {"content_filter_results": OBJECT, "finish_reason": {"const": "content_filter"}}
+)
+
 SERVICE_WHOLE: Schema = object_of(
     {
         "id": STRING,
         "model": NAME,
         "choices": array(
-            object_of(
-                {
-                    "message": object_of(
-                        {"role": STRING},
-                        {
-                            "content": TEXT,
-                            "reasoning_content": nullable(STRING),
-                            "tool_calls": _SERVICE_CALLS,
-                        },
-                    ),
-                    "finish_reason": nullable(NAME),
-                },
-                {"index": INTEGER},
+            both(
+                object_of(
+                    {"finish_reason": nullable(NAME)},
+                    {"message": _SERVICE_MESSAGE, "index": INTEGER},
+                ),
+                either("`message`", having("message"), _FILTERED),
             ),
             at_least=1,
         ),
