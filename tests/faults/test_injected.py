@@ -146,10 +146,10 @@ def _without_headers(answer: Any) -> dict[str, Any]:
     return {name: value for name, value in dict(answer).items() if name != "headers"}
 
 
-def by_httpx(base: str, stream: bool, read: float = WAIT) -> object:
+def by_httpx(base: str, stream: bool, read: float | None = None) -> object:
     """Ask with httpx, waiting *read* seconds for each piece."""
     with (
-        httpx.Client(timeout=httpx.Timeout(WAIT, read=read), trust_env=False) as client,
+        httpx.Client(timeout=httpx.Timeout(WAIT, read=read or WAIT), trust_env=False) as client,
         client.stream("POST", f"{base}/api/paas/v4/chat/completions", json=_body(stream)) as answer,
     ):
         return answer.status_code, _value(b"".join(answer.iter_bytes()), stream)
