@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -135,7 +135,7 @@ class Report:
     pages: tuple[tuple[str, str], ...] = ()
     checked: tuple[Outline, ...] = ()
     history: tuple[Run, ...] = ()
-    processes: int = 1
+    processes: int = field(default=1, compare=False)
 
     @cached_property
     def outlines(self) -> tuple[Outline, ...]:
