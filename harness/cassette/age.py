@@ -29,8 +29,8 @@ class Limit:
     """The greatest allowed age of a recording.
 
     Attributes:
-        text: The limit as it was set, such as `30d`.
-        longest: The greatest allowed age.
+        text: The limit as the user wrote it, such as `30d`.
+        longest: The limit as a duration.
         fails: Whether an older recording is an error; otherwise it is a warning.
     """
 
@@ -56,9 +56,10 @@ def parse_limit(text: str, fails: bool) -> Limit:
 
 
 def limit_of_options(text: str | None, fails: bool) -> Limit | None:
-    """Return the limit set by the options --max-age and --max-age-fails; None without --max-age.
+    """Return the limit that --max-age (*text*) and --max-age-fails (*fails*) set.
 
-    Raises HarnessError for an invalid age, or for --max-age-fails without --max-age.
+    Return None without --max-age. Raises HarnessError for an invalid age, or for --max-age-fails
+    without --max-age.
     """
     if text is None and fails:
         raise HarnessError("--max-age-fails goes with --max-age, such as --max-age 30d")
@@ -71,7 +72,10 @@ def utc_now() -> datetime:
 
 
 def age(provenance: Provenance, at: datetime) -> timedelta | None:
-    """Return the age of a recording at the time *at*, at least 0; None if it is unknown."""
+    """Return the age at the time *at* of the recording that *provenance* describes, at least 0.
+
+    Return None if the time of recording is missing or invalid.
+    """
     try:
         return max(at - _aware(provenance.recorded_at), timedelta())
     except (ValueError, OverflowError):
@@ -79,13 +83,20 @@ def age(provenance: Provenance, at: datetime) -> timedelta | None:
 
 
 def days(provenance: Provenance, at: datetime) -> int | None:
-    """Return the age of a recording at the time *at* in whole days; None if it is unknown."""
+    """Return the age in whole days at the time *at* of the recording that *provenance* describes.
+
+    Return None if the time of recording is missing or invalid.
+    """
     known = age(provenance, at)
     return None if known is None else known.days
 
 
 def findings(provenance: Provenance, limit: Limit, at: datetime) -> Iterator[Finding]:
-    """Yield a finding if a recording is older than *limit* at the time *at*, or of unknown age."""
+    """Yield a finding if the recording that *provenance* describes is too old at the time *at*.
+
+    A recording whose time is missing, invalid or more than an hour in the future counts as too old.
+    The finding is an error if `limit.fails` is true, otherwise a warning.
+    """
     known = age(provenance, at)
     is_future = known is not None and _aware(provenance.recorded_at) - at > _CLOCKS_DIFFER
     if known is not None and known <= limit.longest and not is_future:
@@ -126,7 +137,7 @@ class Period:
     Attributes:
         first: The first time of the period; None for no lower bound.
         end: The first time after the period; None for no upper bound.
-        text: The command-line options that set it; empty for the period without bounds.
+        text: The command-line options that set the period; empty for the period without bounds.
 
     A recording of unknown time is in no period, except the one without bounds.
     """

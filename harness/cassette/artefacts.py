@@ -52,7 +52,7 @@ class CassetteFiles:
 
 
 def to_files(cassette: Cassette) -> CassetteFiles:
-    """Return the contents of the files that *cassette* is written to."""
+    """Return the YAML text of *cassette*, and the bodies that are stored as files beside it."""
     artefacts: dict[str, bytes] = {}
     exchanges = tuple(_move_body(exchange, artefacts) for exchange in cassette.exchanges)
     return CassetteFiles(dumps(replace(cassette, exchanges=exchanges)), artefacts)
@@ -70,8 +70,8 @@ def _move_body(exchange: Exchange, artefacts: dict[str, bytes]) -> Exchange:
 def is_file(response: Response) -> bool:
     """Return whether the body of *response* is to be stored as an artefact.
 
-    It has at least 1 KiB, and its Content-Type is that of a file (image, audio ...) or it is not
-    UTF-8.
+    That is a body of at least 1 KiB which is not UTF-8, or whose Content-Type is that of a file
+    (image, audio ...).
     """
     if len(response.body) < SMALLEST:
         return False
@@ -100,7 +100,7 @@ def has_hash(name: str, body: bytes) -> bool:
 
 
 def with_artefacts(cassette: Cassette, fetch: Callable[[int, Artefact], bytes]) -> Cassette:
-    """Return *cassette* with each artefact replaced by the body that it stands for.
+    """Return *cassette* with the bytes of each artefact as the body of its response.
 
     Args:
         cassette: A cassette read from text.

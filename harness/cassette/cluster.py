@@ -1,4 +1,4 @@
-"""One function for many items on the workers of a Dask scheduler."""
+"""The application of a function to many items on the workers of a Dask scheduler."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _PATIENCE = 10
 def cluster(address: str) -> Iterator[tuple[Executor, int]]:
     """Yield an executor for the workers of a Dask scheduler, and the number of their threads.
 
-    If a worker ends, other workers do its unfinished jobs, and those whose results were not
-    fetched.
+    *address* is that of the scheduler. If a worker ends, other workers run its unfinished jobs, and
+    run those again whose results were not fetched.
 
     Raises:
         HarnessError: No scheduler answers, it has no workers, or it ends; or a job was on several
@@ -55,11 +55,11 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
 
 
 class ClusterTask(Generic[T, R]):
-    """A function for some items that is sent to a worker.
+    """A function that a Dask worker calls with each item of a list.
 
-    It runs in a process beside the worker, since a replay forbids its process the network, and in
-    the folder of the process that sends it, since settings are read from there and paths are
-    relative to it.
+    It is called in a separate process beside the worker, since a replay blocks the network for its
+    whole process. The current folder of that process is the sender's, since settings are read from
+    there and paths are relative to it.
     """
 
     def __init__(self, do: Callable[[T], R]) -> None:

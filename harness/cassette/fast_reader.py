@@ -40,7 +40,7 @@ class NotCanonical(Exception):
 
 
 def load(text: str | bytes) -> Cassette:
-    """Return the cassette in *text*, the same as `reader.load_yaml` returns.
+    """Return the cassette in *text*, read without PyYAML; `reader.load_yaml` returns the same.
 
     Raises NotCanonical if the text is not in the exact form that the harness writes.
     """
@@ -60,9 +60,11 @@ def load(text: str | bytes) -> Cassette:
 
 
 def load_provenance(first: bytes, last: bytes) -> Provenance:
-    """Return the provenance in the *first* bytes of a cassette; its end is in the *last* bytes.
+    """Return the provenance of a cassette of which only the *first* and *last* bytes were read.
 
-    Raises NotCanonical if the head or the end does not have the form that the harness writes.
+    The provenance is in the first bytes; the last bytes show that the file is complete. Raises
+    NotCanonical if they do not have the form that the harness writes, or the head of the file is
+    longer than *first*.
     """
     # The last line of the first bytes may be cut off, in the middle of a character.
     head = _HEAD.match(_characters(first[: first.rfind(b"\n") + 1]))
@@ -159,7 +161,7 @@ Groups: TypeAlias = tuple[Any, ...]
 
 
 def taken(items: list[Any]) -> Iterator[Any]:
-    """Yield each item, which the list no longer holds then: what is built of it may be as large."""
+    """Yield each of *items* after None has replaced it in the list, so that it can be freed."""
     for index, item in enumerate(items):
         items[index] = None
         yield item

@@ -1,6 +1,6 @@
 """Interactions as other tools write them, converted to the form of vcrpy.
 
-| Form | Told by |
+| Form | Recognized by |
 |---|---|
 | vcrpy 4 and 5 with httpx | `status_code` in the response; `content` is the body |
 | pydantic-ai | `parsed_body` in place of a body that is JSON |
@@ -49,7 +49,10 @@ _NOTES_OF_OTHERS = {
 
 
 def known_top(document: dict[Any, Any]) -> None:
-    """Raise Invalid if *document* has a key that holds exchanges of a kind that is not read."""
+    """Raise Invalid if *document*, a cassette's whole content, has an unknown key.
+
+    Exchanges of gRPC and WebSocket, which are not supported, are refused too.
+    """
     for name in _WITHOUT_HTTP:
         if document.get(name):
             raise Invalid((name,), "exchanges of gRPC and WebSocket (cassetter) are not read")
@@ -64,9 +67,10 @@ def is_go(interactions: list[Any]) -> bool:
 
 
 def as_vcrpy(item: object, path: KeyPath) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the request and response of an interaction in the form of vcrpy.
+    """Return the request and the response of *item*, an interaction, in the form of vcrpy.
 
-    Raises Invalid for a key that no known form has, and for one that is missing.
+    *path* leads to the interaction in the file, for errors. Raises Invalid for a key that no known
+    form has, for a missing key, and for a value of the wrong type.
     """
     request, response = (
         expect(key(item, name, path), dict, (*path, name)) for name in _INTERACTION
@@ -180,7 +184,10 @@ def _refuse_unknown(mapping: dict[Any, Any], known: Collection[str], path: KeyPa
 
 
 def json_bytes(body: object, path: KeyPath) -> bytes:
-    """Return the JSON text of a body that another tool wrote as YAML."""
+    """Return the JSON text of *body*, which another tool wrote as YAML.
+
+    Raises Invalid, with *path*, for a value that JSON does not have.
+    """
     try:
         return compact(body, allow_nan=False, default=_date).encode()
     except (TypeError, ValueError) as error:
@@ -195,7 +202,11 @@ def _date(value: object) -> str:
 
 
 def key(mapping: object, name: str, path: KeyPath) -> object:
-    """Return the value at *name* in *mapping*. Raises Invalid if either is not there."""
+    """Return the value of the key *name* in *mapping*.
+
+    *path* leads to the mapping in the file, for errors. Raises Invalid if *mapping* is no mapping
+    or has no such key.
+    """
     values = expect(mapping, dict, path)
     if name not in values:
         raise Invalid(path, f"the key {name} is missing")

@@ -42,7 +42,7 @@ Entering the context raises an exception if nothing may be written any more.
 
 
 def journal_path(cassette: Path) -> Path:
-    """Return the path of a cassette's journal; for one in a store, beside the local copy."""
+    """Return the path of a cassette's journal; for a cassette in a store, beside its local copy."""
     return Path(os.fspath(cassette)).with_name(f".{cassette.name}.journal")
 
 
@@ -64,7 +64,8 @@ class Journal:
         cassette: The path of the cassette that is being recorded.
         head: The provenance and the seed of the recording.
         overwrite: Whether records of an earlier recording may be replaced.
-        writing: Returns the context in which the file is created (see `Writing`).
+        writing: Returns a context manager in which the file is created. It raises an exception on
+            entry if nothing may be written any more.
     """
 
     cassette: Path
@@ -117,9 +118,10 @@ class Journal:
         return content
 
     def lock(self) -> None:
-        """Lock an existing journal, which is overwritten later; do nothing if there is none.
+        """Lock an existing journal without reading it; do nothing if there is none.
 
-        Raises CassetteInUse if another process records the cassette.
+        If `overwrite` is true, `ready` empties it later. Raises CassetteInUse if another process
+        records the cassette.
         """
         if os.path.lexists(self.path):
             with self._convert_errors():
@@ -141,7 +143,7 @@ class Journal:
     # ------------------------------------------------------------------------ while recording
 
     def ready(self) -> None:
-        """Create and lock the journal, unless that has been done.
+        """Create and lock the journal; repeated calls do nothing.
 
         Raises:
             CannotWrite: The file cannot be created.
@@ -180,8 +182,8 @@ class Journal:
     def append(self, number: int, exchange: Exchange) -> None:
         """Write *exchange*, which has no secrets, to the disk; do nothing in a closed journal.
 
-        *number* counts the requests of the recording from 0. If writing fails, CannotWrite is
-        raised, and the journal is unchanged.
+        *number* is the position of its request in the recording, from 0. If writing fails,
+        CannotWrite is raised, and the journal is unchanged.
         """
         with self._lock, self._convert_errors():
             if self._file is not None:  # the recording may have been stopped
@@ -205,7 +207,7 @@ class Journal:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Flush the exchanges that the `with` block appends at its end, and not one by one."""
+        """Flush all exchanges that are appended in the `with` block once, when the block ends."""
         self._is_together = True
         try:
             yield
@@ -216,7 +218,7 @@ class Journal:
                     os.fsync(self._file)
 
     def texts(self, skip: int) -> Iterator[bytes]:
-        """Yield the text of each record but the first *skip*, in the order of their requests."""
+        """Yield the text of each record after the first *skip* in the file, ordered by request."""
         with self._convert_errors(), self.path.open("rb") as file:
             places: list[tuple[int, int, int]] = []
             for start, _ in self._records[skip:]:
@@ -252,9 +254,9 @@ class Journal:
 
     @contextmanager
     def removed_afterwards(self) -> Iterator[None]:
-        """Remove the journal at the end of the context, in which the cassette is written.
+        """Remove the journal after the `with` block, in which the cassette is written.
 
-        If the context raises CannotWrite, the journal stays, and the error's message names it.
+        If the block raises CannotWrite, the journal stays, and the error's message names it.
         """
         try:
             yield
@@ -365,7 +367,7 @@ class JournalHead:
 
     Attributes:
         provenance: The provenance of the recording.
-        seed: The value of the parameter `seed: random` in its requests.
+        seed: The number that requests of the recording have in place of `seed: random`.
     """
 
     provenance: Provenance
@@ -409,12 +411,15 @@ class JournalContent:
 
 
 def head_record(head: JournalHead) -> bytes:
-    """Return the bytes of a journal's first record."""
+    """Return *head* as the bytes of a journal's first record."""
     return _record(b"head", head.seed, Cassette((), head.provenance))
 
 
 def exchange_record(number: int, exchange: Exchange) -> bytes:
-    """Return the bytes of the record of one exchange."""
+    """Return the bytes of the record of *exchange*.
+
+    *number* is the position of its request in the recording, from 0.
+    """
     return _record(b"exchange", number, Cassette((exchange,)))
 
 

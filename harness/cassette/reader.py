@@ -51,7 +51,10 @@ def loads(text: str | bytes, source: str = "") -> Cassette:
 
 
 def load_yaml(text: str | bytes, source: str) -> Cassette:
-    """Return the cassette in *text*, read with PyYAML. Raises BadCassette (see `loads`)."""
+    """Return the cassette in *text*, read with PyYAML.
+
+    Raises BadCassette, which names *source* and the line, if the text is no cassette.
+    """
     import yaml
 
     try:

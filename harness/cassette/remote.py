@@ -49,7 +49,10 @@ else:
 
 
 class RemotePath(_LocalPath):
-    """The path of the copy of a file or folder in a store; its text is the address."""
+    """The path of the local copy of a file or folder in a store.
+
+    `str()` returns the address, such as `s3://bucket/one.yaml`, and `os.fspath()` the path.
+    """
 
     __slots__ = ()
 
@@ -84,9 +87,10 @@ def is_address(path: Path | str) -> bool:
 
 
 def location(path: Path | str, is_read_here: bool = True) -> Path:
-    """Return the local path for a path or an address, with the files at the address listed.
+    """Return *path*, or the path of the local copy if *path* is the address of a store.
 
-    They are fetched, too, if *is_read_here*; otherwise by the process that reads them.
+    The files at an address are listed in the store, and downloaded if *is_read_here* is true.
+    Otherwise the processes that read the files download them.
 
     Raises:
         HarnessError: The address has a password or a query, or the store cannot be read.
@@ -99,9 +103,10 @@ def location(path: Path | str, is_read_here: bool = True) -> Path:
 
 
 def located(path: Path | str) -> Path:
-    """Return the local path for a path or an address, without a request to the store.
+    """Return *path*, or the path of the local copy if *path* is the address of a store.
 
-    Raises as `location` does.
+    No request is sent to the store. Raises HarnessError if the address has a password or a query,
+    and MissingExtra if fsspec is not installed.
     """
     found = _ADDRESS.fullmatch(str(path)) if is_address(path) else None
     if found is None:
@@ -119,13 +124,20 @@ def located(path: Path | str) -> Path:
 
 
 def root(cassette: Path) -> Path:
-    """Return the folder that keeps the artefacts of a cassette; in a store, that of its address."""
+    """Return the folder that contains the folder `artefacts` of a cassette.
+
+    That is the cassette's own folder. In a store it is the topmost folder above the cassette whose
+    files were listed, if there is one.
+    """
     folders = [path for path in cassette.parents if path in known_files.listed]
     return folders[-1] if isinstance(cassette, RemotePath) and folders else cassette.parent
 
 
 def home(path: Path) -> Path:
-    """Return the folder from which the project of a cassette is searched upwards."""
+    """Return the folder from which the settings of a cassette's project are searched upwards.
+
+    That is the cassette's folder; for a cassette in a store, the current folder.
+    """
     return Path.cwd() if isinstance(path, RemotePath) else path.parent
 
 
@@ -170,7 +182,11 @@ known_files = _Known()
 
 
 def refresh(remote: RemotePath, fetches: bool = True) -> None:
-    """List a file, or all files of a folder, and bring their copies up to date if it *fetches*."""
+    """List the file *remote* of a store, or all files of the folder *remote*.
+
+    With *fetches*, changed files are downloaded. Copies of files that the store no longer has are
+    deleted.
+    """
     with _access(remote) as store:
         try:
             infos = store.find(remote.key, detail=True)
@@ -193,13 +209,16 @@ def refresh(remote: RemotePath, fetches: bool = True) -> None:
 
 
 def files(folder: Path) -> list[Path]:
-    """Return the paths of the copies of all files that were listed in a folder."""
+    """Return the paths of the local copies of all files that `refresh` listed in *folder*."""
     below = (name for name in known_files.versions if _is_below(name, str(folder)))
     return [located(name) for name in below]
 
 
 def fetch(path: Path) -> None:
-    """Fetch a file in a store, unless it was fetched or listed before, or is no file of a store."""
+    """Download the file at *path* if it is in a store; do nothing for a local file.
+
+    Do nothing either if the file, or a folder above it, was listed before.
+    """
     if not isinstance(path, RemotePath) or str(path) in known_files.versions:
         return
     if path not in known_files.listed and known_files.listed.isdisjoint(path.parents):

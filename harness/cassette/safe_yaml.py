@@ -170,27 +170,31 @@ _NAMES: Mapping[type, str] = {
 
 
 def expect(value: object, kind: type[T], path: KeyPath) -> T:
-    """Return *value* if it is a *kind*. Raises Invalid otherwise."""
+    """Return *value* if it is an instance of *kind*; a boolean never is.
+
+    Raises Invalid, with *path*, for any other value.
+    """
     if not isinstance(value, kind) or isinstance(value, bool):
         raise Invalid(path, f"expected {_NAMES[kind]}, actual {type(value).__name__}")
     return value
 
 
 def problem_of(error: yaml.YAMLError) -> str:
-    """Return why a text is not YAML, in one line."""
+    """Return the problem that *error* reports, in one line."""
     return getattr(error, "problem", None) or str(error).splitlines()[0]
 
 
 def line_of(error: yaml.YAMLError) -> int | None:
-    """Return the line at which a text is not YAML, from 1; None if it is not known."""
+    """Return the line of the text to which *error* refers, from 1; None if it is not known."""
     mark = getattr(error, "problem_mark", None)
     return mark.line + 1 if mark else None
 
 
 def line_at(text: str | bytes, path: KeyPath) -> int | None:
-    """Return the line of the deepest key of *path* in the document, from 1.
+    """Return the line, from 1, in the YAML *text* of the key or index that ends *path*.
 
-    Return None if not even the first key exists.
+    If there is no such value, return the line of the last key of *path* that exists; None if not
+    even the first one does.
     """
     import yaml
 

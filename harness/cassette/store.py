@@ -38,7 +38,8 @@ class Store:
 
     Attributes:
         folder: The folder; given as an address, the path of its copy.
-        repeat: The number of the repeat that the methods of this store refer to, from 1.
+        repeat: The number of the recording that the methods of this store refer to; 1 is the first
+            one, 2 its first repeat.
     """
 
     folder: Path
@@ -53,7 +54,7 @@ class Store:
         return self.folder / scenario / f"{target.slug}{number}.yaml"
 
     def repeats(self, scenario: str, target: Target) -> tuple[int, ...]:
-        """Return the numbers of the repeats that have a cassette, in ascending order from 2."""
+        """Return the numbers of the existing repeats of a cassette, in ascending order from 2."""
         return tuple(repeat_paths(self.path(scenario, target)))
 
     def writing(self) -> AbstractContextManager[None]:
@@ -61,7 +62,7 @@ class Store:
         return nullcontext()
 
     def when_stopped(self, do: Callable[[], None]) -> None:
-        """Do nothing, since this store is never stopped; a subclass calls *do* when it is."""
+        """Do nothing. A subclass whose recordings can be stopped calls *do* when they are."""
 
     def load(self, scenario: str, target: Target) -> Cassette:
         """Return the cassette of a scenario and target, with its artefacts.
@@ -71,7 +72,10 @@ class Store:
         return read(self._existing(scenario, target))
 
     def load_provenance(self, scenario: str, target: Target) -> Provenance:
-        """Return the provenance of the cassette of a scenario and target. Raises as `load` does."""
+        """Return the provenance of the cassette of a scenario and target.
+
+        Raises NoCassette if there is none, and BadCassette if it cannot be read.
+        """
         return read_provenance(self._existing(scenario, target))
 
     def _existing(self, scenario: str, target: Target) -> Path:
@@ -85,7 +89,11 @@ class Store:
 
 
 def how_to_record(scenario: str, target: Target, recorded: Provenance | None = None) -> str:
-    """Return the command that records a cassette, like the last time, and what that costs."""
+    """Return the command that records *scenario* with *target*, and a remark about its cost.
+
+    *recorded* is the provenance of the last recording, whose kind of server the command uses again;
+    None if there was none.
+    """
     command = f"harness record {scenario} --target {target.slug}"
     if recorded is not None and recorded.recorded_from is Origin.SANDBOX:
         return f"{command} --sandbox"
@@ -101,7 +109,7 @@ _REPEAT_NAME = re.compile(rf"(.+){REPEAT}([2-9]|[1-9][0-9]+)\.yaml")
 
 
 def repeat_paths(first: Path) -> dict[int, Path]:
-    """Return the paths of the repeats of the recording at *first*, by ascending number."""
+    """Return the paths of the repeats of the recording at *first* by number, in ascending order."""
     repeats = {}
     for name in os.listdir(first.parent) if first.parent.is_dir() else ():
         match = _REPEAT_NAME.fullmatch(name)
@@ -125,7 +133,10 @@ def read(path: Path) -> Cassette:
 
 
 def parsed(content: bytes, path: Path) -> Cassette:
-    """Return the cassette at *path*, whose file has *content*, as `read` does."""
+    """Return the cassette in *content*, the bytes of the file at *path*, with its artefacts.
+
+    Raises BadCassette if it cannot be read.
+    """
     return with_artefacts(_loads(content, path), partial(_read_artefact, path, content))
 
 
@@ -184,15 +195,19 @@ def file_stamp(path: Path) -> tuple[int, ...]:
 
 
 def file_bytes(path: Path) -> bytes:
-    """Return the bytes of a regular file of at most `LARGEST` bytes. Raises OSError."""
+    """Return the bytes of a regular file.
+
+    Raises OSError if it cannot be read or has more than `LARGEST` bytes.
+    """
     remote.fetch(path)
     return read_file(path, LARGEST)
 
 
 def artefact_path(cassette: Path, name: str) -> Path:
-    """Return the path of the artefact *name* of a cassette.
+    """Return the path of the artefact *name* of a cassette, in the folder `artefacts` beside it.
 
-    In a store, it is in a folder above the cassette's, if the cassettes of several folders have it.
+    In a store, that folder may be beside any folder above the cassette: the nearest one that has
+    the artefact is used.
     """
     own = cassette.parent / FOLDER / name
     if isinstance(cassette, RemotePath):
@@ -231,10 +246,11 @@ def _read_artefact(cassette: Path, content: bytes, index: int, artefact: Artefac
 
 
 def find(paths: list[Path], is_read_here: bool = True) -> list[Path]:
-    """Return the files among *paths*, and the *.yaml files below the folders, sorted by folder.
+    """Return the cassette files at *paths*: files as they are, and all *.yaml files below folders.
 
-    A folder in one of them that cannot be read is among the result: reading it is an error. Of
-    addresses, the result has the paths of the copies; these are only made if *is_read_here*.
+    The files of each folder are sorted. A folder below one of *paths* that cannot be read is
+    returned like a file, so that reading it reports the error. For an address, the paths of the
+    local copies are returned; the files are downloaded only if *is_read_here* is true.
 
     Raises:
         NoCassette: A folder has no cassettes.
@@ -292,7 +308,7 @@ Skip: TypeAlias = Callable[[BadCassette], None]
 
 
 def skip_nothing(error: BadCassette) -> None:
-    """Raise *error*: the `Skip` that leaves nothing out."""
+    """Raise *error*, so that no unreadable file is skipped."""
     raise error
 
 
@@ -303,10 +319,14 @@ def read_all(
     workers: Workers = 1,
     shown: Callable[[str], None] = lambda text: None,
 ) -> Iterator[tuple[Path, T]]:
-    """Yield each file of *paths*, and the *.yaml files below the folders, with what is read of it.
+    """Yield (path, content) of each file in *paths* and of the *.yaml files below its folders.
 
-    A file in a folder that cannot be read is passed to *skip*. The files are read by
-    *workers*. *shown* is called with the number and the name of each file.
+    Args:
+        paths: Files and folders, which may be addresses.
+        read_one: Returns the content of a file; raises BadCassette if it cannot be read.
+        skip: Called with the error of each unreadable file that was found in a folder.
+        workers: The number of processes that read, or the address of a Dask scheduler.
+        shown: Called for each file with a text: its number, the number of all files, and its path.
 
     Raises:
         BadCassette: One of *paths* is a file that cannot be read.
@@ -342,21 +362,25 @@ def _read_or_error(
 
 
 def write_cassette(path: Path, files: CassetteFiles) -> None:
-    """Write a cassette's artefacts, then its text, so that it never refers to a missing artefact.
+    """Write the artefacts in *files*, then the text, so that it never refers to a missing artefact.
 
-    If writing fails, CannotWrite is raised, and an existing cassette is unchanged.
+    *path* is that of the cassette. If writing fails, CannotWrite is raised, and an existing
+    cassette is unchanged.
     """
     _write_artefacts(path, files)
     write_text(path, files.text)
 
 
 def write_spliced(path: Path, head: Cassette, parts: Iterable[CassetteFiles]) -> None:
-    """Write a cassette as `write_cassette` does, with only one exchange in memory at a time.
+    """Write a cassette and its artefacts, with only one exchange in memory at a time.
+
+    In a store, the whole text is in memory. If writing fails, CannotWrite is raised, and an
+    existing cassette is unchanged.
 
     Args:
-        path: The cassette.
-        head: Its provenance, without exchanges.
-        parts: The files of each of its exchanges, as a cassette of its own.
+        path: The path of the cassette.
+        head: A cassette with the provenance, and without exchanges.
+        parts: For each exchange, the files of a cassette with only this exchange.
     """
 
     def texts() -> Iterator[str]:
@@ -418,7 +442,7 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
 
 
 def check_replaceable(path: Path) -> None:
-    """Raise CannotWrite if *path* is neither free nor a file, but a folder, a device or a pipe."""
+    """Raise CannotWrite if *path* exists and is not a file, but a folder, a device or a pipe."""
     if path.exists() and not path.is_file():
         reason = os.strerror(errno.EISDIR) if path.is_dir() else "not a file"
         raise CannotWrite(f"{path} cannot be written: {reason}")

@@ -20,7 +20,7 @@ from harness.types import Cassette
 class Persister:
     """A persister for `VCR.register_persister` that loads artefacts.
 
-    A cassette that vcrpy itself saves has no artefacts: all bodies are in its text.
+    Cassettes that it saves have no artefacts: vcrpy writes all bodies into the text.
 
     Attributes:
         read: A function that returns a cassette with its artefacts. Its exceptions are not caught.

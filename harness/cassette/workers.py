@@ -1,4 +1,4 @@
-"""One function for many items in several processes, with the results in the order of the items."""
+"""The application of a function to many items in several processes, with results in item order."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def in_order(do: Callable[[T], R], items: Sequence[T], workers: Workers) -> Gene
     Args:
         do: The function; outside of Linux, and for Dask, it has to be one that can be pickled.
         items: The items.
-        workers: The largest number of processes; with 1, or few items, there is only this one. Or
-            the address of a Dask scheduler.
+        workers: The largest number of processes, or the address of a Dask scheduler. With 1, or few
+            items, all are done in this process.
 
     Raises:
         HarnessError: A process was ended from outside, for example since the memory was full, or
@@ -146,7 +146,7 @@ def _run(item: Any) -> Caught[Any]:
 
 
 def caught(do: Callable[[], R]) -> Caught[R]:
-    """Return the result of a function, and the warnings that it gave."""
+    """Return the result of *do*, and the text and category of each warning that it gave."""
     with warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always")
         result = do()

@@ -40,8 +40,8 @@ def spliced(head: Cassette, texts: Iterable[str]) -> Iterator[str]:
     """Yield the text of a cassette in pieces, with only one of them in memory at a time.
 
     Args:
-        head: The cassette's provenance, without exchanges.
-        texts: The text of each of its exchanges, as a cassette of its own.
+        head: A cassette with the provenance, and without exchanges.
+        texts: For each exchange, the text of a cassette with only this exchange.
     """
     start, _, end = dumps(head).rpartition("    exchanges: []\ninteractions: []\n")
     yield f"{start}    exchanges:\n"

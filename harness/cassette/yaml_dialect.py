@@ -1,4 +1,4 @@
-"""The loader and the dumper of cassettes, apart since PyYAML takes ten milliseconds to import."""
+"""The loader and the dumper of cassettes, apart since importing PyYAML takes 10 milliseconds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
     """PyYAML's safe loader, which also accepts the harmless Python tags that vcrpy writes."""
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
-        """Return the tag of a node that has none: that of PyYAML, found with fewer patterns."""
+        """Return the tag that PyYAML gives a node without a tag, found in less time.
+
+        *kind* is the class of the node and *value* its text. The first item of *implicit* is false
+        for a quoted text, which is always a string.
+        """
         if kind is not yaml.ScalarNode:
             return _MAP if kind is yaml.MappingNode else _SEQ
         for tag, pattern in _RESOLVERS.get(value[:1], ()) if implicit[0] else ():
@@ -59,19 +63,21 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
 
 
 def document(text: str | bytes) -> Any:
-    """Return the document in a YAML text. Raises yaml.YAMLError."""
+    """Return the document in a YAML text. Raises yaml.YAMLError if the text is invalid."""
     return Loader(text).get_single_data()
 
 
 class NotPlain(Exception):
-    """A YAML text has aliases, tags of collections, keys that are not text, or deep nesting."""
+    """Raised for YAML with aliases, tagged collections, keys that are not text, or deep nesting."""
 
 
 def plain_document(text: str | bytes, depth: int) -> Any:
-    """Return what `document` returns, built from events: nodes take 20 times the text's memory.
+    """Return the document in a YAML text of plain collections, with less memory than `document`.
+
+    It is built from events: nodes take 20 times the text's memory.
 
     Raises:
-        NotPlain: `document` has to be used, as there is anything else than plain collections.
+        NotPlain: The text has anything else, or is nested deeper than *depth*. Use `document` then.
         yaml.YAMLError: The text is no YAML.
     """
     loader = Loader(text)
