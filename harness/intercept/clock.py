@@ -289,7 +289,11 @@ _replacement = _REPLACEMENTS.__getitem__
 
 
 def patches() -> Iterator[Patch]:
-    """Yield the patches of asyncio, and of module names that are bound to a replaced function."""
+    """Yield the patches of asyncio, and of each name in any module that refers to a clock function.
+
+    Such names are `time.sleep`, and `sleep` after `from time import sleep`. Packages that always
+    get real time, such as pytest, are left out.
+    """
     yield BaseEventLoop, "call_at", _wrap_call_at
     for owner in (asyncio, asyncio.tasks):
         if owner.sleep is _async_sleep:

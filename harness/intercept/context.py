@@ -1,4 +1,4 @@
-"""The block and the tape of the current context, and the interception of a request by it.
+"""The block and the tape of the current context, and the interception of requests by that tape.
 
 An intercepted request gets a `Playback` of a recorded response, or it is sent to the network with a
 `ResponseCapture` that records the response.
@@ -52,9 +52,9 @@ class Tape(Protocol):
         """Whether any of the recorded exchanges was ended by a network failure."""
 
     def find(self, request: Request) -> Exchange | Playback | None:
-        """Return what answers *request*; None if it is to be sent.
+        """Return the exchange or playback that answers *request*; None if it is to be sent.
 
-        That is the recorded exchange, or a playback of another answer.
+        An exchange is replayed as it was recorded, a playback with its own delays.
 
         Raises:
             CassetteMiss: the request has no recorded answer and must not be sent.
@@ -71,13 +71,13 @@ class Block:
     Attributes:
         tape: The tape that gets its requests.
         hosts: The hosts whose requests and connections bypass the tape.
-        hint: What the messages of refusals end with.
+        hint: The advice at the end of the message of each refused request or connection.
         errors: All InterceptErrors of the block, even if its code caught them.
         children: The number of child processes that were started in the block.
-        is_ending: Whether the code of the block is over, so that it has no thread of its own any
-            more; what follows is torn down.
-        owners: The thread and the asyncio task of each place where the block is entered now; empty
-            if it is closed.
+        is_ending: Whether the code of the block has ended, and only teardown follows; `is_own` is
+            false then.
+        owners: The id of the thread and the asyncio task (or None) of each place that has entered
+            the block and not left it; empty if the block is closed.
         process: The id of the process that created the block.
     """
 
@@ -92,10 +92,11 @@ class Block:
 
     @property
     def is_own(self) -> bool:
-        """Whether the current thread is the block's own, and so is the current asyncio task.
+        """Whether the current code runs in the block's own thread and, if any, its asyncio task.
 
-        If the block was entered outside of an event loop, the task that `run_until_complete` or
-        `asyncio.run` waits for is its own. Callbacks of an event loop never are.
+        If the block was entered outside of an event loop, its task is the one that
+        `run_until_complete` or `asyncio.run` waits for. Callbacks of an event loop never run in a
+        task of the block.
         """
         thread, (loop, task) = threading.get_ident(), _running()
         tasks = [owner for owning, owner in self.owners if owning == thread]
@@ -107,11 +108,11 @@ class Block:
 
 
 class Backstop(Block):
-    """A block around another block, as of fixtures: contexts without a block never use its tape."""
+    """A block around other blocks; a context without a block uses it only if no other is open."""
 
 
 class NoTape:
-    """The tape of a block that answers no request."""
+    """A tape that refuses every request with NoActiveCassette."""
 
     clock = None
     pace = 0.0
@@ -154,7 +155,7 @@ _deferred: ContextVar[Deferred | None] = ContextVar("harness_deferred", default=
 
 
 def own_block() -> Block | None:
-    """Return the block that the current context has entered; None if it is closed now."""
+    """Return the block that the current context has entered; None without one that is open."""
     block = current_block.get()
     return block if block is not None and block.owners else None
 
@@ -162,8 +163,8 @@ def own_block() -> Block | None:
 def block_here() -> Block | None:
     """Return the block of the current context; without one, the only block that is open.
 
-    Return None if several are open. A context that began before a block, or in a block that is
-    closed now, has none of its own.
+    Return None if several are open, or none. A context that began before a block, or in a block
+    that is closed now, has no block of its own.
     """
     block = own_block()
     if block is not None:
@@ -186,8 +187,9 @@ class Playback:
     Attributes:
         recorded: The recorded exchange.
         pace: The factor by which recorded latencies are multiplied; 0 is instant.
-        extra_delay: The seconds to wait before the first chunk, besides.
-        is_silent: Whether a server leaves the connection open where the exchange ends.
+        extra_delay: The seconds to wait before the first chunk, in addition to the recorded delay.
+        is_silent: Whether a server sends nothing after the last byte, and leaves the connection
+            open.
     """
 
     recorded: Exchange
@@ -197,12 +199,12 @@ class Playback:
 
     @cached_property
     def exchange(self) -> Exchange:
-        """The recorded exchange, its response as it was sent, with its content coding."""
+        """The recorded exchange, with the response body in its content coding, as it was sent."""
         return with_coding(self.recorded)
 
     @property
     def response(self) -> Response:
-        """The recorded response as it was sent."""
+        """The recorded response, with its body in its content coding, as it was sent."""
         return self.exchange.response
 
     @property
@@ -216,7 +218,7 @@ class Playback:
         return self.broken_off is None or self.response.status != NO_STATUS
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the response body in the chunks that were recorded; whole if none were."""
+        """Yield the response body in its recorded chunks; as one chunk without recorded sizes."""
         body, start = self.response.body, 0
         for size in self.exchange.chunks:
             yield body[start : start + size]
@@ -232,7 +234,8 @@ class Playback:
     def delays(self) -> Iterator[float]:
         """Yield the seconds to wait before each chunk, then 0 without end.
 
-        All are 0 if the pace is 0 or the exchange was recorded without times.
+        All are 0, apart from `extra_delay`, if the pace is 0 or the exchange was recorded without
+        times.
         """
         timing, extra = self.exchange.timing, self.extra_delay
         if timing is not None and self.pace:
@@ -245,7 +248,7 @@ class Playback:
 
     @property
     def delay_of_failure(self) -> float:
-        """The seconds to wait before the network failure, after the last chunk."""
+        """The seconds to wait between the last chunk and the network failure."""
         timing = self.exchange.timing
         if timing is None:
             return 0.0
@@ -264,9 +267,9 @@ def intercept(request: Request) -> Playback | ResponseCapture:
         the caller has to feed with the network's response.
 
     Raises:
-        NoActiveCassette: the context has no block, and several are open.
+        NoActiveCassette: the context has no block, and not exactly one is open.
         CassetteMiss: the request has no recorded response, and nothing may be recorded.
-        NotAnswered: any of these errors, outside of the block's own thread and task.
+        NotAnswered: one of these errors occurred in another thread or task than the block's own.
     """
     block = block_here()
     if block is None or block.process != os.getpid():  # without the query, which may hold a key
@@ -294,10 +297,10 @@ _FORKED = (
 
 
 def refuse(error: InterceptError) -> NoReturn:
-    """Raise *error*, and note it in the block, which raises it again at its end.
+    """Raise *error*, and add it to the errors of the current block, which raises it at its end.
 
     Raises:
-        NotAnswered: instead of *error*, outside of the block's own thread and task.
+        NotAnswered: instead of *error*, in another thread or task than the block's own.
     """
     _note(error, blocks_here())
     raise_error(error)
@@ -329,7 +332,7 @@ def _place_of_caller() -> str:
 
 
 def is_installed(file: str) -> bool:
-    """Return whether a source file is of the harness, the standard library or a package."""
+    """Return whether the source file *file* belongs to the harness, to Python or to a package."""
     return file.startswith((*_INSTALLED, "<")) or not _PACKAGES.isdisjoint(Path(file).parts)
 
 
@@ -338,24 +341,25 @@ _PACKAGES = frozenset(("site-packages", "dist-packages"))
 
 
 def raise_error(error: BaseException, cause: BaseException | None = None) -> NoReturn:
-    """Raise *error* in a frame of its own, whose arguments hold no secrets.
+    """Raise *error*, caused by *cause*, in a frame of its own, whose arguments hold no secrets.
 
-    Test runners print the arguments of the frame that raises.
+    Test runners print the arguments of the frame that raises; those of the caller may hold a key.
     """
     raise error from cause
 
 
 def bypasses_tape(uri: str) -> bool:
-    """Return whether a request to *uri* is sent without a tape.
+    """Return whether a request to *uri* is sent without being passed to a tape.
 
-    Its host is allowed, or no block is open and a library kept a patched function.
+    That is so if its host is allowed, and if no block is open: a library may have kept a patched
+    function.
     """
     return not open_blocks or any(block.hosts.admits_request(uri) for block in blocks_here())
 
 
 @contextmanager
 def passthrough() -> Iterator[None]:
-    """Disable interception and simulated time in the `with` block, which sends a request."""
+    """Disable interception and simulated time in the `with` block, which may use the network."""
     token = _passthrough.set(block_here())
     try:
         yield
@@ -367,16 +371,16 @@ around_access.append(passthrough)
 
 
 def in_passthrough() -> bool:
-    """Return whether the current context sends a request past the interception."""
+    """Return whether `passthrough` has disabled interception in the current context."""
     block = _passthrough.get()
     return block is not None and bool(block.owners)
 
 
 class Deferred:
-    """A request that is intercepted only when it reaches the network, because a mock may answer.
+    """A request that is intercepted only when it reaches the network: a mock may answer it before.
 
     Attributes:
-        answer: The answer of the tape; None as long as a mock may answer.
+        answer: The answer of the tape; None as long as the request has not reached the network.
     """
 
     def __init__(self, request: Request) -> None:
@@ -396,7 +400,7 @@ class Played(BaseException):
 
 @contextmanager
 def defer(request: Request) -> Iterator[Deferred]:
-    """Intercept *request* only when the code of the `with` block uses the network for it.
+    """Intercept *request* as soon as the code of the `with` block uses the network for it.
 
     The block ends early if the request is replayed.
     """
@@ -412,14 +416,14 @@ def defer(request: Request) -> Iterator[Deferred]:
 
 
 def deferred_request() -> Deferred | None:
-    """Return the deferred request of the current context."""
+    """Return the deferred request of the current context; None outside of `defer`."""
     return _deferred.get()
 
 
 async def wait(seconds: float) -> None:
     """Wait for *seconds* in real time; return at once if they are 0.
 
-    Libraries that run on other event loops than asyncio's use anyio.
+    If anyio is imported, its `sleep` is used, which also works in event loops other than asyncio's.
     """
     if seconds:
         with passthrough():

@@ -1,4 +1,4 @@
-"""The kinds of network failures, found by the errors of Python that lie beneath a library's own."""
+"""The kinds of network failures, recognized by Python's errors that caused a library's error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _KINDS: tuple[tuple[type[BaseException], NetworkError], ...] = (
 
 
 def kind_of(error: BaseException, default: NetworkError) -> NetworkError:
-    """Return the kind of the network failure that raised *error*; *default* if none is beneath."""
+    """Return the kind of the network failure that caused *error*, an exception of a library.
+
+    If no cause is a known error of Python, return UNREACHABLE for an OSError, otherwise *default*.
+    """
     for beneath in _chain(error):
         for cls, kind in _KINDS:
             if isinstance(beneath, cls):
@@ -34,7 +37,10 @@ def kind_of(error: BaseException, default: NetworkError) -> NetworkError:
 
 
 def connect_kind_of(error: BaseException) -> NetworkError:
-    """Return the kind of the failure that raised *error*, which is about making a connection."""
+    """Return the kind of the failure that caused *error*, raised while a connection was made.
+
+    Any kind but NAME, TLS and REFUSED becomes UNREACHABLE.
+    """
     kind = kind_of(error, NetworkError.UNREACHABLE)
     known = (NetworkError.NAME, NetworkError.TLS, NetworkError.REFUSED)
     return kind if kind in known else NetworkError.UNREACHABLE
@@ -54,7 +60,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def message_of(error: BaseException) -> str:
-    """Return the message of *error*: its last text, or its name if it has none."""
+    """Return the last text in the arguments of *error*, or its message, or its class name."""
     texts = (arg for arg in reversed(error.args) if isinstance(arg, str) and arg)
     return next(texts, "") or str(error) or type(error).__name__
 
@@ -83,5 +89,8 @@ _RAISED: Mapping[NetworkError, Callable[[str], Exception]] = {
 
 
 def python_error(kind: NetworkError, message: str) -> Exception:
-    """Return the error that Python's sockets and `http.client` raise for a failure of *kind*."""
+    """Return the error that Python's sockets and `http.client` raise for a failure of *kind*.
+
+    *message* is the recorded message of the failure; errors of the operating system have their own.
+    """
     return _RAISED.get(kind, TimeoutError)(message)

@@ -128,7 +128,8 @@ def _uri(connection: Any, target: str) -> str:
 def absolute_uri(scheme: str, host: str, port: int | None, target: str) -> str:
     """Return the absolute URI of a request.
 
-    *target* is its path with the query, or already the absolute URI if it is sent to a proxy.
+    *target* is the path with the query or, for a request that is sent to a proxy, the absolute URI
+    itself. *port* is None for the port of the scheme.
     """
     if not target.startswith("/"):
         return target
@@ -425,14 +426,14 @@ def _with_recorded_framing(response: Any, recorded: Response) -> Any:
 class ReplaySocket:
     """A socket that discards what is sent, and from which a recorded response is received.
 
-    Without one, it takes the place of a connection that is made when a request has to be sent.
+    Without a playback, it stands in for a connection that is made only if a request has to be sent.
     """
 
     def __init__(self, playback: Playback | None = None) -> None:
         self.playback = playback
 
     def makefile(self, *_: Any) -> io.BufferedReader:
-        """Return the response as a file of HTTP/1.1."""
+        """Return a file from which the response is read as HTTP/1.1."""
         return io.BufferedReader(_Received(_sent(self.playback) if self.playback else iter(())))
 
     def sendall(self, *_: Any) -> None:
@@ -501,9 +502,9 @@ def _encoded(text: str) -> bytes:
 
 
 class ReplayedResponse(http.client.HTTPResponse):
-    """The response of a playback, whose head is rarely read by Python's parser, which is slow.
+    """The response of a playback, whose head is mostly read without Python's slow parser.
 
-    That parser reads only heads that it would change, such as those with folded lines.
+    The parser is used only for heads that it would change, such as those with folded lines.
     """
 
     def __init__(
@@ -513,7 +514,7 @@ class ReplayedResponse(http.client.HTTPResponse):
         self._sock, self._is_head = sock, method == "HEAD"
 
     def begin(self, **options: Any) -> None:
-        """Read the head; newer versions of Python have options for it."""
+        """Read the head of the response; *options* are those of newer versions of Python."""
         playback = self._sock.playback
         if self.headers is not None or playback is None:
             return

@@ -108,9 +108,10 @@ EQUAL: Distance = (False, False, 0)
 
 
 def closest(actual: Request, recorded: Sequence[Exchange], volatile: Sequence[str] = ()) -> str:
-    """Return a text with the number of the recorded request most similar to *actual*.
+    """Return a text that names the recorded request most similar to *actual* by its number.
 
-    The text lists the differences. If *recorded* is empty, it says that the cassette is empty.
+    The text lists the differences, without values at *volatile* JSON pointers. If *recorded* is
+    empty, it says that the cassette is empty.
     """
     return nearest(actual, recorded, volatile)[1]
 
@@ -123,7 +124,9 @@ def nearest(
 ) -> tuple[Distance, str]:
     """Return the distance of *actual* to the most similar recorded request, and a text about it.
 
-    The text is that of `closest`. Exchanges are called by their *names*; without these, by numbers.
+    The distance is (different method, different path, number of differences). The text lists the
+    differences, without values at *volatile* JSON pointers. It names the recorded request by its
+    item in *names*, or by its number if *names* is empty.
     """
     if not recorded:
         return (True, True, 0), "the cassette is empty"

@@ -11,7 +11,10 @@ from harness.intercept.network_guard import count_child
 
 
 def patches(library: ModuleType) -> Iterator[Patch]:
-    """Yield the patches of *library*, `multiprocessing.util` or `multiprocessing.forkserver`."""
+    """Yield the patches by which child processes are counted when they start.
+
+    *library* is `multiprocessing.util` or `multiprocessing.forkserver`.
+    """
     for name, wrap in _WRAPPERS.items():
         if hasattr(library, name):
             yield library, name, wrap

@@ -51,7 +51,10 @@ def isolate() -> None:
 
 
 def check_hosts(patterns: Iterable[str]) -> None:
-    """Raise HarnessError if `allow_hosts` names a host that this process cannot reach."""
+    """Raise HarnessError if *patterns*, the value of `allow_hosts`, has a host out of reach.
+
+    In a network namespace of its own, a process reaches only this machine's loopback.
+    """
     if not is_isolated():
         return
     for pattern in patterns:
@@ -64,7 +67,10 @@ def check_hosts(patterns: Iterable[str]) -> None:
 
 
 def check_store(address: str) -> None:
-    """Raise HarnessError if *address* is of a store that this process cannot reach; "" is none."""
+    """Raise HarnessError if *address* is of a store that this process cannot reach.
+
+    Do nothing if it is empty.
+    """
     if address and not address.startswith("memory:") and is_isolated():
         raise HarnessError(
             f"{address} cannot be reached with --no-network, and pytest reads a store while tests "

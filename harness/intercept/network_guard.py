@@ -45,7 +45,11 @@ _KERNEL = {getattr(socket, name, None) for name in ("AF_NETLINK", "AF_ALG")}
 
 
 def check_address(family: int, address: Any) -> None:
-    """Refuse a connection or a datagram to *address*, unless it is allowed or recorded."""
+    """Raise ConnectionBlocked for a connection or datagram to *address*, if it is not allowed.
+
+    Do nothing while a request that is recorded is being sent. *family* is the address family of the
+    socket.
+    """
     if family in _KERNEL:
         return
     if family == _UNIX:
@@ -58,12 +62,18 @@ def check_address(family: int, address: Any) -> None:
 
 
 def check_host(host: str, port: Any) -> None:
-    """Refuse a connection to *host*, unless it is allowed or recorded."""
+    """Raise ConnectionBlocked for a connection to *host*, unless the host is allowed.
+
+    Do nothing either while a request that is recorded is being sent.
+    """
     _check(resolved_names.get(host, ()), host, port, f"{host}:{port}")
 
 
 def check_name(host: Any, port: Any = "any port") -> None:
-    """Refuse the look-up of a host name, unless the host is allowed or a request is recorded."""
+    """Raise ConnectionBlocked for the look-up of a host name, unless the host is allowed.
+
+    Do nothing either while a request that is recorded is being sent.
+    """
     name = _text(host)
     if not any(block.hosts.has(name, None) for block in blocks_here()):
         _refuse(f"{name}:{port}")
@@ -97,7 +107,10 @@ def _text(host: Any) -> str:
 
 
 def count_child(*_: Any, **__: Any) -> None:
-    """Count a child process that is started; it is not refused, and what it does is not seen."""
+    """Add 1 to the child processes of the current block; the arguments are ignored.
+
+    A child process is not refused, and what it does is not seen.
+    """
     for block in blocks_here():
         block.children += 1
 
@@ -115,7 +128,7 @@ class Unwatched(NamedTuple):
 
 
 def loaded_libraries() -> tuple[str, ...]:
-    """Return the names of the C libraries that are loaded and open connections themselves."""
+    """Return the names of the imported C libraries that open connections themselves."""
     return tuple(name for name in _C_LIBRARIES if name in sys.modules)
 
 
@@ -206,7 +219,11 @@ hook = _Hook()
 
 
 def patches() -> Iterator[Patch]:
-    """Yield the patches of name look-ups, whose results are noted, and of what sends data."""
+    """Yield the patches of functions that look up names, accept connections or send data.
+
+    Results of look-ups and accepted connections are noted; data is refused on a connection that was
+    opened before the block.
+    """
     yield socket, "getaddrinfo", _wrap_lookup
     for name in ("gethostbyname", "gethostbyname_ex"):
         yield socket, name, _wrap_lookup
@@ -237,7 +254,7 @@ def _wrap_lookup(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def note_names(host: str, found: Any) -> None:
-    """Note that *host* was resolved to the addresses in *found*, the result of a look-up."""
+    """Note for `allow_hosts` that the look-up of *host* gave the addresses in *found*."""
     if isinstance(found, str):  # gethostbyname
         addresses = [found]
     elif isinstance(found, tuple):  # gethostbyname_ex

@@ -39,7 +39,13 @@ def use_tape(tape: Tape, hosts: AllowedHosts = NO_HOSTS) -> Iterator[Tape]:
 
 @contextmanager
 def use_block(block: Block) -> Iterator[Block]:
-    """Enter *block*, which may be open already in another context."""
+    """Open *block*, with the patches installed, during the `with` block.
+
+    Other threads and tasks may have opened it too.
+
+    Yields:
+        *block*.
+    """
     network_guard.hook.install()
     _patches.acquire()
     owner = owner_here()
@@ -56,7 +62,7 @@ def use_block(block: Block) -> Iterator[Block]:
 
 
 def keep_patches(keep: bool) -> None:
-    """Leave the patches in place after the last block, or remove them again.
+    """Leave the patches installed after the last block if *keep* is true; otherwise remove them.
 
     They take longer to install than most blocks run. Without an open block they change nothing.
     """

@@ -47,10 +47,12 @@ class Player:
         normalize_request: The hook that returns a copy of a request for matching. It gets requests
             without secrets.
         pace: The factor by which latencies and sleeps are multiplied; 0 is instant.
-        ignore_keys: Whether API keys play no part, so that the exchanges of refused keys are found
-            in recorded order too, for clients that have no key.
-        advice: What a miss ends with: the cassette, and how to record what is missing.
-        names: What a miss calls the exchanges; if empty, they are called by their numbers.
+        ignore_keys: Whether API keys are ignored, for clients that have none. Exchanges with
+            refused keys are then replayed in recorded order like all others.
+        advice: The end of the message of a CassetteMiss: the cassette, and how to record what is
+            missing.
+        names: The names of the exchanges in the message of a CassetteMiss; if empty, they are
+            called by their numbers.
         clock: The simulated clock of the replay.
     """
 
@@ -80,7 +82,7 @@ class Player:
             self._index.setdefault(self._recorded_slot(exchange), []).append(number)
 
     def rewound(self) -> Player:
-        """Return a player of the same cassette from its beginning, with the same matching keys."""
+        """Return a player of the same cassette from its beginning; computed keys are shared."""
         other = copy(self)
         other.clock, other._lock = Clock(self.pace), threading.Lock()
         other._used, other._replayed = {}, []
@@ -137,9 +139,9 @@ class Player:
         return _playable(exchange)
 
     def peek(self, request: Request) -> Exchange | None:
-        """Return the exchange that would answer *request*, and keep it for the next attempt.
+        """Return the exchange that would answer *request*, but do not use it; None if none is left.
 
-        It is not one of the unused exchanges any more. Return None if none is left.
+        `unused` leaves it out from now on.
         """
         slot = self._slot(request)
         with self._lock:
@@ -180,9 +182,9 @@ class Player:
 
     @contextmanager
     def turn(self, number: int) -> Iterator[list[Exchange]]:
-        """Collect the exchanges that are replayed in the `with` block, for the turn *number*.
+        """Collect the exchanges replayed in the `with` block, which runs the turn *number*.
 
-        The turns in which they were recorded are ignored.
+        The turns in which the exchanges were recorded are ignored.
 
         Yields:
             A list, empty at first, to which the exchanges are added when the context ends.
@@ -199,7 +201,7 @@ class Player:
         self.clock.sleep(seconds)
 
     def unused(self) -> tuple[Exchange, ...]:
-        """Return the exchanges that have answered no request, in order of recording."""
+        """Return the exchanges that `find`, `take` and `peek` never returned, in recorded order."""
         left = (numbers[self._used.get(slot, 0) :] for slot, numbers in self._index.items())
         numbers = sorted({*chain(*left)} - self._peeked)
         return tuple(self.cassette.exchanges[number] for number in numbers)
@@ -216,7 +218,10 @@ class Player:
         return self._compared
 
     def explain_miss(self, request: Request) -> tuple[Distance, str]:
-        """Return why *request* has no answer, and its distance to the closest recorded request."""
+        """Return the distance of *request* to the closest recorded one, and why it has no answer.
+
+        The distance is (different method, different path, number of differences).
+        """
         slot = key, lane = self._slot(request)
         request, _ = self._as_recorded(request)
         miss = f"no recorded answer to {request.method} {without_keys(request.uri)}"

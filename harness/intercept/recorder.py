@@ -38,7 +38,7 @@ class ExchangeSink(Protocol):
         """Check that an exchange can be stored. Raises HarnessError otherwise."""
 
     def append(self, number: int, exchange: Exchange) -> None:
-        """Store *exchange*; *number* counts the requests of the recording from 0.
+        """Store *exchange*; *number* is the position of its request in the recording, from 0.
 
         Raises HarnessError if it cannot be stored.
         """
@@ -65,15 +65,15 @@ class Recorder:
     Attributes:
         redactor: Removes secrets from each exchange, after `before_record`.
         sink: Stores each exchange when it is complete, before the next request is sent.
-        prefix: The exchanges of an interrupted recording. They answer their requests, which are
-            not sent again.
+        prefix: The exchanges of an interrupted recording. They answer their requests, which are not
+            sent again.
         before_record: The hook that returns the exchange to store instead; None to store nothing.
         before_request: Called before each request is sent; an exception ends the recording.
         on_chunk: Called with each request and each chunk of its response, as it arrives.
         clock: Always None: a recording takes real time.
         pace: Always 0: exchanges of the prefix are replayed at once.
         has_failures: Always True: any request may fail.
-        is_holding: Whether the exchanges are held in memory.
+        is_holding: Whether the exchanges are kept in memory, for `exchanges` and `turn`.
     """
 
     redactor: Redactor
@@ -96,18 +96,20 @@ class Recorder:
         """Return the exchange of the prefix that answers *request*; None if it is to be sent.
 
         Raises:
-            CassetteMiss: the prefix forbids sending this request (see `RecordedPrefix.take`).
+            CassetteMiss: the request must not be sent: the prefix has unused exchanges, or the
+                request follows a link whose signature was redacted.
         """
         capture = self.take(request)
         return capture.exchange if capture else None
 
     def take(self, request: Request) -> ResponseCapture | None:
-        """Return a complete capture of the prefix's exchange that answers *request*.
+        """Return the exchange of the prefix that answers *request*, as a complete capture.
 
         Return None if the request is to be sent.
 
         Raises:
-            CassetteMiss: the prefix forbids sending this request (see `RecordedPrefix.take`).
+            CassetteMiss: the request must not be sent: the prefix has unused exchanges, or the
+                request follows a link whose signature was redacted.
         """
         if not self.prefix.exchanges:
             return None
@@ -123,7 +125,7 @@ class Recorder:
     def capture(self, request: Request) -> ResponseCapture:
         """Return a new capture for the network's response to *request*.
 
-        Exchanges are ordered by the calls of this method.
+        The order of the recorded exchanges is that in which this method is called.
 
         Raises:
             NotRecordable: the request must not be sent, because its response or an earlier one
@@ -150,9 +152,9 @@ class Recorder:
             self.store(number, capture)
 
     def store(self, number: int, capture: ResponseCapture) -> None:
-        """Store the exchange of the request *number*, if it is complete.
+        """Store the exchange in *capture*, which answers the request *number*, if it is complete.
 
-        An error is saved for `settle`, since this runs inside of an HTTP library.
+        An error is saved, and raised by `settle`, since this method runs inside of an HTTP library.
         """
         try:
             exchange = self.kept(capture)
@@ -229,7 +231,7 @@ class Recorder:
 
 
 def origin_of(exchanges: Iterable[Exchange], default: Origin) -> Origin:
-    """Return `sandbox` if a sandbox answered any of *exchanges*, as it marks; else *default*."""
+    """Return SANDBOX if a sandbox marked a response in *exchanges* as its own, else *default*."""
     is_sandbox = any(e.response.header(SANDBOX_MARK) for e in exchanges)
     return Origin.SANDBOX if is_sandbox else default
 
@@ -241,11 +243,11 @@ class ResponseCapture:
     Attributes:
         request: The request that is answered.
         turn: The number of the turn that the request belongs to; None outside of a turn.
-        on_end: Called when the whole body has arrived.
+        on_end: Called when the whole body has arrived, or a network failure has ended it.
         on_chunk: Called with each chunk of the body.
         exchange: The exchange once it is complete; None before.
-        kept: The exchange to store, or None to store nothing, as a tuple of one item; an empty
-            tuple until that is known.
+        kept: A tuple with the exchange to store, or with None if nothing is to be stored; empty as
+            long as that is not known.
     """
 
     request: Request
@@ -275,7 +277,8 @@ class ResponseCapture:
     def fail(self, kind: NetworkError, error: BaseException) -> None:
         """Complete the exchange as one that a network failure ended, and call `on_end`.
 
-        Do nothing if it is complete. Anything but an Exception is no failure of the network.
+        *error*, which the library raised, gives the message. Do nothing if the exchange is
+        complete, or if *error* is no Exception, such as the cancellation of a task.
         """
         if self.exchange is None and isinstance(error, Exception):
             self._broken_off = BrokenOff(kind, message_of(error))

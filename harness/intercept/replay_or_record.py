@@ -57,9 +57,9 @@ class ReplayOrRecord:
         return capture.exchange if capture else None
 
     def peek(self, request: Request) -> Exchange | None:
-        """Return the recorded exchange that would answer *request*, and keep it.
+        """Return the recorded exchange that would answer *request*, but do not use it.
 
-        Return None if there is none and it may be recorded.
+        Return None if there is none and the request may be recorded.
 
         Raises:
             CassetteMiss: no recorded exchange answers it, and nothing may be recorded.
@@ -72,7 +72,8 @@ class ReplayOrRecord:
     def capture(self, request: Request) -> ResponseCapture:
         """Return the recorder's capture for the response to *request*.
 
-        Raises ConnectionBlocked if there is no recorder, and what `Recorder.capture` raises.
+        Raises ConnectionBlocked without a recorder, and NotRecordable if the request must not be
+        sent.
         """
         capture = (self.recorder or self.player).capture(request)
         if self.recorder is None or self.recorder.is_holding:

@@ -92,9 +92,9 @@ class OnInterrupted(StrEnum):
 
 
 def recorded_prefix(journal: Journal, on_interrupted: OnInterrupted) -> RecordedPrefix:
-    """Return the exchanges of an interrupted recording that are used again; empty without any.
+    """Return the exchanges in *journal* that are used again; empty if there are none.
 
-    The journal is locked, and continued after these exchanges.
+    With `afresh`, none are used. The journal is locked, and continued after these exchanges.
 
     Raises:
         UnfinishedRecording: the journal has exchanges, and *on_interrupted* is `refuse`, or they

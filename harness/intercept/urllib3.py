@@ -122,10 +122,10 @@ def _wrap_prepare_proxy(original: Callable[..., Any]) -> Callable[..., Any]:
 def replay(
     method: str, uri: str, body: Any, headers: Iterable[tuple[Any, Any]]
 ) -> urllib3.HTTPResponse:
-    """Return the recorded response, with an unread body, of a block that only replays.
+    """Return the recorded response to a request in a block that only replays; its body is unread.
 
     Raises:
-        CassetteMiss: there is none.
+        CassetteMiss: there is no recorded response.
     """
     is_sent_as_is = isinstance(body, bytes)
     content = body if is_sent_as_is else _buffered(f"{method} {uri.partition('?')[0]}", body)[0]

@@ -41,7 +41,7 @@ _NEEDED = MappingProxyType({"requests": ("requests", "urllib3")})
 
 
 def unsupported(name: str) -> str:
-    """Return why an imported library cannot be patched, and what follows; empty if it can be.
+    """Return why an imported library cannot be patched, and the consequence; empty if it can be.
 
     Args:
         name: The import name of the library, or of a module of it.
@@ -74,7 +74,7 @@ def _release(version: str) -> tuple[int, ...]:
 
 @cache
 def missing_name(library: str) -> str:
-    """Return the first of `NAMES` that the imported *library* lacks; empty if it has them all."""
+    """Return the first name in `NAMES` that *library*, which is imported, lacks; empty if none."""
     for name in NAMES.get(library, ()):
         module, _, path = name.partition(":")
         *classes, last = path.split(".")
