@@ -67,7 +67,7 @@ def _squeezed(name: str) -> str:
 
 
 def is_secret_name(name: str) -> bool:
-    """Return whether *name*, of a header, a parameter or a member, may be that of a secret."""
+    """Return whether *name*, of a header, a parameter or a member of JSON, may name a secret."""
     return (_is_short_secret_name if len(name) <= _MAX_NAME else _is_secret_name)(name)
 
 
@@ -155,7 +155,7 @@ _COOKIE_VALUE = lazy_pattern(r"^(\s*[^=;]*=)[^;]+")
 
 
 def mask_named(name: str, value: str) -> str:
-    """Return the value of the header *name* with a placeholder for what its name marks as secret.
+    """Return *value*, of the header *name*, with a placeholder for what the name marks as secret.
 
     A cookie keeps its name and attributes, so that a client stores it and sends it back.
     """

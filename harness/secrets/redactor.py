@@ -59,7 +59,7 @@ _PASSWORD = re.compile(r"(^\w+://[^/@:?#]*:)[^/@?#]+(?=@)")
 
 @dataclass(frozen=True)
 class Redactor:
-    """Removes given secrets, tokens and the signatures of links from exchanges.
+    """The removal of given secrets, tokens and the signatures of links from exchanges.
 
     Attributes:
         secrets: The keys to remove; those shorter than `MIN_LENGTH` are ignored.
@@ -101,7 +101,10 @@ class Redactor:
         return clean
 
     def request(self, request: Request) -> Request:
-        """Return the request without secrets; its `authorization` header keeps its scheme."""
+        """Return the request without secrets, and without headers that are not to be kept.
+
+        The `authorization` header keeps its scheme.
+        """
         kept = [
             (
                 self.text(name),
@@ -119,7 +122,10 @@ class Redactor:
         )
 
     def response(self, response: Response) -> Response:
-        """Return the response without secrets; its content length is that of the new body."""
+        """Return the response without secrets, and without headers about the connection.
+
+        The content length is that of the new body.
+        """
         body = self.body(response.body)
         length = None if body == response.body else str(len(body))
         kept = [
@@ -134,13 +140,16 @@ class Redactor:
         return replace(response, reason=reason, headers=tuple(kept), body=body)
 
     def header(self, name: str, value: str) -> str:
-        """Return the value of a response header without secrets; cookies keep all but the value."""
+        """Return *value*, of the response header *name*, without secrets.
+
+        A cookie keeps its name and attributes.
+        """
         return self.text(mask_named(name, value))
 
     def shown(self, exchange: Exchange) -> Exchange:
-        """Return the exchange for display: with all its headers, their secrets masked.
+        """Return the exchange for display: with all its headers, and the secrets in it masked.
 
-        The same exchange if it holds no secret.
+        If it holds no secret, the same object is returned.
         """
         request, response = exchange.request, exchange.response
         clean = replace(
@@ -166,7 +175,7 @@ class Redactor:
         return tuple((self.text(name), self.header(name, value)) for name, value in headers)
 
     def shown_text(self, text: str) -> str:
-        """Return a text for display; encoded data in it is not searched."""
+        """Return *text* for display, with its secrets masked; encoded data is not searched."""
         plain = latin(text)
         found = self._search.in_readings(plain)
         return unlatin(replaced(plain, found)) if found else text

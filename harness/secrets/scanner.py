@@ -54,13 +54,19 @@ class Leaf:
 
 
 def leaves_of(text: str) -> list[Leaf]:
-    """Return the texts in a YAML or JSON file, without short ones; empty for any other file."""
+    """Return the values and member names in a YAML or JSON file; empty for any other file.
+
+    Most texts that are too short for a secret are left out.
+    """
     leaves = json_leaves(text) if text.lstrip()[:1] in ("{", "[") else []
     return _with_har_names(leaves or _yaml_leaves(text))
 
 
 def pointer_at(text: str, offset: int) -> tuple[str | int, ...] | None:
-    """Return where in JSON the string or name is that holds *offset*; None if *text* is no JSON."""
+    """Return the path of the string or member name at *offset* in JSON; None if *text* is no JSON.
+
+    The path has the member names and item indexes that lead to it.
+    """
     if text.lstrip()[:1] not in ("{", "[") or not _is_json(text):
         return None
     path: _Path = []
@@ -106,9 +112,9 @@ _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]|[^\s\[\]{},:"]+')
 
 
 def json_leaves(text: str) -> list[Leaf]:
-    """Return the strings and names in JSON, or in JSON lines, without short ones.
+    """Return the strings and member names in JSON or JSON lines; empty for any other text.
 
-    Empty if the text is neither.
+    Most texts that are too short for a secret are left out.
     """
     if not _is_json(text):
         return []
@@ -226,7 +232,8 @@ class Leak:
     Attributes:
         line: The number of the line, from 1.
         kind: The kind of secret, for messages.
-        where: A JSON pointer or a name; empty if there is none.
+        where: The JSON pointer of the text with the secret, or the name beside the secret; empty if
+            there is neither.
         fingerprint: The first and last letters, and the length; of a short secret, only the length.
     """
 
@@ -251,7 +258,7 @@ def _ignore(part: float) -> None:
 
 @dataclass(frozen=True)
 class Scanner:
-    """Finds given secrets in any encoding, and everything that has the shape of a secret.
+    """The search of files for given secrets in any encoding, and for texts that look like secrets.
 
     Attributes:
         secrets: The known keys; those shorter than `MIN_LENGTH` are ignored.

@@ -52,7 +52,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Search:
-    """Finds given secrets in any encoding, and everything that has the shape of a secret.
+    """The search of texts for given secrets in any encoding, and for what looks like a secret.
 
     Texts have one character for each byte (latin-1).
 
@@ -76,7 +76,8 @@ class Search:
     def find(self, text: str, name: str = "", depth: int = 0) -> list[Found]:
         """Return the parts of *text* that hold secrets, in order; none overlaps another.
 
-        *name* is the name beside the text, which may mark it as secret.
+        *name* is the name beside the text, which may mark it as secret. *depth* is the number of
+        encodings around the text that were already undone.
         """
         found: list[Found] = []
         if len(text) < MIN_LENGTH:
@@ -100,13 +101,14 @@ class Search:
         return _apart(found, union=True)
 
     def in_readings(self, text: str) -> list[Found]:
-        """Return the parts of *text* that hold secrets that are escaped at most, not encoded."""
+        """Return the parts of *text* that hold secrets; encoded data is not searched."""
         return self.find(text, depth=_MAX_NESTING)
 
     def mask(self, text: str, name: str = "") -> str:
         """Return *text* with a placeholder for each secret.
 
-        A secret that cannot be masked, as the placeholder itself holds it, is left.
+        *name* is the name beside the text, which may mark it as secret. A secret that is in the
+        placeholder itself cannot be masked, and is left.
         """
         for _ in range(_MAX_PASSES):
             found = self.find(text, name)
@@ -116,13 +118,16 @@ class Search:
         return text
 
     def find_in_streams(self, body: bytes) -> Iterator[tuple[Pieces, list[Found]]]:
-        """Yield each text that a stream sends in pieces, if secrets are in the joined text."""
+        """Yield (text, its parts with secrets) of the texts that a stream sends in pieces.
+
+        Texts without secrets are left out.
+        """
         for pieces in streams(body):
             if found := self.find(latin(pieces.text)):
                 yield pieces, found
 
     def mask_streams(self, body: bytes) -> bytes:
-        """Return the body of a stream with a placeholder for each secret in pieces."""
+        """Return the body of a stream with a placeholder for each secret that is sent in pieces."""
         for _ in range(_MAX_STREAM_PASSES):
             in_pieces = next(self.find_in_streams(body), None)
             if in_pieces is None:
@@ -179,7 +184,7 @@ def _apart(found: Sequence[Found], *, union: bool = False) -> list[Found]:
 
 
 def replaced(text: str, found: Sequence[Found]) -> str:
-    """Return *text* with each part replaced."""
+    """Return *text* with each part in *found* replaced by the text to write in its place."""
     pieces, end = [], 0
     for part in found:
         pieces += [text[end : part.start], part.text]

@@ -76,7 +76,11 @@ _CAMEL = lazy_pattern(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]{2,})+")
 
 
 def is_mixed(text: str, least: int = 3) -> bool:
-    """Return whether capitals are among small letters as in a random key, not as in a name."""
+    """Return whether capitals are among small letters as in a random key, not as in a name.
+
+    *least* is how many changes from a small letter to a capital are needed; a change to three
+    capitals in a row counts three times. A name in camel case is never mixed.
+    """
     changes = len(re.findall("[a-z][A-Z]", text)) + 2 * len(re.findall("[a-z][A-Z]{3}", text))
     return changes >= least and not _CAMEL.fullmatch(text)
 
@@ -91,7 +95,10 @@ def _is_random_key(match: re.Match[str]) -> bool:
 
 
 def token_part(token: str, index: int) -> Mapping[str, object]:
-    """Return one part of a JSON Web Token, decoded; empty if it is not a JSON object."""
+    """Return the part *index* of a JSON Web Token, decoded: 0 is the header, 1 the claims.
+
+    Return an empty mapping if the part is not a JSON object.
+    """
     part = token.split(".")[index]
     try:
         value = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
@@ -132,14 +139,14 @@ def _has_key_data(match: re.Match[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class KeyShape:
-    """The shape of one kind of key.
+    """The look of one kind of key: a pattern, and a further check.
 
     Attributes:
         kind: The kind of key, for messages.
         pattern: Matches the key in a text; the key is its first group, if it has one.
-        anchor: A text in every match: it is quicker to look for.
-        confirms: Returns whether a match is a key, for what the pattern alone cannot check; each
-            match is by default.
+        anchor: A text that is in every match, and is quicker to search for than the pattern.
+        confirms: Returns whether a match is a key, for what the pattern alone cannot check; by
+            default every match is one.
         before: The number of characters before the match that belong to the key.
     """
 
@@ -409,23 +416,23 @@ _MIN_DISTINCT = 8
 
 
 def is_placeholder(value: str) -> bool:
-    """Return whether a value is a placeholder: for a removed secret, or one to be filled in."""
+    """Return whether *value* stands in for a secret, or is a published example."""
     return bool(_STANDS_IN.search(value)) or any(part in value for part in _PUBLISHED)
 
 
 def is_made_up(value: str) -> bool:
-    """Return whether a key is only an example: a placeholder, or few different characters."""
+    """Return whether a key is only an example: a placeholder, or of few different characters."""
     few = len(value) < 400 and len(set(value.removeprefix("sk-"))) < min(_MIN_DISTINCT, len(value))
     return few or is_placeholder(value)
 
 
 def is_example_password(value: str) -> bool:
-    """Return whether a password is one that documentation uses, such as `password`."""
+    """Return whether a password is an example, such as `password`, or too short for a real one."""
     return bool(_EXAMPLE_PASSWORD.fullmatch(value)) or is_placeholder(value) or len(value) < 3
 
 
 def without_keys(text: str) -> str:
-    """Return a text for display, with a placeholder for each text with the shape of a key."""
+    """Return *text* for display, with a placeholder for each part that has the shape of a key."""
     end = len(text)
     for key in sorted(keys(text), key=lambda key: key.start, reverse=True):
         text = text[: key.start] + PLACEHOLDER + text[min(key.end, end) :]

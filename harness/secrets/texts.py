@@ -31,7 +31,10 @@ def latin(text: str) -> str:
 
 
 def unlatin(text: str) -> str:
-    """Return the text that `latin` converted, lone surrogates included."""
+    """Return the text from which `latin` made *text*; lone surrogates are kept.
+
+    If it is not UTF-8, the invalid bytes are replaced.
+    """
     raw = text.encode("latin-1")
     try:
         return raw.decode("utf-8", "surrogatepass")
@@ -40,7 +43,10 @@ def unlatin(text: str) -> str:
 
 
 def from_latin(text: str) -> str:
-    """Return the text that `latin` converted; bytes that are not UTF-8 are replaced."""
+    """Return the text from which `latin` made *text*, without lone surrogates.
+
+    These, and bytes that are not UTF-8, are replaced.
+    """
     return (
         text.encode("latin-1", "replace")
         .decode("utf-8", "surrogateescape")
@@ -156,8 +162,8 @@ class Reading:
 
     Attributes:
         text: The text.
-        inner: The reading of which this one undoes the escapes; None for the text as it is.
-        escape: How that one is escaped.
+        inner: The reading before the last kind of escape was undone; None for the original text.
+        escape: The kind of escape that was undone last; None for the original text.
     """
 
     text: str
@@ -198,11 +204,10 @@ def _origins(
 
 
 def readings(text: str, most: int = MAX_READINGS) -> Iterator[Reading]:
-    """Yield *text*, then its versions without the escapes of JSON, URLs, programs and HTML.
+    """Yield *text*, then versions of it, each with one more kind of escape undone.
 
-    Those of JSON are undone at any nesting.
-
-    A version is only yielded if it differs, and at most so many escapes are undone.
+    These are the escapes of JSON, also of JSON within JSON, of URLs, of programs and of HTML. At
+    most *most* versions are yielded besides *text*.
     """
     reading = Reading(text)
     yield reading
@@ -242,9 +247,10 @@ _WIDE = ("utf-16-le", "utf-16-be")
 
 
 def written_forms(secret: str) -> set[str]:
-    """Return the forms in which *secret* may be written beside those that `readings` undoes.
+    """Return the forms in which *secret* may be written, besides those that `readings` undoes.
 
-    These are the secret itself, with spaces as a form has them, in HTML, hexadecimal and base64.
+    They are the secret itself, with `+` in place of spaces, in HTML, hexadecimal, base64 and
+    UTF-16.
     """
     raw = secret.encode("utf-8", "surrogatepass")
     return {
@@ -293,8 +299,8 @@ class Packed:
     Attributes:
         start: The offset of its first character.
         end: The offset after its last character.
-        plain: The data, with one character for each byte.
-        pack: Encodes other data in the same way.
+        plain: The decoded data, with one character for each byte.
+        pack: Encodes or compresses other data in the same way.
     """
 
     start: int
@@ -304,11 +310,10 @@ class Packed:
 
 
 def packed(text: str, seen: set[str]) -> Iterator[Packed]:
-    """Yield the compressed and the base64 data in *text*, but no base64 that is in *seen*.
+    """Yield the compressed and the base64 data in *text*, without base64 texts that are in *seen*.
 
-    Compressed data in hexadecimal is yielded, too.
-
-    At the end, what was yielded is added to *seen*.
+    Compressed data in hexadecimal is yielded, too. At the end, the base64 texts in *text* are added
+    to *seen*.
     """
     here = set()
     whole = text.encode("latin-1", "replace")
@@ -355,9 +360,10 @@ _PRINTABLE = bytes(b"a"[0] if byte in b"\t\n\r" or 32 <= byte < 127 else 0 for b
 
 
 def has_words(text: str) -> bool:
-    """Return whether *text* has five letters of ASCII in a row, as every secret or its name has.
+    """Return whether *text* has five printable ASCII characters in a row.
 
-    Ids look like base64; what they are decoded to rarely has.
+    Every secret, or its name, has them. Ids look like base64; what they are decoded to rarely has
+    them.
     """
     return b"aaaaa" in text.encode("latin-1", "replace").translate(_PRINTABLE)
 
@@ -423,7 +429,7 @@ class Pieces:
         place: A description of where the pieces are in their events.
         text: The pieces, joined as a client joins them.
         body: The body of the stream.
-        pieces: The pieces.
+        pieces: The pieces, in the order of their events.
     """
 
     place: str
@@ -470,12 +476,11 @@ _JSON_LINES = re.compile(rb"\s*+\{[^\n]*\}[ \t\r]*+\n\s*+\{")
 
 
 def streams(body: bytes) -> Iterator[Pieces]:
-    """Yield each text that a stream sends in pieces, joined as a client does.
+    """Yield each text that a stream (events or JSON lines) sends in pieces, joined as clients do.
 
     Pieces are joined by JSON pointer, by the `index` of choices, tool calls and content blocks, and
     by names, ids and kinds, since the pieces of several texts may alternate. Each joined text is
-    yielded once, with the first place that gives it; nothing is yielded if *body* is no stream, of
-    events or JSON lines.
+    yielded once, with the first place that gives it. Nothing is yielded for any other body.
     """
     is_lines = _JSON_LINES.match(body) is not None
     if not is_lines and b"data:" not in body:
