@@ -1,4 +1,4 @@
-"""Content codings (gzip, deflate, br, zstd): undone, and made again.
+"""Content codings (gzip, deflate, br, zstd): decoding and encoding of bodies.
 
 The coding is given by a Content-Encoding header, or recognized by the bytes of the data itself.
 gzip, zlib and zstd have magic bytes; brotli has none, and is tried on data that is not text. The
@@ -51,7 +51,7 @@ def with_plain_body(response: Response, body: bytes) -> Response:
 
 
 def with_coding_undone(exchange: Exchange) -> Exchange:
-    """Return *exchange* with the content coding of its response undone, and kept in `coded`.
+    """Return *exchange* with its response decoded; the body as it was sent is kept in `coded`.
 
     An exchange whose body has no coding, or one that cannot be undone, is returned unchanged.
     """
@@ -69,7 +69,10 @@ def with_coding_undone(exchange: Exchange) -> Exchange:
 
 
 def with_changed_body(exchange: Exchange) -> Exchange:
-    """Return *exchange*, whose response body was changed, without the old chunks and bytes."""
+    """Return *exchange*, whose response body was changed, without what belongs to the old body.
+
+    These are the sizes of its chunks and its compressed bytes.
+    """
     coded = replace(exchange.coded, body=b"", chunks=()) if exchange.coded else None
     return replace(exchange, chunks=(), coded=coded)
 
@@ -126,7 +129,7 @@ class Coding:
 
     Attributes:
         name: The name, as in a Content-Encoding header.
-        magic: Matches the first bytes of data in it.
+        magic: Matches the first bytes of data in this coding.
         start: Creates a decompressor with `decompress(data, most)` and `unused_data`; None if its
             library is not installed.
         compress: Compresses data.
@@ -187,7 +190,10 @@ def _library(*names: str) -> Any:
 
 @cache
 def codings() -> tuple[Coding, ...]:
-    """Return the codings that are recognized without a header; brotli, by trial, is the last."""
+    """Return the codings that are recognized without a header.
+
+    The last one is brotli, which has no magic bytes and is tried.
+    """
     zstd = _library("compression.zstd", "backports.zstd")
     zstandard: Any = None if zstd else _library("zstandard")
     start = zstd.ZstdDecompressor if zstd else (lambda: _Zstandard(zstandard))
@@ -311,7 +317,7 @@ _MAX_ATTEMPTS = 1000
 
 
 def compressed(raw: bytes) -> Iterator[tuple[int, int, Coding, bytes]]:
-    """Yield (start, end, coding, content) for compressed data in *raw*.
+    """Yield (start, end, coding, decompressed content) for compressed data in *raw*.
 
     gzip and zstd are recognized anywhere, zlib and brotli at the start of *raw* and of the content
     of a multipart field. Data that was cut off is decompressed as far as possible.
@@ -336,7 +342,7 @@ def compressed(raw: bytes) -> Iterator[tuple[int, int, Coding, bytes]]:
 
 
 def unreadable(raw: bytes) -> str:
-    """Return the coding of *raw*, if it is in one of which no library is installed; else ""."""
+    """Return the name of the coding of *raw* if no library for it is installed; otherwise ""."""
     names = (c.name for c in codings() if c.start is None and c.magic.match(raw))
     return next(names, "")
 

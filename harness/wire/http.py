@@ -13,7 +13,7 @@ def head_text(response: Response, length: int | None = None) -> str:
 
     Args:
         response: The response.
-        length: The value of Content-Length, where the recorded one is not that of the body.
+        length: The value to write for Content-Length; None for the recorded one.
     """
     is_chunked = "chunked" in (response.header("transfer-encoding") or "").lower()
     lines = [f"HTTP/1.1 {response.status} {response.reason}"]
@@ -30,7 +30,10 @@ _PLAIN_ADDRESS = re.compile(r"[A-Za-z][\w+.-]*://[\w.-]+(?::[0-9]{1,4})?+(?![^/?
 
 
 def is_address(uri: str) -> bool:
-    """Return whether Python can take an address apart: not `http://[::1/`, nor port 99999."""
+    """Return whether Python can split *uri* into its parts.
+
+    It cannot split `http://[::1/`, for example, or an address with the port 99999.
+    """
     if _PLAIN_ADDRESS.match(uri):
         return True
     try:

@@ -19,9 +19,9 @@ class ImageInfo:
     """The media type and the size of an image.
 
     Attributes:
-        media_type: Such as `image/png`.
-        width: In pixels; 0 if it cannot be read.
-        height: In pixels; 0 if it cannot be read.
+        media_type: The media type, such as `image/png`.
+        width: The width in pixels; 0 if it cannot be read.
+        height: The height in pixels; 0 if it cannot be read.
     """
 
     media_type: str
@@ -35,7 +35,10 @@ class ImageInfo:
 
 
 def inspect_image(data: bytes) -> ImageInfo | None:
-    """Return the format and size in the first bytes; None for an unknown format. Never raises."""
+    """Return the format and size of an image; None for an unknown format. Never raises.
+
+    They are read from the first bytes of *data*.
+    """
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return ImageInfo("image/png", _big(data[16:20]), _big(data[20:24]))
     if data.startswith((b"GIF87a", b"GIF89a")):

@@ -100,7 +100,7 @@ def _is_too_deep(value: Json) -> bool:
 
 
 def as_text(value: object) -> str | None:
-    """Return *value* if it is a text, else None."""
+    """Return *value* if it is a string, else None."""
     return value if isinstance(value, str) else None
 
 
@@ -163,5 +163,5 @@ _TYPES: Mapping[type, str] = {
 
 
 def type_name(value: object) -> str:
-    """Return the JSON Schema name of a value's type; of other values, the Python type name."""
+    """Return the JSON Schema name of the type of *value*; the Python name if JSON has none."""
     return _TYPES.get(type(value), type(value).__name__)

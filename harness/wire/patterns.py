@@ -24,5 +24,8 @@ class _LazyPattern:
 
 
 def lazy_pattern(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    """Return what `re.compile` returns, which is called when an attribute of it is used."""
+    """Return a regular expression that is compiled when one of its attributes is first used.
+
+    *pattern* and *flags* are the arguments of `re.compile`.
+    """
     return cast("re.Pattern[str]", _LazyPattern(pattern, flags))

@@ -74,7 +74,7 @@ def _member(value: Json | Missing, key: str) -> Json | Missing:
 
 
 def query(value: Json, pattern: str) -> list[tuple[str, Json]]:
-    """Return (pointer, value) of every value that matches *pattern*.
+    """Return (pointer, value) of every value that matches *pattern*; `[]` matches any array item.
 
     >>> query({"a": [{"b": 1}, {"c": 2}]}, "/a/[]/b")
     [('/a/0/b', 1)]

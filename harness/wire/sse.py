@@ -39,7 +39,7 @@ class Event:
 
     @property
     def json(self) -> Document:
-        """The data, parsed as strict JSON (see `read_json`) when it is first asked for."""
+        """The data, parsed as strict JSON (see `read_json`) when this property is first used."""
         if self._json is None:
             object.__setattr__(self, "_json", read_json(self.data.encode()))
         return self._json  # type: ignore[return-value]  # set above

@@ -34,12 +34,12 @@ def line(text: str) -> str:
 
 
 def cut(text: str, length: int) -> str:
-    """Return *text*; if it is longer than *length* characters, its beginning and its length."""
+    """Return *text*; a longer one is cut to *length* characters, and its full length is added."""
     return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
 
 
 def ellipsized(text: str, length: int) -> str:
-    """Return *text*; if it is longer than *length* characters, so many, the last one being `…`."""
+    """Return *text*; a longer one is cut to *length* characters, of which `…` is the last."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
