@@ -159,7 +159,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Enter the namespace of `--no-network`, and take over what `harness_compat` names.
+    """Enter the namespace of `--no-network`, and replace the plugin that `harness_compat` names.
 
     This comes before any test, conftest or worker is started.
     """
@@ -200,7 +200,7 @@ class _NoRecordMode:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse hosts that tests allow and `--no-network` leaves out of reach."""
+    """With `--no-network`, raise pytest.UsageError if a test needs a host that is out of reach."""
     if session.config.getoption("harness_no_network"):
         check_allowed_hosts(session.items)
 
@@ -250,10 +250,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 @cache
 def import_all() -> None:
-    """Import what tests with cassettes need, without garbage collections.
+    """Import the modules that tests with cassettes need, without garbage collections.
 
-    So many new objects would start some, which look through all objects and find no garbage. What
-    was imported counts as old afterwards, so that it does not start one later either.
+    The many new objects would start collections, which take long and find no garbage. The objects
+    are marked as old afterwards, so that they do not start one later either.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -287,7 +287,7 @@ def pytest_runtest_protocol(
 
 
 def pytest_sessionfinish() -> None:
-    """Remove the patches that were kept for a test which did not run."""
+    """Remove the patches that were kept for a next test."""
     end_patches()
 
 
@@ -303,7 +303,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
-    """Set up a fixture of wider scope than a test without the test's cassette."""
+    """Set up a fixture, without the test's cassette if its scope is wider than the test."""
     item = request._pyfuncitem
     is_narrow = fixturedef.scope == "function"
     if is_narrow:
@@ -314,7 +314,7 @@ def pytest_fixture_setup(
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """Check what fixtures send while they are torn down."""
+    """Tear a test down, and fail it if a request of its fixtures was refused meanwhile."""
     with checked(item, is_teardown=True):
         return (yield)
 
@@ -323,13 +323,13 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Report a miss, and the like, by the lines of the caller's code and the message."""
+    """Shorten the report of an InterceptError to the lines of the caller's code and the message."""
     report = yield
     return shortened(report, item, call)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Run a test with its cassette, if it has one, and judge the cassette."""
+    """Run a test with its cassette, if it has one, and check the cassette."""
     with phase(item, is_call=True):
         return (yield)

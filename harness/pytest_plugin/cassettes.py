@@ -44,13 +44,14 @@ class MarkOptions:
             store. If it is empty, the cassette is in `folder` and named after the test.
         folder: The folder of such cassettes, relative to the folder of the test's file, or its
             address in a store.
-        volatile: See `use_cassette`.
-        secrets: See `use_cassette`.
-        allow_unused: See `use_cassette`.
-        allow_hosts: See `use_cassette`.
-        normalize_request: See `use_cassette`.
-        before_record: See `use_cassette`.
-        faults: See `use_cassette`.
+        volatile: JSON pointers into request bodies; values there are ignored in matching.
+        secrets: Texts that are never written, besides the API keys of the environment.
+        allow_unused: Whether the test may leave out recorded requests.
+        allow_hosts: Hosts that are contacted without recording or replaying.
+        normalize_request: A function that returns a copy of a request for matching, or None.
+        before_record: A function that returns the exchange to write instead of its argument, or
+            None to drop it; or None.
+        faults: Faults that some requests get instead of their answers, in this order.
         findings: `fail` if errors among the findings fail the test, `show` if they are only added
             to its report.
     """
@@ -115,7 +116,7 @@ def harness_cassette(
 class CassetteFixture:
     """A plugin with the fixture `cassette`, another name of `harness_cassette`.
 
-    It is left out beside cassetter, whose fixture of that name every test has.
+    It is not registered beside the plugin cassetter, which has a fixture of that name.
     """
 
     @pytest.fixture
@@ -138,7 +139,7 @@ def has_cassette(item: pytest.Item) -> bool:
 
 
 def use_first(item: pytest.Item) -> None:
-    """Have `harness_cassette` set up before all other function-scoped fixtures of a test."""
+    """Make pytest set up `harness_cassette` before all other function-scoped fixtures of a test."""
     names = getattr(item, "fixturenames", None)
     if names is None or not has_cassette(item):
         return
@@ -153,7 +154,12 @@ def use_first(item: pytest.Item) -> None:
 def note_finalizer(item: pytest.Item, name: str, function: Callable[..., Any]) -> None:
     """Note whether a function-scoped fixture may make requests when it is torn down.
 
-    If none does, the cassette is judged at the end of the test itself.
+    If no fixture of the test may, its cassette is checked as soon as the test itself has run.
+
+    Args:
+        item: The test.
+        name: The name of the fixture.
+        function: The function of the fixture.
     """
     if _may_send_at_teardown(function, is_xunit=name.startswith("_xunit")):
         item.stash[_MAY_FOLLOW] = True
@@ -182,9 +188,10 @@ _TOOLS = frozenset(
 
 @contextmanager
 def phase(item: pytest.Item, *, is_call: bool) -> Iterator[None]:
-    """Run the `with` block, the set-up or the call of a test, and note whether it failed.
+    """Run the `with` block, a phase of a test, and note whether it failed.
 
-    After the call, the cassette is judged, unless fixtures may make more requests.
+    With *is_call* it is the call of the test, otherwise the set-up. After the call, the cassette is
+    checked, unless fixtures may make more requests.
     """
     context = item.stash.get(_CONTEXT, None)
     error: BaseException | None = None
@@ -304,7 +311,7 @@ def _exists(cassette: Path, test: str) -> bool:
 
 
 def hosts_of(item: pytest.Item) -> tuple[str, ...]:
-    """Return the hosts that a test's mark and the project allow; none if these are invalid."""
+    """Return the hosts that a test's mark and the project allow; empty if one is invalid."""
     from harness.cassette.remote import home
     from harness.config.hosts import AllowedHosts
     from harness.config.settings import load_settings
@@ -350,7 +357,7 @@ def _relative(file: str, folder: str, _: str) -> str:
 
 
 def cassette_path(item: pytest.Item) -> Path:
-    """Return the path of a test's cassette, which its mark sets; no fixture has to run for it."""
+    """Return the path of a test's cassette, by its mark alone: no fixture has to run."""
     if _PATH not in item.stash:
         item.stash[_PATH] = _chosen_path(item)
     return item.stash[_PATH]

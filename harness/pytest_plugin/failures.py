@@ -1,7 +1,7 @@
 """Failures of tests by an `InterceptError`, and reports of tests without secrets.
 
-The error is a request off the tape, or a hook that failed. Any failure may show what a cassette of
-another tool holds.
+The error is about a request that has no recorded answer, or a hook that failed. The report of any
+failure may show secrets from a cassette of another tool.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import pytest
 def kept_failure(fixturedef: pytest.FixtureDef[Any], request: Any) -> Iterator[None]:
     """Run the `with` block, the set-up of a fixture, and keep an `InterceptError` as its result.
 
-    pytest keeps no other exception than an `Exception`. It would not tear the fixture down, and
-    fail the next test that uses it by an assertion of its own.
+    pytest itself keeps only an `Exception`. It would not tear the fixture down, and would fail the
+    next test that uses it by an assertion of its own.
     """
     try:
         yield
@@ -33,11 +33,16 @@ def kept_failure(fixturedef: pytest.FixtureDef[Any], request: Any) -> Iterator[N
 def shortened(
     report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[None]
 ) -> pytest.TestReport:
-    """Return the report of a test with only the lines of the caller's code above a message.
+    """Return *report*; for an InterceptError, with only the caller's lines of code and the message.
 
     The frames of HTTP libraries, of pytest and of the harness are left out, as are exceptions that
-    led to the message or followed from it. Options such as `--tb=long` and `--full-trace` show
+    led to the error or followed from it. Options such as `--tb=long` and `--full-trace` show
     everything.
+
+    Args:
+        report: The report of a phase of a test.
+        item: The test.
+        call: The result of the phase.
     """
     option = item.config.option
     found = call.excinfo
@@ -77,7 +82,7 @@ _PYTEST_MODULE = "_pytest._code"
 
 
 class ReportMask:
-    """Plugin: masks secrets in the report of each test, if a test has used the harness."""
+    """A plugin that masks secrets in the report of each test, if a test has used the harness."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:

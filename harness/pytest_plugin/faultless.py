@@ -27,7 +27,7 @@ _PLUGINS = ("harness.providers", "harness.rules")
 
 
 class Faultless:
-    """A plugin: the cassettes whose exchanges, replayed in order, have no finding."""
+    """A plugin that remembers the cassettes whose exchanges, replayed in order, have no finding."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._cache: Any = getattr(config, "cache", None)  # None with -p no:cacheprovider
@@ -38,7 +38,10 @@ class Faultless:
         self._settings: tuple[object, bytes] = (None, b"")
 
     def has(self, content: bytes) -> bool:
-        """Return whether a cassette's file with *content*, which may be empty, is known."""
+        """Return whether a cassette with this content is known to have no finding.
+
+        Return False for an empty content.
+        """
         if not content or not self._is_on:
             return False
         key = self._key(content)
@@ -48,12 +51,15 @@ class Faultless:
         return True
 
     def add(self, content: bytes) -> None:
-        """Keep a cassette's file with *content*; nothing if that is empty."""
+        """Remember that a cassette with this content has no finding; do nothing if it is empty."""
         if content and self._is_on:
             self._used[self._key(content)] = self._today
 
     def pytest_sessionfinish(self) -> None:
-        """Write what this run has used; workers of pytest-xdist hand it to the main process."""
+        """Write the digests of this run's cassettes to pytest's cache.
+
+        A worker of pytest-xdist passes them to the main process instead.
+        """
         if self._worker is not None:
             self._worker[_NAME] = self._used
         elif any(self._known.get(key) != day for key, day in self._used.items()):
@@ -63,7 +69,7 @@ class Faultless:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over what a worker of pytest-xdist has used."""
+        """Add the digests that a worker of pytest-xdist passes to the main process."""
         self._used |= getattr(node, "workeroutput", {}).get(_NAME, {})
 
     @cached_property

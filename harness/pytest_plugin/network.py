@@ -1,8 +1,9 @@
 """The requests of fixtures of wider scope than a test, which are on no test's cassette.
 
-Around each test with a cassette there is a block without one, which is used wherever the cassette
-is not: while fixtures of wider scope are set up and torn down. In a replay it refuses what they
-send, as it would go live in silence; in a recording it lets them send, and they are counted.
+Around each test with a cassette there is a block without a cassette. It is used while the test's
+own block is not: when fixtures of wider scope are set up and torn down. In a replay it refuses
+their requests, which would reach the network unnoticed; in a recording it lets them pass, and
+counts them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ _BACKSTOP = pytest.StashKey["Backstop"]()
 
 
 def isolate(config: pytest.Config) -> None:
-    """Move this process to a network namespace of its own; pytest.UsageError if that fails."""
+    """Move this process to a network namespace of its own.
+
+    Raises pytest.UsageError if that fails, with `--record`, and if the project allows a host that
+    is out of reach then.
+    """
     from harness.config.settings import load_settings
     from harness.errors import HarnessError
     from harness.intercept import namespace
@@ -59,9 +64,10 @@ def check_allowed_hosts(items: Iterable[pytest.Item]) -> None:
 
 @contextmanager
 def patches_for(following: pytest.Item | None) -> Iterator[None]:
-    """Run the `with` block, the protocol of a test, and keep its patches for the *following* one.
+    """Run the `with` block, the protocol of a test, with the patches and placeholder keys in place.
 
-    So are the placeholders of keys. Between two tests with cassettes no test or fixture runs.
+    They stay in place afterwards if the *following* test has a cassette, too: no other test or
+    fixture runs between the two.
     """
     from harness.api.placeholders import keep_placeholders
     from harness.intercept.patch import keep_patches
@@ -78,7 +84,7 @@ def patches_for(following: pytest.Item | None) -> Iterator[None]:
 
 
 def end_patches() -> None:
-    """Remove the patches and placeholders, if there are any, that no test uses now."""
+    """Remove the patches and placeholder keys that were kept for a next test, if there are any."""
     if "harness.api.placeholders" in sys.modules and "harness.intercept.patch" in sys.modules:
         from harness.api.placeholders import keep_placeholders
         from harness.intercept.patch import keep_patches
@@ -89,7 +95,10 @@ def end_patches() -> None:
 
 @contextmanager
 def backstop(item: pytest.Item) -> Iterator[None]:
-    """Run the `with` block, the protocol of a test with a cassette, in a block without one."""
+    """Run the `with` block, the protocol of a test, in a block that has no cassette.
+
+    It intercepts what is sent while the test's own block is not in use.
+    """
     from harness.config.hosts import AnyHost, LateHosts
     from harness.intercept import context
     from harness.intercept.patch import use_block
@@ -119,9 +128,10 @@ def wide_fixtures(item: pytest.Item | None) -> Iterator[None]:
 
 @contextmanager
 def checked(item: pytest.Item, *, is_teardown: bool = False) -> Iterator[None]:
-    """Run the `with` block, a phase of a test, then raise the first refused connection in it.
+    """Run the `with` block, a phase of a test, then raise the first error of a refused connection.
 
-    Fixtures of wider scope than the test may have caught its error.
+    A fixture of wider scope than the test may have caught that error. *is_teardown* is true for the
+    teardown, in which such errors are ordinary exceptions.
     """
     block = item.stash.get(_BACKSTOP, None)
     if block is None:

@@ -75,7 +75,13 @@ def note_fixture_connection(item: pytest.Item, host: str) -> None:
 
 
 def note_unwatched(item: pytest.Item, children: int, libraries: tuple[str, ...]) -> None:
-    """Add to the report of a test what could reach the network unseen (see `Unwatched`)."""
+    """Add the child processes and C libraries that may use the network unseen to a test's report.
+
+    Args:
+        item: The test.
+        children: The number of child processes.
+        libraries: The names of the libraries.
+    """
     noted = [(_CHILDREN, str(children))] if children else []
     item.user_properties += [*noted, *((_LIBRARY, name) for name in libraries)]
 
@@ -135,8 +141,9 @@ class UseCounter:
         """Return the closing line.
 
         For example `harness: 12 replayed, 1 recorded, 0 live; 1 test went to the network`. If
-        fixtures opened connections, `, and fixtures of 2 tests did` follows. What was not watched
-        is listed instead of the claim that no test did. With `--no-network`, none could.
+        fixtures opened connections, `, and fixtures of 2 tests did` follows. Child processes and
+        libraries that were not watched are listed in place of `no test went to the network`. With
+        `--no-network`, the line says that no test could.
         """
         shown = [use for use in CassetteUse if use in _ALWAYS_SHOWN or self._uses[use]]
         comma = localized(", ")

@@ -46,7 +46,7 @@ _TAPED = ("httplib", "requests", "boto3", "urllib3", "httplib2", "aiohttp", "htt
 
 
 class PatcherBuilder(CassettePatcherBuilder):  # type: ignore[misc]  # vcrpy ships no types
-    """The patches of vcrpy's `use_cassette`, of which ours replace most."""
+    """The patches of vcrpy's `use_cassette`, most of which are replaced by the harness's tape."""
 
     def build(self) -> Iterator[AbstractContextManager[Any]]:
         """Yield the context managers that are entered while the cassette is in use."""
@@ -86,7 +86,7 @@ class _NothingRefused(AllowedHosts):
 
 @dataclass
 class VcrTape:
-    """The tape that answers requests from a cassette of vcrpy, and adds what that may record.
+    """The tape that answers requests from a cassette of vcrpy, and adds other responses to it.
 
     Attributes:
         cassette: The `vcr.cassette.Cassette`.
@@ -107,7 +107,8 @@ class VcrTape:
         """Return the recorded exchange that answers *request*; None if it is to be sent.
 
         Raises:
-            CannotOverwriteExistingCassetteException: it has no answer, and may not be recorded.
+            CannotOverwriteExistingCassetteException: the request has no recorded answer, and may
+                not be recorded.
         """
         asked = _vcr_request(request)
         masked = self.redactor.shown(Exchange(request, Response(NO_STATUS))).request
@@ -236,7 +237,7 @@ def record_mode(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def disable_recording(request: pytest.FixtureRequest) -> bool:
-    """Return whether no cassettes are used."""
+    """Return whether `--disable-recording` is set, with which no cassettes are used."""
     return bool(request.config.getoption("--disable-recording"))
 
 
@@ -260,7 +261,7 @@ def vcr_cassette_dir(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def default_cassette_name(request: pytest.FixtureRequest) -> str:
-    """Return the name of the test's own cassette."""
+    """Return the name of the test's own cassette: that of its mark, else the test's name."""
     mark = request.node.get_closest_marker("default_cassette")
     if mark is not None:
         if not mark.args:
@@ -272,7 +273,7 @@ def default_cassette_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def allowed_hosts(request: pytest.FixtureRequest) -> Sequence[str] | None:
-    """Return the regular expressions of hosts that may be connected to."""
+    """Return the regular expressions of hosts that may be connected to; None if none are set."""
     mark = request.node.get_closest_marker("block_network")
     hosts = (
         (mark.kwargs.get("allowed_hosts") if mark else None)
@@ -286,7 +287,7 @@ def allowed_hosts(request: pytest.FixtureRequest) -> Sequence[str] | None:
 def block_network(
     request: pytest.FixtureRequest, record_mode: str, vcr_markers: Sequence[pytest.Mark]
 ) -> Iterator[None]:
-    """Refuse connections where the mark or the option says so, unless the test records."""
+    """Refuse connections if the mark or option `block_network` is set, unless the test records."""
     mark = request.node.get_closest_marker("block_network")
     if mark is not None and (mark.args or set(mark.kwargs) - {"allowed_hosts"}):
         pytest.fail(
@@ -388,7 +389,10 @@ class _JoinedPersister(FilesystemPersister):  # type: ignore[misc]  # vcrpy ship
 
 
 def load_cassette(path: str, serializer: Any) -> tuple[list[Any], list[Any]]:
-    """Return the requests and responses of a cassette; none if there is no such file."""
+    """Return the requests and responses of a cassette; empty lists if there is no such file.
+
+    *serializer* is that of vcrpy for the format of the file.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError:
@@ -402,9 +406,9 @@ def load_cassette(path: str, serializer: Any) -> tuple[list[Any], list[Any]]:
 
 @contextmanager
 def blocking_context(allowed_hosts: Sequence[str] | None = None) -> Iterator[None]:
-    """Refuse all connections in the `with` block, but those to hosts that match a pattern.
+    """Refuse connections in the `with` block, unless the host matches one of *allowed_hosts*.
 
-    A refusal is a RuntimeError, as in pytest-recording.
+    These are regular expressions. A refusal is a RuntimeError, as in pytest-recording.
     """
     pairs = threading.local()
 
