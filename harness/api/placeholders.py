@@ -104,7 +104,7 @@ keep_placeholders = _placeholders.keep
 def placeholder_keys() -> Iterator[None]:
     """Set a placeholder for each missing API key in the `with` block.
 
-    None is set while another open block may record.
+    No placeholder is set while another open block may record.
     """
     _placeholders.change(replaying=1)
     try:

@@ -66,7 +66,10 @@ def run(
         A transcript for each scenario and target, in their order.
 
     Raises:
-        HarnessError: See `record`.
+        BadScenario: A scenario is invalid.
+        MissingKey: An API key is not set.
+        Refused: A provider returned an error that the scenario does not expect.
+        HarnessError: Any other error.
     """
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         recorded = record(scenario, source=source, targets=targets, cassettes=folder)
@@ -94,7 +97,8 @@ def record(
         cassettes: The folder of the cassettes.
         repeat: The number of recordings of each target. The second and later ones are repeats, by
             which `compare` knows what varies between any two answers.
-        interrupted: What to do with the answers of an interrupted recording.
+        interrupted: What to do with the answers of an interrupted recording: `refuse` raises
+            UnfinishedRecording, `resume` uses them, `afresh` discards them.
 
     Returns:
         A replay of each cassette that was written, in the order of scenarios and targets.
@@ -154,7 +158,8 @@ def check(*recordings: FilePath | Transcript) -> tuple[Finding, ...]:
     """Return the findings of the rules in recordings, without the ignored ones.
 
     The rules that apply are those that a scenario selects and `[tool.harness.rules]` in the
-    pyproject.toml of the current folder. The rules for SDKs need a transcript that was run.
+    pyproject.toml of the current folder. Rules about SDKs apply only to transcripts of `run`,
+    `record` and `replay`.
 
     Args:
         *recordings: Transcripts, cassettes of any tool in vcrpy's format, and folders of them.
@@ -176,7 +181,7 @@ def check(*recordings: FilePath | Transcript) -> tuple[Finding, ...]:
 def compare(left: FilePath | Transcript, right: FilePath | Transcript) -> Comparison:
     """Compare two recordings, turn by turn: the formats of their answers, then their values.
 
-    What varies between the repeats of a recording has the layer `volatile`.
+    A difference that also occurs between the repeats of a recording has the layer `volatile`.
 
     Args:
         left: A transcript or the file of a cassette.

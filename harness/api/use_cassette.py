@@ -109,13 +109,13 @@ def use_cassette(
     Raises:
         HarnessError: an argument is invalid.
         NoCassette: at the start of the block: the file is missing, and nothing may be recorded.
-        CassetteMiss: at a request that is not on the cassette, and again at the end of the block
-            if an `except` swallowed it. In another thread or task than the block's own, such a
-            request raises NotAnswered instead, an ordinary exception.
-        ConnectionBlocked: at a connection, a datagram or a name look-up that no tape handles; else
-            as CassetteMiss.
-        UnusedExchanges: at the end of the block: the cassette holds requests that were not made,
-            or no request got one of the faults.
+        CassetteMiss: at a request that is not on the cassette, and again at the end of the block if
+            an `except` swallowed it. In another thread or task than the block's own, such a request
+            raises NotAnswered instead, an ordinary exception.
+        ConnectionBlocked: at a connection, a datagram or a name look-up that no tape handles; it is
+            raised again at the end of the block, or replaced by NotAnswered, as CassetteMiss is.
+        UnusedExchanges: at the end of the block: the cassette holds requests that were not made, or
+            no request got one of the faults.
         BadFault: at a request whose recorded answer cannot be changed as a fault says.
     """
     return CassetteContext(
@@ -134,22 +134,25 @@ def use_cassette(
 
 @dataclass(eq=False)
 class CassetteContext:
-    """A block of code with its cassette, and the block's exchanges; see `use_cassette`.
+    """A block of code with its cassette, and the block's exchanges.
 
     Attributes:
         path: The file of the cassette.
-        record: See `use_cassette`, as for all attributes that are arguments there.
-        volatile: See `use_cassette`.
-        secrets: See `use_cassette`.
-        allow_unused: See `use_cassette`.
+        record: The requests that are sent and recorded: `none`, those `missing` on the cassette, or
+            `all`.
+        volatile: JSON pointers into request bodies; values there are ignored in matching.
+        secrets: Texts that are never written, besides the API keys of the environment.
+        allow_unused: Whether the block may leave out recorded requests.
         must_exist: With `record="none"`, whether a missing cassette is an error at the start of the
             block; otherwise it is an error only when a request is made.
-        test: The test that uses the cassette, to be written into it (see `Provenance`).
-        allow_hosts: See `use_cassette`.
-        normalize_request: See `use_cassette`.
-        before_record: See `use_cassette`.
-        pace: See `use_cassette`.
-        faults: See `use_cassette`.
+        test: The name of the test that uses the cassette, to be written into the cassette; empty if
+            there is none.
+        allow_hosts: Hosts that are contacted without recording or replaying.
+        normalize_request: A function that returns a copy of a request for matching.
+        before_record: A function that returns the exchange to write instead of its argument, or
+            None to drop it.
+        pace: The factor by which recorded latencies are multiplied: 0 is instant, 1 as recorded.
+        faults: Faults that some requests get instead of their answers, in this order.
         how_to_record: How the user records what is missing, for messages.
         written: Whether the block has written the cassette.
     """
@@ -232,7 +235,7 @@ class CassetteContext:
 
     @property
     def injected(self) -> tuple[Exchange, ...]:
-        """The answers that faults changed or replaced, which are in no other list."""
+        """The answers that faults changed or replaced; `exchanges` leaves them out."""
         return tuple(self._injector.injected) if self._injector else ()
 
     @property
@@ -270,9 +273,9 @@ class CassetteContext:
 
     @property
     def replayed_file(self) -> bytes:
-        """The content of the cassette's file, if its exchanges, in order, are those of the block.
+        """The content of the cassette's file if the block replayed exactly its exchanges, in order.
 
-        Else empty.
+        Otherwise empty.
         """
         recorded, used = self._cassette.exchanges, self.exchanges
         is_whole = len(recorded) == len(used) and all(map(is_, recorded, used))
@@ -354,7 +357,7 @@ class CassetteContext:
             raise UnusedExchanges(f"{self.path}: no request got the fault {names}")
 
     def reason_to_fail(self, error: BaseException | None = None) -> BaseException | None:
-        """Return what the block has to raise at its end; None if it succeeded.
+        """Return the exception that the block has to raise at its end; None if it succeeded.
 
         An InterceptError that the block's code swallowed, or turned into *error*, is raised again.
 
@@ -371,7 +374,7 @@ class CassetteContext:
         return reason.with_traceback(raised.__traceback__)
 
     def explain_journal(self, error: BaseException) -> None:
-        """Note in *error* where the answers are that the next run can use."""
+        """Add a note to *error* about the journal, if it has answers that the next run can use."""
         note = f'kept for the next run with record="missing": {self._journal}'
         is_known = note in getattr(error, "__notes__", ())
         if len(self._journal) and self.record == "missing" and not is_known:
@@ -414,12 +417,15 @@ class CassetteContext:
         return called  # type: ignore[return-value]  # the same signature, by functools.wraps
 
     async def call_inside(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
-        """Await *function* with this block's tape, in a task that began before the block."""
+        """Await *function* with its arguments in this block, in a task that began before it."""
         with use_block(self._block):
             return await function(*args, **options)
 
     def begin_teardown(self) -> None:
-        """Have misses be ordinary exceptions from now on, which test runners expect there."""
+        """Make a miss raise NotAnswered, an ordinary exception, from now on.
+
+        Test runners expect only ordinary exceptions in a teardown.
+        """
         self._block.is_ending = True
 
     def enter_in(self, context: Context) -> None:
