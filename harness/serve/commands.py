@@ -13,10 +13,12 @@ from harness.errors import HarnessError
 
 
 def run_command(command: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Run a command with *variables* set, and return its exit code as a shell gives it.
+    """Run a command with the environment *variables* set, and return its exit code.
+
+    It is 128 plus the signal's number if a signal ended the command.
 
     Raises:
-        HarnessError: It cannot be started.
+        HarnessError: The command cannot be started.
     """
     own = {name: _with_loopback(os.environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")}
     try:
@@ -37,7 +39,10 @@ def _with_loopback(hosts: str) -> str:
 
 
 def wait_for_signal(announce: Callable[[], None]) -> None:
-    """Wait for SIGINT, SIGTERM or SIGHUP; *announce* is called as soon as one would be heard."""
+    """Call *announce*, then wait for SIGINT, SIGTERM or SIGHUP.
+
+    A signal that comes during the call is noticed, too.
+    """
     # A handler may interrupt the wait itself: an Event would wait for its own lock then.
     signals = SimpleQueue[int]()
     with _on_signals(signals.put):

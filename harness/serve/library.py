@@ -20,7 +20,7 @@ from harness.types import Cassette, Exchange, Provenance, Request
 
 @dataclass(frozen=True)
 class Library:
-    """Cassettes by name: their path below the folder that was given, without `.yaml`.
+    """The cassettes of a replay server; a name is a path below the given folder, without `.yaml`.
 
     Attributes:
         cassettes: The cassettes by name.
@@ -47,9 +47,10 @@ class Library:
         return {}
 
     def players(self, only: str) -> tuple[Player, ...]:
-        """Return players of the cassette *only*, or of all if it is "", one for each `volatile`.
+        """Return new players of the cassette *only*, or of all cassettes if it is "".
 
-        Matching keys are computed for the first of them and shared by the others.
+        There is one player for all cassettes with the same `volatile` pointers. Matching keys are
+        computed in the first call and shared by the players of later ones.
         """
         if only not in self._players:
             chosen = [only] if only else [*self.cassettes]
@@ -86,7 +87,7 @@ class Library:
 def load(paths: Sequence[Path], skip: Skip = skip_nothing) -> Library:
     """Return the cassettes at *paths*: files, or folders with all cassettes in them.
 
-    A file in a folder that cannot be read is passed to *skip*.
+    *skip* is called with the error of each file in a folder that cannot be read.
 
     Raises:
         HarnessError: There is no cassette at a path, or two would have the same name.
@@ -167,9 +168,9 @@ class ReplaySession:
         return {id(exchange) for exchange in every} - unused
 
     def unused(self) -> Mapping[str, tuple[Exchange, ...]]:
-        """Return the exchanges that answered nothing, by cassette.
+        """Return the exchanges that answered nothing, by the name of their cassette.
 
-        Cassettes from which nothing was answered are left out: the client did not mean them.
+        Cassettes from which nothing was answered are left out: the client did not use them.
         """
         home = self.library.home
         unused = [exchange for player in self._players for exchange in player.unused()]

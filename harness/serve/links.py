@@ -26,7 +26,7 @@ class Links:
 
     @classmethod
     def of(cls, exchanges: Iterable[Exchange]) -> Links:
-        """Return the links to what *exchanges* got with GET."""
+        """Return the links to the files that *exchanges* downloaded with GET."""
         uris = {
             e.request.uri
             for e in exchanges
@@ -36,10 +36,10 @@ class Links:
         return cls(tuple(sorted(uris, key=lambda uri: (-len(uri), uri))))
 
     def rewritten(self, exchange: Exchange, place: str) -> Exchange:
-        """Return *exchange* with links to *place*, the base URL of a session, in its response.
+        """Return *exchange* with the recorded links in its response replaced by links to *place*.
 
-        An answer with rewritten links has the header `HEADER`. Its chunks are the recorded ones,
-        unless a link is in two of them.
+        *place* is the base URL of a session. A response with rewritten links has the header
+        `HEADER`. It is divided into chunks as before, unless a link is in two of them.
         """
         body = self._replaced(exchange.response.body, place)
         if body == exchange.response.body:
@@ -51,7 +51,10 @@ class Links:
         return replace(with_changed_body(replace(exchange, response=response)), chunks=chunks)
 
     def restored(self, request: Request, place: str) -> Request:
-        """Return *request* with the recorded links in its body: the inverse of `rewritten`."""
+        """Return *request* with the links to *place* in its body replaced by the recorded ones.
+
+        This is the inverse of `rewritten`.
+        """
         body = request.body
         for uri in self.recorded:
             for old, new in _spellings(uri, place):

@@ -1,6 +1,6 @@
-"""The recording proxy: requests go on to the services, answers onto a tape.
+"""The recording proxy, which forwards requests to the services and records the answers.
 
-Its cassette is written beside the clients, and held in the journal only.
+A thread writes the exchanges to the journal while clients are served; they are not held in memory.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from harness.types import Cassette, Origin, Request
 
 
 class GroupCommit:
-    """A thread that runs the tasks it was given, and then flushes their writes to the disk once.
+    """A thread that runs tasks in groups, and flushes the writes of each group to the disk once.
 
     Attributes:
-        together: Returns the context in which writes are flushed at the end.
-        done: The end of all tasks so far.
+        together: Returns a context manager that flushes the writes made in it when it ends.
+        done: A future that ends when all tasks submitted so far have run.
     """
 
     def __init__(self, together: Callable[[], AbstractContextManager[None]]) -> None:
@@ -51,14 +51,17 @@ class GroupCommit:
         self._lock = threading.Lock()
 
     def submit(self, task: Callable[[], None]) -> None:
-        """Run *task* soon. When `done` ends, its writes are on the disk."""
+        """Run *task* soon in the thread. When `done` ends, its writes are on the disk."""
         with self._lock:
             self._tasks.append(task)
             if len(self._tasks) == 1:
                 self.done = self._thread.submit(self._do_all)
 
     async def stored(self) -> None:
-        """Wait until all tasks so far are done. They are done even if the caller is cancelled."""
+        """Wait until all tasks submitted so far have run.
+
+        They run even if the caller is cancelled.
+        """
         await asyncio.shield(asyncio.wrap_future(self.done))
 
     def _do_all(self) -> None:
@@ -69,19 +72,19 @@ class GroupCommit:
                 task()
 
     def end(self) -> None:
-        """Wait until all tasks are done. Raises the error of the last ones."""
+        """Wait until all tasks have run, and end the thread. Raises the error of the last group."""
         self._thread.shutdown()
         self.done.result()
 
 
 @dataclass
 class ProxyRecorder(Recorder):
-    """A recorder that stores exchanges in another thread, and does not hold them.
+    """A recorder that stores exchanges in another thread, and does not keep them in memory.
 
     Attributes:
-        commit: The thread.
+        commit: The thread that stores the exchanges.
         stored: The number of exchanges that were stored.
-        origin: The kind of server that answered so far.
+        origin: The kind of server from which the answers so far came.
     """
 
     is_holding = False
@@ -90,7 +93,7 @@ class ProxyRecorder(Recorder):
     origin: Origin = field(init=False, default=Origin.LIVE)
 
     def store(self, number: int, capture: ResponseCapture) -> None:
-        """Store a complete exchange soon."""
+        """Let the thread store the exchange in *capture*, which answers the request *number*."""
         self.commit.submit(partial(self._store_now, number, capture))
 
     def _store_now(self, number: int, capture: ResponseCapture) -> None:
@@ -100,7 +103,10 @@ class ProxyRecorder(Recorder):
         self.origin = origin_of(kept, self.origin)
 
     def finish(self) -> None:
-        """End the recording, and wait until everything is stored; see `Recorder.finish`."""
+        """End the recording, and wait until everything is stored.
+
+        Raises the first error that occurred when an exchange was stored.
+        """
         super().finish()
         self.commit.end()
         self.settle()
@@ -108,7 +114,7 @@ class ProxyRecorder(Recorder):
 
 @dataclass(eq=False)
 class ProxyCassette(CassetteContext):
-    """A block whose recorded exchanges are held in its journal only."""
+    """A block whose recorded exchanges are held in its journal only, not in memory."""
 
     _recording: ProxyRecorder = field(init=False, repr=False)
     _resumed: int = field(init=False, default=0)
@@ -177,8 +183,8 @@ class Upstream:
     """A service that the proxy sends requests to.
 
     Attributes:
-        client: The environment variables by which its clients are configured.
-        address: Its base URL.
+        client: The name of the service, and the environment variables that configure its clients.
+        address: The base URL of the service.
     """
 
     client: ClientVariables
@@ -191,15 +197,17 @@ class Upstream:
         return f"{parts.scheme}://{parts.netloc}"
 
     def proxied(self, server: str) -> str:
-        """Return the base URL for clients that are to use the proxy at *server*."""
+        """Return the base URL at which clients reach this service through the proxy at *server*."""
         return f"{server}/{self.client.name}{urlsplit(self.address).path.rstrip('/')}"
 
 
 def upstreams(named: Sequence[str], environment: Mapping[str, str]) -> tuple[Upstream, ...]:
-    """Return the services: at the base URL of *environment* if it has one, else at their own.
+    """Return all known services, with the base URLs to which their requests are forwarded.
+
+    The base URL of a service is that in *named*, else that in *environment*, else its usual one.
 
     Args:
-        named: Texts `NAME=URL` that replace the base URL of a service.
+        named: Texts `NAME=URL` with the base URL of a service.
         environment: Environment variables.
 
     Raises:
@@ -237,7 +245,8 @@ def application(services: Sequence[Upstream], stored: Stored) -> ASGIApp:
 
     Args:
         services: The services.
-        stored: What the end of each answer waits for.
+        stored: Awaited before the end of each answer is sent; returns when the answer is on the
+            disk.
     """
     by_name = {service.client.name: service for service in services}
     clients = _Clients()

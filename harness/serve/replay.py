@@ -33,7 +33,7 @@ HEADERS = {"x-harness-error": "1", "x-should-retry": "false"}
 
 
 def error_response(request: Request, status: int, code: str, message: str) -> JSONResponse:
-    """Return an error response with *code* and *message* where clients expect them."""
+    """Return an error response with *code* and *message*, in the form of the API of *request*."""
     return JSONResponse(error_body(request, code, message), status, HEADERS)
 
 
@@ -56,8 +56,9 @@ class Sessions:
     Attributes:
         library: The cassettes.
         pace: The factor by which recorded latencies are multiplied; 0 is instant.
-        links: What rewrites links in answers; None if they are sent as recorded.
+        links: The links that are rewritten in answers; None if answers are sent as recorded.
         faults: Faults that some requests of each session get instead of their answers.
+        opened: The sessions by (name, cassette).
     """
 
     library: Library
@@ -70,7 +71,10 @@ class Sessions:
         self.library.players("")  # so that the first request does not wait for them
 
     def get(self, name: str, cassette: str) -> ReplaySession:
-        """Return the session *name* of a cassette ("" for all), which is opened if it is new."""
+        """Return the session *name* of a cassette, given by name ("" for all).
+
+        A new session is opened if there is none.
+        """
         key = name, cassette
         if key not in self.opened:
             self.opened[key] = ReplaySession(self.library, cassette, self.faults)
@@ -87,7 +91,7 @@ class Sessions:
         return {n: replace(cassettes[n], exchanges=own) for n, own in every.items() if own}
 
     def findings(self) -> Iterator[Json]:
-        """Yield the findings of the project's rules in what was answered."""
+        """Yield the findings of the project's rules in the exchanges that were used, as JSON."""
         rules = project_rules(Path.cwd())
         for name, cassette in self.served().items():
             transcript = transcript_of(cassette, endpoints.recognise, source=name)
@@ -100,7 +104,7 @@ class Sessions:
                 }
 
     def status(self) -> dict[str, Json]:
-        """Return what was answered, missed and is unused, and the findings, as JSON."""
+        """Return the numbers of answers, and the misses, unused exchanges and findings, as JSON."""
         return {
             "cassettes": {n: len(c.exchanges) for n, c in self.library.cassettes.items()},
             "findings": [*self.findings()],
@@ -192,7 +196,8 @@ async def _read(http: HttpRequest, library: Library) -> tuple[Request, str, str,
 def response_of(playback: Playback) -> Response:
     """Return the recorded response, sent in the recorded chunks with the recorded pauses.
 
-    A pace of 0 sends it at once. If the exchange ended in a network failure, so does this one.
+    A pace of 0 sends it without pauses. If the exchange ended in a network failure, so does the
+    response.
     """
     recorded = playback.response
     if playback.broken_off is not None:

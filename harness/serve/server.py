@@ -30,14 +30,14 @@ Announce = Callable[[str, Mapping[str, str]], None]
 
 @dataclass(frozen=True)
 class ServeResult:
-    """The result of a server's run.
+    """What a replay server or a recording proxy did until it ended.
 
     Attributes:
         exit_code: The exit code of the command that was run; None without a command.
         answered: The number of requests that were answered or recorded.
         misses: A text for each request without a recorded answer.
         unused: A text for each recorded exchange that answered nothing.
-        status: For a replay, the same by session, as JSON.
+        status: For a replay, the answers, misses and unused exchanges of each session, as JSON.
         served: For a replay, the cassettes that answered, each with the exchanges that did.
     """
 
@@ -62,11 +62,12 @@ def replay(
 
     Args:
         library: The cassettes.
-        announce: See `Announce`.
-        command: A command that is run with the variables set; empty for none.
+        announce: Called when the server listens, with its address and the environment variables for
+            clients.
+        command: A command that is run with these variables set; empty for none.
         port: The port on 127.0.0.1; None for 8765 or, if that is in use, any free port.
         pace: The factor by which recorded latencies are multiplied; 0 is instant.
-        links: What rewrites links in answers; None if they are sent as recorded.
+        links: The links that are rewritten in answers; None if answers are sent as recorded.
         faults: Faults that some requests of each session get instead of their answers.
 
     Raises:
@@ -88,7 +89,7 @@ def replay(
 
 
 def replay_variables(library: Library, address: str) -> Mapping[str, str]:
-    """Return the variables of all clients whose requests are on the cassettes.
+    """Return the environment variables by which the recorded clients use the server at *address*.
 
     A variable for an API key that is not set gets a placeholder.
     """
@@ -114,19 +115,21 @@ def record(
     mode: Literal["missing", "all"] = "all",
     afresh: bool = False,
 ) -> ServeResult:
-    """Record what clients ask through a proxy, until the command ends or a signal comes.
+    """Record the requests that clients send to a proxy, until the command ends or a signal comes.
 
     The cassette is written at the end; each answer is in the journal beside it as soon as it is
     complete.
 
     Args:
-        path: The cassette.
-        services: The services that may be asked.
-        announce: See `Announce`.
-        command: A command that is run with the variables set; empty for none.
+        path: The path of the cassette.
+        services: The services to which requests are forwarded.
+        announce: Called when the proxy listens, with its address and the environment variables for
+            clients.
+        command: A command that is run with these variables set; empty for none.
         port: The port on 127.0.0.1; None for 8765 or, if that is in use, any free port.
-        mode: See `harness.use_cassette`.
-        afresh: Whether the answers of an interrupted recording are thrown away.
+        mode: With `all`, every request is sent and recorded; with `missing`, only those that are
+            not on the cassette.
+        afresh: Whether the answers of an interrupted recording are discarded.
 
     Raises:
         HarnessError: The port cannot be used, the command cannot be started, or the cassette cannot
