@@ -30,6 +30,8 @@ __all__ = [
 def serve(options: Options, servers: Mapping[str, ProviderServer]) -> AbstractContextManager[str]:
     """Return a context manager that runs a sandbox; its value is the address without a path.
 
+    *servers* are the servers of the providers, by provider name.
+
     Raises:
         HarnessError: The sandbox cannot listen on the port, or does not start.
         MissingExtra: The packages of the extra `sandbox` are not installed.

@@ -25,9 +25,9 @@ class ImageRequest:
 
     Attributes:
         prompt: The prompt; with the seed, it determines colours and position.
-        width: In pixels.
-        height: In pixels.
-        seed: Any text.
+        width: The width in pixels.
+        height: The height in pixels.
+        seed: Any text; the same prompt with another seed gives another picture.
     """
 
     prompt: str
@@ -112,7 +112,10 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 
 
 def hear(state: SandboxState, audio: str) -> str:
-    """Return the words of *audio*, a URL or base64; a description if no sandbox made it."""
+    """Return the text spoken in *audio*, a URL or base64; a fixed text if no sandbox made it.
+
+    *state* has the files to which URLs of this sandbox lead.
+    """
     name = urlsplit(audio).path.partition("/files/")[2] or audio.partition("://")[2]
     data = state.files.read(name) if "://" in audio else b64decode(audio.rpartition(",")[2])
     return words(data or b"") or f"一段录音：{name.rpartition('/')[2] or 'audio'}。"
@@ -126,7 +129,7 @@ def words(data: bytes) -> str:
 
 
 def film(prompt: str, seed: str) -> bytes:
-    """Return an MP4 file for *prompt*: a container with one picture, and no track to play.
+    """Return an MP4 file of one picture, drawn from *prompt* and *seed*, without a track to play.
 
     Like any real film it is long enough to be stored beside its cassette.
     """

@@ -373,7 +373,10 @@ Replier = Callable[[ChatHistory], str]
 
 
 def describe_media(conversation: ChatHistory) -> str:
-    """Reply with a list of the images, audio and videos; images that were sent, by their size."""
+    """Return a list of the images, audio and videos in the question; "" if there are none.
+
+    Images that were sent as data are listed by their size.
+    """
     found = ", ".join(_described(part) for part in conversation.media)
     if not found:
         return ""
@@ -428,7 +431,10 @@ def generate(call: Call, *, thinking: bool = False) -> Reply:
 
 
 def choices(call: Call, *, thinking: bool = False) -> tuple[Reply, ...]:
-    """Return as many replies to *call* as its parameter `n` asks for; the first is that without."""
+    """Return as many replies to *call* as its parameter `n` requests; the first as `generate` does.
+
+    *thinking* is whether the replies also have reasoning.
+    """
     count: Json = call.parameters.get("n")
     seeds = range(1, count) if isinstance(count, int) else ()
     seed = call.parameters.get("seed")
@@ -440,7 +446,10 @@ def choices(call: Call, *, thinking: bool = False) -> tuple[Reply, ...]:
 
 
 def log_probabilities(pieces: Sequence[str], parameters: Mapping[str, Json]) -> list[Json] | None:
-    """Return the log probability of each token, and of its alternatives; None if not asked for."""
+    """Return the log probability of each token in *pieces*, with alternative tokens.
+
+    Return None if *parameters*, those of the request, do not ask for them.
+    """
     if parameters.get("logprobs") is not True:
         return None
     top = parameters.get("top_logprobs")
@@ -456,7 +465,7 @@ def _log_probability(piece: str, top: int) -> Json:
 
 
 def reply_with(text: str) -> Reply:
-    """Return a reply with *text* to a request without input tokens."""
+    """Return a reply with *text*, whose usage has no input tokens."""
     return _text_reply(text, None, 0, None)
 
 

@@ -43,7 +43,7 @@ class ProviderServer:
         refuse: Returns the error response for a request and the Refused that it raised.
         check_key: Called with the token in a request and the accepted key; raises Refused if the
             token is not valid.
-        open_routes: Routes, as in `routes`, that no API key is sent to.
+        open_routes: Routes, as in `routes`, that need no API key.
         other_prefix: A second path at which the routes are, too; usually empty.
     """
 

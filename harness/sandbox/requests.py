@@ -53,8 +53,8 @@ class Refused(Exception):
 
     Attributes:
         reason: Why it is refused.
-        detail: The `{detail}` of the provider's message (see `Refusals`): the name of a parameter,
-            or a whole message.
+        detail: The text for `{detail}` in the provider's message: the name of a parameter, or a
+            whole message.
     """
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
@@ -68,7 +68,10 @@ Refusals = Mapping[Reason, tuple[int, str, str]]
 
 
 def read_refusals(file: Path) -> Refusals:
-    """Return the refusals in a TOML file, which has the names of reasons in small letters."""
+    """Return the (HTTP status, error code, message) of each reason in a TOML file.
+
+    Its keys are the names of reasons in small letters.
+    """
     table = tomllib.loads(file.read_text(encoding="utf-8"))
     return {Reason[name.upper()]: tuple(refusal) for name, refusal in table.items()}
 
@@ -120,7 +123,7 @@ def read_prompt(body: Mapping[str, Json], refusal: str = "prompt") -> str:
 
     Args:
         body: The object with the member `prompt`.
-        refusal: The `Refused.detail` for a missing or empty prompt.
+        refusal: The detail of the error for a missing or empty prompt (see `Refused.detail`).
 
     Raises:
         Refused: The prompt is missing, empty or forbidden.
@@ -266,7 +269,7 @@ def check_chat(
         parameters: The object with the parameters of the request.
         ranges: The allowed range of each numeric parameter.
         tool_call_id_required: Whether a tool message must have a `tool_call_id`.
-        bad_tools: The `Refused.detail` for a `tools` that is not an array.
+        bad_tools: The detail of the error for `tools` that are not an array (see `Refused.detail`).
     """
     check_tool_messages(messages, id_required=tool_call_id_required)
     check_ranges(parameters, ranges)

@@ -45,6 +45,7 @@ _REQUEST_TIMEOUT = 10.0
 def serve_scripts(respond: Respond) -> Iterator[str]:
     """Run a scripted server during a `with` block; its value is `http://127.0.0.1:<port>`.
 
+    *respond* is called with the head and the body of each request, and returns the script to send.
     At the end of the block all connections are closed and all threads have ended.
 
     Raises:
@@ -90,7 +91,7 @@ def response_script(response: Response, chunk_sizes: Sequence[int] = ()) -> Scri
 
 
 def chunks_of(body: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
-    """Yield *body* in chunks of these sizes, then the rest as one chunk; no chunk is empty."""
+    """Yield *body* in chunks of *sizes* bytes, then the rest as one chunk; no chunk is empty."""
     start = 0
     for size in (*sizes, len(body)):
         if chunk := body[start : start + size]:

@@ -92,6 +92,9 @@ class _Marked:
 def run_in_thread(app: ASGIApp, port: int | None) -> Iterator[str]:
     """Serve *app* from a thread during a `with` block; its value is the address.
 
+    A *port* of 0 means any free port; None means `DEFAULT_PORT` or, if that is in use, any free
+    port.
+
     Raises:
         HarnessError: The server cannot listen on *port*, or does not start.
     """

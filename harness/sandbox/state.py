@@ -139,8 +139,8 @@ class SandboxState:
         Args:
             provider: The provider's name.
             name: The name of the model in a request.
-            kind: The kind of call, as in `Model.kinds`.
-            endpoint: The endpoint that was called, as in `Model.endpoint`; "" for any.
+            kind: The kind of call, such as `chat` (see `Model.kinds`).
+            endpoint: The end of the name of the called endpoint (see `Model.endpoint`); "" for any.
 
         Raises:
             Refused: There is no such model, it is retired, or it has another endpoint.
@@ -158,7 +158,7 @@ class SandboxState:
         """Count a request and wait for `Options.latency`.
 
         Raises:
-            Refused: The request is an N-th one by `Options.throttle_every`.
+            Refused: The request is one of those that `Options.throttle_every` refuses.
         """
         self._requests += 1
         await asyncio.sleep(self.options.latency)

@@ -141,7 +141,7 @@ MIN_TOKENS = 1024
 
 @dataclass(frozen=True, slots=True)
 class CacheCounts:
-    """Counts of input tokens.
+    """The numbers of input tokens that are read from a service's cache or written to it.
 
     Attributes:
         read: The number of tokens read from the cache.
@@ -154,7 +154,10 @@ class CacheCounts:
     is_marked: bool = False
 
     def details(self) -> dict[str, Json]:
-        """Return the member `prompt_tokens_details` [DOC] qwen-api-via-openai-chat-completions."""
+        """Return these counts as JSON, for the member `prompt_tokens_details` of an answer's usage.
+
+        The form is that of [DOC] qwen-api-via-openai-chat-completions.
+        """
         if not self.is_marked:
             return {"cached_tokens": self.read}
         return {
@@ -166,10 +169,10 @@ class CacheCounts:
 
 
 def cache_counts(call: Call) -> CacheCounts:
-    """Return the token counts of *call*.
+    """Return the numbers of input tokens of *call* that are read from the cache and written to it.
 
-    Without a `cache_control`, the messages up to the last answer of the assistant are read from the
-    cache.
+    Without a `cache_control`, the messages before the last answer of the assistant are read from
+    the cache, if they have at least `MIN_TOKENS` tokens, and none are written.
     """
     messages, tools = call.messages, call.parameters.get("tools")
     answered = [n for n, message in enumerate(messages) if message.role == "assistant"]

@@ -136,7 +136,7 @@ def city_properties(schema: Mapping[str, Json]) -> list[str]:
 
 
 class SchemaFiller:
-    """Builds JSON values that fit a schema, from the cities, numbers and words of a text."""
+    """A builder of JSON values that fit a schema, from the cities, numbers and words of a text."""
 
     def __init__(self, text: str, cities: Sequence[str] | None = None) -> None:
         self._text = text
