@@ -67,7 +67,8 @@ WAYS: tuple[tuple[str, str, str], ...] = (
 def requests(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Request]:
     """Generate requests. A chat may have several turns, tools and tool results.
 
-    For a task, the request is the one that starts it.
+    For a task, the request is the one that starts it. `WAYS` lists the supported (*provider*,
+    *mode*, *kind*); any other raises Unsupported.
     """
     if form := _forms.form_of(provider, mode, kind):
         return _forms.chats(mode).flatmap(partial(_forms.requests, form))
@@ -78,7 +79,8 @@ def exchanges(provider: str, mode: str = "sync", kind: str = "chat") -> SearchSt
     """Generate exchanges of a request and a valid response to it.
 
     For a task, the exchange is its submission or one of its polls. For a stream, `Exchange.chunks`
-    has the sizes of the network chunks.
+    has the sizes of the network chunks. `WAYS` lists the supported (*provider*, *mode*, *kind*);
+    any other raises Unsupported.
     """
     if form := _forms.form_of(provider, mode, kind):
         return _forms.exchanges(form, mode)
@@ -89,18 +91,26 @@ def replies(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStra
     """Generate successful responses, with status, headers and body.
 
     They have text, reasoning or tool calls. Streams have one or several events, incremental or
-    cumulative. Use `replies(...) | refusals(...)` to include refusals.
+    cumulative. Use `replies(...) | refusals(...)` to include refusals. `WAYS` lists the supported
+    (*provider*, *mode*, *kind*); any other raises Unsupported.
     """
     return exchanges(provider, mode, kind).map(lambda exchange: exchange.response)
 
 
 def chunks(provider: str, kind: str = "chat") -> SearchStrategy[tuple[bytes, ...]]:
-    """Generate bodies of streams as tuples of chunks, cut anywhere, also inside characters."""
+    """Generate bodies of streams as tuples of chunks, cut anywhere, also inside characters.
+
+    `WAYS` lists the supported *provider* and *kind* with the mode `stream`; any other raises
+    Unsupported.
+    """
     return replies(provider, "stream", kind).flatmap(lambda response: splits(response.body))
 
 
 def refusals(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Response]:
-    """Generate refusals, with any documented error code and one of its HTTP statuses."""
+    """Generate refusals, with any documented error code and one of its HTTP statuses.
+
+    `WAYS` lists the supported (*provider*, *mode*, *kind*); any other raises Unsupported.
+    """
     return _refused(provider, mode, kind).map(lambda exchange: exchange.response)
 
 
@@ -114,6 +124,8 @@ def tasks(provider: str, kind: str | None = None) -> SearchStrategy[tuple[Exchan
     """Generate the exchanges of whole tasks: the submission, and polls until success or failure.
 
     There may be one further poll after the end. If *kind* is None, the tasks are of any kind.
+    `WAYS` lists the supported *provider* and *kind* with the mode `async`; any other raises
+    Unsupported.
     """
     kinds = [kind] if kind is not None else _kinds(provider, "async")
     operations = [_operation(provider, "async", name) for name in kinds or [""]]
@@ -123,7 +135,8 @@ def tasks(provider: str, kind: str | None = None) -> SearchStrategy[tuple[Exchan
 def conversations(provider: str, mode: str = "sync") -> SearchStrategy[tuple[Exchange, ...]]:
     """Generate the exchanges of chats with two or three turns.
 
-    Each request has all messages of the turns before.
+    Each request has all messages of the turns before. `WAYS` lists the supported *provider* and
+    *mode* with the kind `chat`; any other raises Unsupported.
     """
     if form := _forms.form_of(provider, mode, "chat"):
         return _forms.conversations(form, mode)
@@ -135,7 +148,8 @@ def broken(
 ) -> SearchStrategy[BrokenExchanges]:
     """Generate exchanges in which one answer violates a rule, with the name of that rule.
 
-    The faults are those of `harness.faults`.
+    The faults are those of `harness.faults`. `WAYS` lists the supported (*provider*, *mode*,
+    *kind*); any other raises Unsupported.
     """
     if _forms.form_of(provider, mode, kind):
         return broken_exchanges(exchanges(provider, mode, kind).map(lambda one: (one,)))

@@ -43,7 +43,8 @@ class AnswerContent:
         reasoning: The text of the reasoning; None if there is none.
         calls: The tool calls, or pieces of them, by index.
         finish_reason: The finish reason; None if there is none.
-        values: All other values, by names of `Fields` or by JSON pointers.
+        values: All other values, by field (the name of an attribute of `Fields`) or by JSON
+            pointer.
     """
 
     content: str | None = None
@@ -53,7 +54,7 @@ class AnswerContent:
     values: Values = field(default_factory=lambda: EMPTY)
 
     def all_values(self) -> dict[str, Json]:
-        """Return all values except None, by names of `Fields` or by JSON pointers."""
+        """Return all values except None, by field (an attribute of `Fields`) or by JSON pointer."""
         calls: list[Json] = [call_json(index, call) for index, call in self.calls.items()]
         values: dict[str, Json] = {
             "content": self.content,
@@ -64,7 +65,11 @@ class AnswerContent:
         return {**{n: v for n, v in values.items() if v is not None}, **self.values}
 
     def whole_values(self) -> dict[str, Json]:
-        """Return `all_values`, with the index and role of the choice if the answer has ended."""
+        """Return all values except None, by field (an attribute of `Fields`) or by JSON pointer.
+
+        With a finish reason, they include the `index` 0 and the `role` `assistant` of the only
+        choice.
+        """
         choice: dict[str, Json] = {"index": 0, "role": "assistant"}
         return {**(choice if self.finish_reason else {}), **self.all_values()}
 
@@ -161,13 +166,13 @@ def _transcripts(operation: Operation) -> SearchStrategy[AnswerContent]:
 
 
 def metrics(total: int, succeeded: int = 0, failed: int = 0) -> Json:
-    """Return the `metrics` of a task: the numbers of its results."""
+    """Return the `metrics` of a task: how many results it has in all, succeeded and failed."""
     return {"TOTAL": total, "SUCCEEDED": succeeded, "FAILED": failed}
 
 
 @st.composite
 def heads(draw: st.DrawFn, call: GeneratedCall) -> Head:
-    """Generate the metadata of an answer to *call*."""
+    """Generate the metadata of an answer to *call*: its id, model and time of creation."""
     created = draw(st.integers(1_700_000_000, 1_800_000_000))
     return Head(draw(ids(call.api, created)), call.model, created)
 
@@ -179,7 +184,10 @@ def ids(api: ApiForm, created: int) -> SearchStrategy[str]:
 
 
 def head_values(head: Head, endpoint: Endpoint, *, streamed: bool) -> Values:
-    """Return the values of *head*, by names of `Fields`."""
+    """Return the values of *head*, by field (the name of an attribute of `Fields`).
+
+    With *streamed*, they are for an event of a stream, otherwise for a whole answer.
+    """
     names = [name for name in sorted(endpoint.objects) if name.endswith(".chunk") is streamed]
     object_name: dict[str, Json] = {"object": names[0]} if names else {}
     ids: dict[str, Json] = {"id": head.id, "request_id": head.id}
@@ -188,7 +196,7 @@ def head_values(head: Head, endpoint: Endpoint, *, streamed: bool) -> Values:
 
 @st.composite
 def token_counts(draw: st.DrawFn, endpoint: Endpoint, schema: Schema) -> dict[str, Json]:
-    """Generate token counts whose total is their sum, by names of `Fields` or by JSON pointers.
+    """Generate token counts whose total is their sum, by field (of `Fields`) or by JSON pointer.
 
     If *schema* has detailed counts, they may be generated too; none exceeds its total.
     """
@@ -203,7 +211,7 @@ def token_counts(draw: st.DrawFn, endpoint: Endpoint, schema: Schema) -> dict[st
 
 
 def usage_values(inputs: int, outputs: int) -> dict[str, Json]:
-    """Return token counts, by names of `Fields`, from the numbers of input and output tokens."""
+    """Return token counts, by field (of `Fields`), from the numbers of input and output tokens."""
     return {"input_tokens": inputs, "output_tokens": outputs, "total_tokens": inputs + outputs}
 
 
@@ -228,7 +236,10 @@ def response_headers(
 def answer_responses(
     draw: st.DrawFn, call: GeneratedCall, endpoint: Endpoint, head: Head, values: Values
 ) -> Response:
-    """Generate successful JSON responses of *endpoint* to *call*, with these values."""
+    """Generate successful responses of *endpoint* to *call*, with the metadata *head* and *values*.
+
+    They are JSON, or a WAV file if the endpoint speaks.
+    """
     if endpoint.speaks:
         return Response(200, "OK", (("Content-Type", "audio/wav"),), draw(sounds()))
     all_values = {**head_values(head, endpoint, streamed=False), **values}

@@ -46,7 +46,7 @@ from harness.wire import read_json
 
 @st.composite
 def exchanges_of(draw: st.DrawFn, api: ApiForm, operation: Operation) -> tuple[Exchange, ...]:
-    """Generate the exchanges of one call: a single one, or those of a task."""
+    """Generate the exchanges of one call of *operation*: a single one, or those of a task."""
     call = draw(calls(api, operation))
     if operation.poll is not None:
         return draw(_task(call, operation.poll))

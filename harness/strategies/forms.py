@@ -103,9 +103,10 @@ FORMS = {
 
 
 def form_of(name: str, mode: str, kind: str) -> _Form | None:
-    """Return the format called *name*; None if another module has it.
+    """Return the format called *name*; None if there is none.
 
-    Raises Unsupported for another kind of call than chats, and for tasks.
+    Raises Unsupported for such a format with a *kind* other than `chat`, or with the *mode*
+    `async`.
     """
     if name in FORMS and (mode not in ("sync", "stream") or kind != "chat"):
         raise Unsupported(f"{kind!r} as {mode!r} is not supported for {name!r}; supported: chat")
@@ -113,7 +114,7 @@ def form_of(name: str, mode: str, kind: str) -> _Form | None:
 
 
 def chats(mode: str) -> st.SearchStrategy[GeneratedCall]:
-    """Generate the calls of chats in OpenAI's format."""
+    """Generate the calls of chats in OpenAI's format; *mode* is `sync` or `stream`."""
     api = API_FORMS["compatible"]
     operation = next(o for o in api.operations if (o.mode, o.kind) == (mode, "chat"))
     return calls(api, operation)
@@ -130,7 +131,7 @@ def _call(generated: GeneratedCall, mode: str) -> Call:
 
 @st.composite
 def requests(draw: st.DrawFn, form: _Form, generated: GeneratedCall) -> Request:
-    """Generate the request of a chat in *form*."""
+    """Generate the request in *form* that makes the call *generated*, a chat in OpenAI's format."""
     mode = generated.operation.mode
     body = form.body(_call(generated, mode)) | ({"stream": True} if mode == "stream" else {})
     text = json.dumps(body, ensure_ascii=draw(st.booleans()))
@@ -168,7 +169,10 @@ def exchanges(draw: st.DrawFn, form: _Form, mode: str) -> Exchange:
 
 @st.composite
 def conversations(draw: st.DrawFn, form: _Form, mode: str) -> tuple[Exchange, ...]:
-    """Generate the exchanges of two or three turns in *form*."""
+    """Generate the exchanges of two or three turns in *form*.
+
+    Each request has all messages before it. *mode* is `sync` or `stream`.
+    """
     generated = draw(chats(mode))
     made: list[Exchange] = []
     for _ in range(draw(st.integers(2, 3))):

@@ -48,7 +48,8 @@ class RequestContent:
         texts: The texts to embed or to rank.
         count: The requested number of results; None for the service's default.
         dimension: The requested length of embeddings; None for the service's default.
-        values: All other values, by names of `Fields` or by JSON pointers.
+        values: All other values, by field (the name of an attribute of `Fields`) or by JSON
+            pointer.
     """
 
     messages: tuple[Json, ...] = ()
@@ -59,7 +60,7 @@ class RequestContent:
     values: Values = field(default_factory=lambda: EMPTY)
 
     def all_values(self) -> Values:
-        """Return all values, by names of `Fields` or by JSON pointers, without empty ones."""
+        """Return all values but empty ones, by field (an attribute of `Fields`) or JSON pointer."""
         values: dict[str, Json] = {
             "messages": [*self.messages],
             "tools": [function.json for function in self.functions],
@@ -103,14 +104,17 @@ def tool_calls(draw: st.DrawFn, functions: tuple[Function, ...]) -> Mapping[int,
 
 
 def call_json(index: int, call: ToolCall) -> Json:
-    """Return the JSON of a tool call; if its name is "" (a later piece), there is no `name`."""
+    """Return *call*, the tool call at *index* of an answer, as JSON.
+
+    A later piece of a streamed call, whose name is "", has no `name`.
+    """
     name: dict[str, Json] = {"name": call.name} if call.name else {}
     function: Json = {**name, "arguments": call.arguments}
     return {"index": index, "id": call.id, "type": "function", "function": function}
 
 
 def assistant_message(content: str | None, calls: Mapping[int, ToolCall]) -> Json:
-    """Return the message with which the next request repeats an answer."""
+    """Return the message by which the next request repeats an answer with *content* and *calls*."""
     called: list[Json] = [call_json(index, call) for index, call in calls.items()]
     message: dict[str, Json] = {"role": "assistant", "content": content or ""}
     return {**message, "tool_calls": called} if called else message
@@ -148,7 +152,14 @@ def _chat(draw: st.DrawFn) -> RequestContent:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedCall:
-    """A call: the content of a request, with the model and the operation."""
+    """A call for which a request and an answer are generated.
+
+    Attributes:
+        api: The API that is called.
+        operation: The operation of the API.
+        model: The name of the model.
+        question: The content of the request.
+    """
 
     api: ApiForm
     operation: Operation

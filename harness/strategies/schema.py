@@ -58,12 +58,12 @@ def sentences() -> SearchStrategy[str]:
 
 
 def hexadecimal(digits: int) -> SearchStrategy[str]:
-    """Generate strings of this number of hexadecimal digits."""
+    """Generate strings of *digits* hexadecimal digits."""
     return st.integers(0, 16**digits - 1).map(lambda number: f"{number:0{digits}x}")
 
 
 def links(extension: str) -> SearchStrategy[str]:
-    """Generate URLs of files, with an expiry time and a signature as storage services add them."""
+    """Generate URLs of files, with an *extension*, an expiry time and a signature."""
     return st.builds(
         "https://files.example/{}/{}.{}?Expires={}&Signature={}%3D".format,
         hexadecimal(2),
@@ -89,7 +89,7 @@ def sounds() -> SearchStrategy[bytes]:
 
 @st.composite
 def splits(draw: st.DrawFn, whole: Text) -> tuple[Text, ...]:
-    """Generate the pieces of a text or body, cut anywhere; some may be empty.
+    """Generate the pieces of *whole*, a text or a body, cut anywhere; some may be empty.
 
     Bytes are often cut inside a character; random cuts would rarely do so.
     """
@@ -104,7 +104,7 @@ def splits(draw: st.DrawFn, whole: Text) -> tuple[Text, ...]:
 
 @st.composite
 def deltas(draw: st.DrawFn, whole: str) -> tuple[str, ...]:
-    """Generate the pieces of a text, cut so that they do not look like a cumulative stream."""
+    """Generate the pieces of *whole*, cut so that they do not look like a cumulative stream."""
     pieces = draw(splits(whole))
     return (whole,) if _seem_cumulative(pieces) else pieces
 
@@ -165,7 +165,7 @@ def requires(schema: Schema, pointer: str) -> bool:
 def field_pointer(
     endpoint: Endpoint, schema: Schema, field: str, without: tuple[str, ...] = ()
 ) -> str:
-    """Return the first JSON pointer of a field that *schema* describes; "" if there is none.
+    """Return the first JSON pointer of *field* that *schema* describes; "" if there is none.
 
     Args:
         endpoint: The endpoint.
@@ -205,12 +205,12 @@ def _write(value: Json, steps: list[str], new: Json) -> Json:
 def write_answer(
     endpoint: Endpoint, schema: Schema, values: Values, without: tuple[str, ...] = ()
 ) -> Json:
-    """Return the JSON of an answer or event with these values.
+    """Return the JSON of an answer or event that has *values*.
 
     Args:
         endpoint: The endpoint, whose `Fields` locate the values.
         schema: The schema of the answer or event. A value that it does not describe is left out.
-        values: The values, by names of `Fields` or by JSON pointers.
+        values: The values, by field (the name of an attribute of `Fields`) or by JSON pointer.
         without: Pointers that start with one of these are not used.
     """
     answer: Json = {}
