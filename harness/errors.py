@@ -12,7 +12,7 @@
     ├── MissingKey                  a live recording without an API key
     ├── MissingExtra                a package of an extra is not installed
     ├── RecordingFailed             a recording was aborted; nothing was written
-    │   ├── Refused                 the provider returned an error
+    │   ├── UnexpectedRefusal       the provider returned an error
     │   └── OverBudget              the next request would exceed the budget
     ├── SecretNotRedacted           a secret was left after redaction; nothing was written
     ├── Unsupported                 the provider does not support what a step requests
@@ -21,19 +21,19 @@
     ├── UnfinishedRecording         an interrupted recording has left answers
     └── NotAnswered                 an InterceptError outside of its block's own thread
     InterceptError (BaseException)  an intercepted request cannot be handled
-    ├── CassetteMiss                the cassette has no response for it
-    ├── NoActiveCassette            no cassette is active where it was made
-    ├── NotRecordable               its response could not be recorded, so it is not sent
+    ├── CassetteMiss                the cassette has no response for the request
+    ├── NoActiveCassette            no cassette is active where the request was made
+    ├── NotRecordable               a response could not be recorded, so its request is not sent
     ├── BadHook                     a hook of the caller returned an invalid value
     ├── BadFault                    a fault cannot be injected into the recorded answer
-    └── ConnectionBlocked           a connection was opened that no tape handles
+    └── ConnectionBlocked           a connection to a host that is not allowed was opened
 
 An error response of a provider is not an exception but a `harness.types.Failure`.
 
 `InterceptError` derives from `BaseException`: SDKs catch `Exception` to retry or to raise a
 "connection error" of their own, and the reason would be lost. In another thread or task than the
-block's own it would end a worker that others wait for, so that it is a `NotAnswered` there. Either
-way the block raises it at its end.
+block's own, it would end a worker that others wait for, so a `NotAnswered` is raised there instead.
+In both cases the block raises the `InterceptError` at its end.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class MissingKey(HarnessError):
 
 
 class MissingExtra(HarnessError, ModuleNotFoundError):
-    """A package that only some commands need is not installed; the message has the command."""
+    """A package of an extra is not installed; the message has the command that installs it."""
 
 
 class RecordingFailed(HarnessError):
@@ -147,9 +147,10 @@ class UnfinishedRecording(HarnessError):
 
 
 class NotAnswered(HarnessError):
-    """An InterceptError outside of the thread and the task that entered the block.
+    """An InterceptError in another thread or task than the one that entered the block.
 
-    The block raises the InterceptError at its end.
+    It is raised there in place of the InterceptError, which the block, such as that of
+    `use_cassette`, raises at its end.
     """
 
 
@@ -178,4 +179,4 @@ class BadFault(InterceptError):
 
 
 class ConnectionBlocked(InterceptError):
-    """A connection was opened that no tape records or replays, to a host that is not allowed."""
+    """A connection that is not recorded or replayed was opened, to a host that is not allowed."""

@@ -167,7 +167,7 @@ class ContentPart:
     """A part of a message's content: a text, or an image, audio or video by URL or file.
 
     Attributes:
-        medium: What it is.
+        medium: Whether the part is a text, an image, an audio or a video.
         value: The text, the URL, or the file's name as the scenario gives it.
         path: The file; None for a text or URL.
         members: Further members of the part in the request, such as `cache_control`.
@@ -190,7 +190,7 @@ class Message:
         tool_call_id: In a message of role `tool`, the `id` of the call whose result it is.
         reasoning: The reasoning of an assistant's message, if it is sent back.
         parts: The parts of the content, if it is sent as a list of parts.
-        signature: The signature by which the provider knows this reasoning again; usually empty.
+        signature: The signature by which the provider recognises this reasoning; usually empty.
         sent: The whole message as JSON, sent unchanged where the provider has its form; usually
             empty.
     """
@@ -275,19 +275,19 @@ class Call:
 
     @property
     def members(self) -> dict[str, Json]:
-        """The parameters that are members of the body, with those in `extra_body`."""
+        """The parameters that are sent in the body of the request, also those in `extra_body`."""
         given = {name: value for name, value in self.parameters.items() if name not in SETTINGS}
         extra = self.parameters.get("extra_body")
         return {**given, **(extra if isinstance(extra, dict) else {})}
 
     @property
     def task_kind(self) -> str:
-        """The kind of the call and, if it is answered by a task, the mode: `image async`."""
+        """The kind of the call, with the mode if a task answers it, such as `image async`."""
         return f"{self.kind} {self.mode}" if self.mode is Mode.ASYNC else str(self.kind)
 
     @property
     def parts(self) -> tuple[ContentPart, ...]:
-        """The inputs or, without any, the prompt as the only one."""
+        """The inputs; if there are none, the prompt as the only part."""
         return self.inputs or (ContentPart(Medium.TEXT, self.prompt),)
 
     @property
@@ -297,7 +297,7 @@ class Call:
 
 
 def with_reasoning(call: Call, reasoning: Reasoning) -> Call:
-    """Return *call* with only the reasoning in its messages that is to be sent back."""
+    """Return *call* with the earlier reasoning in its messages that *reasoning* names, no other."""
     asked = [number for number, message in enumerate(call.messages) if message.role == "user"]
     last = asked[-1] if asked else -1
     kept = tuple(
@@ -325,7 +325,7 @@ class GeneratedFile:
     Attributes:
         url: The URL in the response; empty if the response is the file.
         data: The bytes of the file; None until it is downloaded.
-        medium: What it is.
+        medium: Whether the file is an image, a video, a sound or (as text) a transcript.
     """
 
     url: str
@@ -502,8 +502,8 @@ class Response:
         reason: The reason phrase; may be empty.
         headers: Pairs of name and value, in the order in which they were received.
         body: The bytes of the body.
-        artefact: The file that replaces the body in the text of a cassette; None otherwise, and
-            whenever the artefacts were loaded.
+        artefact: The file that replaces the body in the text of a cassette; None if the body is in
+            the text, or was loaded from the file.
     """
 
     status: int
@@ -603,11 +603,12 @@ class Exchange:
 
     Attributes:
         request: The request.
-        response: The response; with `broken_off` what arrived of it, or the status `NO_STATUS`.
+        response: The response; after a network failure the part of it that arrived, or only the
+            status `NO_STATUS` if none did.
         timing: The times; None if they were not recorded.
         chunks: The sizes in bytes of the chunks in which the response body arrived; empty if they
             were not recorded.
-        turn: The number of the turn that it belongs to, from 1; None if that is not known.
+        turn: The number of the turn that the exchange belongs to, from 1; None if it is not known.
         key: The fingerprint of the API key (see `harness.secrets`); empty if it was not recorded.
         coded: The response body as it was sent; None if it is the body of `response`.
         broken_off: The network failure that ended the exchange; None if the response is complete.
@@ -647,7 +648,8 @@ class Provenance:
         test: The test that the cassette belongs to, as
             `<file, relative to the cassette's folder>::<name>`.
         note: A remark on a cassette that was edited or generated.
-        parent: The recording whose conversation it continues, as `<scenario>/<target>@<turn>`.
+        parent: The recording whose conversation this one continues, as
+            `<scenario>/<target>@<turn>`; empty if there is none.
     """
 
     recorded_from: Origin = Origin.UNKNOWN
@@ -702,7 +704,7 @@ class Turn:
         number: The number of the turn, from 1.
         exchanges: The HTTP exchanges of the step.
         call: The call; None for a turn that was read from a cassette without running an SDK.
-        outcome: What the SDK returned or raised; None for such a turn.
+        outcome: What the SDK returned or raised; None if no SDK was run.
         expect: What the scenario expects of the response.
         step: The number of the step in the scenario, from 1; 0 if there is no scenario.
     """
