@@ -28,8 +28,8 @@ class ClientVariables:
         address: The base URL that the clients use if no variable is set.
         paths: Matches the path of a request; its group `base` is the path of the base URL.
         hosts: The hosts whose requests are those of the clients; empty for any host.
-        error: The members of an error by JSON pointer, `{code}` and `{message}` filled in; empty if
-            an endpoint's fields tell where they are.
+        error: The members of an error body, by JSON pointer, with `{code}` and `{message}` for the
+            values to fill in; empty if the fields of the request's endpoint give the pointers.
     """
 
     name: str
@@ -41,7 +41,10 @@ class ClientVariables:
     error: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
     def base(self, exchange: Exchange) -> str | None:
-        """Return the path of the base URL that the request was sent to; None if it is not ours."""
+        """Return the path of the base URL that the request of *exchange* was sent to.
+
+        Returns None if these clients cannot have sent it, by its path or host.
+        """
         parts = urlsplit(exchange.request.uri)
         match = self.paths.fullmatch(parts.path)
         if (
@@ -65,7 +68,7 @@ CLIENTS = tuple(_shipped())
 
 
 def all_clients() -> tuple[ClientVariables, ...]:
-    """Return `CLIENTS`, and those of the services that the project declares."""
+    """Return the variables of all clients: shipped ones, and of services the project declares."""
     table = {client.name: client for client in CLIENTS}
     table |= {s.name: _of_service(s) for s in load_settings(Path.cwd()).providers}
     return tuple(table.values())
@@ -88,7 +91,8 @@ def _of_service(service: Service) -> ClientVariables:
 def base_paths(exchanges: Iterable[Exchange]) -> list[tuple[ClientVariables, str]]:
     """Return the clients that could make these requests, each with the path of its base URL.
 
-    A client that was used with several base URLs stands there once for each, the first used first.
+    If a client's requests went to several base URLs, it is listed once for each, in the order of
+    their first use.
     """
     clients = all_clients()
     seen: dict[tuple[str, str], tuple[ClientVariables, str]] = {}
@@ -105,10 +109,10 @@ _OPENAI = {"/error/type": "{code}", "/error/code": "{code}", "/error/message": "
 
 
 def error_body(request: Request, code: str, message: str, status: int = 0) -> Json:
-    """Return a body with *code* and *message* where the service's clients expect them.
+    """Return an error body with *code* and *message* where the clients of *request* expect them.
 
-    The form is that of the endpoint with the path of *request*; unknown paths get OpenAI's form. If
-    the endpoint has a code of its own for *status*, it takes the place of *code*.
+    The path of *request* decides the format; unknown paths get OpenAI's. If its endpoint has an
+    error code of its own for the HTTP status *status*, that code replaces *code*.
     """
     path = urlsplit(request.uri).path
     found = next((e for e in ENDPOINTS if e.path.fullmatch(path) and e.fields.message), None)

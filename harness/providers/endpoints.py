@@ -45,8 +45,8 @@ HEADERS = frozenset(name for provider in INSTALLED.values() for name in provider
 def recognise(exchange: Exchange, provider: str = "") -> Endpoint | None:
     """Return the endpoint of an exchange by its method and path; None if it is unknown.
 
-    An endpoint of *provider*, from which it was recorded, takes precedence, then an endpoint of a
-    provider that has its host, then any other.
+    *provider* is the name of the provider that the exchange was recorded from; "" if unknown. Its
+    endpoints take precedence, then those of providers that have the request's host, then others.
     """
     request = exchange.request
     return _recognised(tuple(PROVIDERS.values()), provider, request.method, request.uri)
@@ -62,7 +62,11 @@ def _recognised(
 
 
 def asker(exchange: Exchange, provider: str = "") -> Provider | None:
-    """Return the first provider, as in `recognise`, whose session can make the request."""
+    """Return the provider whose session can make the request of *exchange*; None if there is none.
+
+    If several can, the one with the name *provider* takes precedence, then one that has the
+    request's host.
+    """
     request = exchange.request
     owners = _owners(tuple(PROVIDERS.values()), provider, request.uri)
     return next((o for o in owners if find(o.endpoints, request.method, request.uri)), None)

@@ -30,13 +30,16 @@ _PACKAGE = "harness.providers"
 
 @cache
 def forms() -> tuple[str, ...]:
-    """Return the names of all API formats."""
+    """Return the names of all API formats of declared services, such as `openai`."""
     folders = (m.name for m in iter_modules([str(Path(__file__).parent)]) if m.ispkg)
     return tuple(name for name in folders if find_spec(f"{_PACKAGE}.{name}.service"))
 
 
 def in_forms(module: str, name: str) -> Iterator[Any]:
-    """Yield the items of the tuple *name* in the module *module* of each API format that has it."""
+    """Yield the items of the tuple *name* in the module *module* of each API format.
+
+    Formats without that module are left out.
+    """
     for form in forms():
         path = f"{_PACKAGE}.{form}.{module}"
         if find_spec(path):
@@ -45,10 +48,10 @@ def in_forms(module: str, name: str) -> Iterator[Any]:
 
 @lru_cache(maxsize=64)
 def declared(service: Service) -> Provider:
-    """Return the provider for a declared service.
+    """Return the provider for *service*, which a project declares in any API format.
 
     Raises:
-        ValueError: Its format is unknown.
+        ValueError: The format of the service is unknown.
     """
     if service.form not in forms():
         known = ", ".join(forms())
@@ -66,11 +69,11 @@ _NATIVE = {"gemini": gemini.ENDPOINTS, "ollama": ollama.ENDPOINTS}
 
 @cache
 def known_service(name: str) -> Provider:
-    """Return a well-known service. Raises KeyError if there is none of this name."""
+    """Return the well-known service *name* as a provider. Raises KeyError if there is none."""
     provider = declared(shipped()[name])
     return replace(provider, further=_NATIVE.get(name, ()) + provider.further)
 
 
 def known_services() -> Mapping[str, Provider]:
-    """Return the well-known services by name."""
+    """Return the providers for all well-known services, by name."""
     return {name: known_service(name) for name in shipped()}

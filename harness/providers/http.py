@@ -62,8 +62,8 @@ def bound_client(address: str, timeout: float, **settings: Any) -> httpx.Client:
     """Return an httpx client that raises OtherAddress for requests to other addresses.
 
     Args:
-        address: The scheme, host and port, such as `http://127.0.0.1:1234`.
-        timeout: In seconds.
+        address: The allowed scheme, host and port, such as `http://127.0.0.1:1234`.
+        timeout: The timeout of a request, in seconds.
         settings: Further arguments of `httpx.Client`.
     """
     import httpx
@@ -73,7 +73,7 @@ def bound_client(address: str, timeout: float, **settings: Any) -> httpx.Client:
 
 
 def bound_session(address: str) -> requests.Session:
-    """Return a `requests.Session` that raises OtherAddress for requests to other addresses."""
+    """Return a `requests.Session` that raises OtherAddress for requests not to *address*."""
     import requests
     from requests.adapters import HTTPAdapter
 

@@ -1,7 +1,8 @@
 """The project's secrets, and their masking in what is shown: cassettes, texts, reports.
 
 The known secrets are those of the environment and of `.env`. A cassette of another tool may hold
-them, or others; what commands print and write is read from it with placeholders in their places.
+these and other secrets. Commands read it with placeholders in place of secrets, so that they
+neither print nor write one.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ def project_secrets() -> tuple[str, ...]:
 
 
 def recording_redactor(secrets: Iterable[str] = ()) -> Redactor:
-    """Return the redactor for what is recorded, which knows *secrets* and those of the project.
+    """Return a redactor for recordings that removes *secrets* and the project's secrets.
 
-    It keeps the providers' own headers. Raises BadSettings (see `project_secrets`).
+    It keeps the providers' own headers. Raises BadSettings if a file of settings is not valid.
     """
     return _recording_redactor((*project_secrets(), *secrets))
 
@@ -45,7 +46,7 @@ def _recording_redactor(secrets: tuple[str, ...]) -> Redactor:
 
 
 def environment_secrets() -> tuple[str, ...]:
-    """Return the secrets of the environment and `.env`, without those that are placeholders."""
+    """Return the secrets of the environment and `.env`, except values that are placeholders."""
     try:
         environment = load_environment(Path.cwd())
     except BadSettings:  # the message about it is masked too
@@ -64,7 +65,7 @@ def _redactor(secrets: tuple[str, ...]) -> Redactor:
 
 
 def masked(cassette: Cassette) -> Cassette:
-    """Return a cassette for display: whatever looks like a secret in its exchanges is masked."""
+    """Return *cassette* for display: known secrets and what looks like one are masked."""
     redactor = _redactor(environment_secrets())
     return replace(cassette, exchanges=tuple(map(redactor.shown, cassette.exchanges)))
 
@@ -72,6 +73,6 @@ def masked(cassette: Cassette) -> Cassette:
 def text_masker() -> Callable[[str], str]:
     """Return a function that masks the secrets in a text for display.
 
-    Encoded data is not searched: what is shown has been read with `masked` before.
+    It does not search encoded data, such as base64: in cassettes, `masked` has done so already.
     """
     return _redactor(environment_secrets()).shown_text

@@ -47,7 +47,8 @@ class Operation:
         mode: `sync`, `stream` or `async`.
         endpoint: The endpoint that the request goes to.
         url: The URL of that endpoint.
-        variants: Further values in the body of a request; each request has those of one item.
+        variants: Further values in the body of a request, as alternatives: each request has the
+            values of one item.
         headers: Further headers of a request.
         multimodal: Whether the content of a message is a list of parts instead of a text.
         without: JSON pointers that the endpoint's schema allows, but answers to this call lack.
@@ -74,7 +75,10 @@ class Operation:
 
 
 def read_operations(file: Path, form: str, endpoints: Iterable[Endpoint]) -> tuple[Operation, ...]:
-    """Return the operations of the API form *form* in a TOML file, which names *endpoints*."""
+    """Return the operations that a TOML file lists under the name *form* of an API form.
+
+    *endpoints* are those that the file may name.
+    """
     named = {endpoint.name: endpoint for endpoint in endpoints}
     rows = tomllib.loads(file.read_text(encoding="utf-8"))[form]
     return tuple(_operation(row, named) for row in rows)

@@ -31,20 +31,23 @@ _OFF = ("none", "disabled", False, None)
 
 
 def form_of(provider: Provider) -> str:
-    """Return the name of a provider's API format."""
+    """Return the name of a provider's API format, such as `openai`."""
     return provider.package.rpartition(".")[2]
 
 
 def translated(
     parameters: Mapping[str, Json], source: Provider, target: Provider, mode: Mode
 ) -> tuple[dict[str, Json], list[str]]:
-    """Return the parameters of a call to *source* for one to *target*, and what they lose.
+    """Translate the parameters of a call to one provider for a call to another.
 
     Args:
         parameters: The parameters, as a session of *source* takes them.
         source: The provider that they are for.
-        target: The provider that is asked.
+        target: The provider to translate them for.
         mode: The delivery of the answer.
+
+    Returns:
+        The parameters for *target*, and a phrase for each one without a counterpart there.
     """
     form, other = form_of(source), form_of(target)
     if form == other:

@@ -57,11 +57,11 @@ class ComputedMapping(Mapping[str, T]):
         return len(self._read())
 
     def items(self) -> ItemsView[str, T]:
-        """Return the items, read once."""
+        """Return all items, for which the function is called once."""
         return self._read().items()
 
     def values(self) -> ValuesView[T]:
-        """Return the values, read once."""
+        """Return all values, for which the function is called once."""
         return self._read().values()
 
 
@@ -70,7 +70,7 @@ Sleep = Callable[[float], None]
 
 
 def usual_media(call: Call) -> Collection[Medium]:
-    """Return the media that a call to most services may have besides text."""
+    """Return the media besides text that *call* may have at most services."""
     media: Mapping[CallKind, Collection[Medium]] = {
         CallKind.CHAT: (Medium.IMAGE, Medium.AUDIO, Medium.VIDEO),
         CallKind.VIDEO: (Medium.IMAGE,),
@@ -80,7 +80,7 @@ def usual_media(call: Call) -> Collection[Medium]:
 
 
 def only_images(call: Call) -> Collection[Medium]:
-    """Return the media of a call to a service that takes images only."""
+    """Return images, as the only media besides text that a service takes, whatever the call."""
     return (Medium.IMAGE,)
 
 
@@ -132,7 +132,7 @@ class Provider:
             variable `api_key` when they are imported.
         hosts: Patterns of hosts, as in `AllowedHosts`. If there are any, `endpoints` are recognised
             on these hosts only, or if the cassette names the provider; else on every host.
-        further: Endpoints that are recognised and checked, but which no scenario asks.
+        further: Endpoints that are recognised and checked, but that scenarios do not call.
         sdks: The SDKs that can make calls, by their names on PyPI; empty for `distribution` only.
         asynchronous: Returns whether the SDK's asynchronous client can make a call.
         media: Returns the media that a call may have besides text.
@@ -166,13 +166,16 @@ class Provider:
 
     @property
     def server(self) -> ProviderServer | None:
-        """The provider's server in the sandbox (`sandbox.SERVER`); None if there is none."""
+        """The provider's server in the sandbox: `SERVER` of its module `sandbox`, or None."""
         server: ProviderServer | None = self._of_module("sandbox", "SERVER", None)
         return server
 
     @property
     def ranges(self) -> Mapping[str, Container[object]]:
-        """The allowed values of numeric parameters (`sandbox.RANGES`), if it is installed."""
+        """The allowed values of numeric parameters, by name: `RANGES` of its module `sandbox`.
+
+        Empty if there are none, or if the packages of the sandbox are not installed.
+        """
         try:
             ranges: Mapping[str, Container[object]] = self._of_module("sandbox", "RANGES", EMPTY)
         except ModuleNotFoundError:  # the extra of the sandbox
@@ -181,24 +184,27 @@ class Provider:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The rules for this provider only (`rules.RULES`)."""
+        """The rules for this provider only: `RULES` of its module `rules`."""
         rules: tuple[Rule, ...] = self._of_module("rules", "RULES", ())
         return rules
 
     @property
     def samples(self) -> Mapping[str, tuple[Exchange, ...]]:
-        """Small valid conversations as exchanges, by name: the cassettes in `samples`."""
+        """Small valid conversations as exchanges, by name: the cassettes in folder `samples`."""
         return read_samples(self.package)
 
     @property
     def api_forms(self) -> Mapping[str, ApiForm]:
-        """The provider's API forms as data for strategies, by name (`operations.API_FORMS`)."""
+        """The data of the provider's API formats for `harness.strategies`, by name.
+
+        They are `API_FORMS` of its module `operations`.
+        """
         forms: Mapping[str, ApiForm] = self._of_module("operations", "API_FORMS", EMPTY)
         return forms
 
     @property
     def faults(self) -> tuple[TranscriptFault, ...]:
-        """The faults that violate the provider's own rules (`faults.FAULTS`)."""
+        """The faults that break the provider's own rules: `FAULTS` of its module `faults`."""
         faults: tuple[TranscriptFault, ...] = self._of_module("faults", "FAULTS", ())
         return faults
 

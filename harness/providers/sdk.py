@@ -59,7 +59,10 @@ def _walk(thing: Any, path: str) -> Any:
 
 
 def dump(thing: Any, **options: Any) -> Any:
-    """Return a pydantic model with the names of the API; any other object unchanged."""
+    """Return a pydantic model as JSON with the API's names; any other object unchanged.
+
+    *options* are arguments of the model's `model_dump`.
+    """
     if not hasattr(thing, "model_dump"):
         return thing
     return thing.model_dump(warnings=False, by_alias=True, **options)
@@ -89,7 +92,13 @@ def outcome_as_shown(
     """Return the outcome as seen by a program that relies on the SDK to report refusals.
 
     If an object contains a refusal that the SDK did not report, the result is an empty Reply; else
-    it is the result of `outcome_of`, which has the same arguments.
+    it is the reply or failure that the objects contain.
+
+    Args:
+        endpoint: The endpoint that answered.
+        views: The SDK's objects, in order.
+        request: The JSON body of the request.
+        streamed: Whether each object is an event of a stream.
     """
     if any(is_refusal(Part(view.value), endpoint.fields) for view in views):
         return Reply(views=tuple(views))
@@ -245,7 +254,7 @@ class Parser:
             `Failure`; any other exception of the SDK is raised.
         error: The base class of the SDK's exceptions, as `module:Class`.
         extra: The extra of this project that installs the SDK; empty if there is none.
-        major: The first major version of the SDK that can do it.
+        major: The first major version of the SDK that can parse answers.
     """
 
     name: str
@@ -257,23 +266,23 @@ class Parser:
     major: int = 0
 
     def documents(self, error: BaseException) -> bool:
-        """Return whether *error* is of a class of the SDK; errors of other classes are crashes."""
+        """Return whether *error* is one of the SDK's own exceptions; any other is a crash."""
         return isinstance(error, imported(self.error))
 
     def parse(self, request: RecordedRequest) -> Outcome:
-        """Send a recorded request through the SDK, bypassing proxies; return what it parses."""
+        """Send a recorded request through the SDK, without proxies; return what the SDK parses."""
         with without_proxies():
             return self.ask(request)
 
     @property
     def installed(self) -> bool:
-        """Whether the SDK is installed, in a version that can do it."""
+        """Whether the SDK is installed, in a version that can parse answers."""
         version = self.version
         return version is not None and int(version.partition(".")[0]) >= self.major
 
     @property
     def missing(self) -> str:
-        """The sentence that says that the SDK is not installed, and how to install it."""
+        """A message that the SDK is not installed or too old, and how to install it."""
         if self.version is not None:
             return f"{self.name} needs {self.distribution} {self.major}; here is {self.version}"
         if self.extra:

@@ -44,7 +44,10 @@ PROVIDER_SERVERS: Mapping[str, ProviderServer] = ComputedMapping(_servers)
 
 
 def sandbox_servers() -> Mapping[str, ProviderServer]:
-    """Return the servers of all providers, and one for the SDKs of OpenAI and Anthropic."""
+    """Return the servers of all providers by name, and one for OpenAI's and Anthropic's SDKs.
+
+    The name of the latter is `SDKs`.
+    """
     return {**PROVIDER_SERVERS, "SDKs": _sdk_server()}
 
 
@@ -69,7 +72,10 @@ def _sdk_server() -> ProviderServer:
 
 
 def sandbox_variables(base: str) -> dict[str, str]:
-    """Return the variables by which clients find a sandbox with all servers at *base*."""
+    """Return environment variables that make clients use the sandbox at the URL *base*.
+
+    They are the base URLs and API keys of all providers and clients.
+    """
     variables: dict[str, str] = {}
     keys: dict[str, str] = {}
     for name, server in PROVIDER_SERVERS.items():

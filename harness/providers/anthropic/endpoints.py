@@ -166,7 +166,11 @@ _STATUSES = {
 
 
 def runs_tools(request: Json) -> bool:
-    """Return whether the service itself runs tools for *request*, or changes its context."""
+    """Return whether *request* lets the service itself run tools or edit the conversation.
+
+    It does with tools of other types than `custom`, and with `context_management`, `mcp_servers` or
+    `container`.
+    """
     kinds = (kind for _, kind in query(request, "/tools/[]/type"))
     served = ("context_management", "mcp_servers", "container")
     return any(kind != "custom" for kind in kinds) or any(
@@ -175,9 +179,9 @@ def runs_tools(request: Json) -> bool:
 
 
 def conversation(request: Json) -> list[tuple[str, Json]]:
-    """Return the messages of *request* in OpenAI's format with the JSON pointers of their sources.
+    """Return (JSON pointer, message in OpenAI's format) of each message of *request*.
 
-    Results of tools are messages, too.
+    The pointer is the message's place in *request*. Each result of a tool is a message of its own.
     """
     located: list[tuple[str, Json]] = []
     if system := _content(resolve(request, "/system")):
@@ -232,7 +236,10 @@ def _translated(message: Json) -> Iterator[tuple[str, Json]]:
 
 
 def read(parts: Sequence[Part], request: Json) -> Outcome | None:
-    """Return the reply or failure in a message, or in the events of one."""
+    """Return the reply or failure in a response; None if no part of it is a JSON object.
+
+    *parts* are a whole message, or the events of a streamed one. *request* is not used.
+    """
     refusal = next((part for part in parts if is_refusal(part, FIELDS)), None)
     if refusal is not None:
         return read_refusal(_READER, 200, refusal.value)
@@ -346,12 +353,14 @@ def _counts(head: Json, events: list[dict[str, Json]]) -> Usage | None:
 
 
 def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tuple[Endpoint, ...]:
-    """Return the endpoints of a service in this format: messages, and their token counts.
+    """Return the endpoints of a service in Anthropic's format.
+
+    They create messages, count tokens, and manage files, models, batches and skills.
 
     Args:
-        dialect: The first part of their names.
-        prefix: A regular expression for the path before `/v1/messages`.
-        refusal: The schema of its refusals.
+        dialect: The part of the endpoints' names before the dot.
+        prefix: A regular expression for the part of the path before `/v1/`.
+        refusal: The JSON Schema of the service's refusals.
     """
     either_refusal = (
         refusal
@@ -411,6 +420,6 @@ _READER = endpoints("anthropic")[0]
 
 
 def events(*values: dict[str, Json]) -> bytes:
-    """Return a stream of events, each named after its type."""
+    """Return the bytes of a stream: an event for each of *values*, named after its `type`."""
     named = ((str(value["type"]).encode(), compact_bytes(value)) for value in values)
     return b"".join(b"event: %s\ndata: %s\n\n" % each for each in named)

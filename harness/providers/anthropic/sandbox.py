@@ -72,7 +72,13 @@ async def _create(state: SandboxState, request: Request) -> Response:
 
 
 def whole_answer(reply: Reply, head: dict[str, Json], cache: CacheCounts) -> dict[str, Json]:
-    """Return the body of a whole answer that begins with *head*."""
+    """Return the JSON body of a non-streaming answer.
+
+    Args:
+        reply: The content, finish reason and token counts.
+        head: The first members, such as `id` and `model`.
+        cache: The tokens read from and written to the cache.
+    """
     return {
         **head,
         "content": [*_blocks(reply)],
@@ -117,7 +123,13 @@ def _blocks(reply: Reply) -> Iterator[dict[str, Json]]:
 
 
 def stream_events(reply: Reply, head: dict[str, Json], cache: CacheCounts) -> Iterator[bytes]:
-    """Yield the events of a stream as bytes, in the documented order."""
+    """Yield the bytes of each event of a streamed answer, in the documented order.
+
+    Args:
+        reply: The content, finish reason and token counts.
+        head: The first members of the message, such as `id` and `model`.
+        cache: The tokens read from and written to the cache.
+    """
     given, made = _counts(reply)
     begun: Json = _usage(given, 1, cache)
     none: dict[str, Json] = {"stop_reason": None, "stop_sequence": None}

@@ -13,7 +13,7 @@ from harness.types import CallKind
 
 
 def declare(service: Service) -> Provider:
-    """Return the provider for a declared service."""
+    """Return the provider for *service*, which a project declares in Anthropic's format."""
     create, *further = endpoints(service.name)
     provider = declared(
         service,

@@ -52,7 +52,7 @@ SDK_MEMBERS = ("status_code", "code", "message", "is_error", "headers")
 
 
 def as_message(value: Dump) -> Dump:
-    """Return the dump of a chat as a text generation response, with messages in `output`."""
+    """Convert an SDK's dumped chat to a text generation response, with `output.choices`."""
     choices = [
         {"message" if name == "delta" else name: member for name, member in choice.items()}
         for choice in value["choices"]
@@ -62,7 +62,10 @@ def as_message(value: Dump) -> Dump:
 
 
 def as_pieces(value: Dump) -> Dump:
-    """Return the dump of a chat as a multimodal response: each content is a list of one text."""
+    """Convert an SDK's dumped chat to a multimodal response.
+
+    There, the content of a message is a list with one text, or an empty list.
+    """
     answer = as_message(value)
     for choice in answer["output"]["choices"]:
         choice["message"] = {
@@ -73,7 +76,7 @@ def as_pieces(value: Dump) -> Dump:
 
 
 def as_text(value: Dump) -> Dump:
-    """Return the dump of a chat as a response with `result_format` text: `output.text`."""
+    """Convert an SDK's dumped chat to a response of `result_format: text`, with `output.text`."""
     choice = value["choices"][0] if value["choices"] else {}
     content = (choice.get("message") or choice.get("delta") or {}).get("content")
     output = {"text": content, "finish_reason": choice.get("finish_reason")}
@@ -85,7 +88,7 @@ def _envelope(value: Dump) -> Dump:
 
 
 def as_openai(value: Dump) -> Dump:
-    """Return the dump of a chat as a response in OpenAI's format: rename id and token counts."""
+    """Convert an SDK's dumped chat to a response in OpenAI's format: rename id and token counts."""
     answer = {name: v for name, v in value.items() if name not in SDK_MEMBERS}
     answer["id"] = answer.pop("request_id")
     names = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
@@ -95,7 +98,7 @@ def as_openai(value: Dump) -> Dump:
 
 
 def as_output(value: Dump) -> Dump:
-    """Return the dump of an embeddings or rerank call as a response, with results in `output`."""
+    """Convert an SDK's dumped embeddings or ranking to a response, with the results in `output`."""
     output = {name: v for name, v in value.items() if name not in SDK_MEMBERS}
     envelope = {name: output.pop(name) for name in ("request_id", "usage")}
     for vector in output.get("embeddings", ()):
@@ -104,16 +107,16 @@ def as_output(value: Dump) -> Dump:
 
 
 def as_task(value: Dump) -> Dump:
-    """Return the members of a task's dump that the response has; the others only repeat them."""
+    """Convert an SDK's dumped task to a response: leave out members that repeat those of others."""
     return {name: value[name] for name in ("request_id", "output", "usage")}
 
 
 @dataclass(frozen=True, slots=True)
 class ClientFunction:
-    """The way in which the SDK requests an endpoint.
+    """A function of `dashscope.Client` that requests an endpoint.
 
     Attributes:
-        path: The URL path after the base URL, or its beginning.
+        path: The URL path of the endpoint after the base URL, or its beginning.
         function: The name of the client's function, such as `embeddings.create`.
         inputs: For each argument of the function, the JSON pointers to its value in a request body.
         form: Converts the dump of the SDK's object to the format of the response JSON.

@@ -364,10 +364,10 @@ _VOLATILE = frozenset(
 
 
 def cumulative(request: Json) -> bool | None:
-    """Return whether each event of the stream repeats the text so far [DOC] B3.
+    """Return whether each event of a stream repeats the text so far; None if unknown.
 
-    Returns None (unknown) if *request* does not set `incremental_output`, since the default depends
-    on the model, and for translation models.
+    It is unknown for translation models, and if *request* does not set `incremental_output`, since
+    the default depends on the model: [DOC], section B3 of docs/WIRE_FACTS.md.
     """
     incremental = resolve(request, "/parameters/incremental_output")
     if translates(request):
@@ -376,16 +376,21 @@ def cumulative(request: Json) -> bool | None:
 
 
 def runs_tools(request: Json) -> bool:
-    """Return whether the service searches or runs code for *request* [DOC] C4."""
+    """Return whether the service itself searches the web or runs code to answer *request*.
+
+    It does by a parameter (`enable_search`, `enable_code_interpreter`), or because the model is
+    qwen-deep-research: [DOC], section C4 of docs/WIRE_FACTS.md.
+    """
     if str(resolve(request, "/model")).startswith("qwen-deep-research"):
         return True
     return any(resolve(request, f"/parameters/{name}") is True for name in compatible.SERVER_TOOLS)
 
 
 def keeps_reasoning(request: Json) -> bool:
-    """Return whether *request* asks the model to read earlier reasoning, which it then has to send.
+    """Return whether *request* asks the model to read earlier reasoning: `preserve_thinking`.
 
-    [DOC] C1: `preserve_thinking`; to leave the reasoning out is no error for the service.
+    Such a request has to repeat that reasoning, although the service accepts it without: [DOC],
+    section C1 of docs/WIRE_FACTS.md.
     """
     return resolve(request, "/parameters/preserve_thinking") is True
 
@@ -582,10 +587,11 @@ _OTHERWISE = {
 
 
 def endpoint_of(call: Call) -> Endpoint:
-    """Return the endpoint of a call: its own or, by the table of models, that of its model.
+    """Return the endpoint that *call* is sent to.
 
-    The endpoint follows the model, also where only text is sent to a multimodal one
-    [DOC] help.aliyun.com qwen-api-via-dashscope (2026-09-28).
+    This is the endpoint that it names, else that of its model in the table of models, else the
+    usual one for its kind. A call to a multimodal model goes to the multimodal endpoint, even if it
+    has only text [DOC] help.aliyun.com qwen-api-via-dashscope (2026-09-28).
 
     Raises:
         Unsupported: There is no endpoint of that name.

@@ -26,7 +26,7 @@ SERVICES = "/services/"
 
 @dataclass(frozen=True, slots=True)
 class SdkFunction:
-    """The way in which the SDK requests an endpoint.
+    """A function of the SDK that requests an endpoint.
 
     Attributes:
         function: The SDK's function as `module:name`, such as `dashscope:Generation.call`.
@@ -103,7 +103,7 @@ def has_async(call: Call) -> bool:
 
 
 def media_of(call: Call) -> Collection[Medium]:
-    """Return the media that *call* may have besides text, which its endpoint decides."""
+    """Return the media besides text that *call* may have at its endpoint."""
     endpoint = endpoints.endpoint_of(call)
     if endpoint in (endpoints.MIXED_EMBEDDINGS, endpoints.RERANK):
         return (Medium.IMAGE, Medium.VIDEO)
@@ -123,17 +123,20 @@ def function_of(call: Call, endpoint: Endpoint) -> SdkFunction:
 
 
 def takes_one_file(call: Call) -> bool:
-    """Return whether a model transcribes one file, not a list [DOC] qwen3-asr-flash-filetrans."""
+    """Return whether the model of *call* transcribes one file, not a list of files.
+
+    [DOC] qwen3-asr-flash-filetrans.
+    """
     return call.model.startswith("qwen")
 
 
 def ask(called: SdkFunction, body: Json, prefix: str = "", **settings: Any) -> Any:
-    """Call a function of the SDK.
+    """Call a function of the SDK with the members of a JSON body as its arguments.
 
     Args:
         called: The function.
         body: The JSON body to send.
-        prefix: What precedes the name of the function's class: `Aio` for an asynchronous one.
+        prefix: A prefix to the name of the function's class: `Aio` for the asynchronous class.
         settings: Further arguments of the function, such as `api_key` and `stream`.
 
     Returns:
@@ -196,7 +199,7 @@ def dumped(response: Any) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return *value* with the SDK's own mappings in it as dicts."""
+    """Return a copy of *value* with dicts in place of the SDK's own types of mappings."""
     if isinstance(value, Mapping):
         return {name: plain(v) for name, v in value.items()}
     return [plain(v) for v in value] if isinstance(value, list) else value

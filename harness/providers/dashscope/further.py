@@ -1,4 +1,4 @@
-"""The endpoints of DashScope's API that no scenario asks: applications, speech, files and so on.
+"""The endpoints of DashScope's API that scenarios do not call: applications, files and so on.
 
 Their answers are documented ([DOC] help.aliyun.com/zh/model-studio, B8 and C1) and were never
 recorded here, so that the schemas name no more than a program needs. Its chats in other formats are

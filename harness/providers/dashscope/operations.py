@@ -22,12 +22,15 @@ def _uuid(number: int) -> str:
 
 
 def frame_event(number: int, data: bytes) -> bytes:
-    """Return an event with id, name, status comment and data, without spaces after colons (B3)."""
+    """Return the bytes of an event with the id *number*, the name `result` and this data.
+
+    It has a comment with the status 200, and no spaces after colons (section B3).
+    """
     return b"id:%d\nevent:result\n:HTTP_STATUS/200\ndata:%s\n\n" % (number, data)
 
 
 def frame_events(events: Iterable[bytes]) -> bytes:
-    """Return the body of a stream with these data, whose events are counted from 1."""
+    """Return the body of a stream with an event for each data in *events*; ids count from 1."""
     return b"".join(frame_event(number, data) for number, data in enumerate(events, start=1))
 
 

@@ -34,7 +34,7 @@ def is_dashscope(reading: AnalyzedExchange) -> bool:
 
 
 def own_events(reading: AnalyzedExchange) -> tuple[Event, ...]:
-    """Return the events of a stream in DashScope's own format; none in OpenAI's."""
+    """Return the events of a stream in DashScope's own format; empty for any other response."""
     return reading.stream.events if _is_form(reading, "dashscope") else ()
 
 

@@ -137,7 +137,10 @@ def _message(line: Message, *, in_parts: bool) -> dict[str, Any]:
 
 
 def refuse_file_names(line: Message) -> None:
-    """Raise HarnessError if a text of a message names a file here, which the SDK would upload."""
+    """Raise HarnessError if a text of the user's message *line* is the name of an existing file.
+
+    The SDK would upload that file.
+    """
     for part in line.parts or (ContentPart(Medium.TEXT, line.content),):
         is_text = part.medium is Medium.TEXT and line.role == "user"
         if is_text and os.path.isfile(os.path.expanduser(part.value)):  # as the SDK does
@@ -380,9 +383,10 @@ def _paths(call: Call, endpoint: Endpoint) -> tuple[str, ...]:
 
 
 def reasoning(call: Call) -> Reasoning:
-    """Return the earlier reasoning to send back: all with `preserve_thinking`, else none.
+    """Return which earlier reasoning *call* sends back: all with `preserve_thinking`, else none.
 
-    Its default is true for qwen3.8, false for all others [DOC] C1.
+    That parameter is true by default for qwen3.8, and false for all other models: [DOC], section C1
+    of docs/WIRE_FACTS.md.
     """
     keeps = call.parameters.get("preserve_thinking", call.model.startswith("qwen3.8-"))
     return Reasoning.KEPT if keeps is True else Reasoning.DROPPED

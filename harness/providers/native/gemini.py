@@ -86,7 +86,10 @@ REFUSAL: Schema = object_of({"error": object_of({"message": STRING, "code": INTE
 
 
 def read(parts: Sequence[Part], request: Json) -> Outcome | None:
-    """Return the reply or failure in an answer, or in the events of one."""
+    """Return the reply or failure in a response; None if no part of it is a JSON object.
+
+    *parts* are a whole answer, or the events of a streamed one. *request* is not used.
+    """
     refusal = next((part for part in parts if is_refusal(part, FIELDS)), None)
     if refusal is not None:
         return read_refusal(_READER, 200, refusal.value)

@@ -28,7 +28,10 @@ def _whole(body: dict[str, Json], name: str, allowed: Range) -> int | None:
 
 
 def embedding(state: SandboxState, body: dict[str, Json], dimension: int) -> dict[str, Json]:
-    """Return the answer with an embedding of each text, as numbers or in base64, as asked for."""
+    """Return the answer to the request *body*: an embedding of each text, as numbers or in base64.
+
+    *dimension* is the length of the embeddings if the request sets none.
+    """
     texts = read_texts(body.get("input"))
     state.check_rate_limit(texts[-1])
     length = _whole(body, "dimensions", _DIMENSIONS) or dimension
@@ -48,7 +51,10 @@ def _packed(vector: list[float]) -> str:
 
 
 def ranking(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
-    """Return the answer with the documents in the order of their relevance [DOC] rerank."""
+    """Return the answer to the request *body*: its documents, the most relevant first.
+
+    [DOC] rerank.
+    """
     query, documents = body.get("query"), body.get("documents")
     if not isinstance(query, str) or not query:
         raise Refused(Reason.BAD_PARAMETER, "query")
@@ -65,7 +71,10 @@ def ranking(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
 
 
 def sound(state: SandboxState, body: dict[str, Json]) -> bytes:
-    """Return the WAV file for the text in the body of a request."""
+    """Return a WAV file that speaks the text of the request *body*.
+
+    Raises Refused if the request has no text or no voice.
+    """
     text = body.get("input")
     if not isinstance(text, str) or not text.strip():
         raise Refused(Reason.BAD_PARAMETER, "input")
@@ -77,14 +86,17 @@ def sound(state: SandboxState, body: dict[str, Json]) -> bytes:
 
 
 class Heard(NamedTuple):
-    """A request for the words of a sound: the model, and the words."""
+    """The model that a transcription request names, and the words in its sound."""
 
     model: str
     text: str
 
 
 async def heard(request: Request) -> Heard:
-    """Return the words of the sound that a form has. Raises Refused for a form without one."""
+    """Return the model and the words of a transcription request, which is a form with a sound.
+
+    Raises Refused for a form without a sound.
+    """
     fields = read_form(await request.body()) or {}
     file, model = fields.get("file"), fields.get("model")
     content = file.get("content") if isinstance(file, dict) else None

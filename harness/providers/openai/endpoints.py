@@ -246,7 +246,7 @@ MODELS_OR_ONE: Schema = either(
 
 
 def asks_for_usage(request: Json) -> bool:
-    """Return whether *request* sets `stream_options.include_usage`, for token counts."""
+    """Return whether *request* asks a stream for token counts: `stream_options.include_usage`."""
     return resolve(request, "/stream_options/include_usage") is True
 
 
@@ -432,12 +432,12 @@ _STORES = "vector_stores|containers|uploads|assistants|threads"
 
 
 def other_endpoints(dialect: str, prefix: str, refusal: Schema) -> tuple[Endpoint, ...]:
-    """Return the endpoints of OpenAI's format that no scenario asks: files, batches and so on.
+    """Return the endpoints of OpenAI's format that scenarios do not call, such as files, batches.
 
     Args:
-        dialect: The first part of their names.
+        dialect: The part of the endpoints' names before the dot.
         prefix: A regular expression for the path of the base URL.
-        refusal: The schema of their refusals.
+        refusal: The JSON Schema of the service's refusals.
     """
     fields = replace(SERVICE_FIELDS, finish_reason=("/choices/0/finish_reason",))
 
@@ -480,13 +480,13 @@ def other_endpoints(dialect: str, prefix: str, refusal: Schema) -> tuple[Endpoin
 
 
 def endpoints(service: str, reasons: Iterable[str] = ()) -> tuple[Endpoint, ...]:
-    """Return the endpoints of a service in OpenAI's format: chat, embeddings and models.
+    """Return the endpoints of a service in OpenAI's format, such as chat, embeddings and models.
 
-    Their paths fit any base URL, so the service needs `Provider.hosts`.
+    Their paths match any base URL, so the service's provider has to set `hosts`.
 
     Args:
         service: The name of the service.
-        reasons: Finish reasons that it has beside those of OpenAI.
+        reasons: Finish reasons that the service has in addition to OpenAI's.
     """
     post = partial(Endpoint, method="POST", role=Role.ANSWER, refusal=SERVICE_REFUSAL)
     chat = post(

@@ -65,14 +65,14 @@ RANGES = {
 
 @dataclass(frozen=True, slots=True)
 class ServiceFacts:
-    """The properties of one service in OpenAI's format.
+    """The properties of one service in OpenAI's format that the sandbox simulates.
 
     Attributes:
         serves: Returns whether it serves a model, by its name, for a kind of call such as `chat`.
         listed: The names of the models in the list of models.
         ranges: The allowed range of each numeric parameter.
-        refusals: Its refusals.
-        dimension: The length of embeddings.
+        refusals: The HTTP status, error code and message for each reason to refuse a request.
+        dimension: The length of embeddings if a request sets none.
         always_finish_reason: Whether each event of a stream has a `finish_reason`, which is null
             before the last one, as OpenAI documents it.
         headers: Returns the headers of a response, from a new id, the request and the Content-Type.
@@ -91,7 +91,10 @@ class ServiceFacts:
 
 
 def server(prefix: str, facts: ServiceFacts = ServiceFacts()) -> ProviderServer:
-    """Return the server of a service in OpenAI's format; *prefix* is the path of its base URL."""
+    """Return the sandbox's server of a service in OpenAI's format.
+
+    *prefix* is the path of its base URL, *facts* are the properties of the service.
+    """
     return ProviderServer(
         prefix=prefix,
         key=KEY,
@@ -155,7 +158,7 @@ async def _chat(facts: ServiceFacts, state: SandboxState, request: Request) -> R
 
 
 def read_chat(facts: ServiceFacts, state: SandboxState, body: dict[str, Json]) -> Call:
-    """Return the call that the *body* of a request makes.
+    """Check the body of a chat request to a service with *facts*, and return the call.
 
     Raises:
         Refused: The body is not valid, or the model is not served.

@@ -21,12 +21,13 @@ def declare(
     endpoints: tuple[Endpoint, ...] = (),
     own: Mapping[str, tuple[CallKind, SdkOperation]] = EMPTY,
 ) -> Provider:
-    """Return the provider for a declared service.
+    """Return the provider for a service that a project declares in OpenAI's format.
 
     Args:
         service: The service.
         endpoints: Its endpoints; by default those of OpenAI's format, with the service's name.
-        own: Operations that replace those of OpenAI's format, by the end of an endpoint's name.
+        own: Operations that replace those of OpenAI's format or are added to them, by the part of
+            the endpoint's name after the dot.
     """
     endpoints = endpoints or openai_endpoints.endpoints(service.name, service.finish_reasons)
     further = (
@@ -61,12 +62,12 @@ def declared(
 
     Args:
         service: The service.
-        package: The package of the format.
+        package: The import name of the format's package.
         format_name: The name of the format in texts.
         distribution: The SDK's name on PyPI.
         operations: The endpoint and the SDK's operation for each kind of call.
-        endpoints: The endpoints of these.
-        further: Endpoints that are recognised only.
+        endpoints: The endpoints of the service, those of *operations* included.
+        further: Further endpoints, which are recognised in recordings but not called.
     """
     operations = {kind: (_at(service, one), how) for kind, (one, how) in operations.items()}
     endpoints = tuple(_at(service, endpoint) for endpoint in endpoints)

@@ -59,7 +59,7 @@ OPERATION = "/chat/completions"
 
 
 def message(line: Message) -> dict[str, Any]:
-    """Return a message in OpenAI's format, as a new dict: an SDK may change its arguments."""
+    """Return *line* in OpenAI's format, as a new dict, since an SDK may change its arguments."""
     if line.sent:
         return copy.deepcopy(dict(line.sent))
     content = [_part(part) for part in line.parts] or line.content
@@ -92,28 +92,28 @@ def _part(part: ContentPart) -> dict[str, Any]:
 
 
 def base64_of(part: ContentPart) -> str:
-    """Return the file of *part* as base64, or its URL."""
+    """Return the file of *part* in base64; its value, such as a URL, if it has no file."""
     return part.value if part.path is None else b64encode(part.path.read_bytes()).decode()
 
 
 def data_url(part: ContentPart) -> str:
-    """Return the file of *part* as a `data:` URL, or its URL."""
+    """Return the file of *part* as a `data:` URL; its value, a URL, if it has no file."""
     kind = mimetypes.guess_type(part.value)[0] or "application/octet-stream"
     return part.value if part.path is None else f"data:{kind};base64,{base64_of(part)}"
 
 
 def settings_in(body: dict[str, Any]) -> dict[str, Any]:
-    """Remove the `SETTINGS` from the body of a call, and return them."""
+    """Remove the SDK's parameters, such as `extra_body` and `timeout`, from *body*; return them."""
     return {name: body.pop(name) for name in sorted(SETTINGS) if name in body}
 
 
 def arguments(
     function: Callable[..., Any], body: dict[str, Any], settings: Mapping[str, Any] = EMPTY
 ) -> dict[str, Any]:
-    """Return the keyword arguments with which an SDK's function sends *body*.
+    """Return the keyword arguments with which an SDK's *function* sends *body*.
 
-    They are copies, because an SDK may change its arguments. Members that the function has no
-    argument for are in `extra_body`, as are those of *settings*, its further arguments.
+    They are copies, because an SDK may change its arguments. Members of *body* for which the
+    function has no argument are in its argument `extra_body`. *settings* are further arguments.
     """
     known = inspect.signature(function).parameters.keys() - SETTINGS
     members = copy.deepcopy(body)
@@ -134,7 +134,7 @@ EMBEDDING_PATHS = ("data[0].embedding[0]",)
 
 @dataclass(frozen=True, slots=True)
 class SdkOperation:
-    """One function of an SDK that its vendor generates as OpenAI's: `openai` or `anthropic`.
+    """One function of `openai`, or of `anthropic`, an SDK that is generated in the same way.
 
     Attributes:
         path: The path that the SDK appends to the base URL.
@@ -143,8 +143,8 @@ class SdkOperation:
         body: Returns the JSON body of a call, without `stream`.
         shown: The access paths in the documentation's examples.
         sdk: The name of the SDK's package.
-        classes: The names of its client and of the base class of its exceptions.
-        other_base: A part of the base URL, and what stands there in its place for this operation.
+        classes: The names of the SDK's client and of the base class of its exceptions.
+        other_base: A part of the base URL, and its replacement for this operation.
     """
 
     path: str
@@ -161,7 +161,7 @@ class SdkOperation:
         return import_module(self.sdk)
 
     def ask(self, client: Any, body: dict[str, Any], settings: Mapping[str, Any] = EMPTY) -> Any:
-        """Call the function with a JSON body; return the SDK's object, or its stream of objects.
+        """Call the function of *client* with a JSON body; return the SDK's object or its stream.
 
         Without a function, the body is posted to the path. *settings* are further arguments of the
         function, such as `extra_query`.
@@ -172,7 +172,7 @@ class SdkOperation:
         return create(**arguments(create, body, settings))
 
     def url(self, base: str) -> str:
-        """Return the URL of the path below the base URL *base*, or at its other base."""
+        """Return the URL of this operation: *base* changed by `other_base`, then `path`."""
         return base.rstrip("/").replace(*self.other_base) + self.path
 
 
@@ -306,7 +306,7 @@ def _copied(thing: Any, **options: Any) -> Any:
 
 
 def spoken(data: bytes) -> Reply:
-    """Return the reply of a service that answered with a sound."""
+    """Return a reply whose only content is the sound file *data*."""
     return Reply(files=(GeneratedFile("", data, Medium.AUDIO),))
 
 
@@ -317,7 +317,7 @@ def chat_body(call: Call) -> dict[str, Any]:
 
 
 def embeddings_body(call: Call) -> dict[str, Any]:
-    """Return the JSON body of a call for vectors."""
+    """Return the JSON body of a call for embeddings."""
     texts = [part.value for part in call.inputs] or call.prompt
     return {"model": call.model, "input": texts, **call.parameters}
 
@@ -339,12 +339,12 @@ def prompt_body(call: Call) -> dict[str, Any]:
 
 
 def speech_body(call: Call) -> dict[str, Any]:
-    """Return the JSON body of a call for a sound."""
+    """Return the JSON body of a call for speech."""
     return {"model": call.model, "input": call.prompt, **call.parameters}
 
 
 def transcription_body(call: Call) -> dict[str, Any]:
-    """Return the form of a call for the words of a sound, which is a file."""
+    """Return the fields of the form of a call for a transcription, with the audio file."""
     path = call.inputs[0].path or Path(call.inputs[0].value)
     return {"model": call.model, "file": (path.name, path.read_bytes()), **call.parameters}
 
@@ -457,10 +457,10 @@ def _refusal(error: Any, endpoint: Endpoint) -> Failure:
 
 
 def parsers(endpoints: Iterable[Endpoint], operations: Sequence[SdkOperation]) -> Iterator[Parser]:
-    """Yield a parser for each SDK of *operations*, for the endpoints that the operations ask.
+    """Yield a parser for each SDK of *operations*, with those *endpoints* that it can request.
 
-    An endpoint belongs to the operation whose path its own path ends with. Left out are endpoints
-    that take or answer sounds.
+    An operation requests the endpoints whose paths end with its own. Endpoints that take or return
+    sounds are left out.
     """
     answers = [
         e for e in endpoints if e.role is Role.ANSWER and e.method == "POST" and not e.speaks

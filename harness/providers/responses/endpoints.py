@@ -169,9 +169,10 @@ def runs_tools(request: Json) -> bool:
 
 
 def conversation(request: Json) -> list[tuple[str, Json]]:
-    """Return the messages of *request* in OpenAI's chat format with the pointers of their sources.
+    """Return (JSON pointer, message in OpenAI's chat format) of each message of *request*.
 
-    Consecutive texts and calls of the assistant are one message, as they are one answer.
+    The pointer is the message's place in *request*. Consecutive texts and calls of the assistant
+    are one message, as they are one answer.
     """
     located: list[tuple[str, Json]] = []
     if instructions := _text(request, "/instructions"):
@@ -198,7 +199,10 @@ def _merged(before: Json, message: Json) -> Json:
 
 
 def remembers(request: Json) -> bool:
-    """Return whether the service has messages that *request* leaves out, by their ids."""
+    """Return whether *request* leaves out messages that the service has stored.
+
+    It refers to them, such as by `previous_response_id` or an `item_reference`.
+    """
     left_out = ("item_reference", "compaction", "compaction_summary")
     places = ("/previous_response_id", "/conversation", "/prompt")
     return any(kind in left_out for _, kind in query(request, "/input/[]/type")) or any(
@@ -237,7 +241,10 @@ def _content(content: Json) -> Json:
 
 
 def read(parts: Sequence[Part], request: Json) -> Outcome | None:
-    """Return the reply or failure in a response, or in the events of one."""
+    """Return the reply or failure in a response; None if no part of it is a JSON object.
+
+    *parts* are a whole response, or the events of a streamed one. *request* is not used.
+    """
     failed = next((part for part in parts if _is_failed(part)), None)
     if failed is not None:
         return read_refusal(_READER, 200, failed.value)
@@ -352,12 +359,14 @@ def _streamed(events: Sequence[dict[str, Json]], last: dict[str, Json] | None) -
 
 
 def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tuple[Endpoint, ...]:
-    """Return the endpoints of a service in this format: responses, and what is stored of them.
+    """Return the endpoints of a service in the Responses format.
+
+    They create responses, and read, change and delete stored responses and conversations.
 
     Args:
-        dialect: The first part of their names.
-        prefix: A regular expression for the path before `/responses`.
-        refusal: The schema of its refusals.
+        dialect: The part of the endpoints' names before the dot.
+        prefix: A regular expression for the part of the path before `/responses`.
+        refusal: The JSON Schema of the service's refusals.
     """
     refusals = (
         REFUSAL

@@ -58,7 +58,14 @@ async def _create(state: SandboxState, request: Request) -> Response:
 def stream_events(
     reply: Reply, head: dict[str, Json], ran: list[dict[str, Json]], cached: int
 ) -> Iterator[bytes]:
-    """Yield the events of a stream as bytes, with their numbers."""
+    """Yield the bytes of each event of a streamed answer, numbered by `sequence_number`.
+
+    Args:
+        reply: The content, finish reason and token counts.
+        head: The first members of the response, such as `id` and `model`.
+        ran: The items for tools that the service itself ran.
+        cached: The number of input tokens read from the cache.
+    """
     for number, event in enumerate(_events(head, reply, ran, cached)):
         yield events({**event, "sequence_number": number})
 
@@ -66,7 +73,14 @@ def stream_events(
 def whole_answer(
     reply: Reply, head: dict[str, Json], items: list[Json], cached: int
 ) -> dict[str, Json]:
-    """Return the body of a whole answer that begins with *head* and has these items."""
+    """Return the JSON body of a non-streaming answer.
+
+    Args:
+        reply: The finish reason, reasoning and token counts.
+        head: The first members, such as `id` and `model`.
+        items: The member `output`.
+        cached: The number of input tokens read from the cache.
+    """
     is_cut, usage = reply.finish_reason == "length", reply.usage
     thought = len(tokens(reply.reasoning or ""))
     counts: dict[str, Json] = {
@@ -105,7 +119,7 @@ def _run_tools(tools: Json) -> Iterator[dict[str, Json]]:
 
 
 def items_of(reply: Reply) -> Iterator[dict[str, Json]]:
-    """Yield the items of an answer: its reasoning, its text, its calls."""
+    """Yield the output items of *reply*: its reasoning, its text, its function calls."""
     if reply.reasoning:
         summary: Json = [{"type": "summary_text", "text": reply.reasoning}]
         yield {"id": f"rs_{uuid.uuid4().hex}", "type": "reasoning", "summary": summary}

@@ -145,17 +145,18 @@ def runs_tools(request: Json) -> bool:
 
 
 def keeps_reasoning(request: Json) -> bool:
-    """Return whether *request* asks the model to read earlier reasoning, which it then has to send.
+    """Return whether *request* asks the model to read earlier reasoning: `clear_thinking: false`.
 
-    [DOC] docs.bigmodel.cn thinking-mode: `clear_thinking: false`; the default is true.
+    Such a request has to repeat that reasoning. The default of `clear_thinking` is true.
+    [DOC] docs.bigmodel.cn thinking-mode.
     """
     return resolve(request, "/thinking/clear_thinking") is False
 
 
 def counts_reasoning(request: Json) -> bool:
-    """Return whether the model of *request* counts the tokens of its reasoning.
+    """Return whether answers of the model of *request* count the tokens of their reasoning.
 
-    glm-5.3 does [REC 2026-08-21]; the models of 2025 do not [REC].
+    Those of glm-5.3 do [REC 2026-08-21]; those of the models of 2025 do not [REC].
     """
     return str(resolve(request, "/model")).startswith(("glm-5.3", "glm-5.4"))
 

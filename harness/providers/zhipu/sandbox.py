@@ -52,7 +52,10 @@ KEY = "sandbox0000000000000000000000000.SandboxSecret000"
 
 
 def check_key(token: str, key: str) -> None:
-    """Raise Refused unless *token* is the API key, or an unexpired JWT signed with its secret."""
+    """Raise Refused unless *token* is the API key, or an unexpired JWT signed with its secret.
+
+    The API key, *key*, has the format `id.secret`.
+    """
     if hmac.compare_digest(token.encode(), key.encode()):
         return
     if token.count(".") == 2:

@@ -99,8 +99,8 @@ def ask(
         client: The client of the SDK.
         endpoint: The endpoint.
         body: The JSON body to send.
-        settings: Further arguments of the function, such as `extra_body`, with which the members
-            that the SDK adds by default are left out.
+        settings: Further arguments of the function, such as `extra_body`. If they have that one,
+            members that the SDK adds by default are left out.
 
     Returns:
         The SDK's object, or its stream of objects if the body asks for one.
@@ -129,10 +129,10 @@ def _send(client: Any, endpoint: Endpoint, body: dict[str, Any]) -> Any:
 
 
 def refusal_of(error: Exception, endpoint: Endpoint) -> Failure | None:
-    """Return the refusal in an SDK's exception; None if the exception has another cause.
+    """Return the refusal of *endpoint* in an SDK's exception; None if that has another cause.
 
-    The exception has the HTTP response or, if an event of a stream was an error, that event; then
-    the status of the result is 200.
+    The exception has the HTTP response or, if an event of a stream was an error, that event. In the
+    latter case, the status of the result is 200.
     """
     response = getattr(error, "response", None)
     if response is not None:
@@ -283,9 +283,10 @@ _WAYS: Mapping[str, tuple[Endpoint, Callable[[Call], dict[str, Any]], tuple[str,
 
 
 def reasoning(call: Call) -> Reasoning:
-    """Return the earlier reasoning to send back [DOC] docs.bigmodel.cn thinking-mode.
+    """Return which earlier reasoning *call* sends back.
 
-    All of it with `clear_thinking: false`; else that of the tool calls whose results are sent.
+    It is all with `clear_thinking: false`; else that of the tool calls whose results are sent.
+    [DOC] docs.bigmodel.cn thinking-mode.
     """
     keeps = keeps_reasoning({"thinking": call.parameters.get("thinking")})
     return Reasoning.KEPT if keeps else Reasoning.LOOP
@@ -320,7 +321,10 @@ def _failure(error: Exception, views: Sequence[View] = ()) -> Failure:
 
 
 def secrets(key: str) -> tuple[str, ...]:
-    """Return the API key, which has the format `id.secret`, its id and its secret."""
+    """Return the parts of an API key that must be redacted: the key, its id and its secret.
+
+    A key has the format `id.secret`.
+    """
     return (key, *(half for half in key.split(".", 1) if half != key))
 
 

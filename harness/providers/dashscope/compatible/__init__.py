@@ -38,34 +38,45 @@ SERVER_TOOLS = ("enable_search", "enable_code_interpreter")
 
 
 def runs_tools(request: Json) -> bool:
-    """Return whether the service searches or runs code for *request* [DOC] C4."""
+    """Return whether the service itself searches the web or runs code to answer *request*.
+
+    It does if `enable_search` or `enable_code_interpreter` is true: [DOC], section C4 of
+    docs/WIRE_FACTS.md.
+    """
     return any(resolve(request, f"/{name}") is True for name in SERVER_TOOLS)
 
 
 def counts_reasoning(request: Json) -> bool:
-    """Return whether the model of *request* counts the tokens of its reasoning.
+    """Return whether answers of the model of *request* count the tokens of their reasoning.
 
-    Those since qwen3.5 do [DOC] C1; of earlier ones it is not known.
+    Those of the models since qwen3.5 do: [DOC], section C1 of docs/WIRE_FACTS.md. Whether those of
+    earlier models do is unknown, and the result for them is False.
     """
     names = ("qwen3.5-", "qwen3.6-", "qwen3.7-", "qwen3.8-")
     return str(resolve(request, "/model")).startswith(names)
 
 
 def keeps_reasoning(request: Json) -> bool:
-    """Return whether *request* asks the model to read earlier reasoning [DOC] C1."""
+    """Return whether *request* asks the model to read earlier reasoning: `preserve_thinking`.
+
+    [DOC], section C1 of docs/WIRE_FACTS.md.
+    """
     return resolve(request, "/preserve_thinking") is True
 
 
 def translates(request: Json) -> bool:
     """Return whether *request* names a translation model (qwen-mt).
 
-    Some of these send cumulative streams, whatever the request says.
+    Some of these models send cumulative streams, whatever the request says.
     """
     return str(resolve(request, "/model")).startswith("qwen-mt")
 
 
 def cumulative(request: Json) -> bool | None:
-    """Return False, since streams are incremental; None (unknown) for a translation model."""
+    """Return whether each event of a stream repeats the text so far: False, or None if unknown.
+
+    It is unknown for a translation model (qwen-mt).
+    """
     return None if translates(request) else False
 
 

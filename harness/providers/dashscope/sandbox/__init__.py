@@ -96,7 +96,10 @@ def _headers(
 
 
 def compatible_headers(request_id: str, request: Request, content_type: str) -> Headers:
-    """Return the headers of a response in OpenAI's format [REC]."""
+    """Return the headers of a response to *request* in OpenAI's format, as recorded [REC].
+
+    *request_id* is the id of the answer, and *content_type* the value of Content-Type.
+    """
     streamed = content_type.startswith("text/event-stream")
     vary = "Origin" if streamed else f"{_VARY}, Accept-Encoding"
     headers = _headers(request_id, request, [_GATEWAY], content_type, vary)

@@ -45,10 +45,10 @@ RANGES = {
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat that was accepted.
+    """A chat request that the sandbox has accepted.
 
     Attributes:
-        call: The chat.
+        call: The messages and parameters of the request.
         endpoint: The endpoint that was called.
         thinks: Whether the reply has reasoning.
     """
@@ -61,7 +61,7 @@ class Chat:
 def read_chat(
     state: SandboxState, body: dict[str, Json], endpoint: Endpoint, *, streamed: bool
 ) -> Chat:
-    """Return the chat that a request makes.
+    """Check the body of a chat request as the service does, and return the chat.
 
     A prompt is returned as a chat with one message.
 
@@ -73,7 +73,8 @@ def read_chat(
 
     Raises:
         Refused: The body is not valid, or the model is unknown, retired, served by another endpoint
-            or not in this form. The service's response for a retired model is not documented.
+            or refused without a stream. The service's response for a retired model is not
+            documented.
     """
     name = body.get("model")
     model = state.find_model("dashscope", name, "chat", endpoint.name.partition(".")[2])
@@ -136,18 +137,20 @@ def _messages(input: dict[str, Json]) -> tuple[Message, ...]:
 
 @dataclass(frozen=True, slots=True)
 class AnswerFormat:
-    """The format of an answer.
+    """The format of one answer, with methods that build its members.
 
     Attributes:
         request_id: The `request_id` of the answer.
         message: Whether `output` has `choices` with messages; else it has `text`, the default of
             `result_format` [REC].
         incremental: Whether an event of a stream has only the new text, not all text so far.
-        indexed: Whether a choice has an `index`: only if the request declares tools [REC 2025-12].
+        indexed: Whether a choice has an `index`: only if the request declares tools [REC 2025-12]
+            or asks for several choices.
         multimodal: Whether it is a multimodal answer, which always has messages, whose content is a
             list, and no `index` [REC 2026-01].
         thinks: Whether messages have reasoning.
         parameters: The parameters of the request.
+        cache: The tokens read from and written to the cache.
     """
 
     request_id: str
@@ -161,7 +164,9 @@ class AnswerFormat:
 
     @classmethod
     def of(cls, chat: Chat, request_id: str) -> AnswerFormat:
-        """Return the format that *chat* requests; with tools it always has messages [DOC].
+        """Return the format of the answer that *chat* requests, which gets the id *request_id*.
+
+        An answer to a request with tools always has messages [DOC].
 
         Raises:
             Refused: `result_format` is not valid.
@@ -193,7 +198,7 @@ class AnswerFormat:
         *,
         streamed: bool,
     ) -> dict[str, Json]:
-        """Return a choice of an answer or event, or the output that has its text instead.
+        """Return a choice of an answer or event; without `message`, the `output` with its text.
 
         Args:
             text: The text.
@@ -233,7 +238,14 @@ class AnswerFormat:
     def usage(
         self, input_tokens: int, output_tokens: int, thought_tokens: int, *, streamed: bool
     ) -> Json:
-        """Return the member `usage`; a multimodal answer has more details [REC]."""
+        """Return the member `usage` of an answer or event.
+
+        Args:
+            input_tokens: The number of input tokens.
+            output_tokens: The number of output tokens, including those of the reasoning.
+            thought_tokens: The number of tokens of the reasoning.
+            streamed: Whether it is for an event of a stream, which orders the keys differently.
+        """
         total = input_tokens + output_tokens
         cached: Json = self.cache.details()
         run: dict[str, Json] = {
@@ -278,7 +290,10 @@ _SEARCH_RESULT: Json = {
 
 
 def whole_answer(replies: Sequence[Reply], form: AnswerFormat) -> Json:
-    """Return the body of a whole answer: `output`, `usage`, `request_id` [REC]."""
+    """Return the body of a non-streaming answer with a choice for each of *replies* [REC].
+
+    *form* is the format that the request asks for.
+    """
     choices: list[Json] = [_whole_choice(reply, form, n) for n, reply in enumerate(replies)]
     return {
         "output": form.output(choices),
@@ -331,11 +346,12 @@ class _Step:
 
 
 def stream_events(replies: Sequence[Reply], form: AnswerFormat) -> Iterator[bytes]:
-    """Yield the events of a stream as bytes [REC]; those of several choices take turns.
+    """Yield the bytes of each event of a stream with a choice for each of *replies* [REC].
 
-    `finish_reason` is "null" in all events but the last, and there is no [DONE]. The last event of
-    a cumulative stream has the whole text. The last event of an incremental stream has an empty
-    text, or the last piece of a tool call.
+    *form* is the format that the request asks for. The events of several choices take turns.
+    `finish_reason` is "null" in all events of a choice but the last, and there is no [DONE]. The
+    last event of a cumulative stream has the whole text. The last event of an incremental stream
+    has an empty text, or the last piece of a tool call.
     """
     input_tokens, _, _ = _token_counts(replies)
     written, thought = [0] * len(replies), [0] * len(replies)

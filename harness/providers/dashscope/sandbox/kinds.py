@@ -38,7 +38,7 @@ def _answer(output: Json, usage: Json) -> dict[str, Json]:
 
 
 def embed_texts(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
-    """Return the answer with a vector for each text [REC]."""
+    """Return the answer to the request *body*: a vector for each of its texts [REC]."""
     state.find_model("dashscope", body.get("model"), "embedding", "embedding")
     texts, length = read_texts(read_member(body, "input").get("texts")), _length(body)
     state.check_rate_limit(texts[-1])
@@ -50,7 +50,10 @@ def embed_texts(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
 
 
 def embed_contents(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
-    """Return the answer with a vector for each text, image and video [DOC] multimodal-embedding."""
+    """Return the answer to the request *body*: a vector for each of its texts, images and videos.
+
+    [DOC] multimodal-embedding.
+    """
     state.find_model("dashscope", body.get("model"), "embedding", "multimodal-embedding")
     contents, length = read_member(body, "input").get("contents"), _length(body)
     if not isinstance(contents, list):
@@ -73,7 +76,7 @@ def _content(value: Json) -> tuple[str, str]:
 
 
 def rank_documents(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
-    """Return the answer with the documents in the order of their relevance [REC]."""
+    """Return the answer to the request *body*: its documents, the most relevant first [REC]."""
     state.find_model("dashscope", body.get("model"), "rerank", "rerank")
     given, parameters = read_member(body, "input"), _parameters(body)
     query, documents = _as_text(given.get("query")), given.get("documents")
@@ -96,12 +99,15 @@ def _as_text(value: Json) -> str:
 
 
 def spoken(body: dict[str, Json]) -> str:
-    """Return the text that a request for speech gives; "" if it gives none."""
+    """Return the text that the request *body* asks to speak; "" if it has none."""
     return as_text(read_member(body, "input").get("text")) or ""
 
 
 def speech_answer(body: dict[str, Json], request_id: str, url: str) -> dict[str, Json]:
-    """Return the answer with the link to a sound [DOC] qwen-tts."""
+    """Return the answer to the speech request *body*: the link *url* to the sound.
+
+    *request_id* is the id of the answer. [DOC] qwen-tts.
+    """
     audio: Json = {
         "data": "",
         "expires_at": int(now().timestamp()) + 86400,
@@ -116,9 +122,9 @@ def speech_answer(body: dict[str, Json], request_id: str, url: str) -> dict[str,
 
 
 def sounds(body: dict[str, Json], name: str) -> tuple[str, ...]:
-    """Return the URLs of sounds in the member *name* of a request's input.
+    """Return the URLs of sounds in the member *name* of the `input` of the request *body*.
 
-    Raises Refused unless it is a URL, or a list of them.
+    Raises Refused unless that member is a URL or a list of URLs.
     """
     given = read_member(body, "input").get(name)
     urls = given if isinstance(given, list) else [given]
@@ -128,7 +134,10 @@ def sounds(body: dict[str, Json], name: str) -> tuple[str, ...]:
 
 
 def transcript(state: SandboxState, url: str) -> bytes:
-    """Return the JSON file with the words of a sound [DOC] Paraformer file transcription."""
+    """Return a JSON file with the transcript of the sound at *url*.
+
+    *state* has the sandbox's own sounds. [DOC] Paraformer file transcription.
+    """
     text = hear(state, url)
     sentence = {"begin_time": 0, "end_time": 1000, "sentence_id": 1, "text": text}
     channel = {"channel_id": 0, "text": text, "sentences": [sentence]}
@@ -138,5 +147,8 @@ def transcript(state: SandboxState, url: str) -> bytes:
 
 
 def heard(state: SandboxState, audio: list[str]) -> str:
-    """Return the words of the sounds that a message has."""
+    """Return the words spoken in the sounds *audio*, each a URL or base64, as one text.
+
+    *state* has the sandbox's own sounds.
+    """
     return "".join(hear(state, value) for value in audio)

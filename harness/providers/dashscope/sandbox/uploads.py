@@ -63,7 +63,10 @@ def _signature(policy: str) -> str:
 
 
 async def store_upload(state: SandboxState, request: Request) -> Response:
-    """Return the storage service's response to a form: 200 if its policy is signed, else 403."""
+    """Store the file of an upload form in *state*, and return the storage service's response.
+
+    The status is 200 if the sandbox has signed the form's policy; else 403, and nothing is stored.
+    """
     form = await request.body()
     headers = {"server": "AliyunOSS", "x-oss-request-id": uuid.uuid4().hex[:24].upper()}
     policies = [part for part in form.split(b"\r\n") if part.startswith(b"eyJ")]
