@@ -86,7 +86,10 @@ def _refuse_duplicates(scenarios: Iterable[Scenario]) -> None:
 def check_providers(
     scenario: Scenario, known: Collection[str], others: Collection[str] = ()
 ) -> None:
-    """Raise BadScenario if a target's provider is in neither collection; it lists the first."""
+    """Raise BadScenario if a target's provider is neither in *known* nor in *others*.
+
+    The message lists only *known*.
+    """
     names = sorted(known)
     raise_first(
         (

@@ -18,7 +18,10 @@ CONTENT_PARTS: Mapping[str, tuple[Medium, str]] = {
 
 
 def message_of(sent: Mapping[str, Json]) -> Message:
-    """Return a message from JSON in OpenAI's format; JSON in another format is kept in `sent`."""
+    """Return the message in *sent*, which is JSON in OpenAI's format.
+
+    `Message.sent` keeps the JSON itself, and so what it has in another format.
+    """
     calls, content = sent.get("tool_calls"), sent.get("content")
     thought = sent.get("reasoning_content")
     return Message(

@@ -1,7 +1,7 @@
 """The known names of parameters, by which a misspelt one is recognised.
 
-A name that is not known may be new; only one that is nearly a known one is called misspelt. A test
-holds the names to the arguments of the SDKs.
+An unknown name may be new, so it counts as misspelt only if it is similar to a known one. A test
+compares the known names with the arguments of the SDKs.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ def _is_variant(name: str, known: str) -> bool:
 
 
 def warnings(named: Iterable[tuple[str, Mapping[str, Json]]]) -> Iterator[str]:
-    """Yield a sentence for each misspelt parameter in pairs of place and parameters, once."""
+    """Yield a sentence for each misspelt parameter, none twice.
+
+    *named* has (place, parameters by name); a sentence begins with the place.
+    """
     seen: set[str] = set()
     for place, parameters in named:
         for name, known in misspelt(parameters):

@@ -1,8 +1,8 @@
 """References in a step to the answer of an earlier step, such as `{{ steps.first.content }}`.
 
 A reference is `{{ steps.NAME.FIELD }}` or `{{ steps.NAME.FIELD#POINTER }}`: the name of an earlier
-step, a field of its answer, and a JSON pointer into the field. A text of which a backslash precedes
-the braces is no reference.
+step, a field of its answer, and a JSON pointer into the field. Braces after a backslash are not a
+reference.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ of its first file, and its ranking."""
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A reference.
+    """A reference to a value in the answer of an earlier step.
 
     Attributes:
         text: The reference as it is written.
         name: The name of the step.
-        field: The field of its answer.
+        field: The name of a field of the step's answer, such as `content`.
         pointer: A JSON pointer into the field; empty for all of it.
     """
 
@@ -92,7 +92,10 @@ class Reference:
         return ""
 
     def value(self, outcomes: Mapping[str, Outcome]) -> Json:
-        """Return the value. Raises BadReference if the answer does not have it."""
+        """Return the referenced value. Raises BadReference if the answer does not have it.
+
+        *outcomes* has the outcomes of earlier steps, by the names of the steps.
+        """
         outcome = outcomes.get(self.name)
         if not isinstance(outcome, Reply):
             raise BadReference(f"{self.text} has no value: the step {self.name!r} was not answered")
@@ -135,7 +138,7 @@ def _located(text: str) -> Iterator[tuple[int, Reference]]:
 
 
 def escaped(value: Json) -> Json:
-    """Return *value* with references in its texts escaped by a backslash, so that they are sent."""
+    """Return *value* with a backslash before each reference in its texts, to send it as text."""
     if isinstance(value, dict):
         return {name: escaped(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -144,10 +147,11 @@ def escaped(value: Json) -> Json:
 
 
 def resolved(value: Json, outcomes: Mapping[str, Outcome]) -> Json:
-    """Return *value* with the referenced values of *outcomes* in place of all references.
+    """Return *value* with each reference in its texts replaced by the value that it refers to.
 
-    A text that is nothing but a reference becomes the value, which may be no text; in a longer text
-    a value that is no text stands as JSON.
+    *outcomes* has the outcomes of earlier steps, by the names of the steps. A text that is only a
+    reference becomes the referenced value, of any type. Within a longer text, a referenced value
+    that is not a text is written as JSON.
 
     Raises:
         BadReference: An answer does not have a referenced value.
@@ -165,9 +169,10 @@ def resolved(value: Json, outcomes: Mapping[str, Outcome]) -> Json:
 
 
 def resolved_text(text: str, outcomes: Mapping[str, Outcome]) -> str:
-    """Return *text* with the referenced values in place of all references, as text or JSON.
+    """Return *text* with each reference replaced by the value that it refers to, as text or JSON.
 
-    Raises BadReference if an answer does not have a referenced value.
+    *outcomes* has the outcomes of earlier steps, by the names of the steps. Raises BadReference if
+    an answer does not have a referenced value.
     """
     parts, end = [], 0
     for start, reference in _located(text):
@@ -179,9 +184,10 @@ def resolved_text(text: str, outcomes: Mapping[str, Outcome]) -> str:
 
 
 def settled(step: Mapping[str, Json], outcomes: Mapping[str, Outcome]) -> dict[str, Json]:
-    """Return a step as it is written, with the values of its references to *outcomes*.
+    """Return the JSON of a step with its references to steps in *outcomes* replaced by the values.
 
-    References to other steps stay.
+    *outcomes* has the outcomes of earlier steps, by the names of the steps. References to other
+    steps are kept.
 
     Raises:
         BadReference: An answer does not have a referenced value.

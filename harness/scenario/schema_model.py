@@ -266,12 +266,12 @@ class PartForm(Form):
 
     @property
     def medium(self) -> Medium:
-        """The kind of the part."""
+        """The medium of the part: which of `text`, `image`, `audio` and `video` is set."""
         return next(medium for medium in Medium if getattr(self, medium) is not None)
 
     @property
     def members(self) -> dict[str, Any]:
-        """The members of the part in the request besides its content."""
+        """Further members that the part has in a request, such as `cache_control`."""
         cached = {"cache_control": self.cache_control} if self.cache_control is not None else {}
         return {**self.options, **cached}
 
@@ -440,7 +440,7 @@ class StepForm(Form):
 
     @property
     def type(self) -> str:
-        """The key that gives this step its type."""
+        """The key that gives this step its type, such as `user`."""
         return next(key for key in STEP_TYPES if getattr(self, key) is not None)
 
     @property

@@ -189,7 +189,10 @@ class Scenario:
         )
 
     def named_parameters(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
-        """Yield all parameters, each with its place as text: file, line and key."""
+        """Yield (place, {name: value}) for each parameter of the scenario, its targets and steps.
+
+        The place is `file:line`, with the scenario's name if it was not read from a file.
+        """
         groups: list[tuple[Loc, Mapping[str, Json]]] = [((), self.form.parameters)]
         groups += [(("targets", n), form.parameters) for n, form in enumerate(self.form.targets)]
         groups += [(("steps", n), form.parameters) for n, form in enumerate(self.form.steps)]
@@ -246,7 +249,7 @@ class Step:
 
     @property
     def parts(self) -> tuple[ContentPart, ...]:
-        """The parts of the step's message or input; empty if it is a text."""
+        """The parts of the step's message or input; empty if the message or input is a text."""
         value = getattr(self.form, self.form.type)
         path = self.scenario.path
         folder = path.parent if path else Path.cwd()
@@ -322,8 +325,8 @@ class Step:
             seed: The value that replaces `random` in the parameter `seed: random`.
 
         Raises:
-            BadScenario: The step is `tool_results`, and the previous reply called no function or
-                one without a result.
+            BadScenario: A reference has no value; or the step is `tool_results`, and the previous
+                reply called no function or one without a result.
         """
         parameters = self._resolved(self.parameters(target), past)
         if parameters.get("seed") == "random":
@@ -493,7 +496,10 @@ class Step:
 
 
 def digests(scenario: Scenario, target: Target) -> tuple[str, ...]:
-    """Return the digest of each step for *target*; a cassette has them, to detect changed steps."""
+    """Return the digest of each step of *scenario* for *target*.
+
+    A cassette has these digests, so that changed steps are detected.
+    """
     return tuple(step.digest(target) for step in scenario.steps)
 
 

@@ -54,8 +54,9 @@ class Issue:
 def raise_first(issues: Iterable[Issue], source: YamlSource) -> None:
     """Raise BadScenario for the issue on the earliest line; do nothing if there are no issues.
 
-    A missing key comes last, since a key with a typo is why it is missing.
-    If there are more issues, "(and N more)" is added to the message.
+    *source* is the scenario's YAML text with its lines.
+    A missing key comes last, since another issue, that its name is misspelt, may explain it. If
+    there are more issues, "(and N more)" is added to the message.
     """
     ordered = sorted(issues, key=lambda issue: (issue.is_missing, source.line(issue.loc) or 0))
     if ordered:
@@ -131,7 +132,7 @@ _MUST = {
 
 
 def from_pydantic(error: ValidationError, source: YamlSource) -> list[Issue]:
-    """Return an issue for each of Pydantic's errors."""
+    """Return an issue for each of Pydantic's errors in a scenario with the YAML text *source*."""
     details = (d for d in error.errors(include_url=False) if not _is_consequence(d))
     return [_from_detail(detail, source) for detail in details]
 

@@ -46,24 +46,24 @@ class YamlSource:
     lines: Mapping[Loc, int] = field(default_factory=dict)
 
     def known(self, loc: Loc) -> Loc:
-        """Return *loc* or, if the text has no such part, the nearest ancestor that it has."""
+        """Return *loc*, the keys and indices of a part, or its nearest ancestor in the text."""
         while loc and loc not in self.lines:
             loc = loc[:-1]
         return loc
 
     def line(self, loc: Loc) -> int | None:
-        """Return the line of the part at *loc* or of its nearest ancestor; None without lines."""
+        """Return the line of the part at *loc* or of its nearest ancestor; None if unknown."""
         return self.lines.get(self.known(loc))
 
 
 def where(loc: Loc) -> str:
-    """Return *loc* as text, such as `steps[2].expect.failure`."""
+    """Return *loc*, the keys and indices of a part, as text, such as `steps[2].expect.failure`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part[:60]}" for part in loc)
     return "".join(parts).removeprefix(".")
 
 
 def shown(value: Json) -> str:
-    """Return *value* as a short text for messages; a mapping or list is only named as such."""
+    """Return *value* as a short text for messages: "a mapping" or "a list" instead of those."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (dict, list)):
