@@ -119,7 +119,7 @@ def load_environment(folder: str | os.PathLike[str]) -> Environment:
 
 
 def process_variables() -> dict[str, str]:
-    """Return the variables of this process; all are decoded at once, which is fast."""
+    """Return the environment variables of this process by name, all decoded at once for speed."""
     kept = getattr(os.environ, "_data", None)  # missing if a test replaces os.environ
     if not isinstance(kept, dict) or type(next(iter(kept), None)) is not bytes:
         return dict(os.environ)

@@ -15,10 +15,13 @@ DISTRIBUTION = "llm-conversation-harness"
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Turn the failed import of a package of the extra *name* into one sentence.
+    """Raise MissingExtra if an import in the `with` block fails because a package is missing.
+
+    Args:
+        name: The extra that installs the package; the message has the command.
 
     Raises:
-        MissingExtra: A package was imported in the `with` block that is not installed.
+        MissingExtra: The block imported a package that is not installed.
     """
     try:
         yield
@@ -30,7 +33,7 @@ def extra(name: str) -> Iterator[None]:
 
 
 def missing(package: str, name: str) -> str:
-    """Return the sentence that says that *package* is not installed, and how to install it."""
+    """Return the message that *package* is not installed, and how to install the extra *name*."""
     return f"{package} is not installed; install it with: {install_command(name)}"
 
 

@@ -1,4 +1,4 @@
-"""Reading of files that may be anything: no pipe or device is waited for, no size is a surprise."""
+"""Reading of regular files up to a largest size; pipes, devices and folders raise an error."""
 
 from __future__ import annotations
 
@@ -18,14 +18,20 @@ def cache_folder() -> Path:
 
 
 def read_file(path: Path, largest: int = LARGEST) -> bytes:
-    """Return the bytes of a regular file. Raises OSError for any other, and if it is too large."""
+    """Return the bytes of the regular file at *path*.
+
+    Raises OSError if it is not a regular file, cannot be read, or has more than *largest* bytes.
+    """
     if _size(path) > largest:
         raise OSError(errno.EFBIG, f"larger than {largest // 2**20} MiB", str(path))
     return path.read_bytes()
 
 
 def read_ends(path: Path, first: int, last: int) -> tuple[bytes, bytes]:
-    """Return the first and the last bytes of a regular file. Raises OSError for any other."""
+    """Return the first *first* and the last *last* bytes of a file; all bytes of a shorter one.
+
+    Raises OSError if it is not a regular file, or cannot be read.
+    """
     size = _size(path)
     with path.open("rb") as opened:
         head = opened.read(first)

@@ -66,16 +66,16 @@ class AnyHost(AllowedHosts):
     """A substitute for `AllowedHosts` that allows every host, and notes those that are reached."""
 
     def admits_request(self, uri: str) -> bool:
-        """Allow a request to any host, and add the host to `reached`."""
+        """Return True, since every host is allowed, and add the host of *uri* to `reached`."""
         return self.admits_connection(urlsplit(uri).hostname or "", 0, ())
 
     def has(self, host: str, port: int | None) -> bool:
-        """Allow every host."""
+        """Return True, since every host is allowed at any port."""
         return True
 
 
 class LateHosts(AllowedHosts):
-    """A substitute for `AllowedHosts` that calls *find* for its patterns when it needs them."""
+    """Allowed hosts whose patterns are those that the function *find* returns on first use."""
 
     def __init__(self, find: Callable[[], tuple[str, ...]]) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class LateHosts(AllowedHosts):
 
     @cached_property
     def patterns(self) -> tuple[str, ...]:
-        """The patterns that *find* returns."""
+        """The patterns of the allowed hosts; the function *find* is called on first use."""
         found: tuple[str, ...] = self.__dict__["_find"]()
         return found
 

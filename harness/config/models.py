@@ -73,7 +73,7 @@ class Models:
         return next((row for row in rows if not kind or not row.kinds or kind in row.kinds), None)
 
     def kinds(self, provider: str, model: str) -> list[str]:
-        """Return the kinds of call of a model, as in `Model.kinds`; empty if they are unknown."""
+        """Return the kinds of call of a provider's model, such as `chat`; empty if unknown."""
         names = (provider, provider.partition("-")[0])
         rows = [row for row in self.table if row.provider in names and row.names(model)]
         every = (kind for row in rows for kind in row.kinds)

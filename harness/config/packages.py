@@ -127,7 +127,7 @@ class Installed:
         )
 
     def extras(self) -> dict[str, tuple[str, ...]]:
-        """Return the packages that each extra for users lacks; none if it is installed."""
+        """Return the missing packages of each extra for users; none for one that is installed."""
         return {
             extra: tuple(
                 one.name for one in self.packages if extra in one.extras and not one.installed
@@ -137,7 +137,7 @@ class Installed:
         }
 
     def excluded(self, missing: Iterable[str]) -> str:
-        """Return why *missing* packages exclude those that are installed; empty if they do not."""
+        """Return why *missing* packages would clash with installed ones; empty if none would."""
         for clash in KNOWN_CLASHES:
             others = [name for name in clash.packages if name not in missing]
             if 0 < len(others) < len(clash.packages) and all(map(self.version_of, others)):
@@ -145,7 +145,7 @@ class Installed:
         return ""
 
     def clashes(self) -> Iterator[Clash]:
-        """Yield the known clashes of what is installed, then requirements that are not met."""
+        """Yield the known clashes between installed packages, then their unmet requirements."""
         known = [one for one in KNOWN_CLASHES if all(map(self.version_of, one.packages))]
         yield from known
         explained = {name for clash in known for name in clash.packages}

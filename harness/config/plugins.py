@@ -36,12 +36,12 @@ class Plugin(Generic[T]):
     value: T
 
     def broken(self, reason: str) -> HarnessError:
-        """Return an exception that names the package, what is wrong with it, and the cure."""
+        """Return an exception that names the package, what is wrong (*reason*) and what to do."""
         return HarnessError(_broken(self.origin, self.package, self.name, reason))
 
 
 def load(group: str, expected: type[T] | tuple[type[T], ...]) -> tuple[Plugin[T], ...]:
-    """Return the plug-ins of all installed packages in an entry point group, by package and name.
+    """Return the plug-ins of installed packages in an entry point group, sorted by package, name.
 
     Args:
         group: The group, such as `harness.rules`.

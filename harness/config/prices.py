@@ -26,7 +26,7 @@ class Cost:
     Attributes:
         amount: The amount in `currency`.
         currency: The currency by ISO 4217, such as `CNY`.
-        dated: The day of the price, as in `Price.dated`.
+        dated: The day of the price as a phrase, such as `from 2026-07-01`.
         source: The source of the price.
     """
 

@@ -1,7 +1,7 @@
 """Declared services: the tables `[tool.harness.providers.<name>]` of a pyproject.toml.
 
-`services.toml` beside this module has declarations of well-known services; a table of the same
-name in a project may leave out what stands there.
+`services.toml` beside this module has declarations of well-known services. A project's table with
+the name of one may leave out the keys that the declaration has.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Service:
         hosts: The hosts of the service, with wildcards and ports as in `AllowedHosts`. Recorded
             requests to them are recognised as the service's.
         finish_reasons: Finish reasons that the service has beside those of the format.
-        exempt: The names of the rules that the service is known not to keep.
+        exempt: The names of the rules that the service is known to break.
     """
 
     name: str
@@ -70,8 +70,9 @@ def shipped() -> Mapping[str, Service]:
 def parse(name: str, table: Mapping[str, object]) -> Service:
     """Return the service that *table* declares.
 
-    Keys that it lacks are those of the well-known service *name*, if there is one. Without `hosts`,
-    it has the host of its base URL; a loopback address only with its port.
+    Missing keys are taken from the well-known service *name*, if there is one. Without the key
+    `hosts`, the service has the host of its base URL, with the port if the URL has one or the host
+    is a loopback address.
 
     Raises:
         ValueError: A key is unknown or missing, or a value is invalid.

@@ -42,10 +42,7 @@ class RuleSelection:
         return (*self.select, *self.ignore, *self.severity)
 
     def apply_to(self, transcript: Transcript) -> Transcript:
-        """Return *transcript* with this selection added to the one of its scenario.
-
-        The scenario's selection takes precedence.
-        """
+        """Return *transcript* with this selection added to its own, which takes precedence."""
         if not (self.select or self.ignore or self.severity):
             return transcript
         return replace(

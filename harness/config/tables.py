@@ -1,7 +1,7 @@
 """Tables of data in TOML files: a `[[row]]` section for each row, read to a dataclass.
 
-The dataclass says which keys a row has and of which type each is; a key without a default is
-required. Price and model tables are read so.
+The fields of the dataclass are the keys of a row and their types; a field without a default is
+required. Price tables and tables of models are such files.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Row = TypeVar("Row")
 def load_rows(
     path: Path, name: str, row: Callable[..., Row], problem: Callable[[Row], str] = lambda _: ""
 ) -> tuple[Row, ...]:
-    """Read a table from a TOML file.
+    """Return the rows of a table in a TOML file.
 
     Args:
         path: The path of the file.
-        name: The name of a row's section.
+        name: The name of each row's section, such as `price`.
         row: The dataclass of the rows.
         problem: Returns what is wrong with a row, which is added to the error; "" if nothing is.
 
