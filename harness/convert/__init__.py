@@ -1,5 +1,5 @@
-"""Recordings of other tools into cassettes, and cassettes into the files of other tools.
+"""The conversion of other tools' recordings to cassettes, and of cassettes to other tools' files.
 
-Each form is a module with `reads` (whether a file has the form), `read` and, where cassettes can be
-written in it, `write`. What a form has no room for is named, not dropped in silence.
+Each file format is a module with `reads` (whether a file has the format), `read` and, if cassettes
+can be written in it, `write`. What a format has no room for is reported, not dropped in silence.
 """

@@ -55,8 +55,8 @@ def adopt(cassette: Cassette, source: str, name: str) -> tuple[list[Adopted], li
 
     Args:
         cassette: The cassette, without secrets.
-        source: Its file, for texts.
-        name: The name of the first scenario; others have `-2`, `-3` ... behind it.
+        source: The path of its file, for messages.
+        name: The name of the first scenario; `-2`, `-3` ... is added to it for others.
     """
     adopted: list[Adopted] = []
     questions, left = questions_of(cassette, source)
@@ -82,10 +82,10 @@ def adopt(cassette: Cassette, source: str, name: str) -> tuple[list[Adopted], li
 
 
 def free_name(file: Path, folder: Path, taken: Collection[str]) -> str:
-    """Return a free name for the scenario of a recording: that of its file, if it is free.
+    """Return an unused name for the scenario that is made from the recording *file*.
 
-    If it is not, the name of the folder is put before it. A name is free if neither *folder* nor
-    *taken* has it.
+    It is the name of the file, else that of its folder and the file, else that with a number. A
+    name is unused if it is not in *taken*, and *folder* has no scenario with it.
     """
     own, longer = slug(file.stem), slug(f"{file.parent.name}-{file.stem}")
     numbered = (f"{longer}-v{number}" for number in count(2))
@@ -94,10 +94,10 @@ def free_name(file: Path, folder: Path, taken: Collection[str]) -> str:
 
 
 def write_all(adopted: Sequence[Adopted], folder: Path, store: Store) -> None:
-    """Write scenarios and their cassettes: all files or, if one cannot be written, none.
+    """Write scenarios to *folder* and their cassettes to *store*: all files or, on error, none.
 
     Raises:
-        HarnessError: A file exists.
+        HarnessError: One of the files exists already.
         CannotWrite: A file cannot be written.
     """
     paths = [

@@ -85,7 +85,9 @@ def reads(document: Json) -> bool:
 
 
 def read(content: bytes, source: str) -> Converted:
-    """Return an exchange for each fixture of a chat.
+    """Return an exchange for each fixture of a chat in a file with this content.
+
+    *source* is the name of the file in messages.
 
     Raises:
         BadCassette: The file has no fixtures.

@@ -28,7 +28,9 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|μs|ns)")
 
 
 def read(content: bytes, source: str) -> Converted:
-    """Return the exchanges of a cassette, in the order in which they were recorded.
+    """Return the exchanges of a cassette with this content, in the order of their recording.
+
+    *source* is the name of the file in messages.
 
     Raises:
         BadCassette: The file is no cassette.
@@ -61,7 +63,9 @@ def reads_toml(text: str) -> bool:
 
 
 def read_toml(content: bytes, source: str) -> Converted:
-    """Return the exchanges of a cassette of cassetter in TOML.
+    """Return the exchanges of a cassette of cassetter in TOML with this content.
+
+    *source* is the name of the file in messages.
 
     Raises:
         BadCassette: The file is no such cassette.
@@ -140,7 +144,9 @@ _USUAL_PORTS = {"http": 80, "https": 443}
 
 
 def modernized(content: bytes, source: str) -> bytes:
-    """Return a cassette of an older form in the form of today, any other content unchanged.
+    """Convert a cassette of vcrpy's older formats to its current one; return others unchanged.
+
+    *source* is the name of the file in messages.
 
     Raises:
         BadCassette: The content begins like an older form, but is not complete.

@@ -14,7 +14,7 @@ NO_DATE = "its time, which is missing or no date"
 
 
 class ForeignObject(BaseModel):
-    """A part of a file of another tool; members that are not known are ignored."""
+    """The base class of parts of other tools' files; unknown and null members are ignored."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True, coerce_numbers_to_str=True)
 
@@ -28,7 +28,7 @@ class ForeignObject(BaseModel):
 
 
 def first_problem(error: ValidationError) -> str:
-    """Return the place and the message of the first problem of a part of a file."""
+    """Return the first error in *error* as text: its place in the part of the file, its message."""
     first = error.errors()[0]
     return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
@@ -39,8 +39,8 @@ class Converted:
 
     Attributes:
         exchanges: The exchanges, in order.
-        losses: Sentences about what the source does not have, each with the number of exchanges
-            that it concerns.
+        losses: What the source does not have, as phrases such as "its time", each with the number
+            of exchanges that lack it.
         skipped: A sentence for each entry that is no exchange, with the reason.
     """
 
@@ -49,9 +49,9 @@ class Converted:
     skipped: list[str] = field(default_factory=list)
 
     def lose(self, what: str) -> None:
-        """Count a loss of one exchange."""
+        """Count one more exchange that lacks *what*, a phrase as in `losses`."""
         self.losses[what] += 1
 
     def skip(self, where: str, why: str) -> None:
-        """Note an entry that is left out."""
+        """Note that the entry at *where* in the file is left out, and *why*."""
         self.skipped.append(f"{where}: {why}")

@@ -61,7 +61,9 @@ def reads(text: str) -> bool:
 
 
 def read(content: bytes, source: str) -> Converted:
-    """Return the exchanges of a transcript.
+    """Return the exchanges of a transcript of curl with this content.
+
+    *source* is the name of the file in messages.
 
     Raises:
         BadCassette: The text is no transcript of curl.

@@ -100,5 +100,8 @@ EXPORTS: Mapping[str, Export] = MappingProxyType(
 
 
 def export(reads: Sequence[AnalyzedTranscript], form: str) -> tuple[str, list[str]]:
-    """Return transcripts as the text of a file of the form *form*, and what it has no room for."""
+    """Return transcripts as the text of a file, and what its format has no room for.
+
+    *form* is the name of the format: `har`, `otel`, `vcrpy` or `jsonl`.
+    """
     return EXPORTS[form](reads)

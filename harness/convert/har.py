@@ -100,7 +100,9 @@ def reads(document: Json) -> bool:
 
 
 def read(content: bytes, source: str) -> Converted:
-    """Return the exchanges of a HAR file.
+    """Return the exchanges of a HAR file with this content.
+
+    *source* is the name of the file in messages.
 
     Raises:
         BadCassette: The file is no HAR.
@@ -230,11 +232,11 @@ def _timing(entry: _Entry) -> Timing | None:
 
 
 def write(exchanges: Sequence[Exchange], version: str) -> tuple[dict[str, Json], list[str]]:
-    """Return exchanges as a HAR document, and what it has no room for (nothing).
+    """Return exchanges as a HAR document, and an empty list, as HAR has room for all of them.
 
     Args:
         exchanges: The exchanges.
-        version: The version of the program, which HAR asks for.
+        version: The version of the harness, which HAR requires.
     """
     entries: list[Json] = [_entry(exchange) for exchange in exchanges]
     log: dict[str, Json] = {

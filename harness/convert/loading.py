@@ -1,4 +1,4 @@
-"""The import of a file: its form is recognised, secrets are taken out, losses are named."""
+"""The import of a file: recognise its format, remove secrets, report losses."""
 
 from __future__ import annotations
 
@@ -60,18 +60,18 @@ def form_of(content: bytes) -> str:
 def load(
     path: Path, form: str = "", secrets: Iterable[str] = (), keep_all: bool = False
 ) -> tuple[CassetteFiles, Converted]:
-    """Return a file of another tool as the files of a cassette, and what was lost.
+    """Import a file of another tool as a cassette: return its files, and the exchanges and losses.
 
     Args:
         path: The file.
-        form: One of `IMPORTS`; by default it is recognised.
-        secrets: Texts that are taken out, besides what looks like a secret.
-        keep_all: Whether exchanges with unknown services are kept too. They always are where none
-            is known.
+        form: The name of the format, one of `IMPORTS`; by default it is recognised.
+        secrets: Texts that are removed, besides what looks like a secret.
+        keep_all: Whether exchanges with unknown services are kept too. If all services are unknown,
+            all exchanges are kept.
 
     Raises:
         BadCassette: The file cannot be read, or has no exchange.
-        SecretNotRedacted: A secret cannot be taken out.
+        SecretNotRedacted: A secret cannot be removed.
     """
     try:
         content = file_bytes(path)
@@ -157,9 +157,10 @@ def _is_known(exchange: Exchange) -> bool:
 
 
 def read_any(path: Path, secrets: Iterable[str] = ()) -> Cassette:
-    """Return the cassette in a file of ours or of another tool, without secrets.
+    """Return the cassette in a file of the harness or of another tool, without secrets.
 
-    Raises BadCassette.
+    *secrets* are texts that are removed from a file of another tool, besides what looks like a
+    secret. Raises BadCassette if the file cannot be read, or has no exchange.
     """
     try:
         content = file_bytes(path)

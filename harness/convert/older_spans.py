@@ -1,4 +1,4 @@
-"""Other places for what GenAI spans have in `gen_ai.input.messages` and `gen_ai.output.messages`.
+"""Messages of GenAI spans elsewhere than in `gen_ai.input.messages`, `gen_ai.output.messages`.
 
 OpenLLMetry numbers the messages (`gen_ai.prompt.0.content`). The conventions since 1.37 may have
 them on one event (`gen_ai.client.inference.operation.details`), those before have an event for each
@@ -35,7 +35,7 @@ _OTHER_NAMES = {
 def with_messages(
     attributes: Mapping[str, Any], events: Iterable[tuple[str, Mapping[str, Any]]]
 ) -> dict[str, Any]:
-    """Return the attributes of a span, with its messages under the attribute names of today.
+    """Return the attributes of a span, with its messages under the names of current conventions.
 
     Args:
         attributes: The attributes of the span.
@@ -184,6 +184,6 @@ def decoded(value: Any) -> Any:
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
-    """Return the objects in an array, or in its JSON text; empty for anything else."""
+    """Return the objects in *value*, an array or its JSON text; empty for any other value."""
     items = decoded(value)
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []

@@ -53,7 +53,9 @@ def reads(document: Json) -> bool:
 
 
 def read(content: bytes, source: str) -> Converted:
-    """Return an exchange for each chat span in a file of OTLP JSON or of JSON lines of it.
+    """Return an exchange for each chat span in a file of OTLP JSON, or of JSON lines of it.
+
+    *source* is the name of the file in messages.
 
     Raises:
         BadCassette: The file has no spans.
@@ -297,7 +299,7 @@ def write(reads: Sequence[AnalyzedTranscript], version: str) -> dict[str, Json]:
 
     Args:
         reads: The transcripts.
-        version: The version of the program, for the scope of the spans.
+        version: The version of the harness, for the scope of the spans.
     """
     spans: list[Json] = [
         _span(read, turn) for read in reads for turn in read.turns if turn.outcome is not None

@@ -1,4 +1,4 @@
-"""Scenarios that put recorded requests to other targets, or continue recorded conversations."""
+"""Scenarios that send recorded requests to other targets, or continue recorded conversations."""
 
 from __future__ import annotations
 
@@ -50,14 +50,18 @@ _TYPES = (
 def ported(
     question: Question, name: str, parent: str, targets: Sequence[str], limit: int = 0
 ) -> tuple[Scenario, str, dict[str, list[str]]]:
-    """Return a scenario that puts a recorded request to other targets, its text, and the losses.
+    """Return a scenario that sends a recorded request to other targets, its text, and the losses.
 
     Args:
         question: The request.
         name: The name of the scenario.
-        parent: The recording.
+        parent: The recording and the turn of the request, as `<name>@<turn>`.
         targets: The targets, as `provider/model`.
-        limit: The output tokens that an answer may have, and as many of thinking; 0 for any number.
+        limit: The maximum number of output tokens of an answer, and of tokens of its thinking; 0
+            for no maximum.
+
+    Returns:
+        The scenario, the text of its file and, by target, what the target has no counterpart for.
 
     Raises:
         HarnessError: A target is not valid.
@@ -126,7 +130,10 @@ def _untranslated(messages: Sequence[Json]) -> Iterator[str]:
 
 
 def portable(messages: Sequence[Json], lost: list[str]) -> Iterator[Json]:
-    """Yield messages in OpenAI's format, with what others have too; add the rest to *lost*."""
+    """Yield *messages*, in OpenAI's format, with only the members that other formats have, too.
+
+    The names of removed members are added to *lost*.
+    """
     for sent in messages:
         if not isinstance(sent, dict):
             continue
@@ -172,14 +179,15 @@ def fork(
         turn: The number of the first turn to be requested.
         store: The folder of the recording.
         new: The target to continue with, as `provider/model`; "" for that of the recording.
-        say: What the user says in this turn, or what the function returned whose result it sends;
-            "" for what was recorded. The turn may then be the one after the last.
+        say: A text that replaces the user's message, or the result of a function, in this turn; ""
+            for the recorded one. With a text, *turn* may be the one after the last.
 
     Returns:
         The text of the scenario's file, and what the new target has no counterpart for.
 
     Raises:
-        HarnessError: The recording cannot be replayed, or has no such turn, or nothing to say.
+        HarnessError: The recording cannot be replayed, or has no such turn, or the turn is no chat
+            or cannot be continued.
     """
     turns = replay(scenario, target, store).turns
     is_next = bool(say) and turn == len(turns) + 1
@@ -255,9 +263,9 @@ def _named(scenario: Scenario, turns: Iterable[Turn]) -> dict[str, Outcome]:
 
 
 def write_fork(text: str, folder: Path) -> Path:
-    """Write a fork's scenario to its file in *folder*, and return the path.
+    """Write *text*, the scenario that `fork` returns, to its file in *folder*; return the path.
 
-    Raises HarnessError if another scenario has this name.
+    Raises HarnessError if another scenario has its name.
     """
     path = folder / f"{loads(text).name}.yaml"
     if path.exists() and path.read_text(encoding="utf-8") != text:

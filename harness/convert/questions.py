@@ -1,7 +1,7 @@
-"""Recorded requests that a session can make again, read by the data of their endpoints.
+"""Recorded requests that a session can make again, read with the descriptions of endpoints.
 
-An endpoint's data say where the messages, the prompt and the parameters of a request are. Requests
-that continue a recorded conversation are grouped with it.
+The description of an endpoint says where the messages, the prompt and the parameters of a request
+are. Requests that continue a recorded conversation are grouped with it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Question:
 
     @property
     def pointer(self) -> str:
-        """The JSON pointer to what the request says: its messages, its prompt or its text."""
+        """The JSON pointer to the messages, the prompt or the texts in the body."""
         fields = self.endpoint.fields
         places = (*fields.own_messages, *fields.messages, *fields.prompt, *fields.texts)
         return next((place for place in places if _has(self.body, place)), "")
@@ -74,7 +74,7 @@ class Question:
 
     @property
     def beside(self) -> dict[str, Json]:
-        """The members beside the messages or the prompt; empty if those are the body's own."""
+        """The members of the object that has the messages or prompt; empty if that is the body."""
         parent = self.pointer.rpartition("/")[0]
         beside = resolve(self.body, parent) if parent else {}
         return beside if isinstance(beside, dict) else {}
@@ -96,7 +96,7 @@ class Question:
         return members
 
     def openai_messages(self, own: Json) -> list[Json]:
-        """Return messages in the provider's format as messages in OpenAI's format."""
+        """Translate *own*, messages in the provider's format, to OpenAI's format."""
         if self.endpoint.conversation is None:
             return own if isinstance(own, list) else []
         located = self.endpoint.conversation({self.pointer.removeprefix("/"): own})
@@ -123,7 +123,10 @@ class NotExpressible(HarnessError):
 
 
 def questions_of(cassette: Cassette, source: str) -> tuple[list[Question], list[LeftOut]]:
-    """Return the requests of *cassette* that a session can make again, and the others."""
+    """Return the requests of *cassette* that a session can make again, and all other exchanges.
+
+    *source* is the path of the cassette.
+    """
     transcript = analyzed(cassette, source)
     provider = cassette.provenance.target.partition("/")[0]
     questions: list[Question] = []
@@ -188,7 +191,10 @@ def _has(body: dict[str, Json], pointer: str) -> bool:
 
 
 def conversations(questions: Sequence[Question]) -> list[list[Question]]:
-    """Return the questions in groups: each but the first of a group continues the one before."""
+    """Return *questions* grouped by conversation, in which each request continues the one before.
+
+    It has the messages of that request, an answer, and further messages.
+    """
     groups: list[list[Question]] = []
     for question in questions:
         before = next((g for g in reversed(groups) if _continues(g[-1], question)), None)
@@ -211,5 +217,5 @@ def _continues(before: Question, after: Question) -> bool:
 
 
 def slug(name: str) -> str:
-    """Return *name* as the name of a scenario."""
+    """Return *name* as a valid name of a scenario: with only lower-case letters, digits and "-"."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "adopted"

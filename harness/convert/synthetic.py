@@ -1,4 +1,4 @@
-"""Exchanges made up from messages, for sources that do not have what travelled."""
+"""HTTP exchanges made up from messages, for sources that have no HTTP requests and responses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class KnownAnswer:
         usage: The token counts, as in OpenAI's form.
         id: The id of the answer.
         model: The model that answered.
-        created: The second of the answer, since 1970; 0 if it is not known.
+        created: The time of the answer, in seconds since 1970; 0 if it is not known.
     """
 
     content: str | None = None
@@ -45,7 +45,7 @@ def as_json_text(value: object) -> str:
 
 
 def usage(incoming: int, outgoing: int) -> dict[str, Json]:
-    """Return counts of input and output tokens in OpenAI's form."""
+    """Return the counts of *incoming* and *outgoing* (input and output) tokens in OpenAI's form."""
     return {
         "prompt_tokens": incoming,
         "completion_tokens": outgoing,
@@ -99,7 +99,7 @@ def chat(
 def refusal(
     model: str, messages: Sequence[Message], status: int, error: Mapping[str, Json]
 ) -> Exchange:
-    """Return an exchange in OpenAI's chat form whose answer is an error."""
+    """Return an exchange in OpenAI's chat form whose answer has *status* and the member *error*."""
     body: dict[str, Json] = {"model": model, "messages": [openai_message(m) for m in messages]}
     request = Request("POST", URI, _HEADERS, compact_bytes(body))
     answer = compact_bytes({"error": dict(error)})

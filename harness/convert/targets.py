@@ -1,4 +1,4 @@
-"""Recorded requests put to other targets, within a budget, and the answers compared."""
+"""Recorded requests sent to other targets, within a budget, and the comparison of the answers."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Asked:
 
     Attributes:
         question: The recorded request.
-        source: The recording.
+        source: The path of the recording.
         job: The scenario with the request, and the target.
-        text: The scenario's file.
+        text: The text of the scenario's file.
         losses: What the target has no counterpart for.
     """
 
@@ -50,14 +50,15 @@ class Asked:
 
     @property
     def recording(self) -> str:
-        """The recording and the turn of the request."""
+        """The recording and the turn of the request, as `<path>@<turn>`."""
         return f"{self.source}@{self.question.turn.turn.number}"
 
     def foreseen(self, prices: Tariff | None) -> RecordingCost:
-        """Return what the answer costs at most.
+        """Return the maximum cost of the answer; without *prices*, only the number of requests.
 
-        That is a token for each byte of the request and `_MEDIA` for each medium, and for each
-        choice the tokens of `output_limit`, twice for thinking.
+        It is the price of a token for each byte of the request, a fixed number of tokens for each
+        image, video or audio, and for each choice twice the tokens of `output_limit`, as thinking
+        may take as many as the text.
         """
         if prices is None:
             return RecordingCost(questions=1)
@@ -77,9 +78,10 @@ class Asked:
 
 
 def output_limit(question: Question) -> int:
-    """Return the output tokens that an answer to *question* by another target may have.
+    """Return the maximum number of output tokens of another target's answer to *question*.
 
-    That is what the request says or, if it does not, four times those of the recorded answer.
+    It is the limit in the request. Without one, it is four times the recorded answer's number of
+    output tokens, and at least 1024; 4096 if that number is unknown.
     """
     outcome = question.turn.outcome
     usage = outcome.usage if isinstance(outcome, Reply) else None
@@ -112,7 +114,10 @@ class Compared:
 
     @property
     def passed(self) -> bool:
-        """Whether the target answered, with the same function calls, and JSON where JSON was."""
+        """Whether the target's answer does what the recorded one does.
+
+        It calls the same functions, is JSON if that is, and has a text if that has one.
+        """
         return not self.reasons
 
 
@@ -122,9 +127,17 @@ def requests_for(
     secrets: Sequence[str],
     budget: Budget | None = None,
 ) -> tuple[list[Asked], list[tuple[str, LeftOut]]]:
-    """Return the requests of recordings for each target, and the exchanges that are left out.
+    """Return a request to each target for each recorded one, and the exchanges left out.
 
-    With a budget of money, answers are limited to the tokens that the budget is reckoned with.
+    Args:
+        paths: The recordings.
+        targets: The targets, as `provider/model`.
+        secrets: Texts that are removed from the recordings.
+        budget: The budget. If it is of money, a request without a limit of output tokens gets one,
+            so that its maximum cost is known.
+
+    Returns:
+        The requests, and (path, exchange) of those exchanges that cannot be requested again.
 
     Raises:
         HarnessError: A recording cannot be read, or a target is not valid.
@@ -160,7 +173,10 @@ _NO_REPLY = "the recorded answer is a refusal or cannot be read"
 
 
 def plan(asked: Sequence[Asked], budget: Budget | None) -> Plan:
-    """Return the plan of asking in order within a budget; what has no price is omitted."""
+    """Return which requests are sent, in their order, within *budget*; without one, all are sent.
+
+    Requests without a price, or above what remains of the budget, are omitted.
+    """
     prices = tariff(budget)
     chosen: list[Candidate] = []
     omitted: list[Omitted] = []
@@ -180,9 +196,10 @@ def plan(asked: Sequence[Asked], budget: Budget | None) -> Plan:
 def ask_all(
     asked: Sequence[Asked], source: Source, folder: Path, budget: Budget | None, shown: Progress
 ) -> list[Compared]:
-    """Record the answers of all targets into *folder*, and compare each with the recorded one.
+    """Record the answer to each of *asked* into *folder*, and compare it with the recorded one.
 
-    No request is sent that may exceed the budget, or whose price is unknown.
+    A request is not sent if it may exceed the budget, or if the budget is of money and its price is
+    unknown. *shown* is called with a line of text for each step.
     """
     prices, spent = tariff(budget), SpendTracker(budget)
     by_name = {str(one.job): one for one in asked}
@@ -237,7 +254,10 @@ def _is_json(text: str | None) -> bool:
 
 
 def groups(compared: Sequence[Compared], folder: Path) -> list[list[AnalyzedTranscript]]:
-    """Return the recorded answer and those of the targets, for each recorded request."""
+    """Return a list for each recorded request: the recorded answer, then those of the targets.
+
+    *folder* has the recordings of the targets' answers.
+    """
     store, found = Store(folder / "cassettes"), dict[str, list[AnalyzedTranscript]]()
     for one in compared:
         job, question = one.asked.job, one.asked.question
