@@ -119,7 +119,7 @@ class Party:
     _past: list[Past] = field(default_factory=lambda: [Past()])
 
     def ask(self, scenario: Scenario, pieces: PieceFinder) -> Outcome:
-        """Send the last step of *scenario* and return the outcome.
+        """Send the last step of *scenario* and return the outcome; *pieces* gets the chunks.
 
         A step that is refused or interrupted is taken back: it is neither in the conversation nor
         in the journal.
@@ -150,7 +150,7 @@ class Party:
         return turn.outcome
 
     def instruct(self, scenario: Scenario) -> None:
-        """Add the system message that is the last step but one of *scenario*."""
+        """Add the system message in the last but one step of *scenario* to the conversation."""
         self._past.append(scenario.steps[-2].after(self._past[-1]))
 
     def undo(self) -> None:
@@ -159,7 +159,7 @@ class Party:
         del self.turns[-1], self._past[-1]
 
     def undo_instruction(self) -> None:
-        """Take back the last system message, after which nothing was asked."""
+        """Take back the last system message, which no turn has followed."""
         del self._past[-1]
 
 
@@ -168,14 +168,14 @@ class Conversation:
     """A conversation that is recorded while it is held.
 
     Attributes:
-        name: The name of the scenario that it becomes.
-        parties: The targets.
+        name: The name under which it is saved as a scenario.
+        parties: The targets, with their connections and recordings.
         store: The folder of the cassettes.
         folder: The folder of the scenarios.
         steps: The steps so far, as in a scenario's file.
         settings: Further members of the scenario's file, such as `mode`.
         images: The images that are sent with the next question, as in a scenario's file.
-        final_name: The name that the scenario gets at the end; "" for its own.
+        final_name: The name that the scenario gets at the end; "" to keep `name`.
     """
 
     name: str
@@ -193,7 +193,7 @@ class Conversation:
         return self.folder / f"{self.name}.yaml"
 
     def scenario(self, steps: Sequence[dict[str, Json]] | None = None) -> Scenario:
-        """Return the conversation so far as a scenario.
+        """Return the conversation as a scenario, with the steps so far or with *steps*.
 
         Raises:
             BadScenario: The name or a step is not valid.
@@ -201,7 +201,7 @@ class Conversation:
         return loads(self.text(steps), self.path)
 
     def text(self, steps: Sequence[dict[str, Json]] | None = None) -> str:
-        """Return the text of the scenario's file."""
+        """Return the text of the scenario's file, with the steps so far or with *steps*."""
         document: dict[str, Any] = {
             "name": self.name,
             "about": "A conversation that was held with harness chat.",
@@ -240,7 +240,7 @@ class Conversation:
         return outcomes
 
     def attach(self, image: str) -> None:
-        """Send an image with the next question; a file is named relative to the scenario.
+        """Send an image, a URL or the path of a file, with the next question.
 
         Raises:
             BadScenario: There is no such file.
@@ -332,18 +332,18 @@ def converse(
     folder: Path,
     settings: Mapping[str, Json],
 ) -> Iterator[Conversation]:
-    """Open a conversation; its journals are beside the cassettes that it will have.
+    """Open a conversation that is recorded; its journals are beside its future cassettes.
 
     Args:
-        name: The name of the scenario that it becomes.
+        name: The name under which it is saved as a scenario.
         targets: The targets.
-        source: The servers that are asked.
+        source: The servers that answer.
         store: The folder of the cassettes.
         folder: The folder of the scenarios.
-        settings: Further members of the scenario's file.
+        settings: Further members of the scenario's file, such as `mode`.
 
     Raises:
-        HarnessError: There is a scenario of this name, or a target cannot be asked.
+        HarnessError: There is a scenario of this name, or a target cannot be called.
     """
     path = folder / f"{name}.yaml"
     if path.exists():
