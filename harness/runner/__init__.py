@@ -64,10 +64,9 @@ Progress = Callable[[str], None]
 
 
 class Meter:
-    """The interface by which a recording is counted; this class counts nothing.
+    """The interface of a counter of what a recording spends; this class counts nothing.
 
-    Subclasses add up what a recording spends. An exception raised by `step` or `request` ends the
-    recording.
+    Subclasses count. An exception raised by `step` or `request` ends the recording.
     """
 
     def step(self) -> None:
@@ -151,7 +150,15 @@ def run_step(
 ) -> Turn:
     """Send one step that is a call, and return it as the turn *number*.
 
-    *past* is the conversation before it; the other arguments are those of `run`.
+    Args:
+        step: The step.
+        target: The target of the call.
+        past: The conversation before the step.
+        session: An open session of the target's provider.
+        tape: The tape that records or replays the requests.
+        number: The number of the turn, from 1.
+        seed: The value that replaces `random` in the parameter `seed: random`.
+        retries: How temporary failures are retried; a step that expects a failure never is.
     """
     call, expect = _call(step, target, past, seed), step.expectation(target)
     with tape.turn(number) as exchanges:
@@ -190,10 +197,10 @@ def _send(session: Session, call: Call) -> Outcome:
 
 
 def supported_provider(scenario: Scenario, target: Target) -> Provider:
-    """Return the provider of *target*.
+    """Return the provider of *target*, if it can answer each step of *scenario*.
 
-    Raises Unsupported if it does not support the kind or mode of a step of *scenario*, does not
-    have the target's endpoint, or never answers what a step needs.
+    Raises Unsupported if the provider lacks the target's endpoint or SDK, does not support the
+    kind, mode or media of a step, or never answers what a step needs.
     """
     provider = find_provider(target.provider)
     names = [endpoint.name.partition(".")[2] for endpoint in provider.endpoints]
@@ -312,7 +319,7 @@ def record(
             later ones whose requests its answer changes. None to request everything.
 
     Raises:
-        Refused: The provider returned an error where the scenario expects none.
+        UnexpectedRefusal: The provider returned an error where the scenario expects none.
         UnfinishedRecording: An interrupted recording has left answers that are not used.
         HarnessError: Any other error.
     """
@@ -376,7 +383,7 @@ def _all_but(turn: int, cassette: Cassette, source: Source) -> RecordedPrefix:
 
 
 class Access(NamedTuple):
-    """The key and the address of a provider.
+    """The API key and the base URL with which a provider is called.
 
     Attributes:
         key: The API key.
@@ -388,7 +395,7 @@ class Access(NamedTuple):
 
 
 def access_to(provider: Provider, target: Target, source: Source) -> Access:
-    """Return the key and the base URL that *target* is asked with.
+    """Return the API key and the base URL for calls to *target*.
 
     Raises:
         HarnessError: *source* has no key for the provider, or does not serve it.
@@ -401,7 +408,7 @@ def access_to(provider: Provider, target: Target, source: Source) -> Access:
 def new_journal(
     scenario: Scenario, target: Target, source: Source, store: Store, access: Access
 ) -> tuple[Journal, Redactor]:
-    """Return the journal of a new recording, and the redactor of its secrets."""
+    """Return the journal of a new recording, and the redactor that removes its secrets."""
     provider = supported_provider(scenario, target)
     redactor = Redactor((*source.secrets, *provider.secrets(access.key)), endpoints.HEADERS)
     address = redactor.text(access.address)
@@ -413,10 +420,9 @@ def new_journal(
 def write_recording(cassette: Cassette, path: Path, journal: Journal) -> None:
     """Write a cassette that vcrpy can read, then remove the journal of its recording.
 
-    Its origin becomes a sandbox if the answers have the mark of one. The journal is kept if the
-    cassette cannot be written.
+    The cassette is written with the origin `sandbox` if its answers have the sandbox's mark.
 
-    Raises CannotWrite.
+    Raises CannotWrite if the cassette cannot be written; the journal is kept then.
     """
     origin = origin_of(cassette.exchanges, cassette.provenance.recorded_from)
     provenance = replace(cassette.provenance, recorded_from=origin)

@@ -152,7 +152,10 @@ def model_warnings(work: Iterable[Job]) -> list[str]:
 
 
 def warnings(work: Collection[Job]) -> list[str]:
-    """Return `model_warnings`, and a sentence for each parameter whose name is misspelt."""
+    """Return a sentence for each retired model of the jobs, and each misspelt parameter.
+
+    Models whose retirement is announced are included.
+    """
     scenarios = {id(job.scenario): job.scenario for job in work}.values()
     named = (pair for scenario in scenarios for pair in scenario.named_parameters())
     return [*model_warnings(work), *parameters.warnings(named)]
@@ -161,8 +164,8 @@ def warnings(work: Collection[Job]) -> list[str]:
 def problems(work: Iterable[Job]) -> list[str]:
     """Return a sentence for each reason why jobs cannot be recorded, without making a call.
 
-    The provider must have the endpoint, and it and the model answer each step's kind of call and
-    mode. Errors within a scenario are reported when it is read.
+    The provider has to have the endpoint, and both the provider and the model have to support the
+    kind of call and the mode of each step. Errors within a scenario are reported when it is read.
     """
     found: dict[str, None] = {}
     for job in work:
@@ -243,9 +246,10 @@ def _cassette_state(job: Job, store: Store) -> tuple[str, Provenance]:
 
 
 def not_recorded(work: Iterable[Job], store: Store) -> tuple[Job, ...]:
-    """Return the jobs whose cassettes are not `ok` (see `cassette_state`). Each is read whole.
+    """Return the jobs without a finished cassette of the scenario's current steps.
 
-    Raises BadCassette for one that cannot be read: it may hold answers that were paid for.
+    Each cassette is read whole. Raises BadCassette for one that cannot be read, since it may hold
+    answers that were paid for.
     """
     return tuple(job for job in work if not _is_recorded(job, job.own(store)))
 
@@ -280,6 +284,10 @@ def live(environment: Environment) -> Source:
 def sandboxed(options: Options, environment: Environment) -> Iterator[Source]:
     """Run a sandbox while the context is active; it never receives the user's API keys.
 
+    Args:
+        options: The options of the sandbox.
+        environment: The variables with the user's API keys, which are removed from recordings.
+
     Yields:
         The sandbox as the source of a recording. Its `key` and `address` raise HarnessError for a
         provider that the sandbox does not serve.
@@ -299,7 +307,13 @@ def sandboxed(options: Options, environment: Environment) -> Iterator[Source]:
 def servers(
     sandbox: bool, environment: Environment, options: Options | None = None
 ) -> AbstractContextManager[Source]:
-    """Return the context of a new sandbox with *options*, or that of the live services."""
+    """Return a context manager for the source of a recording: a new sandbox or the live services.
+
+    Args:
+        sandbox: Whether to run a sandbox.
+        environment: The variables with the API keys of the live services.
+        options: The options of the sandbox; None for the defaults.
+    """
     return (
         sandboxed(options or Options(), environment) if sandbox else nullcontext(live(environment))
     )
@@ -339,7 +353,7 @@ def record_all(
         progress: Called with a line of text for each step.
         at_once: The number of jobs that are recorded at the same time, in threads.
         on_interrupted: What to do if an interrupted recording has left answers.
-        meter: Returns what counts the requests of a job.
+        meter: Returns the counter of the requests of a job.
     """
     stop = _Stop()
 

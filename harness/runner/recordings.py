@@ -19,7 +19,10 @@ from harness.types import Cassette, Provenance, Transcript
 
 
 def analyzed(cassette: Cassette, source: str = "") -> AnalyzedTranscript:
-    """Return the transcript of a cassette, named after *source* if it names no scenario."""
+    """Return the analyzed transcript of *cassette*, which was read from the file *source*.
+
+    If the cassette names no scenario, the transcript's scenario is *source*.
+    """
     return analyze(transcript_of(cassette, endpoints.recognise, source=source), endpoints.recognise)
 
 
@@ -29,7 +32,7 @@ def read_masked(path: Path) -> Cassette:
 
 
 def read_cassette(path: Path) -> AnalyzedTranscript:
-    """Return the transcript of any vcrpy cassette.
+    """Return the analyzed transcript of any vcrpy cassette, with secrets masked.
 
     If the cassette names no scenario, the transcript's scenario is the file's name without suffix.
     Raises BadCassette if it cannot be read.
@@ -38,12 +41,20 @@ def read_cassette(path: Path) -> AnalyzedTranscript:
 
 
 def read_transcript(path: Path) -> Transcript:
-    """Return what `read_cassette` returns, not yet analyzed."""
+    """Return the transcript of any vcrpy cassette, not yet analyzed, with secrets masked.
+
+    If the cassette names no scenario, the transcript's scenario is the file's name without suffix.
+    Raises BadCassette if it cannot be read.
+    """
     return _transcript(read_masked(path), str(path))
 
 
 def analyzed_cassette(cassette: Cassette, source: str) -> AnalyzedTranscript:
-    """Return the transcript of a cassette without secrets, which was read from *source*."""
+    """Return the analyzed transcript of *cassette*, which was read from the file *source*.
+
+    If the cassette names no scenario, the transcript's scenario is the file's name without suffix.
+    Secrets are not masked.
+    """
     return analyze(_transcript(cassette, source), endpoints.recognise)
 
 
@@ -75,7 +86,11 @@ def read_for_diff(path: Path) -> AnalyzedTranscript:
 def read_repeats(
     transcripts: Iterable[AnalyzedTranscript], skip: Skip = skip_nothing
 ) -> list[AnalyzedTranscript]:
-    """Return the transcripts of the repeats of all *transcripts* (see `repeats_of`)."""
+    """Return the transcripts of the repeats of all *transcripts*.
+
+    Repeats are the cassettes `<name>~2.yaml`, `<name>~3.yaml` ... beside each. One that cannot be
+    read is passed to *skip*, which raises BadCassette by default.
+    """
     return [repeat for one in transcripts for repeat in repeats_of(one, skip)]
 
 
@@ -84,9 +99,9 @@ def repeats_of(
 ) -> tuple[AnalyzedTranscript, ...]:
     """Return the transcripts of the repeats of the recording *first*; empty if there are none.
 
-    Repeats are the cassettes `<name>~2.yaml`, `<name>~3.yaml` ... beside it. Repeats of other steps
-    of the scenario, since it was changed in between, are left out. A repeat that cannot be read is
-    passed to *skip*, which raises BadCassette by default.
+    Repeats are the cassettes `<name>~2.yaml`, `<name>~3.yaml` ... beside *first*. Those that were
+    recorded from other steps, before or after a change of the scenario, are left out. A repeat that
+    cannot be read is passed to *skip*, which raises BadCassette by default.
     """
     own, repeats = first.transcript, []
     for path in store.repeat_paths(located(own.source)).values() if own.source else ():
@@ -126,8 +141,8 @@ def read_side(
         shown: Called with the number and the name of each file of a folder.
 
     Raises:
-        HarnessError: The file, scenario or target does not exist, a cassette cannot be read, or
-            none of a folder.
+        HarnessError: The file, scenario or target does not exist, a cassette cannot be read, or a
+            folder has no cassette that can be read.
     """
     path = location(name)
     is_special = path.exists() and not path.is_dir() and not path.is_file()
@@ -150,6 +165,8 @@ def read_recorded(
     scenarios: Path, folder: Store, period: Period = ALWAYS, skip: Skip = skip_nothing
 ) -> list[AnalyzedTranscript]:
     """Return the transcripts of all scenarios' cassettes that were recorded in *period*.
+
+    A cassette that cannot be read is passed to *skip*, which raises BadCassette by default.
 
     Raises:
         HarnessError: There are no such cassettes.
@@ -224,7 +241,8 @@ def recorded_in(
 ) -> list[AnalyzedTranscript]:
     """Return the transcripts that were recorded in *period*.
 
-    Raises HarnessError, which names *source*, if none of the transcripts was.
+    Raises HarnessError if there are transcripts, but none from *period*; *source* is the name of
+    their cassettes in the message.
     """
     provenances = [one.transcript.provenance for one in transcripts]
     chosen = [one for one in transcripts if one.transcript.provenance in period]
