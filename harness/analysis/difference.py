@@ -73,7 +73,7 @@ class Verdict(StrEnum):
 
     @property
     def rank(self) -> int:
-        """The severity as a number, 0 for `same`."""
+        """The severity as a number, from 0 for `same` to 3 for `breaking`."""
         return tuple(Verdict).index(self)
 
 
@@ -422,7 +422,7 @@ def leaves(value: Json) -> Iterator[tuple[str, str, Json]]:
 
 
 def similarity(left: str, right: str) -> float:
-    """Return the similarity of two texts, from 0 to 1; it is 1 only for equal texts.
+    """Return the similarity of the texts *left* and *right* from 0 to 1; 1 only for equal texts.
 
     It is the share of pairs of adjacent characters that both texts have (Sørensen-Dice).
     """

@@ -16,9 +16,9 @@ from harness.wire.spans import span
 
 
 def put(value: Json, pointer: str, new: Json) -> Json:
-    """Return *value* with *new* at *pointer*, creating missing objects.
+    """Return a copy of *value* with *new* at the JSON pointer *pointer*.
 
-    An item of an array that does not exist is not added.
+    Missing objects are created; missing items of arrays are not.
     """
     if not pointer:
         return new
@@ -64,7 +64,10 @@ def with_body(exchange: Exchange, body: bytes) -> Exchange:
 
 
 def with_header(exchange: Exchange, name: str, value: str) -> Exchange:
-    """Return *exchange* with a response header set; headers of the same name are removed."""
+    """Return *exchange* with the response header *name* set to *value*.
+
+    All other headers of that name are removed.
+    """
     kept = tuple(h for h in exchange.response.headers if h[0].lower() != name.lower())
     return replace(exchange, response=replace(exchange.response, headers=(*kept, (name, value))))
 
@@ -149,7 +152,7 @@ def change_values(analyzed: AnalyzedExchange, change: Callable[[Json], Json]) ->
 
 
 def value_extent(analyzed: AnalyzedExchange, part: Part) -> tuple[int, int]:
-    """Return (start, end): the byte offsets of a JSON value in the body of the response.
+    """Return (start, end): the byte offsets of the JSON value *part* in the body of the response.
 
     If the value spans several `data:` lines of an event, the bytes between these offsets include
     the field names.
@@ -176,14 +179,20 @@ def event_blocks(analyzed: AnalyzedExchange) -> list[bytes]:
 
 
 def with_text_replaced(analyzed: AnalyzedExchange, old: str, new: str) -> Exchange | None:
-    """Return the exchange with *old* replaced where the answer has it first; None without it."""
+    """Return the exchange with the first *old* in its response body replaced by *new*.
+
+    Returns None if the bytes of the body do not contain *old*.
+    """
     body, text = analyzed.exchange.response.body, old.encode()
     changed = body.replace(text, new.encode(), 1)
     return with_body(analyzed.exchange, changed) if text in body else None
 
 
 def with_event_blocks(analyzed: AnalyzedExchange, blocks: Sequence[bytes]) -> Exchange:
-    """Return the exchange with all events replaced; bytes before the first one are kept."""
+    """Return the exchange with *blocks*, the bytes of events, in place of the events of its stream.
+
+    Bytes before the first event are kept.
+    """
     events = analyzed.stream.events
     head = analyzed.exchange.response.body[: events[0].offset] if events else b""
     return with_body(analyzed.exchange, head + b"".join(blocks))

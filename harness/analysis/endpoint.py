@@ -97,7 +97,7 @@ Pointers = tuple[str, ...]
 class Fields:
     """The JSON pointers at which an endpoint's bodies have each value; empty if they lack it.
 
-    From `messages` on they are for requests, before it for answers.
+    The attributes from `messages` on are for requests, those before it for answers.
 
     Attributes:
         id: The id of the answer.
@@ -116,7 +116,7 @@ class Fields:
         videos: The URLs of generated videos.
         sounds: The URLs of generated sounds.
         transcripts: The URLs of JSON files with the words of sounds.
-        words: The words in such a file.
+        words: The texts in such a JSON file.
         results: All results of a task, including failed ones.
         task_id: The id of a task.
         state: The state of a task.
@@ -132,7 +132,8 @@ class Fields:
         input_parts: Token counts that `input_tokens` includes.
         output_parts: Token counts that `output_tokens` includes.
         reasoning_tokens: The number of output tokens of the reasoning.
-        reasoning_apart: The same number, where a service may not count it as output.
+        reasoning_apart: The number of tokens of the reasoning, where a service may not include it
+            in the output tokens.
         others: The parts of an answer that are neither text, tool calls nor images.
         apart: The values that a refusal never has.
         metrics: The object with the numbers of a task's results.
@@ -222,7 +223,8 @@ class Endpoint:
         read: Reads an answer that `fields` cannot describe; None if they can.
         event: The JSON Schema of one event of a stream; None if there are no streams.
         ends_with_done: Whether a stream ends with the event `[DONE]`.
-        volatile: Paths, as in `analysis.shape`, whose values differ between any two answers.
+        volatile: The paths of values that differ between any two answers: JSON pointers with `[]`
+            for all items of an array.
         finish_reasons: The documented finish reasons.
         states: The states of its tasks.
         cumulative: Returns whether each event of a stream repeats the text so far, given the JSON
@@ -240,8 +242,8 @@ class Endpoint:
             body of the request.
         counts_reasoning: Returns whether an answer with reasoning counts its tokens, given the JSON
             body of the request.
-        conversation: Returns the messages in the JSON body of a request in OpenAI's format, each
-            with its JSON pointer, if they have another format there; None if they have not.
+        conversation: Returns (JSON pointer, message in OpenAI's format) of each message in the JSON
+            body of a request; None if the endpoint's messages have that format anyway.
         remembers: Returns whether the service itself has earlier messages, which the request then
             leaves out, given the JSON body of the request.
         unshown: The types of events without content, which SDKs do not show.
@@ -249,7 +251,7 @@ class Endpoint:
         takes_prefill: Whether the last message of a request may be the assistant's.
         foreign: The places in an answer that repeat the request, or have what tools returned;
             contracts leave them out.
-        exempt: The names of the rules that the service is known not to keep.
+        exempt: The names of the rules that the service is known to break.
         speaks: Whether an answer is a sound, not JSON.
     """
 
@@ -307,14 +309,14 @@ class Recognise(Protocol):
 
 
 def find(endpoints: Iterable[Endpoint], method: str, uri: str) -> Endpoint | None:
-    """Return the first of *endpoints* that a method and a URI fit; None if none does."""
+    """Return the first of *endpoints* that takes requests with this method and URI, or None."""
     return next((endpoint for endpoint in endpoints if endpoint.fits(method, uri)), None)
 
 
 def recogniser(endpoints: Iterable[Endpoint]) -> Recognise:
-    """Return a function that returns the endpoint of an exchange, whatever its provider.
+    """Return a function that finds the endpoint of an exchange among *endpoints*.
 
-    It returns None if none of *endpoints* matches.
+    The function ignores the name of the provider, and returns None if no endpoint matches.
     """
     table = tuple(endpoints)
     return lambda exchange, provider="": find(table, exchange.request.method, exchange.request.uri)

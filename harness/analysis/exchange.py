@@ -50,7 +50,10 @@ class AnalyzedExchange:
     turn: int | None = None
 
     def forget(self) -> None:
-        """Forget what was parsed, but for the request and the outcome, until it is used again."""
+        """Free the memory of parsed values, which are parsed again when they are used.
+
+        The request and the outcome are kept.
+        """
         kept = {name: self.__dict__[name] for name in _KEPT & self.__dict__.keys()}
         self.__dict__.clear()  # which frees its table too, as deletions do not
         self.__dict__.update(kept)
@@ -66,7 +69,7 @@ class AnalyzedExchange:
     def is_stream(self) -> bool:
         """Whether the response is a stream, of server-sent events or of JSON lines.
 
-        This is decided by its Content-Type or, if its recorder hid that, by its first bytes.
+        This is decided by the Content-Type or, if that is unknown, by the first bytes.
         """
         response = self.exchange.response
         if self.hides_type:
@@ -75,7 +78,7 @@ class AnalyzedExchange:
 
     @property
     def hides_type(self) -> bool:
-        """Whether the recorder left out all headers, or wrote a stand-in as Content-Type."""
+        """Whether the Content-Type is unknown: the recorder left out all headers or replaced it."""
         is_stand_in = bool(self.content_type) and "/" not in self.content_type
         return is_stand_in or not self.exchange.response.headers
 
@@ -141,14 +144,14 @@ class AnalyzedExchange:
 
     @cached_property
     def shape(self) -> Shape:
-        """The types of all parts of the response together, by path."""
+        """The JSON types at each path of the response, in all its parts together."""
         return shape(*(part.value for part in self.parts))
 
     @cached_property
     def checked_endpoint(self) -> Endpoint | None:
         """The endpoint; None if rules do not check its answers, or if it is unknown.
 
-        They do not check downloads of files, nor endpoints of the role OTHER.
+        Rules do not check downloads of files, nor endpoints of the role OTHER.
         """
         endpoint = self.endpoint
         if endpoint is None or endpoint.role is Role.OTHER:
@@ -194,7 +197,7 @@ class AnalyzedExchange:
 
     @cached_property
     def outcomes_by_part(self) -> tuple[tuple[Part, Outcome | None], ...]:
-        """(part, outcome as if the part were the whole answer) of each part of a 2xx response."""
+        """(part, outcome) of each part of a 2xx response, read as if it were the whole answer."""
         endpoint = self.endpoint
         if endpoint is None or not self.accepted:
             return ()
@@ -293,21 +296,30 @@ class AnalyzedChoice(AnalyzedExchange):
     """An exchange as if one choice of its answer were the only one.
 
     Attributes:
-        located: The parts that have the choice, or no choice at all, each with the position of the
-            choice in it.
+        located: The parts that have this choice, without other choices, and the parts that have no
+            choice at all; each with the original position of the choice among all choices.
     """
 
     located: tuple[tuple[Part, int], ...] = ()
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """The JSON values of the response that have this choice, alone, or no choice at all."""
+        """The JSON values of the response without other choices than this one.
+
+        Values that have only other choices are left out.
+        """
         return tuple(part for part, _ in self.located)
 
     def place(
         self, pointer: str = "", part: Part | None = None, offset: int | None = None
     ) -> Place:
-        """Return a place in the response, for a finding."""
+        """Return a place in the response, for a finding.
+
+        Args:
+            pointer: A JSON pointer into the value of *part*, where this choice is the first one.
+            part: The item of `parts` that the place is in; None for the response itself.
+            offset: The byte offset in the body; None to compute it from *part* and *pointer*.
+        """
         first = f"{self.endpoint.fields.choices}/0" if self.endpoint else ""
         position = next((at for one, at in self.located if one is part), 0)
         if first and pointer.startswith(first):

@@ -139,7 +139,7 @@ def turn_fault(rule: str, *variants: object) -> Decorator:
 def with_exchanges(
     read: AnalyzedTranscript, changed: dict[int, tuple[Exchange, ...]]
 ) -> Transcript:
-    """Return the transcript with some exchanges replaced.
+    """Return the transcript *read* with some exchanges replaced.
 
     *changed* has, by the number of an exchange in the transcript (from 1), the exchanges that
     replace it; an empty tuple removes it.

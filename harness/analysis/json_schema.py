@@ -18,7 +18,10 @@ OBJECT: Schema = {"type": "object"}
 
 
 def object_of(required: Mapping[str, Any], optional: Mapping[str, Any] = EMPTY) -> Schema:
-    """Return the schema of an object with these members; further members are allowed."""
+    """Return the schema of an object with *required* and *optional* members, by their schemas.
+
+    Further members are allowed.
+    """
     return {
         "type": "object",
         "required": list(required),
@@ -27,7 +30,7 @@ def object_of(required: Mapping[str, Any], optional: Mapping[str, Any] = EMPTY) 
 
 
 def array(items: Schema, at_least: int = 0) -> Schema:
-    """Return the schema of an array of *items*, with a minimum length."""
+    """Return the schema of an array of *items* with a minimum length of *at_least*."""
     return {"type": "array", "items": items, "minItems": at_least}
 
 

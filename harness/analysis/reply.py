@@ -62,7 +62,10 @@ def read_answer(endpoint: Endpoint, parts: Sequence[Part], request: Json) -> Out
 
 
 def is_whole(part: Part) -> bool:
-    """Return whether the event *part* repeats the whole answer, as MiniMax's last one [FIELD]."""
+    """Return whether *part* is an event that repeats the whole answer.
+
+    The last event of MiniMax's streams does [FIELD].
+    """
     return part.event is not None and resolve(part.value, "/object") == "chat.completion"
 
 
@@ -79,7 +82,7 @@ def _without_whole(part: Part) -> Part:
 
 
 def read_refusal(endpoint: Endpoint, status: int, body: Json) -> Failure:
-    """Return the refusal of *endpoint* with this HTTP status and JSON body."""
+    """Return the failure in an error response of *endpoint* with this HTTP status and JSON body."""
     fields = endpoint.fields
     code = _first_said(body, fields.code)
     message = body if isinstance(body, str) else _first_said(body, fields.message)
@@ -101,13 +104,16 @@ def _first_said(body: Json, pointers: Pointers) -> Json:
 
 
 def is_refusal(part: Part, fields: Fields) -> bool:
-    """Return whether *part* is a refusal; the state of a failed task is not one."""
+    """Return whether *part* has the *fields* of a refusal; the state of a failed task is none."""
     refused = any(value for _, value in seen(part.value, fields.refused))
     return refused and first(part.value, fields.state) is None
 
 
 def seen(value: Json, pointers: Pointers) -> Iterator[tuple[str, Json]]:
-    """Yield (pointer, value) of each value at *pointers*, except nulls."""
+    """Yield (pointer, value) of each value at *pointers*, except nulls.
+
+    In *pointers*, `[]` stands for all items of an array.
+    """
     for pattern in pointers:
         for pointer, item in query(value, pattern):
             if item is not None:
@@ -203,7 +209,7 @@ def _by_choice(parts: Iterable[Part], fields: Fields) -> dict[int, list[Part]]:
 
 
 def only_choice(part: Part, fields: Fields, choice: Json) -> Part:
-    """Return *part* with *choice* as the only item of its array of choices."""
+    """Return *part* with *choice* as the only item of its array of choices, which *fields* name."""
 
     def changed(value: Json, keys: Sequence[str]) -> Json:
         if not keys or not isinstance(value, dict):
@@ -230,8 +236,9 @@ def _choice(
 def grows(parts: Sequence[Part], fields: Fields) -> bool:
     """Return whether at least half of the events repeat the text so far (a cumulative stream).
 
-    A tool call is repeated if it has the same id as in the first event, and a name; later pieces of
-    an incremental tool call have no name.
+    *parts* are the data of the events, in which *fields* locate the texts. A tool call is repeated
+    if it has the same id as in the first event, and a name; later pieces of an incremental tool
+    call have no name.
     """
     if len(parts) < 2:
         return True
@@ -297,9 +304,10 @@ def _files(parts: Sequence[Part], fields: Fields) -> Iterator[GeneratedFile]:
 
 
 def with_words(reply: Reply, bodies: Iterable[bytes], fields: Fields) -> Reply:
-    """Return *reply* with the words in the files that it links to as its content.
+    """Return *reply* with the transcripts that it links to as its content.
 
-    *bodies* are those of the downloaded files.
+    *bodies* are the downloaded files, in which *fields* locate the words. Without any words,
+    *reply* is returned unchanged.
     """
     texts = (text for body in bodies for _, text in seen(read_json(body).value, fields.words))
     words = "\n".join(text for text in texts if isinstance(text, str))

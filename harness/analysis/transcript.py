@@ -81,7 +81,7 @@ class AnalyzedTranscript:
 
     @cached_property
     def choices(self) -> tuple[AnalyzedExchange, ...]:
-        """These exchanges, then each further choice of their answers as an answer of its own."""
+        """All exchanges, then each further choice of their answers as an answer of its own."""
         return (*self.readings, *(one for r in self.readings for one in r.other_choices))
 
     @cached_property
@@ -113,7 +113,10 @@ def _answered(turn: AnalyzedTurn) -> AnalyzedTurn:
 
 
 def analyze(transcript: Transcript, recognise: Recognise) -> AnalyzedTranscript:
-    """Return *transcript* with the endpoint of each exchange; bodies are parsed on first use."""
+    """Return *transcript* with the endpoint of each exchange, which *recognise* finds.
+
+    Bodies are parsed on first use.
+    """
     numbers, provider = count(1), provider_of(transcript.provenance.target or transcript.target)
     turns = (
         AnalyzedTurn(
