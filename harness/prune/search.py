@@ -145,7 +145,7 @@ def _python_files(roots: Iterable[Path]) -> Iterator[Path]:
 
 
 def cassette_folders(roots: Iterable[Path]) -> tuple[Path, ...]:
-    """Return the folders named `cassettes` below *roots*, or below the folder of a root file."""
+    """Return the folders named `cassettes` below *roots*; of a file, below its folder."""
     folders = {
         folder / name
         for folder, subfolders, _ in _folders(roots)
@@ -179,7 +179,12 @@ class Owners:
     def reason_unused(self, path: Path, provenance: Provenance) -> str:
         """Return why the cassette at *path* is unused, or "" if it is used.
 
-        Raises UnknownOwner if it names no owner, or its owner was not searched for.
+        Args:
+            path: The path of the cassette.
+            provenance: The provenance in the cassette, which names its owner.
+
+        Raises:
+            UnknownOwner: The cassette names no owner, or its owner was not searched for.
         """
         real = real_path(path)
         if real in (self.by_scenarios or ()) or (self.tests and real in self.tests.used):
@@ -249,11 +254,11 @@ _HASH = re.compile(rb"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class UnusedFile:
-    """An unused file.
+    """A file that can be deleted, since no scenario, test or cassette uses it.
 
     Attributes:
         path: The path of the file.
-        kind: `cassette`, `artefact` or, for a temporary file, `rest`.
+        kind: `cassette`, `artefact`, or `rest` for an abandoned temporary file.
         reason: The reason why it is unused.
         size: The size in bytes.
     """
@@ -283,8 +288,9 @@ def search(
 ) -> SearchResult:
     """Search *folders* for unused files.
 
-    What cannot be read is passed to *skip*, and counts as used: a cassette, all artefacts of a
-    folder in which a file cannot be read, or all of a folder.
+    *owners* are the scenarios and tests that may use cassettes. *skip* is called with the error of
+    a file or folder that cannot be read. That file, all artefacts of the file's folder, or
+    everything in that folder then counts as used.
 
     Raises HarnessError if a folder does not exist.
     """
@@ -360,9 +366,9 @@ def _artefacts(folder: Path, beside: Iterable[Path]) -> list[UnusedFile]:
 
 
 def delete(unused: Iterable[UnusedFile], roots: Iterable[Path]) -> None:
-    """Delete unused files, then folders that became empty, except *roots*.
+    """Delete unused files, and the folders that become empty, except *roots*.
 
-    Raises CannotWrite, after all others, if a file or folder cannot be deleted.
+    If a file or folder cannot be deleted, raises CannotWrite after deleting all others.
     """
     kept = {real_path(root) for root in roots}
     problems = []
