@@ -29,7 +29,7 @@ LANGUAGE: ContextVar[Language] = ContextVar("language", default=Language.EN)
 
 @contextmanager
 def in_language(language: Language) -> Iterator[None]:
-    """Have everything in the block printed in *language*."""
+    """Set the language of localized messages to *language* while the context is active."""
     token = LANGUAGE.set(language)
     try:
         yield
@@ -77,7 +77,11 @@ def localized_error(message: str) -> str:
 
 @lru_cache(1024)
 def chinese_error(message: str) -> str:
-    """Return the message of an error in Chinese, as `localized_error` does."""
+    """Return the message of an error in Chinese; its values are not translated.
+
+    Text before a known message, such as a path and a line, is kept. A message that is not known
+    stays in English.
+    """
     if len(message) > _LONGEST:
         return message
     if found := _errors().translate(message, chinese_error):
@@ -96,7 +100,7 @@ def _errors() -> Templates:
 
 
 class Templates:
-    """Messages with a `{}` for each value, which recognise a finished text and translate it."""
+    """Known messages, with a `{}` for each value, by which finished messages are translated."""
 
     def __init__(self, messages: Iterable[str], context: str = "") -> None:
         self._context = context
@@ -108,7 +112,10 @@ class Templates:
         )
 
     def translate(self, text: str, value: Callable[[str], str] = str) -> str:
-        """Return *text* in Chinese, each value as *value* returns it; "" if no message fits."""
+        """Return the message *text* in Chinese; "" if no known message fits it.
+
+        *value* is called with each value in *text*, and returns what replaces it.
+        """
         for pattern, message in self._patterns:
             if match := pattern.fullmatch(text):
                 catalogue = _catalogue(CHINESE)

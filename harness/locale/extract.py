@@ -54,9 +54,9 @@ def error_messages(
 ) -> Iterator[ExtractedMessage]:
     """Yield the messages of the errors that the package raises, with `{}` for each value.
 
-    They are the texts given to an error, and those in `errors.txt` beside this module. Babel
-    calls this function for one file, so that it reads the others itself. Left out are messages of
-    fewer than two words, and the sandbox's refusals, which are the services' own.
+    The messages are the texts given to an error, and those in `errors.txt` beside this module.
+    Babel calls this function for one file only, so it reads all others itself. Messages of fewer
+    than two words are left out, and the sandbox's refusals, whose texts are the services'.
     """
     package = Path(errors.__file__).parent
     for path in sorted(package.rglob("*.py")):
@@ -70,7 +70,7 @@ def error_messages(
 def lines(
     file: IO[bytes], _keywords: object, _tags: object, options: object
 ) -> Iterator[ExtractedMessage]:
-    """Yield each message of a text file, as `harness.locale.messages` reads it, to Babel."""
+    """Yield each message of a text file to Babel, which calls this function: one on each line."""
     yield from ((1, None, text, []) for text in messages(Path(file.name)))
 
 
