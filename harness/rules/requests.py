@@ -1,4 +1,4 @@
-"""Rules for requests: what an SDK sends of a call of the scenario."""
+"""Rules for requests: whether an SDK sends the calls of a scenario complete and unchanged."""
 
 from __future__ import annotations
 

@@ -54,8 +54,8 @@ class Rule:
         subjects: Returns the parts of a transcript, such as its exchanges; `check` is called with
             each of them.
         origin: What adds the rule: the harness, or another package.
-        broken: Makes the exception for an error of the rule itself, from a reason; it names the
-            package that `origin` stands for. `providers.rules` sets both.
+        broken: Returns the exception to raise if `check` itself fails, given the reason. For a rule
+            of another package, `providers.rules` sets `origin`, and this to name the package.
     """
 
     check: Callable[[Any], Iterator[Finding]]
@@ -82,13 +82,17 @@ class Rule:
         return self.text.partition("\n")[0]
 
     def findings(self, analyzed: AnalyzedTranscript) -> Iterator[Finding]:
-        """Return a finding for each violation of the rule in a transcript (see `findings_in`)."""
+        """Return a finding for each violation of the rule in a transcript.
+
+        Exchanges that a network failure ended, and those of endpoints that are exempt from the
+        rule, are not checked.
+        """
         return self.findings_in(self.subjects(analyzed.answered))
 
     def findings_in(self, subjects: Sequence[Any]) -> Iterator[Finding]:
-        """Yield the rule's finding for each violation in *subjects*.
+        """Yield the rule's finding for each violation in *subjects*, the arguments for `check`.
 
-        A rule for exchanges leaves out those of endpoints that are exempt from it.
+        Exchanges of endpoints that are exempt from the rule are left out.
 
         Raises:
             HarnessError: The rule is another package's, and its function raised an exception.
@@ -118,7 +122,8 @@ def exchange_rule(
 ) -> Rule:
     """Return a rule that checks each exchange by itself.
 
-    *evidence* has the names of sources, separated by spaces.
+    *evidence* has the names of sources, separated by spaces. *subjects* returns the exchanges of a
+    transcript that are checked.
     """
     return Rule(check, Scope.EXCHANGE, severity, tuple(evidence.split()), subjects)
 
@@ -147,7 +152,7 @@ def conversation_rule(
 
 
 def history_rule(check: TranscriptCheck, evidence: str = "", severity: Severity = ERROR) -> Rule:
-    """Return a rule that compares exchanges, and is not called with a single one.
+    """Return a rule that compares the exchanges of a transcript, if that has more than one.
 
     *evidence* has the names of sources, separated by spaces.
     """
@@ -177,7 +182,7 @@ _MAX_SHOWN = 91
 
 
 def show(value: object) -> str:
-    """Return a value as JSON on one line for messages, cut off if it is long."""
+    """Return a value as JSON on one line, for messages; long JSON is cut off."""
     text = json.dumps(value, ensure_ascii=False, default=repr)
     text = text.encode("utf-8", "replace").decode()
     return ellipsized(text, _MAX_SHOWN)
@@ -192,7 +197,7 @@ def violation(
         expected: What the rule requires, as text or value.
         actual: What was there.
         place: Where it was.
-        within: A text before the message that says where, if the place does not, e.g. `in the
+        within: A text before the message that says what the place does not, such as `in the
             request`.
     """
     prefix = f"{within}: " if within else ""
@@ -212,7 +217,7 @@ def checked_endpoint(reading: AnalyzedExchange) -> Endpoint | None:
 
 
 def fields_of(reading: AnalyzedExchange) -> Fields:
-    """Return the pointers of an endpoint's fields; all empty if its answers are not checked."""
+    """Return the pointers of the fields of an exchange's endpoint; all empty if it is unchecked."""
     endpoint = reading.checked_endpoint
     return endpoint.fields if endpoint else NO_FIELDS
 
@@ -228,7 +233,11 @@ def answers(reading: AnalyzedExchange) -> Sequence[Part]:
 
 
 def values(reading: AnalyzedExchange, pointers: Pointers) -> Iterator[tuple[Part, str, Json]]:
-    """Yield (part, pointer, value) for each value of a field in the `answers` of an exchange."""
+    """Yield (part, pointer, value) for each value at *pointers* in the answers of an exchange.
+
+    Nulls are left out. There are no values if the response is a refusal, or if its endpoint is not
+    checked.
+    """
     for part in answers(reading):
         for pointer, value in seen(part.value, pointers):
             yield part, pointer, value
@@ -266,12 +275,12 @@ def streamed(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
 
 
 def pointer_to(part: Part, pointers: Pointers) -> str:
-    """Return the JSON pointer of a field in a part; empty if the part does not have the field."""
+    """Return the JSON pointer of the first value at *pointers* in a part; empty if it has none."""
     return next((pointer for pointer, _ in seen(part.value, pointers)), "")
 
 
 def field_place(reading: AnalyzedExchange, part: Part, pointers: Pointers) -> Place:
-    """Return the place of a field in a part; the place of the part if it lacks the field."""
+    """Return the place of the first value at *pointers* in *part*; of *part* if it has none."""
     return reading.place(pointer_to(part, pointers), part)
 
 
@@ -300,7 +309,11 @@ class SentMessages:
     pointers: tuple[str, ...] = ()
 
     def at(self, number: int, inner: str = "") -> str:
-        """Return the JSON pointer of message *number*, or of *inner* in it if it has that."""
+        """Return the JSON pointer in the request of message *number* (from 0).
+
+        *inner* is the JSON pointer of a value in the message, which is added if the message is not
+        translated.
+        """
         return self.pointers[number] if self.pointers else f"{self.pointer}/{number}{inner}"
 
 
@@ -315,7 +328,11 @@ def sent_messages(reading: AnalyzedExchange) -> SentMessages:
 
 
 def whole_conversation(reading: AnalyzedExchange) -> SentMessages:
-    """Return what `sent_messages` returns; nothing if the service has some of the messages."""
+    """Return the messages of a request that has its whole conversation; else no messages.
+
+    A request lacks messages if the service has stored them. Messages in another format than
+    OpenAI's are translated.
+    """
     endpoint = reading.endpoint
     if endpoint is not None and endpoint.remembers(reading.request_json.value):
         return SentMessages([])
@@ -336,7 +353,7 @@ def wants_stream(reading: AnalyzedExchange) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A turn that was answered.
+    """The request and the reply of a turn that was answered.
 
     Attributes:
         request: The exchange with the request.
@@ -349,7 +366,7 @@ class Answered:
     reply: Reply
 
     def requested(self, field: str) -> Json:
-        """Return the value of the field *field* in the request; None if it has no such field."""
+        """Return the request's value of *field*, an attribute of `Fields`; None if it has none."""
         fields = self.request.endpoint.fields if self.request.endpoint else NO_FIELDS
         pointers: Pointers = getattr(fields, field)
         value: Json = first(self.request.request_json.value, pointers)
@@ -367,7 +384,10 @@ def turn_request(turn: AnalyzedTurn) -> AnalyzedExchange | None:
 
 
 def turn_place(turn: AnalyzedTurn, pointer: str = "") -> Place:
-    """Return the place of a turn's answer, or of a value in its last part; else of the turn."""
+    """Return the place of a turn's answer; of the turn if it has none.
+
+    With *pointer*, it is the place of that value in the last part of the answer.
+    """
     reading = turn.answer
     if reading is None:
         return Place(turn=turn.turn.number)

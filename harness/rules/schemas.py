@@ -43,7 +43,7 @@ def _unusable() -> tuple[type[Exception], ...]:
 
 
 def violations(schema: Schema | bool, value: Json) -> list[Violation]:
-    """Return the violations of a schema by a value, sorted; empty if there are none.
+    """Return (JSON pointer, expected, actual) of each violation of *schema* by *value*, sorted.
 
     A schema that cannot be used gives one violation that says why.
     """
@@ -126,7 +126,10 @@ def _check_of(key: _ById) -> Check | None:
 
 
 def check_of(schema: Schema | bool) -> Check | None:
-    """Return a function that checks values by a formal schema; None for any other schema."""
+    """Return a function that checks values by *schema*; None if the schema is not formal.
+
+    A formal schema constrains only types, members, and whether texts and arrays are empty.
+    """
     try:
         return _checked(schema)
     except (_NotFormal, RecursionError):

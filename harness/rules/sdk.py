@@ -51,7 +51,7 @@ def _retried(reading: AnalyzedExchange, following: Sequence[AnalyzedExchange]) -
 def shown_parts(turn: AnalyzedTurn) -> list[tuple[Part, AnalyzedExchange]]:
     """Return (part, exchange) for each document or event that an SDK returns as an object.
 
-    Downloaded files are left out, and refused attempts that were repeated.
+    Downloaded files, and refused attempts that were retried, are left out.
     """
     return [
         (part, reading)
@@ -74,9 +74,10 @@ def _is_unshown(part: Part, reading: AnalyzedExchange) -> bool:
 
 
 def shown(turn: AnalyzedTurn, outcome: Outcome) -> list[Shown] | None:
-    """Return the SDK's objects in an outcome, each with its part; None if the numbers differ.
+    """Return (SDK's object, part, exchange) for each object in an outcome.
 
-    Refusals may be left out, as an SDK may raise for a refusal or show it.
+    The part is that of the response which the object represents. Returns None if there is another
+    number of parts than of objects, also without refusals, for which an SDK may raise.
     """
     parts = shown_parts(turn)
     if len(parts) != len(outcome.views):

@@ -170,7 +170,10 @@ def _lower_types(schema: Json) -> Json:
 
 
 def functions(tools: Json) -> Iterator[dict[str, Json]]:
-    """Yield the declared functions: a tool, its member `function`, or the tools in a tool."""
+    """Yield each function that *tools*, a list in a request, declares.
+
+    It is a tool's member `function`, or the tool itself; a tool may contain further tools.
+    """
     for tool in tools if isinstance(tools, list) else ():
         function = resolve(tool, "/function") or tool
         if isinstance(function, dict):

@@ -129,7 +129,7 @@ def stream_is_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def event_part(event: Event, offset: int | None = None) -> Part:
-    """Return a `Part` for the place of an event: its beginning, or *offset* in its data."""
+    """Return a `Part` that locates an event: at its beginning, or at *offset* in its data."""
     return Part(None, event.number, event.offset if offset is None else event.byte(offset))
 
 
