@@ -63,8 +63,8 @@ class Disagreement:
     Attributes:
         kind: The kind of the difference.
         level: The level of the comparison.
-        path: The path of the value, in the notation of `analysis.shape`; for a crash, the name of
-            the error's class.
+        path: The path of the value, a JSON pointer with `[]` for all items of an array; for a
+            crash, the name of the error's class.
         at: The JSON pointer of the value, in a stream after the number of its event.
         expected: The value in the response, or in the outcome that the harness read.
         actual: The value in what the SDK returned.
@@ -264,7 +264,10 @@ def parsed_exchange(
     verdict: ParseVerdict,
     disagreements: tuple[Disagreement, ...] = (),
 ) -> ParsedExchange:
-    """Return the result of one exchange that *parser* repeated."""
+    """Return the result of one exchange that was repeated through the SDK parser *parser*.
+
+    *source* is the cassette of the exchange.
+    """
     return ParsedExchange(
         source,
         reading.number,
@@ -384,7 +387,7 @@ class Defect:
 
     @property
     def signature(self) -> Signature:
-        """The signature of the disagreement, which identifies the defect."""
+        """(parser, endpoint, kind, level, path), which identifies the defect."""
         kind, level = self.disagreement.kind.value, self.disagreement.level.value
         return self.example.parser, self.example.endpoint, kind, level, self.disagreement.path
 
@@ -404,7 +407,7 @@ def rows(parsed: Iterable[ParsedExchange]) -> list[ParseRow]:
 
 
 def defects(parsed: Iterable[ParsedExchange]) -> list[Defect]:
-    """Return one defect for all disagreements with the same signature, sorted by signature."""
+    """Return a defect for all disagreements with the same `signature`, sorted by signature."""
     smallest: dict[Signature, Defect] = {}
     counts: Counter[Signature] = Counter()
     for result in parsed:
