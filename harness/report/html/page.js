@@ -195,9 +195,9 @@ function paint() {
 }
 
 function mark(node, word, ranges) {
-  const told = node.data.toLowerCase();
-  if (told.length !== node.data.length) return;
-  for (let found = told.indexOf(word); found >= 0; found = told.indexOf(word, found + word.length)) {
+  const lowered = node.data.toLowerCase();
+  if (lowered.length !== node.data.length) return;
+  for (let found = lowered.indexOf(word); found >= 0; found = lowered.indexOf(word, found + word.length)) {
     const range = new Range();
     range.setStart(node, found);
     range.setEnd(node, found + word.length);
