@@ -41,7 +41,7 @@ class ReportFile:
 
     Attributes:
         file: The file name in a folder that has all forms, such as `findings.csv`.
-        render: Returns the text of a report.
+        render: A function that returns the text of a report in this form.
     """
 
     file: str
@@ -49,7 +49,7 @@ class ReportFile:
 
 
 def added() -> tuple[plugins.Plugin[ReportFile], ...]:
-    """Return the forms of other packages; the name of an entry point is that of the form.
+    """Return the report forms that other packages add, each named after its entry point.
 
     Raises:
         HarnessError: A plug-in cannot be used.
@@ -130,7 +130,9 @@ ENDINGS: Mapping[str, str] = MappingProxyType(
 
 
 def write(report: Report, path: Path) -> Path:
-    """Write a report to a file in the form of its ending, or else to a folder in every form.
+    """Write a report to the file *path*, in the form that its ending names, such as `.html`.
+
+    If the ending names no form, *path* is a folder, and the report is written there in every form.
 
     Returns:
         The file to look at first: *path*, or the page in the folder.

@@ -43,7 +43,13 @@ from harness.types import Cassette, Problem, Transcript
 
 
 class Checked(NamedTuple):
-    """A cassette that was checked: its outline, its findings, and the transcript if it is kept."""
+    """A cassette that was checked.
+
+    Attributes:
+        outline: The cassette in figures, without its texts.
+        judged: The findings, and the findings that are ignored.
+        transcript: The transcript; None if `CheckOptions.keeps_transcripts` is false.
+    """
 
     outline: Outline
     judged: Judged
@@ -55,10 +61,10 @@ class CheckOptions:
     """The options of a check.
 
     Attributes:
-        period: The time of recording; cassettes that were recorded at other times are left out.
+        period: The dates of recording to check; cassettes recorded at other times are left out.
         workers: The largest number of processes, or the address of a Dask scheduler.
         cache: The results of earlier checks.
-        keeps_transcripts: Whether the report needs the transcripts; their results are not cached.
+        keeps_transcripts: Whether each result contains its transcript; if so, *cache* is not used.
     """
 
     period: Period = ALWAYS
@@ -75,7 +81,8 @@ def check_cassettes(
 ) -> Iterator[Checked | Problem]:
     """Check cassettes by the project's response-format rules, and yield the results in order.
 
-    A cassette that cannot be read yields a problem.
+    *paths* are cassettes or folders of them. A cassette that cannot be read yields a problem.
+    *progress* is called with a line of text for each cassette.
 
     Raises:
         BadSettings: The project's settings are invalid.
@@ -128,7 +135,13 @@ def replay_report(
 ) -> Report:
     """Return the report of a replay: each job checked, and the targets of each scenario compared.
 
-    *title* heads the report; the other arguments are those of `harness.runner.batch.replay_all`.
+    Args:
+        work: The jobs to replay.
+        store: The folder of the cassettes.
+        progress: Called with a line of text for each job.
+        title: The heading of the report.
+        at_once: The largest number of processes, or the address of a Dask scheduler.
+        pace: The factor by which recorded latencies and waits are multiplied; 0 is instant.
 
     Raises:
         BadSettings: the project's settings are not valid.
@@ -163,7 +176,12 @@ def record_report(
 ) -> Report:
     """Return the report of a recording: a replay of the jobs that were recorded, and *problems*.
 
-    *problems* tell why the other jobs of *work* could not be recorded.
+    Args:
+        work: All jobs that were to be recorded.
+        problems: The reasons why some of these jobs could not be recorded.
+        store: The folder of the new cassettes.
+        progress: Called with a line of text for each job that is replayed.
+        at_once: The largest number of processes.
 
     Raises:
         BadSettings: the project's settings are not valid.
@@ -200,7 +218,11 @@ def check_report(
 
 
 def served_report(served: Mapping[str, Cassette], problems: Sequence[str]) -> Report:
-    """Return the report of a check of what a server answered, by cassette, and of its *problems*.
+    """Return the report of a check of the exchanges that a server answered.
+
+    Args:
+        served: The answered exchanges, by the name of their cassette.
+        problems: Texts of other errors, such as unused recorded requests.
 
     Raises:
         BadSettings: the project's settings are not valid.
@@ -237,8 +259,11 @@ def contract_report(paths: Sequence[Path], contract: Path, progress: Progress) -
 def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]], skip: store.Skip) -> Report:
     """Return the report of a comparison: recordings checked, and compared within each group.
 
-    Several recordings of one target have their scenario, day or folder in their names; a group of
-    several scenarios has the names of all. A repeat that cannot be read is passed to *skip*.
+    Args:
+        groups: The recordings to compare with each other. Several recordings of one target in a
+            group are named after the target and their scenario, day or file; a group with several
+            scenarios is named after all of them.
+        skip: Called with the error of each repeat that cannot be read.
 
     Raises:
         BadSettings: the project's settings are not valid.
@@ -261,7 +286,8 @@ def tests_report(paths: Sequence[Path], period: Period, workers: Workers) -> Rep
     """Return the report of a test run's cassettes: each checked, and compared by scenario.
 
     Repeats, and cassettes that were not recorded in *period*, are left out. A cassette that cannot
-    be read is a problem of the report.
+    be read is a problem of the report. *workers* is the largest number of processes that read them,
+    or the address of a Dask scheduler.
 
     Raises:
         BadSettings: the project's settings are not valid.
@@ -309,7 +335,7 @@ def _report(title: str, outcomes: Sequence[Examined | Problem], start: float) ->
 def add_age_findings(report: Report, limit: age.Limit | None) -> Report:
     """Return *report* with a finding for each recording that is older than *limit*.
 
-    Without a *limit* it is returned unchanged.
+    If *limit* is None, *report* is returned unchanged.
     """
     if limit is None:
         return report

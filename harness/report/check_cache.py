@@ -47,16 +47,16 @@ _PART = 1.0
 
 @dataclass(frozen=True, slots=True)
 class CheckCache:
-    """The results of checks in a folder; None keeps none.
+    """A cache of the results of checks, in a database in *folder*.
 
-    Where the folder cannot be written, nothing is kept either.
+    Nothing is kept if *folder* is None or cannot be written.
     """
 
     folder: Path | None
 
     @contextmanager
     def opened(self, files: Sequence[Path]) -> Iterator[KnownResults]:
-        """Give the known results of *files*; what is written to them is kept."""
+        """Yield the known results of *files*, to which new results can be added."""
         if self.folder is None or plugins.are_installed(*_PLUGINS):
             yield KnownResults()
             return
@@ -80,10 +80,10 @@ CheckedFile = tuple[Outline, Judged]
 
 
 class KnownResults:
-    """The results that are known of some files; none if the database fails.
+    """The results of earlier checks of some files.
 
     Attributes:
-        of: The result of each file that has one.
+        of: The result of each file that has one; empty if the database cannot be read.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class KnownResults:
         self.commit()
 
     def write(self, path: Path, result: CheckedFile) -> None:
-        """Keep the result of a file, unless the file changed since its digest was computed."""
+        """Add the result of the file *path*, unless it changed since its digest was computed."""
         key, stamp = self._keys.get(path, (b"", None))
         if self._database is None or not key or file_stamp(path) != stamp:
             return
@@ -126,7 +126,7 @@ class KnownResults:
             self.commit()
 
     def commit(self) -> None:
-        """Write to the disk what was kept so far."""
+        """Write the added results to the disk."""
         self._committed = time.monotonic()
         with suppress(sqlite3.Error):
             if self._database is not None:

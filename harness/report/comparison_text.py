@@ -25,7 +25,7 @@ _LAYERS = {
 
 
 def matrix(console: Console, matrix: Matrix) -> None:
-    """Print all targets of a scenario: facts, pairs, answers, and paths where formats differ."""
+    """Print the figures of all targets of a scenario, and how their formats and answers differ."""
     pairs(console, matrix)
     _answers(console, matrix)
     numbered = [f"[{position}]" for position in range(1, len(matrix.targets) + 1)]
@@ -43,7 +43,7 @@ def matrix(console: Console, matrix: Matrix) -> None:
 
 
 def pairs(console: Console, matrix: Matrix) -> None:
-    """Print all targets of a scenario: the facts of each, and the differences of each pair."""
+    """Print the figures of all targets of a scenario, and counts of each pair's differences."""
     targets = localized_count(len(matrix.targets), "{} target", "{} targets")
     about = f"{matrix.scenario}{localized(': ')}" if matrix.scenario else ""
     _title(console, f"{about}{targets}")
@@ -55,7 +55,7 @@ def pairs(console: Console, matrix: Matrix) -> None:
 
 
 def figures(console: Console, matrix: Matrix) -> None:
-    """Print the facts of each turn for both targets of a comparison."""
+    """Print the figures of each turn for both targets of a comparison."""
     _title(console, localized("Turns"))
     _facts(console, matrix)
 
@@ -76,7 +76,7 @@ def rankings(console: Console, rankings: Sequence[Ranking]) -> None:
 
 
 def sources(console: Console, matrices: Sequence[Matrix]) -> None:
-    """Print the date and the source of each price that the costs were computed by."""
+    """Print the date and the source of each price from which the costs are computed."""
     named: dict[tuple[str, str], dict[str, None]] = {}
     for facts in (facts for matrix in matrices for facts in matrix.facts):
         if facts.cost:

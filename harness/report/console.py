@@ -60,7 +60,8 @@ def _lines(text: str, width: int) -> list[str]:
 def fit(natural: Sequence[int], minimum: Sequence[int], width: int) -> list[int]:
     """Return widths of columns whose sum is at most *width*, if the minima allow that.
 
-    The widest columns become narrower first, each down to its minimum.
+    *natural* has the preferred width of each column, *minimum* its smallest one. The widest columns
+    become narrower first.
     """
     widths = list(natural)
     for _ in range(sum(widths) - width):
@@ -92,7 +93,11 @@ def standard_output(color: str = "auto") -> Console:
 
 
 def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    """Print a text on lines of its own, with control characters replaced."""
+    """Print a text on lines of its own, with control characters replaced.
+
+    *style* is a style of rich, such as `bold red`; *indent* is the number of spaces before each
+    line.
+    """
     if console.is_terminal:
         put(console, Text(plain(text), style), indent)
     else:
@@ -101,12 +106,19 @@ def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
 
 
 def tell(console: Console, message: str, style: str = "", indent: int = 0) -> None:
-    """Print a message in the language of the user, as `say` prints a text."""
+    """Print a message in the language of the user, with control characters replaced.
+
+    *style* is a style of rich, such as `bold red`; *indent* is the number of spaces before each
+    line.
+    """
     say(console, localized_error(message), style, indent)
 
 
 def say_lines(console: Console, lines: Iterable[tuple[str, str]]) -> None:
-    """Print lines of (style, text), many at once where they need not be wrapped."""
+    """Print lines, each a pair of a style of rich and a text, with control characters replaced.
+
+    On a terminal each line is wrapped; elsewhere many lines are printed at once.
+    """
     if console.is_terminal:
         for style, text in lines:
             put(console, Text(plain(text), style))
@@ -138,7 +150,10 @@ def _parts(whole: str) -> Iterator[str]:
 
 
 def put(console: Console, text: Text, indent: int = 0) -> None:
-    """Print *text*: wrapped to the width of a terminal; elsewhere, as in a log, not wrapped."""
+    """Print *text*: wrapped to the width of a terminal; elsewhere, as in a log, not wrapped.
+
+    *indent* is the number of spaces before each line.
+    """
     if console.is_terminal:
         console.print(Padding.indent(text, indent) if indent else text)
         return
@@ -147,10 +162,10 @@ def put(console: Console, text: Text, indent: int = 0) -> None:
 
 
 def draw(console: Console, table: Table, narrow: Sequence[Sequence[str]] = ()) -> None:
-    """Print a table; if it is too wide, a table for each group of columns in *narrow* instead.
+    """Print a table; if it is too wide, print one table for each group of columns in *narrow*.
 
-    Words and numbers stay whole where that is possible; a table that is too wide for its numbers
-    is printed wider than the console, not cut off.
+    Words and numbers stay whole where that is possible. A table that is too wide for its numbers is
+    printed wider than the console, not cut off.
     """
     whole = _Columns(table)
     width = console.width + _GAP - 1

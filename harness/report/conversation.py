@@ -33,7 +33,7 @@ class ConversationTurn:
     """One turn of a conversation.
 
     Attributes:
-        messages: the messages of the request that earlier turns do not have.
+        messages: the messages of the request that no earlier turn has.
         outcome: the reply or the failure; None if the response could not be read.
         states: the states of a task in order, each with the number of polls that reported it.
         files: the bytes of each file that was downloaded, such as an image.
@@ -60,7 +60,7 @@ class ConversationTurn:
 
 
 def conversation(read: AnalyzedTranscript) -> tuple[ConversationTurn, ...]:
-    """Return every turn of a transcript, without the history that requests repeat."""
+    """Return the turns of the transcript *read*, without the history that requests repeat."""
     turns: list[ConversationTurn] = []
     before: tuple[Message, ...] = ()
     for turn in read.turns:

@@ -38,7 +38,7 @@ _MAX_LENGTH = 400
 
 
 def text(console: Console, run: DriftRun) -> None:
-    """Print the plan, the changes and the problems of a run; the number of each verdict last."""
+    """Print the plan, the changes and the problems of a run, then the number of each verdict."""
     if run.plan is not None:
         plan_text(console, run.plan)
     if run.drifts:
@@ -220,7 +220,10 @@ def _spent(spent: SpendTracker) -> dict[str, Any]:
 
 
 def report(run: DriftRun) -> Report:
-    """Return a run as a report with a finding for each change; those that fail it are errors."""
+    """Return a run as a report with a finding for each change.
+
+    A change whose verdict is at least as severe as `run.fail_on` is an error.
+    """
     findings = [_finding(run, drift, change) for drift in run.drifts for change in drift.changes]
     findings += [
         Finding(

@@ -24,14 +24,14 @@ class ChangeGroup:
     """A change that one or more recordings share.
 
     Attributes:
-        verdict: What it means for programs that read the format.
+        verdict: What the change means for programs that read the format.
         kind: `renamed`, or the kind of the change.
         part: The kind of answer; empty for a broken rule.
         path: The path of the field, or the name of the broken rule.
         before: The types or the value in the old recordings.
         after: The types or the value in the new recordings; of a renamed field its new path.
-        drifts: The recordings that have it.
-        rules: The rules that are broken since, by this change.
+        drifts: The drifts, one per recording, that contain the change.
+        rules: The names of the rules that are broken because of the change.
     """
 
     verdict: Verdict
@@ -45,9 +45,9 @@ class ChangeGroup:
 
     @property
     def since(self) -> tuple[str, str]:
-        """The days of the last recording before the change and of the first after it, if known.
+        """The dates of the last recording before the change and of the first one after it.
 
-        They have the time, too, if both are the same day.
+        A date that is unknown is empty. If both are the same day, their times are added.
         """
         old = [drift.recorded_at[0] for drift in self.drifts if drift.recorded_at[0]]
         new = [drift.recorded_at[1] for drift in self.drifts if drift.recorded_at[1]]
@@ -59,9 +59,9 @@ class ChangeGroup:
 def change_groups(drifts: Iterable[Drift]) -> tuple[ChangeGroup, ...]:
     """Return the changes that are worse than wording, the most severe and the most frequent first.
 
-    A field that is gone where another of the same types came, in the same object and the same
-    recordings, was renamed. A broken rule whose message names the field belongs to its change; any
-    other rule is one change, whatever its messages.
+    A removed field and an added one are one change, a renaming, if they have the same types and are
+    in the same object and the same recordings. A broken rule whose message names a changed field
+    belongs to that field's change; all violations of any other rule are one change.
     """
     found: dict[_Key, list[Drift]] = {}
     for drift in drifts:

@@ -49,7 +49,8 @@ class CallForm:
 
     Attributes:
         image: whether images are requested.
-        name: the way to call it.
+        provider: the provider, such as `zhipu`; `?` if unknown.
+        name: the way to call the provider: one of the four above.
     """
 
     image: bool
@@ -66,7 +67,7 @@ class CallForm:
 
 
 def api_form(read: AnalyzedTranscript, turn: AnalyzedTurn) -> CallForm:
-    """Return the API form of a turn."""
+    """Return the API form of a turn: its provider, and what kind of input its call has."""
     endpoint = next((r.endpoint for r in turn.readings if r.endpoint), None)
     provider = endpoint.dialect if endpoint else read.transcript.target.partition("/")[0]
     name = _form(turn)
@@ -91,12 +92,12 @@ class FieldPlace:
     """A path of a field, and how many answers have the field there.
 
     Attributes:
-        path: as code, such as `choices[0].message`; empty where the field is absent.
-        types: the JSON types there.
-        kinds: the kinds of responses that have it, as `Form.response`.
-        present: the number of these responses that have the field here.
+        path: the path as code, such as `choices[0].message`; empty if the field is absent.
+        types: the JSON types of the values at the path.
+        kinds: the kinds of responses with the field, such as `answer`, `stream` or `refusal`.
+        present: the number of responses of these kinds that have the field at the path.
         of: the number of all responses of these kinds.
-        evidence: the first exchange that shows it.
+        evidence: the first exchange with the field; the first answer if the field is absent.
     """
 
     path: str
@@ -108,7 +109,7 @@ class FieldPlace:
 
     @property
     def presence(self) -> Presence:
-        """Whether all, some or none of these responses have the field here."""
+        """Whether all, some or none of the `of` responses have the field at the path."""
         return presence(self.present, self.of)
 
 
@@ -117,8 +118,10 @@ class TargetPlace:
     """A field's place in the responses of one form; its path is empty if the field is absent.
 
     Attributes:
-        events: the number of stream events that have the field here.
-        of_events: the number of all events of these streams; 0 if there is no stream.
+        form: the form of the responses: endpoint, request format, kind of response and target.
+        place: the place.
+        events: the number of stream events that have the field at the place.
+        of_events: the number of all events of the streams; 0 if the responses are no streams.
     """
 
     form: AnswerForm
@@ -129,10 +132,11 @@ class TargetPlace:
 
 @dataclass(frozen=True, slots=True)
 class MappedField:
-    """A field of `harness.comparison.fields.FIELDS`, with its places by API form and by target.
+    """A field of answers, such as `finish reason`, with its places by API form and by target.
 
     Attributes:
-        otel: its name in the OpenTelemetry conventions; empty if it has none there.
+        name: the name in reports.
+        otel: the name in the OpenTelemetry GenAI conventions; empty if they have none.
         cells: the places in each API form, in the order of `Topic.forms`.
         targets: the places in each form of each target.
     """
@@ -144,17 +148,19 @@ class MappedField:
 
     @property
     def differs(self) -> bool:
-        """Whether the API forms have it at different paths."""
+        """Whether the field is at different paths in different API forms."""
         return len({frozenset(place.path for place in cell) for cell in self.cells}) > 1
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Two API forms compared.
+    """The difference between two API forms in where answers have their fields.
 
     Attributes:
-        names: the fields that they have at different paths.
-        of: the number of fields that both have.
+        left: one API form.
+        right: the other API form.
+        names: the names of the fields that are at different paths in the two forms.
+        of: the number of fields that both forms have.
     """
 
     left: CallForm
@@ -169,7 +175,9 @@ class Topic:
 
     Attributes:
         name: `text` or `image`.
-        contrasts: a comparison of each pair of its API forms.
+        forms: the API forms, sorted.
+        fields: the fields that answers of at least one form have.
+        contrasts: a comparison of each pair of API forms.
     """
 
     name: str
@@ -179,12 +187,17 @@ class Topic:
 
     @property
     def glance(self) -> tuple[MappedField, ...]:
-        """The fields that the overview shows."""
+        """The fields that the overview of the HTML page shows."""
         return tuple(field for field in self.fields if field.name in GLANCE)
 
 
 def topics(reads: Sequence[AnalyzedTranscript], matrix: FieldMatrix) -> tuple[Topic, ...]:
-    """Return the field maps of text and of images, in this order, except those without fields."""
+    """Return the field maps of text and of images, in this order, except those without fields.
+
+    Args:
+        reads: The transcripts, which show which endpoints return images.
+        matrix: The places of the fields in their answers.
+    """
     images = _image_endpoints(reads)
     forms = {
         form: CallForm(
@@ -305,7 +318,8 @@ class TypedPath:
     """A path, and its types in each API form.
 
     Attributes:
-        types: for each API form the JSON types joined by `|`; empty if it never has the path.
+        path: a JSON pointer in which `[]` stands for every item of an array.
+        types: for each API form, the JSON types joined by `|`; empty if the form lacks the path.
     """
 
     path: str
@@ -319,11 +333,13 @@ class TypedPath:
 
 @dataclass(frozen=True, slots=True)
 class FieldTable:
-    """Every path in one part of the exchanges, with its types by API form.
+    """The paths in one kind of exchange, each with its types by API form.
 
     Attributes:
         topic: `text` or `image`.
-        part: `request`, or a part of answers as in `harness.comparison.summary.PARTS`.
+        part: `request`, or a kind of exchange such as `answer`, `event` or `refusal`.
+        forms: the API forms, which are the columns.
+        fields: the paths, which are the rows; at most `MAX_FIELDS`.
     """
 
     topic: str
@@ -338,7 +354,11 @@ class FieldTable:
 
 
 def field_tables(reads: Sequence[AnalyzedTranscript]) -> tuple[FieldTable, ...]:
-    """Return a table for each topic and each part of exchanges that at least two API forms have."""
+    """Return tables of all paths in the exchanges of *reads*, with their types by API form.
+
+    There is one table for each topic, `text` or `image`, and each kind of exchange. A table with
+    only one API form is left out.
+    """
     found: dict[tuple[str, str], dict[CallForm, dict[str, set[str]]]] = {}
     for read in reads:
         for turn in read.turns:

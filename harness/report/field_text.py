@@ -154,7 +154,7 @@ def _events(site: Site) -> Presence | None:
 
 
 def numbers(forms: Sequence[int]) -> str:
-    """Return ascending numbers as text, consecutive ones as a range: `1–3 7`."""
+    """Return the ascending numbers *forms* as text, consecutive ones as a range: `1–3 7`."""
     runs: list[list[int]] = []
     for number in forms:
         if runs and number == runs[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""The tree of recordings: which one continues which other, and from what turn on."""
+"""The tree of recordings: which recording continues which other one, and from which turn on."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Recording:
 
     Attributes:
         name: Its scenario and the slug of its target, such as `multi-turn/zhipuai-glm-5.3-flash`.
-        parent: The name of the recording that it continues; empty if none.
-        turn: The number of the turn from which on it does; empty if none.
-        link: The address of the page about it; empty if there is none.
+        parent: The name of the recording that this one continues; empty if it continues none.
+        turn: The number of the first turn after the continued ones; empty without a parent.
+        link: The address of the page about this recording; empty if there is none.
     """
 
     name: str
@@ -27,7 +27,10 @@ class Recording:
 
     @classmethod
     def of(cls, provenance: Provenance, link: str = "") -> Recording:
-        """Return the recording of a cassette's *provenance*."""
+        """Return the recording of a cassette's *provenance*.
+
+        *link* is the address of the page about it; empty if there is none.
+        """
         target = re.sub(r" \((.*)\)$", r"-\1", provenance.target)
         slug = re.sub(r"[^\w.-]", "-", target)
         parent, _, turn = provenance.parent.rpartition("@")
@@ -36,12 +39,16 @@ class Recording:
 
 @dataclass(frozen=True)
 class Forks:
-    """The recordings that a page can link to; those on the page take precedence over others."""
+    """The recordings that a page can link to.
+
+    Attributes:
+        recordings: The recordings; of several with one name, the first is linked to.
+    """
 
     recordings: tuple[Recording, ...]
 
     def parent(self, provenance: Provenance) -> Recording | None:
-        """Return the recording that one continues; None if it begins by itself."""
+        """Return the recording that the one with *provenance* continues; None if there is none."""
         mine = Recording.of(provenance)
         if not mine.parent:
             return None
@@ -49,7 +56,7 @@ class Forks:
         return next(known, Recording(mine.parent))
 
     def children(self, provenance: Provenance) -> list[Recording]:
-        """Return the recordings that continue one, each once."""
+        """Return the recordings that continue the one with *provenance*, each once."""
         name = Recording.of(provenance).name
         children: dict[str, Recording] = {}
         for one in self._continuing:

@@ -26,12 +26,15 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def encodable(text: str) -> str:
-    """Return *text* with lone surrogates replaced, which JSON allows and UTF-8 does not."""
+    """Return *text* with lone surrogates replaced, since UTF-8 cannot encode them."""
     return _SURROGATE.sub("\ufffd", text)
 
 
 def value(value: Json | Missing, length: int = 120) -> str:
-    """Return a recorded value on one line, cut off after *length* characters."""
+    """Return a recorded value on one line, cut off after *length* characters.
+
+    A value that is missing is a dash.
+    """
     if value is MISSING:
         return "–"
     if isinstance(value, str):
@@ -61,7 +64,7 @@ def money(cost: Cost | None) -> str:
 def script(facts: TurnFigures) -> str:
     """Return the most frequent script of an answer and its share of the letters: `Chinese 97 %`.
 
-    A dash if the answer has no letters.
+    *facts* has the shares of the scripts; the text is a dash if the answer has no letters.
     """
     if facts.han is None or facts.latin is None:
         return "–"
@@ -84,7 +87,8 @@ def headline(finding: Finding) -> str:
 def describe(finding: Finding) -> str:
     """Return a finding as a paragraph: what is wrong, where, and how to read more.
 
-    What the message says is not repeated, nor is a recording that no scenario made.
+    The expected and the actual value are left out if the message has them, and the scenario if it
+    is only the name of the file.
     """
     rows = [
         (localized("scenario"), "" if finding.scenario == finding.source else finding.scenario),
@@ -130,7 +134,10 @@ _SAID = re.compile(r"expected (.+), actual (.+?)(; so it was .+|)", re.DOTALL)
 
 
 def localized_message(message: str) -> str:
-    """Return the message of a finding in the language of the user, as far as it is translated."""
+    """Return the message of a finding in the language of the user.
+
+    Parts without a translation stay English.
+    """
     said = _SAID.fullmatch(message)
     if said is None or LANGUAGE.get() is Language.EN:
         return localized_error(message)
@@ -153,7 +160,7 @@ _templates = Templates(SENTENCES)
 
 @lru_cache(4096)
 def chinese_sentence(text: str) -> str:
-    """Return a sentence of `SENTENCES` in Chinese, with its values; any other unchanged."""
+    """Return a text of a rule in Chinese, with its values; unchanged without a translation."""
     if not read_json(text.encode("utf-8", "replace")).problem:  # a recorded value
         return text
     return (
@@ -164,7 +171,7 @@ def chinese_sentence(text: str) -> str:
 
 
 def chinese_place(place: Place) -> str:
-    """Return a place as Chinese text, as `str(place)` is in English."""
+    """Return the place of a finding as Chinese text: the turn, exchange, event, byte or pointer."""
     numbered = (
         (place.turn, mark("turn {}")),
         (place.exchange, mark("exchange {}")),

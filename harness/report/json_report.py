@@ -38,7 +38,7 @@ def report(report: Report) -> str:
 
 
 def lines(report: Report) -> str:
-    """Return a report as JSON Lines: a line of totals, then one per transcript, finding etc."""
+    """Return a report as JSON Lines: a line of totals, then a line per transcript, finding etc."""
     return "".join(f"{json.dumps(_sound(part), ensure_ascii=False)}\n" for part in _parts(report))
 
 
@@ -55,7 +55,7 @@ def _parts(report: Report) -> Iterator[JsonObject]:
 
 
 def dumps(value: object) -> str:
-    """Return *value* as strict JSON text, Chinese unescaped."""
+    """Return *value* as strict JSON text, without escapes for Chinese characters."""
     return json.dumps(_sound(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
@@ -110,7 +110,7 @@ def transcript(one: Outline) -> JsonObject:
 
 
 def ranking(found: Ranking) -> Iterator[JsonObject]:
-    """Yield each target of a ranking as a JSON object, the fastest first."""
+    """Yield a JSON object for each target of a ranking, the fastest first."""
     for entry in found.entries:
         yield {
             "target": entry.target,
@@ -150,7 +150,7 @@ def matrix(found: Matrix) -> JsonObject:
 
 
 def fields(found: FieldMatrix) -> JsonObject:
-    """Return the field mapping as a JSON object, in which forms are numbered from 0."""
+    """Return the field mapping as a JSON object; in it, forms of answers are numbered from 0."""
     return {
         "forms": [
             {**asdict(form), "answers": answers}
@@ -197,7 +197,10 @@ def _divergence(found: Divergence) -> JsonObject:
 
 
 def difference(found: Difference) -> JsonObject:
-    """Return a difference as a JSON object, without the key of a side that has no value."""
+    """Return a difference as a JSON object.
+
+    `before` or `after` is left out if that side has no value.
+    """
     document: JsonObject = {
         "turn": found.turn,
         "part": found.part,
@@ -215,7 +218,7 @@ def difference(found: Difference) -> JsonObject:
 
 
 def conversation(read: AnalyzedTranscript) -> JsonObject:
-    """Return a transcript with its turns, messages and answers as a JSON object."""
+    """Return the transcript *read*, with its turns, messages and answers, as a JSON object."""
     turns = conversations.conversation(read)
     parent = read.transcript.provenance.parent
     return {

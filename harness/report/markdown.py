@@ -49,7 +49,10 @@ def report(report: Report) -> str:
 
 
 def code(text: str, length: int = 500) -> str:
-    """Return a text on one line as a code span that is also valid in a cell of a table."""
+    """Return *text* on one line as a code span, which is also valid in a cell of a table.
+
+    Text after *length* characters is cut off.
+    """
     shown = cut(line(text), length).replace("|", "\u2758") or "–"
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
     return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"

@@ -1,4 +1,4 @@
-"""The report of a run, with its origin, and everything computed that its renderers show."""
+"""The report of a run, its origin, and all figures that renderers show."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ _GITLAB = "{CI_JOB_URL}"
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """The origin of a report. Texts that are not known are empty.
+    """The origin of a report: program, time, commit and CI run.
 
     Attributes:
-        version: The version of the harness.
+        version: The version of the harness; empty if it is not installed.
         date: The time in UTC, such as `2026-11-29 02:10:00 UTC`.
-        commit: The commit of the project in the working folder.
-        ci_run: The https address of the CI run.
+        commit: The commit of the project; empty if unknown.
+        ci_run: The https address of the CI run; empty if unknown.
     """
 
     version: str
@@ -56,7 +56,12 @@ class RunInfo:
 
 
 def run_info(environment: Mapping[str, str], folder: Path) -> RunInfo:
-    """Return what makes a report now, from the variables of GitHub Actions or GitLab, and git."""
+    """Return the origin of a report that is made now.
+
+    Args:
+        environment: The environment variables; those of GitHub Actions and GitLab are read.
+        folder: The project, whose git commit is read if no variable has it.
+    """
     commit = next((environment[name] for name in _COMMITS if environment.get(name)), "")
     return RunInfo(
         version=_version(),
@@ -108,16 +113,18 @@ class Report:
 
     Attributes:
         title: the heading.
-        reads: the transcripts; empty if only `checked` is known of them.
+        reads: the transcripts; empty if a check kept only their outlines.
+        findings: the findings in the transcripts.
         checked: the outlines of the transcripts of a check.
         matrices: the comparison of all targets of each scenario.
         comparisons: comparisons of two transcripts each.
         problems: errors of scenarios and targets that could not be recorded, read or replayed.
-        ignored: findings of rules that a scenario or the project ignores; they fail nothing.
+        ignored: findings of rules that a scenario or the project ignores; the report does not fail
+            by them.
         drifts: the changes since older recordings, one drift per scenario and target.
-        spent: what the recordings cost that drifts compare, as text; empty if none was made.
-        pages: other pages that belong to this one: title and relative address of each.
-        duration: seconds.
+        spent: the cost of the new recordings of drifts, as text; empty if none was made.
+        pages: other pages that belong to this one, each as (title, relative address).
+        duration: the time of the run in seconds.
         history: the figures of earlier runs and of this one; empty without `--history`.
         processes: the largest number of processes that may render a large report.
     """
@@ -155,7 +162,7 @@ class Report:
         return 0 if self.ok else 1
 
     def of(self, severity: Severity) -> tuple[Finding, ...]:
-        """Return the findings of one severity."""
+        """Return the findings with *severity*."""
         return tuple(f for f in self.findings if f.severity is severity)
 
     @property
@@ -176,13 +183,13 @@ class Report:
 
     @property
     def sums(self) -> str:
-        """The numbers of transcripts, turns, findings and so on, as English text."""
+        """The totals as English text: transcripts, turns, exchanges, findings and so on."""
         with in_language(Language.EN):
             return self.local_sums
 
     @property
     def local_sums(self) -> str:
-        """The numbers of the report in the language of the user."""
+        """The totals as text in the language of the user."""
         errors, warnings, notes = (len(self.of(severity)) for severity in Severity)
         counts = [
             localized_count(len(self.outlines), "{} transcript", "{} transcripts"),
@@ -216,7 +223,10 @@ class Report:
 
     @property
     def is_list(self) -> bool:
-        """Whether each target has one scenario only, as in a run of tests: there is no matrix."""
+        """Whether each target has one scenario only, as in a run of tests.
+
+        Pages then show a list instead of a matrix of scenarios and targets.
+        """
         targets = {cell.target for cell in self.overview}
         alone = len(targets) == len(self.overview) and len(self.scenarios) > 1
         return alone or self.title == "Tests"
@@ -232,7 +242,7 @@ class Report:
 
     @property
     def local_origin(self) -> str:
-        """Where the recordings come from, in the language of the user."""
+        """The origin of the recordings as a sentence in the language of the user."""
         if LANGUAGE.get() is Language.EN:
             return self.origin
         partly = localized("Partly:") if len(self.origins) > 1 else ""
@@ -240,7 +250,7 @@ class Report:
 
     @property
     def origin(self) -> str:
-        """Where the recordings come from, as a sentence; empty without recordings."""
+        """The origin of the recordings as an English sentence; empty without recordings."""
         partly = "partly " if len(self.origins) > 1 else ""
         clauses = [partly + ORIGINS[origin].lower().rstrip(".") for origin in self.origins]
         return f"{', '.join(clauses).capitalize()}." if clauses else ""
@@ -252,32 +262,32 @@ class Report:
 
     @cached_property
     def overview(self) -> tuple[Cell, ...]:
-        """A cell for each scenario with each of its targets."""
+        """The results of the run: one cell for each scenario with each of its targets."""
         return cells(self)
 
     @cached_property
     def rankings(self) -> tuple[Ranking, ...]:
-        """One ranking per group of targets that share scenarios, that with the most turns first."""
+        """A ranking for each group of targets with common scenarios, sorted by number of turns."""
         return rankings(self.matrices, self.outlines)
 
     @cached_property
     def races(self) -> tuple[Ranking, ...]:
-        """One ranking per scenario, of the targets that answered its turns."""
+        """One ranking per scenario, of the targets that answered the same turns of it."""
         return races(self.matrices, self.outlines)
 
     @cached_property
     def price_sources(self) -> Mapping[Price, tuple[str, ...]]:
-        """The prices that costs in `rankings` are computed by, each with its targets."""
+        """The prices from which the costs in `rankings` are computed, each with its targets."""
         return price_sources(self.rankings)
 
     @cached_property
     def field_matrix(self) -> FieldMatrix:
-        """The paths of each field in the answers of each target."""
+        """The paths of each field in answers, by form of answer and target."""
         return field_matrix(self.reads)
 
     @cached_property
     def topics(self) -> tuple[Topic, ...]:
-        """The field maps of text and of images, by API form."""
+        """The paths of each field by API form: one map for text and one for images."""
         return topics(self.reads, self.field_matrix)
 
     @cached_property

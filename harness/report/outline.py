@@ -1,4 +1,4 @@
-"""The outline of a transcript: what a report shows of it beside its texts."""
+"""The outline of a transcript: what reports show of it besides its texts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Outline:
         skipped: A sentence for each skipped step.
         ignored: The rules that do not apply, each with the reason.
         models: The models that requests name, each once.
-        facts: The figures of each turn; the answers' texts and tool calls are left out.
+        facts: The figures of each turn, without the texts and tool calls of answers.
     """
 
     scenario: str

@@ -22,7 +22,7 @@ Pair = tuple[str, str]
 
 
 class State(StrEnum):
-    """The result of a scenario with a target, the worst first."""
+    """The result of a scenario with a target; the worst result is first."""
 
     PROBLEM = "problem"
     FAILED = "failed"
@@ -35,11 +35,11 @@ class Cell:
     """A scenario with one target, its findings and its recordings in figures.
 
     Attributes:
-        recorded_at: when its recording was made, as ISO 8601; empty if unknown.
-        recorded_from: who answered then: `live`, `sandbox` or `unknown`; empty without a recording.
-        total: mean time of its answered turns in seconds; None if no time was recorded.
-        test: the test that its cassette belongs to, `<file>::<name>`; empty if none.
-        models: the models that its requests name.
+        recorded_at: the time of the recording, in ISO 8601; empty if unknown.
+        recorded_from: the origin: `live`, `sandbox` or `unknown`; empty without a recording.
+        total: mean time of the answered turns in seconds; None if no time was recorded.
+        test: the test that the cassette belongs to, `<file>::<name>`; empty if none.
+        models: the models that requests name.
     """
 
     scenario: str
@@ -58,7 +58,10 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """The test; else the scenario, or the last parts of the path of a file without one."""
+        """The name in lists: that of the test, or else of the scenario.
+
+        Without a test, a target that is a cassette's path gives the last two parts of that path.
+        """
         path = PurePath(self.target)
         is_file = path.suffix in (".yaml", ".yml")
         return self.test or (

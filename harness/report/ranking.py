@@ -24,11 +24,11 @@ _LISTED = 3
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """A sum of tokens.
+    """A sum of token counts over turns.
 
     Attributes:
-        amount: the sum over the turns whose number is known; None if there are none.
-        known: the number of these turns.
+        amount: the sum of the known counts; None if no turn's count is known.
+        known: the number of turns whose count is known.
         of: the number of all turns.
     """
 
@@ -45,9 +45,9 @@ class Entry:
         turns: the number of turns.
         first_token: mean seconds to a turn's first token; None unless known for every turn.
         total: mean seconds of a turn; None unless known for every turn.
-        costs: the cost of all turns whose cost is known, a sum for each currency.
-        priced: the number of these turns.
-        prices: the prices that were looked up, also where they did not suffice for a cost.
+        costs: the known costs of turns, summed for each currency.
+        priced: the number of turns whose cost is known.
+        prices: the prices of the models, including those of turns whose cost is unknown.
     """
 
     target: str
@@ -87,7 +87,9 @@ class Ranking:
     """Targets that answered the same turns of the same scenarios, the fastest first.
 
     Attributes:
+        scenarios: the names of the scenarios.
         turns: the number of turns that each target answered.
+        entries: the targets with their totals, the fastest first.
         sandbox: whether any answer was recorded from the sandbox.
     """
 
@@ -136,13 +138,13 @@ class Ranking:
 
     @property
     def cheapest(self) -> str:
-        """The target with the lowest cost; empty if that is undecided."""
+        """The target with the lowest cost; empty if there is a tie or costs cannot be compared."""
         return "" if self.undecided else self.least[0]
 
     def verdict(self, shown: Callable[[str], str] = str) -> str:
-        """Return as text the fastest and the cheapest target, or why there is none.
+        """Return the fastest and the cheapest target as text, or why there is none.
 
-        *shown* formats the name of a target.
+        *shown* is a function that formats the name of a target.
         """
         fastest = shown(self.fastest) if self.fastest else "tie" if self.timed else "unknown"
         return f"fastest: {fastest}; cheapest: {self._cheapest(shown)}"
@@ -157,16 +159,21 @@ class Ranking:
 
 
 def races(matrices: Sequence[Matrix], outlines: Sequence[Outline]) -> tuple[Ranking, ...]:
-    """Return a ranking for each scenario in which several targets answered the same turns."""
+    """Return a ranking for each scenario of which several targets answered the same turns.
+
+    The figures come from *matrices*, and those of scenarios without a matrix from *outlines*.
+    """
     sandboxed = _sandboxed(outlines)
     found = _answered(matrices, outlines)
     return tuple(_ranking({scenario: answers}, sandboxed) for scenario, answers in found.items())
 
 
 def rankings(matrices: Sequence[Matrix], outlines: Sequence[Outline]) -> tuple[Ranking, ...]:
-    """Return a ranking for each group of targets, over all scenarios that the group shares.
+    """Return a ranking for each group of targets that answered the same scenarios.
 
-    The ranking with the most turns is first.
+    A scenario counts for the group of all targets that answered it. The ranking with the most turns
+    is first. The figures come from *matrices*, and those of scenarios without a matrix from
+    *outlines*.
     """
     together: dict[frozenset[str], dict[str, Answers]] = defaultdict(dict)
     for scenario, answers in _answered(matrices, outlines).items():
@@ -179,7 +186,11 @@ def rankings(matrices: Sequence[Matrix], outlines: Sequence[Outline]) -> tuple[R
 def rank_groups(
     groups: Sequence[Sequence[AnalyzedTranscript]], matrices: Sequence[Matrix]
 ) -> tuple[Ranking, ...]:
-    """Return the rankings of compared groups and their matrices, one matrix for each group."""
+    """Return rankings of targets by speed and cost.
+
+    Each group counts as one scenario and has one matrix; targets with the same scenarios are ranked
+    together.
+    """
     named: list[Matrix] = []
     outlines: list[Outline] = []
     for group, found in zip(groups, matrices, strict=True):
@@ -190,16 +201,19 @@ def rank_groups(
 
 
 def scenarios_of(reads: Sequence[AnalyzedTranscript]) -> str:
-    """Return the scenarios' names as one; of more than 3 only the first 3, and how many follow."""
+    """Return the names of the scenarios of *reads* as one text.
+
+    Of more than three names, the text has the first three and the number of the others.
+    """
     found = list(dict.fromkeys(one.transcript.scenario for one in reads))
     more = [f"{len(found) - _LISTED} more"] if len(found) > _LISTED else []
     return " ↔ ".join([*found[:_LISTED], *more])
 
 
 def price_sources(rankings: Iterable[Ranking]) -> Mapping[Price, tuple[str, ...]]:
-    """Return every price that was looked up, with the names of its targets.
+    """Return every price that the rankings use, each with the names of its targets.
 
-    A label behind a target's name, such as a day in brackets, is left out.
+    A label after a target's name, such as a day in parentheses, is left out.
     """
     sources: dict[Price, dict[str, None]] = defaultdict(dict)
     for entry in (entry for ranking in rankings for entry in ranking.entries):

@@ -22,11 +22,13 @@ class Table:
     """Rows of text under the names of columns.
 
     Attributes:
+        columns: the names of the columns.
+        rows: the cells of each row, in the order of the columns.
         numbers: the names of columns that are aligned to the right and never shortened.
-        words: the names of columns with the report's own words; other columns hold recorded text.
-        styles: the style of a row on a console, by its position.
+        words: the names of columns whose texts are translated; other columns hold recorded text.
+        styles: styles of rows on a console, by the position of the row.
         breaks: the positions of rows that are followed by a horizontal line.
-        widths: the width of a column on a console, in cells.
+        widths: fixed widths of columns on a console, in cells.
     """
 
     columns: tuple[str, ...]

@@ -33,8 +33,7 @@ MANY = 20
 def report(console: Console, report: Report, verbosity: Verbosity = Verbosity.NORMAL) -> None:
     """Print a report; whether it is ok or failed comes last.
 
-    Comparisons and rankings of the targets are printed, and long lists are not shortened, with
-    `Verbosity.FULL` only.
+    Only `Verbosity.FULL` prints comparisons and rankings of the targets, and whole lists.
     """
     is_full = verbosity is Verbosity.FULL
     if verbosity is not Verbosity.QUIET:
@@ -116,7 +115,7 @@ def describe_problem(problem: Problem) -> str:
 
 
 def reason(report: Report) -> str:
-    """Return why a report failed, with its first problem or error, as a line; empty if it is ok."""
+    """Return why a report failed: its first problem or error, on one line; empty if it is ok."""
     if report.ok:
         return ""
     errors = (headline(finding) for finding in report.of(Severity.ERROR))
@@ -133,7 +132,7 @@ def _verdict(console: Console, report: Report) -> None:
 
 
 def conversation(console: Console, read: AnalyzedTranscript) -> None:
-    """Print a transcript as a conversation."""
+    """Print the transcript *read* as a conversation."""
     transcript = read.transcript
     names = localized(" with ").join(filter(None, (transcript.scenario, transcript.target)))
     say(console, names or transcript.source, "bold")

@@ -1,4 +1,4 @@
-"""Several runs of a report: what each rule, latency, cost and field was in each."""
+"""Trends over several runs: findings, times, tokens, costs and fields of each run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ class Trend:
     """A figure over all runs.
 
     Attributes:
-        values: one for each run; None for a run without it.
+        name: The rule, target or field that the figure is about.
+        values: The value in each run, the oldest first; None if the run does not have the figure.
     """
 
     name: str
@@ -61,12 +62,12 @@ class Trend:
 
     @property
     def changed(self) -> bool:
-        """Whether not all runs have the same value, or some lack it."""
+        """Whether the figure differs between runs, or only some runs have it."""
         return len({*self.values}) > 1
 
     @property
     def since(self) -> int:
-        """The number of the run, from 0, since which the value is that of the last run."""
+        """The index, from 0, of the run in which the figure took its newest value."""
         equal = takewhile(lambda value: value == self.values[-1], reversed(self.values))
         return len(self.values) - sum(1 for _ in equal)
 
@@ -82,7 +83,7 @@ class Trend:
 
 
 def with_report(folder: Path, report: Report) -> tuple[Run, ...]:
-    """Return the runs whose JSON reports are below *folder*, sorted by date, and then *report*'s.
+    """Return the runs with a JSON report below *folder*, sorted by date, then the run of *report*.
 
     Other files are left out. Raises HarnessError if *folder* cannot be read.
     """
@@ -111,7 +112,7 @@ def _read(path: Path) -> Run | None:
 
 
 def run_of(document: Mapping[str, Any]) -> Run:
-    """Return the figures of a JSON report."""
+    """Return the figures of the run whose JSON report is *document*."""
     made = document.get("made", {})
     return Run(str(made.get("date", "")), str(made.get("commit", "")), dict(_values(document)))
 
@@ -139,7 +140,10 @@ def _values(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], floa
 
 
 def trends(runs: Sequence[Run]) -> dict[str, tuple[Trend, ...]]:
-    """Return the trends of each title; a rule that a run did not break has 0 findings there."""
+    """Return the trends of each title, such as `Cost per run`; those that changed are first.
+
+    A rule that a run did not break has 0 findings in that run.
+    """
     shown: dict[str, tuple[Trend, ...]] = {}
     for title in TITLES:
         names = dict.fromkeys(name for run in runs for own, name in run.values if own == title)

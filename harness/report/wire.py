@@ -29,7 +29,7 @@ empty for the heading of an exchange.
 
 
 def wire(console: Console, read: AnalyzedTranscript) -> None:
-    """Print the raw HTTP of a transcript; JSON bodies are indented."""
+    """Print the raw HTTP of the transcript *read*; JSON bodies are indented."""
     for reading in read.readings:
         console.print()
         lines = (

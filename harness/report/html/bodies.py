@@ -57,7 +57,7 @@ class Piece(NamedTuple):
     Attributes:
         kind: the kind of JSON token, `key`, `string` or `value`; `gap` for a note that text is left
             out; else empty.
-        findings: the numbers of the findings that point at it.
+        findings: the numbers of the findings that point at the piece.
     """
 
     text: str
@@ -66,7 +66,10 @@ class Piece(NamedTuple):
 
 
 def mark(number: int, place: Place, body: bytes) -> Mark | None:
-    """Return the bytes of *body* that finding *number* points at; None if it points at none."""
+    """Return the bytes of *body* at *place*, at which finding *number* points.
+
+    None if *place* has no offset, or one beyond the end of *body*.
+    """
     start = place.offset
     if start is None or start >= len(body):
         return None
@@ -85,7 +88,10 @@ def pieces(body: bytes, marks: Sequence[Mark]) -> tuple[Piece, ...]:
 
 
 def html(found: Sequence[Piece]) -> Markup:
-    """Return pieces as HTML: tokens in elements of their kind, marks with links to findings."""
+    """Return the pieces of a body as HTML: tokens in elements of their kind, marks as links.
+
+    A mark links to the first finding that points at it.
+    """
     texts = str(escape("\0".join(piece.text for piece in found))).split("\0")
     return Markup("".join(map(_element, found, texts)))  # noqa: S704 - the texts are escaped
 

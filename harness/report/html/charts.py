@@ -19,7 +19,14 @@ from harness.types import Failure, Reply, Timing
 
 @dataclass(frozen=True, slots=True)
 class ChartBar:
-    """A bar; its part *first* is darker."""
+    """A bar of a chart, for one target.
+
+    Attributes:
+        target: The target's name.
+        first: The length of the darker part at its start.
+        whole: The length of the whole bar.
+        text: The figures as text.
+    """
 
     target: str
     first: float
@@ -29,7 +36,7 @@ class ChartBar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars of one quantity."""
+    """A chart with one bar per target, which all show the same quantity."""
 
     title: str
     bars: tuple[ChartBar, ...]
@@ -41,7 +48,10 @@ class Chart:
 
 
 def charts(ranking: Ranking) -> list[Chart]:
-    """Return the charts of a ranking; one whose figures are not known is left out."""
+    """Return the charts of a ranking: times, tokens and costs.
+
+    A chart without known figures is left out.
+    """
     titles = {
         mark("Time per turn; darker: to the first token"): _times(ranking),
         mark("Tokens; darker: input"): _tokens(ranking),
@@ -104,7 +114,7 @@ class TimeMark:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A chunk of a response.
+    """A chunk of a response on a timeline.
 
     Attributes:
         x: its position on the timeline.
@@ -121,15 +131,17 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """An exchange.
+    """A bar on a timeline, for one exchange.
 
     Attributes:
         name: the endpoint, or else the HTTP method.
-        state: the state of its task, or the status and code of its failure; else empty.
-        x: its start on the timeline.
+        state: the state of the exchange's task, or the status and code of its failure; else empty.
+        x: the start on the timeline.
         first: the length until the first byte of the response.
-        width: its whole length.
-        began: seconds since the turn began.
+        width: the whole length.
+        began: seconds from the turn's start to the exchange's start.
+        timing: the recorded times.
+        ticks: the chunks of the response.
     """
 
     name: str
@@ -171,7 +183,8 @@ class Timeline:
         turn: the number of the turn.
         began: its start in UTC, such as `2026-11-22 16:04:58`; empty if it is not a valid time.
         seconds: its duration.
-        task: empty if the turn has no task.
+        marks: round times above the line.
+        task: the states of the turn's task in order; empty if the turn has no task.
         bars: the first `MAX_BARS` exchanges.
     """
 

@@ -70,7 +70,10 @@ def embedded(data: bytes) -> str:
 
 
 def album(files: Iterable[bytes]) -> Mapping[bytes, str]:
-    """Return the data URL of each file that is shown, by its bytes; others have no entry."""
+    """Return the data URL of each file that the page shows, by the file's bytes.
+
+    Files that are not images, and images that are too large, have no entry.
+    """
     shown: dict[bytes, str] = {}
     room = MAX_PICTURES
     for data in files:

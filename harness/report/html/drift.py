@@ -27,11 +27,12 @@ STYLES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class VerdictChanges:
-    """The changes of one verdict.
+    """The changes of a drift that have one verdict.
 
     Attributes:
-        changes: the first `MAX_CHANGES` of them.
-        more: the number of the others.
+        verdict: the verdict.
+        changes: the first `MAX_CHANGES` changes.
+        more: the number of the other changes.
     """
 
     verdict: Verdict
@@ -44,9 +45,10 @@ class ShownDrift:
     """A drift as the page shows it.
 
     Attributes:
-        anchor: the id of its element.
-        href: the id of the new recording's conversation; empty if the page does not have it.
-        groups: its changes by verdict, the most severe first.
+        anchor: the id of the drift's HTML element.
+        href: the id of the element with the new recording's conversation; empty if there is none.
+        drift: the drift.
+        groups: the changes by verdict, the most severe first.
     """
 
     anchor: str
@@ -60,7 +62,7 @@ class ShownDrift:
         return self.drift.verdict.rank > 1
 
     def count(self, verdict: str) -> int:
-        """Return the number of changes with this verdict."""
+        """Return the number of changes with *verdict*."""
         return sum(change.verdict == verdict for change in self.drift.changes)
 
 

@@ -34,7 +34,10 @@ LABELS: Mapping[str, str] = MappingProxyType(
 
 @lru_cache(4096)
 def text(message: str, element: str = "span", /, **attributes: str) -> Markup:
-    """Return an HTML element with *message*, and its translation for the page's script."""
+    """Return an HTML element with *message*, and its translation for the page's script.
+
+    *element* is the name of the element, *attributes* are its HTML attributes.
+    """
     given = (Markup(' {}="{}"').format(name, value) for name, value in attributes.items())
     return Markup('<{0}{1} data-zh="{2}">{3}</{0}>').format(
         Markup(element),  # noqa: S704 - named in a template
@@ -46,9 +49,10 @@ def text(message: str, element: str = "span", /, **attributes: str) -> Markup:
 
 @lru_cache(4096)
 def word(value: str, element: str = "span", /, **attributes: str) -> Markup:
-    """Return a value of the report in an element, as `text` does.
+    """Return a value of the report as an HTML element with its text in both languages.
 
-    Without a translation it is returned as bare text, unless another *element* is given.
+    *element* is the name of the element, *attributes* are its HTML attributes. A value without a
+    translation is returned as bare text if *element* is `span`.
     """
     message = LABELS.get(value, value)
     if element == "span" and translate(message) == message:
@@ -58,9 +62,10 @@ def word(value: str, element: str = "span", /, **attributes: str) -> Markup:
 
 @lru_cache(4096)
 def plural(singular: str, plural: str, number: int, element: str = "span") -> Markup:
-    """Return *number* in an *element*, followed by its noun in both languages.
+    """Return *number* in an HTML element, followed by its noun in both languages.
 
-    The noun is what follows `{} ` in *singular* or *plural*.
+    *singular* and *plural* are the message for one and for several, such as `{} turn`; *element* is
+    the name of the element.
     """
     english = (singular if number == 1 else plural).removeprefix("{} ")
     translated = translate_count(singular, plural, number).removeprefix("{} ")
@@ -70,7 +75,10 @@ def plural(singular: str, plural: str, number: int, element: str = "span") -> Ma
 
 @lru_cache(4096)
 def label(message: str, about: str = "") -> Markup:
-    """Return an `aria-label` attribute, `message: about`, and one with its translation."""
+    """Return an `aria-label` attribute with *message*, and an attribute with its translation.
+
+    *about* follows the message after a colon, if it is not empty.
+    """
     english = LABELS.get(message, message)
     both = plain(english), plain(translate(english))
     names = (f"{name}: {plain(about)}" if about else name for name in both)
@@ -83,7 +91,7 @@ def place(place: Place) -> Markup:
 
 
 def detail(text: str) -> Markup:
-    """Return what a finding expects or meets as an element with its text in both languages."""
+    """Return a finding's expected or actual value as an element with text in both languages."""
     return _both(chinese_sentence(text), text)
 
 

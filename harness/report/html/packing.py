@@ -1,4 +1,4 @@
-"""Large reports: each scenario is compressed, and unpacked by the script when it is shown."""
+"""Large reports: each scenario is compressed, and the page's script unpacks it to show it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,22 @@ _PACKED = re.compile('(?<= data-packed=")[^"]*')
 
 
 class Pack(NamedTuple):
-    """A packed scenario, and its text, which is searched."""
+    """A packed scenario.
+
+    Attributes:
+        data: The HTML, compressed by gzip, in Base64.
+        text: The plain text, for the search.
+    """
 
     data: str
     text: str
 
 
 def packs(render: Callable[[T], str], sections: Sequence[T], processes: int) -> list[Pack]:
-    """Return the sections rendered and packed, without secrets.
+    """Return a pack for each section: its HTML and its plain text, both with secrets masked.
 
-    Where processes are forked, up to *processes* of them share the work.
+    *render* returns the HTML of a section, which is gzipped in Base64; the text is for the search.
+    On Linux, up to *processes* processes share the work.
     """
 
     def packed(number: int) -> Pack:
@@ -51,7 +57,7 @@ def _packed(html: str, mask: Callable[[str], str]) -> Pack:
 
 
 def index(packs: Sequence[Pack]) -> str:
-    """Return the texts of all scenarios packed as one: a line for each scenario, in their order."""
+    """Return the plain texts of all packs as one line each, compressed by gzip, in Base64."""
     return pack("\n".join(one.text for one in packs))
 
 
@@ -61,7 +67,7 @@ def pack(text: str) -> str:
 
 
 def masked(page: str) -> str:
-    """Return a page without secrets, whose packed scenarios have none."""
+    """Return an HTML page with secrets masked; packed scenarios in it are not changed."""
     packed = iter(_PACKED.findall(page))
     rest = text_masker()(_PACKED.sub("", page))
     return _PACKED.sub(lambda _: next(packed, ""), rest)

@@ -62,9 +62,9 @@ def report(
 
     Args:
         report: The report.
-        home: The address of the page that leads to this one; empty if there is none.
+        home: The address of the list of recordings, to which the page links; empty for no link.
         refresh: After how many seconds a browser loads the page again; 0 for never.
-        others: Recordings on other pages, which those of the report may continue.
+        others: Recordings on other pages that recordings of the report may continue.
     """
     shown = sections.sections(report)
     album = contents.album(sections.pictures(shown))
@@ -128,7 +128,10 @@ def _changed(trends: Mapping[str, Sequence[Trend]]) -> Mapping[str, Sequence[Tre
 
 
 def index(**values: object) -> str:
-    """Return the list of recordings of `harness view` as an HTML page, which has no script."""
+    """Return the list of recordings of `harness view` as an HTML page, which has no script.
+
+    *values* are the variables of the template.
+    """
     style = _file("page.css")
     return (
         _environment()
@@ -260,7 +263,7 @@ def _environment() -> Environment:
 
 
 def breakable(path: str) -> Markup:
-    """Return a path in which a browser may break the line before each dot."""
+    """Return *path* as HTML in which a browser may break the line before each dot."""
     return Markup("<wbr>.").join(path.split("."))
 
 
@@ -285,7 +288,7 @@ def coded(text: str) -> Markup:
 
 
 def command(finding: Finding) -> str:
-    """Return the command that finds *finding* again; empty if its file is not known."""
+    """Return the command that reports *finding* again; empty if its file is not known."""
     return f"harness check {shlex.quote(finding.source)}" if finding.source else ""
 
 
@@ -301,7 +304,7 @@ def size(number: int) -> str:
 
 
 def ticks(chunks: Iterable[charts.Tick]) -> Markup:
-    """Return the chunks of a stream as SVG; only numbers are in it."""
+    """Return the chunks of a stream as SVG rectangles, each with its time and size."""
     svg = (
         f'<rect class="tick" x="{one.x}%" y="{round(100 - one.height, 1)}%" width="2"'
         f' height="{one.height}%"><title>{format.seconds(one.at)}, {size(one.size)}</title></rect>'

@@ -1,4 +1,4 @@
-"""The sections of a page, one for each scenario, and the anchors of the exchanges in them."""
+"""The sections of a page, one for each scenario, with the anchors of their exchanges."""
 
 from __future__ import annotations
 
@@ -39,8 +39,10 @@ class NumberedFinding:
     """A finding with its number on the page.
 
     Attributes:
-        section: the anchor of its scenario.
-        exchange: the anchor of the exchange it points at; empty if the page does not show one.
+        number: the number, from 1.
+        finding: the finding.
+        section: the anchor of the finding's scenario.
+        exchange: the anchor of the exchange with the finding; empty if the page does not show it.
     """
 
     number: int
@@ -53,7 +55,7 @@ class NumberedFinding:
 class RawExchange:
     """An exchange as raw HTTP, and the findings that point at it.
 
-    Its bodies are split into pieces when they are shown: all at once would take much memory.
+    The bodies are split into pieces only when a page shows them, which saves memory.
     """
 
     anchor: str
@@ -62,13 +64,13 @@ class RawExchange:
 
     @property
     def request(self) -> tuple[bodies.Piece, ...]:
-        """The request's body."""
+        """The request's body as pieces, with the bytes that findings point at marked."""
         body = self.reading.exchange.request.body
         return bodies.pieces(body, _marks(self.findings, body, True))
 
     @property
     def response(self) -> tuple[bodies.Piece, ...]:
-        """The response's body; empty if it is a binary file."""
+        """The response's body as pieces, with marks; without text if it is a binary file."""
         body = b"" if self.reading.is_binary else self.reading.exchange.response.body
         return bodies.pieces(body, _marks(self.findings, body, False))
 
@@ -78,7 +80,11 @@ class Column:
     """A transcript in all its views: conversation, timelines, raw HTTP.
 
     Attributes:
-        wire: the first `MAX_EXCHANGES` exchanges.
+        anchor: the id of the HTML element.
+        transcript: the transcript.
+        turns: the turns of the conversation.
+        timelines: the timelines of the turns with recorded times.
+        wire: the first `MAX_EXCHANGES` exchanges as raw HTTP.
         more: the number of the other exchanges.
     """
 
@@ -97,7 +103,7 @@ class Column:
 
 @dataclass(frozen=True)
 class ShownDifference:
-    """A difference, its left and its right value split into equal and differing pieces."""
+    """A difference whose left and right value are split into equal and differing pieces."""
 
     difference: Difference
 
@@ -122,13 +128,13 @@ class ShownDifference:
 
 @dataclass(frozen=True, slots=True)
 class ShownComparison:
-    """A comparison with its differences by layer.
+    """A comparison as the page shows it, with its differences by layer.
 
     Attributes:
         layers: the first `MAX_DIFFERENCES` differences of each layer.
         more: the number of the other differences.
         divergence: the difference at the first divergence; None if the transcripts do not diverge.
-        noise: the first values that also differ between repeats of one side.
+        noise: the first differences that also occur between repeats of one side.
     """
 
     comparison: Comparison
@@ -139,20 +145,20 @@ class ShownComparison:
 
     @property
     def noisy(self) -> int:
-        """The number of values that also differ between repeats of one side."""
+        """The number of differences that also occur between repeats of one side."""
         return sum(difference.varies for difference in self.comparison.all_differences)
 
     @property
     def volatile(self) -> int:
         """The number of differences in values that are expected to differ, such as ids and times.
 
-        Noise is not counted.
+        Differences that also occur between repeats of one side are not counted.
         """
         return len(self.comparison.of(Layer.VOLATILE)) - self.noisy
 
     @property
     def alike(self) -> tuple[float, ...]:
-        """The least and the greatest similarity of the turns' texts, from 0 to 1.
+        """The least and the greatest similarity, from 0 to 1, of the two texts of a turn.
 
         A single number if they are equal; empty if no texts were compared.
         """
@@ -165,7 +171,8 @@ class ShownMatrix:
     """A matrix as the page shows it.
 
     Attributes:
-        facts: the facts of each turn of each target.
+        targets: the names of the targets.
+        facts: the figures of each turn of each target.
         pairs: each pair of targets with its comparison.
         tables: the paths and types of each part of the answers, by target.
     """
@@ -182,17 +189,20 @@ class ShownMatrix:
 
     @property
     def turns(self) -> tuple[tuple[int, tuple[TurnFigures, ...]], ...]:
-        """Each turn's number, and the facts of that turn for every target that has it."""
+        """Each turn's number, with the figures of that turn for every target that has it."""
         order = sorted(self.facts, key=lambda facts: facts.turn)
         return tuple((n, tuple(group)) for n, group in groupby(order, key=lambda f: f.turn))
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioSection:
-    """A scenario in all its views.
+    """A scenario as the page shows it, with all its transcripts and findings.
 
     Attributes:
-        columns: its transcripts.
+        anchor: the id of the HTML element.
+        name: the scenario's name.
+        columns: a column for each transcript.
+        findings: the findings, the most severe first.
         ignored: findings of rules that the scenario or the project ignores.
         problems: errors of targets that could not be recorded, read or replayed.
     """
@@ -335,7 +345,7 @@ def _comparison(found: Comparison) -> ShownComparison:
 
 
 def recordings(sections: Sequence[ScenarioSection]) -> Iterator[Recording]:
-    """Yield every recording of the page, with its place there."""
+    """Yield every recording of the page, linked to its place on the page."""
     for section in sections:
         for column in section.columns:
             yield Recording.of(column.transcript.provenance, f"#{column.anchor}")
@@ -352,7 +362,10 @@ def pictures(sections: Sequence[ScenarioSection]) -> Iterator[bytes]:
 def gallery(
     sections: Sequence[ScenarioSection], album: Mapping[bytes, str]
 ) -> Iterator[tuple[ScenarioSection, Column, str]]:
-    """Yield the section, the column and the data URL of every image that is shown."""
+    """Yield (section, column, data URL) for every image that the page shows.
+
+    *album* has the data URL of each such image by its bytes.
+    """
     for section in sections:
         for column in section.columns:
             for data in (data for turn in column.turns for data in turn.files):
@@ -361,10 +374,10 @@ def gallery(
 
 
 def evidence_anchors(sections: Sequence[ScenarioSection]) -> Callable[[Evidence], str]:
-    """Return a function from an exchange to its anchor.
+    """Return a function that returns the anchor of an exchange on the page.
 
-    The anchor is empty for an exchange that the page does not show, or whose file name several
-    recordings have.
+    The anchor is empty if the page does not show the exchange, or if several recordings have the
+    name of its file.
     """
     columns = [column for section in sections for column in section.columns]
     often = Counter(column.transcript.source for column in columns)

@@ -52,10 +52,11 @@ class ListedRecording:
     """A recording in the list.
 
     Attributes:
-        name: its path, without that of the folder if all recordings are below one.
-        cell: its result; None if it cannot be read.
-        recording: its place in the tree of recordings.
-        size: in bytes.
+        path: the path of the file.
+        name: the path, without that of the folder if all recordings are below one folder.
+        cell: the result and the figures; None if the file cannot be read.
+        size: the size of the file in bytes.
+        recording: the place in the tree of recordings.
     """
 
     path: str
@@ -68,7 +69,7 @@ class ListedRecording:
 class Viewer:
     """The recordings in some files and folders, and the pages about them.
 
-    What was read of a file is kept until the file changes.
+    The content of a file is cached until the file changes.
     """
 
     def __init__(self, paths: Sequence[Path], language: Language) -> None:
