@@ -34,7 +34,7 @@ RESPONSES: Mapping[str, str] = {
 
 
 class Presence(StrEnum):
-    """The part of the answers of one form that has a field: all, some or none of them."""
+    """Whether all, some or none of a group of answers have a field."""
 
     ALWAYS = "always"
     SOMETIMES = "sometimes"
@@ -49,7 +49,8 @@ class Field:
         name: The name in reports.
         otel: The name in the OpenTelemetry GenAI conventions; empty if they have none.
         pointers: A function that returns the field's JSON pointers from an endpoint's `Fields`.
-        expected: The values of `Form.response` for which an absent field is reported.
+        expected: The kinds of response, as in `AnswerForm.response`, that should have the field;
+            its absence from them is reported.
     """
 
     name: str
@@ -102,8 +103,8 @@ class AnswerForm:
     Attributes:
         endpoint: The endpoint's name.
         response: `answer`, `stream`, `task accepted`, `task running`, `task ended` or `refusal`.
-        request: What the request holds the conversation in: `messages` or `prompt`; empty if it
-            has neither.
+        request: The field of the request that holds the conversation: `messages` or `prompt`; empty
+            if the request has neither.
         target: The target's name, such as `zhipu/glm-4.5`.
     """
 
@@ -165,7 +166,8 @@ class FieldCell:
         present: Number of answers that have the field at one of the pointers or more.
         of: Number of all answers of the form.
         pointers: All pointers that were searched; empty if the endpoint defines none.
-        expected: Whether the field's absence is reported for this form.
+        expected: Whether answers of the form should have the field, so that its absence is
+            reported.
         evidence: The first answer of the form.
     """
 
@@ -184,7 +186,7 @@ class FieldCell:
 
 @dataclass(frozen=True, slots=True)
 class FieldRow:
-    """One field, with a cell for each form of the matrix, in the same order."""
+    """One row of a `FieldMatrix`: a field, with a cell for each form of answers."""
 
     field: Field
     cells: tuple[FieldCell, ...]
@@ -192,7 +194,7 @@ class FieldRow:
 
 @dataclass(frozen=True, slots=True)
 class FieldMatrix:
-    """A table with a row for each field and a column for each form.
+    """A table of the places of fields, with a row for each field and a column for each form.
 
     Attributes:
         forms: The columns, sorted.

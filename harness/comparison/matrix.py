@@ -53,7 +53,7 @@ class TargetPair:
 
     @property
     def answer(self) -> int:
-        """The number of differences between the two answers, read into the common model."""
+        """The number of differences between the outcomes, such as texts and finish reasons."""
         return len(self.comparison.of(Layer.ANSWER))
 
     @property
@@ -68,8 +68,9 @@ class PathRow:
     """One path in the answers, with the types of its values for each target.
 
     Attributes:
-        path: A path as in `analysis.shape`.
-        types: For each target, the types such as `integer|null`; empty if it lacks the path.
+        path: A JSON pointer in which `[]` stands for every item of an array.
+        types: For each target, the types such as `integer|null`; empty if the target lacks the
+            path.
     """
 
     path: str
@@ -81,7 +82,7 @@ class PathTable:
     """The paths and types of one kind of exchange, compared between targets.
 
     Attributes:
-        part: The kind of exchange, one of `summary.PARTS`.
+        part: The kind of exchange, such as `answer`, `event` (of a stream) or `refusal`.
         present: For each target, whether it has an exchange of this kind.
         rows: One row for each path.
     """
@@ -129,7 +130,7 @@ def matrix(
         transcripts: One transcript for each target.
         prices: The prices by which the costs are computed.
         repeats: Further recordings of the same targets. Values that vary between a target and its
-            repeats do not count as differences, see `compare`.
+            repeats do not count as differences.
     """
     turns = [[summarize(turn) for turn in transcript.turns] for transcript in transcripts]
     sides = combinations(range(len(transcripts)), 2)
@@ -143,7 +144,10 @@ def matrix(
 
 
 def side_by_side(transcripts: Sequence[AnalyzedTranscript], prices: Prices = NO_PRICES) -> Matrix:
-    """Return a matrix with the figures of every turn, without pairs and tables."""
+    """Return a matrix with the figures of every turn only, without pairs and tables.
+
+    *prices* are the prices by which the costs are computed.
+    """
     targets = names(transcripts)
     return Matrix(
         scenario=common_scenario(transcripts),
@@ -238,7 +242,10 @@ class TurnFigures:
 def facts(
     transcript: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices = NO_PRICES
 ) -> TurnFigures:
-    """Return the figures of one turn; its cost is by the prices of the day it was recorded."""
+    """Return the figures of one turn of *transcript*.
+
+    The turn's cost is computed by *prices*, as of the day of the recording.
+    """
     waited = _wait(turn)
     answer = turn.answer
     timing = answer.exchange.timing if answer else None
@@ -334,7 +341,7 @@ def _is_han(letter: str) -> bool:
 def first_token(exchange: AnalyzedExchange) -> float | None:
     """Return the seconds from the request to the first event with content; None without timings.
 
-    It is the time to the first byte if the answer is not a stream, or if no event has content.
+    If the answer is not a stream, or if no event has content, return the time to the first byte.
     """
     timing = exchange.exchange.timing
     if timing is None:

@@ -129,7 +129,7 @@ REASONS: Sequence[tuple[str, str]] = (
 def find_divergence(turns: Iterable[TurnComparison]) -> Divergence | None:
     """Return the first turn that differs by more than wording, counts and times; None if none does.
 
-    Later differences may follow from this one, as the conversations differ from there on.
+    Differences in later turns may be consequences, as the conversations are no longer the same.
     """
     divergences = (_divergence(turn.number, turn.differences) for turn in turns)
     return next((divergence for divergence in divergences if divergence is not None), None)
@@ -324,9 +324,9 @@ _FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
 
 
 def embedded_json(content: Json) -> Json:
-    """Return the JSON object or array in *content*; None if it is anything else.
+    """Return the JSON object or array that *content* is the text of; None if it is anything else.
 
-    It must be the whole text, or the whole text of one code fence.
+    The text may be enclosed in one code fence.
     """
     text = content.strip() if isinstance(content, str) else ""
     fenced = _FENCE.fullmatch(text)

@@ -31,8 +31,8 @@ class TurnSummary:
     Attributes:
         number: The turn's number, from 1.
         shapes: The types by path, for each kind of exchange in `PARTS` that the turn has.
-        answer: The outcome of the turn.
-        bodies: The exchanges of each kind.
+        answer: The outcome of the turn, as JSON with the same keys for all providers.
+        bodies: The exchanges of each kind in `PARTS`.
         events: Number of server-sent events.
     """
 
@@ -59,7 +59,7 @@ def summarize(turn: AnalyzedTurn) -> TurnSummary:
 
 
 def part_of(exchange: AnalyzedExchange) -> str:
-    """Return the kind of an exchange, one of `PARTS`."""
+    """Return the kind of an exchange, such as `answer`, `event` (of a stream) or `refusal`."""
     role = exchange.endpoint.role if exchange.endpoint else Role.OTHER
     if exchange.is_binary:
         return "file"
@@ -194,10 +194,10 @@ _DETAILS: tuple[Callable[[Transcript], str], ...] = (
 
 
 def model_of(transcript: AnalyzedTranscript, exchange: AnalyzedExchange) -> tuple[str, str]:
-    """Return (provider, model), each empty if unknown.
+    """Return (provider, model) of a transcript, each empty if unknown.
 
-    They are taken from the transcript's target; if it has none, from the endpoint of *exchange* and
-    the model in its request.
+    They are taken from the transcript's target. If it has none, the provider is that of the
+    endpoint of *exchange*, and the model is the one that its request names.
     """
     provider, slash, model = transcript.transcript.target.partition("/")
     if slash:

@@ -13,7 +13,7 @@ class Layer(StrEnum):
 
     Attributes:
         SHAPE: Paths and types of the answers' JSON.
-        ANSWER: The outcome, read as `harness.types.Reply` or `Failure`.
+        ANSWER: The outcome: a reply or a failure, in a form that is common to all providers.
         CONTENT: Values in the answers' JSON.
         VOLATILE: Values that differ between any two answers, such as ids and times.
     """
@@ -28,15 +28,15 @@ class Layer(StrEnum):
 class Difference(Change):
     """One place at which two transcripts differ.
 
-    In the layer `shape`, `path` is set and `before` and `after` are types. In the other layers
-    `pointer` is set and they are values; for the kind `unlisted`, the number of further
-    differences.
+    In the layer `shape`, `path` is set, and `before` and `after` are types. In the other layers
+    `pointer` is set, and `before` and `after` are values. A difference of the kind `unlisted`
+    stands for further ones; its values are their number.
 
     Attributes:
         before: The type or value of the left transcript.
         after: The type or value of the right transcript.
-        part: The kind of exchange, one of `summary.PARTS`, whose body `pointer` leads into; `reply`
-            if it leads into the outcome as in `summary.Answer`.
+        part: The kind of exchange, such as `answer` or `refusal`, whose body `pointer` leads into;
+            `reply` if `pointer` leads into the outcome of the turn.
         layer: The kind of information that differs.
         similarity: The similarity of two texts, from 0 to 1; None for other values.
         varies: Whether the value also varies between repeats of one transcript.
@@ -81,7 +81,7 @@ class Divergence:
         turn: The turn's number.
         reason: `turn`, `failure`, `tool call`, `finish reason`, `JSON`, `images`, `files`,
             `vectors`, `ranking` or `text`.
-        difference: The most important difference of the turn.
+        difference: The most important difference in the turn.
     """
 
     turn: int
