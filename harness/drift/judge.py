@@ -1,4 +1,4 @@
-"""Comparison of an old and a new recording, by `Criteria`: each change with its verdict.
+"""Comparison of an old and a new recording: each change with its verdict.
 
 The order of keys, the number of events in a stream and the polls of a running task are ignored. If
 the finish reason differs, changes in tool calls and texts count as wording: the model chose to do
@@ -69,8 +69,10 @@ def find_drift(
         new: The new recording.
         before: The findings in the old recording.
         after: The findings in the new recording; those that are not in *before* are changes.
-        allowed: What a contract allows; such changes count as wording.
-        repeats: Repeats of the old recording. What varies between them and *old* is ignored.
+        allowed: A function that returns whether a contract allows the new state of a field: a JSON
+            type, or `absent`. Changes to allowed states count as wording.
+        repeats: Repeats of the old recording. Values that vary between *old* and its repeats are
+            ignored.
     """
     recorded = (old, *repeats)
     changes: list[DriftChange] = []
@@ -372,11 +374,13 @@ def _violation(finding: Finding) -> tuple[str, int | None, str]:
 
 
 def allowed_by(contract: Contract) -> Allowed:
-    """Return a function that says which states *contract* allows.
+    """Return a function that returns whether *contract* allows a state of a field.
+
+    A state is `absent` or a JSON type.
 
     A field may be absent if the contract allows that in every section that has the field. A type is
-    allowed if the contract allows it in any section. All events of an endpoint's streams are looked
-    up together, whatever their position.
+    allowed if the contract allows it in any section. For a stream's event, the sections of events
+    at all positions are looked up together.
     """
     spots = {section: spot(section, node) for section, node in contract.sections.items()}
 
@@ -412,11 +416,11 @@ def _place_at(top: Spot, path: str) -> Spot | None:
 
 @dataclass(frozen=True)
 class Criteria:
-    """The criteria by which recordings are judged.
+    """The rules and the contract that recordings are checked against to find drift.
 
     Attributes:
         rules: The project's selection of rules.
-        contract: A contract that the recordings are checked against; None for none.
+        contract: The contract; None if there is none.
     """
 
     rules: RuleSelection
@@ -443,7 +447,9 @@ class Criteria:
 
 
 def project_criteria(contract: Path | None) -> Criteria:
-    """Return the criteria of the current project, with the contract in the file *contract*.
+    """Return criteria with the current project's rules and the contract in the file *contract*.
+
+    If *contract* is None, the criteria have no contract.
 
     Raises:
         BadSettings: The project's settings are invalid.

@@ -50,8 +50,8 @@ class RecordedJob:
 
     Attributes:
         job: The scenario and the target.
-        recording: The recording on file. For a live service it is without the turns of steps that
-            only a sandbox can answer.
+        recording: The recording on file. If the job is to be recorded from a live service, turns of
+            steps that only a sandbox can answer are left out.
         repeats: The other recordings on file of the same job.
     """
 
@@ -70,12 +70,13 @@ def plan_again(
 ) -> tuple[list[RecordedJob], Plan]:
     """Return the jobs to record again, and the plan that chose them.
 
-    These are all jobs with a recording in *folder* or, with a budget, those that exercise the most
-    rules and clauses of *contract* within it. *live* removes the turns of steps that only a sandbox
-    can answer. The plan has the reason why each other job is left out.
+    Without a budget these are all jobs with a recording in *folder*. With a budget they are the
+    jobs that exercise the most rules and clauses of *contract* for it. For each other job the plan
+    has the reason why it is left out. If *live* is true, turns of steps that only a sandbox can
+    answer are removed from the recordings.
 
     Raises:
-        HarnessError: None can be recorded again.
+        HarnessError: No job can be recorded again.
     """
     recorded: dict[str, RecordedJob] = {}
     omitted: list[Omitted] = []
@@ -145,10 +146,10 @@ def _candidate(job: RecordedJob, contract: Contract | None, prices: Tariff | Non
 
 
 def check_keys(jobs: Iterable[RecordedJob], environment: Environment) -> None:
-    """Check that the API keys of all jobs are set.
+    """Check that the API keys for the providers of all jobs are set in *environment*.
 
     Raises:
-        MissingKey: Keys are not set; the message names all their variables.
+        MissingKey: Keys are not set; the message names the variables of all missing keys.
     """
     providers = dict.fromkeys(find_provider(job.job.target.provider) for job in jobs)
     missing = [p.key_variable for p in providers if not environment.has_key(p)]
@@ -164,7 +165,7 @@ def output_folder(out: Path | None, cassettes: Path) -> Iterator[Path]:
     """Yield the folder for new recordings: *out*, or a temporary one if *out* is None.
 
     Raises:
-        HarnessError: *out* is the folder of the recordings on file.
+        HarnessError: *out* is *cassettes*, the folder of the recordings on file.
     """
     if out is None:
         with tempfile.TemporaryDirectory(prefix="harness-drift-") as folder:
@@ -191,6 +192,15 @@ def record_and_compare(
 
     The recordings on file are not changed. No request is sent once the budget is exhausted. A job
     that was not begun, or could not be recorded, becomes a problem of the returned run.
+
+    Args:
+        jobs: The jobs with their recordings on file.
+        source: The servers to record from.
+        out: The folder of the new recordings.
+        criteria: The rules and the contract that recordings are checked against.
+        fail_on: The least severe verdict that fails the run.
+        progress: Called with a line of text for each step.
+        budget: The budget; None for no limit.
     """
     start = time.perf_counter()
     run = _Run(source, Store(out), criteria, progress, SpendTracker(budget), tariff(budget))
@@ -276,15 +286,18 @@ _ONE_QUESTION = RecordingCost(questions=1)
 
 @dataclass
 class SpendMeter(Meter):
-    """A `runner.Meter` that charges the turns of one recording to the budget.
+    """A meter that charges the requests and turns of one recording to the budget.
 
     Attributes:
         job: The scenario and the target.
-        source: The servers.
-        spent: What the run has spent.
+        source: The servers to record from.
+        spent: The counter of the requests and the money of the whole run.
         prices: The prices; None if the budget is not money.
-        on_file: The recording on file, by which costs are foreseen; None if there is none.
-        foreseen: The cost of a step that the recording on file does not have.
+        on_file: The recording on file, by which costs of steps are estimated; None if there is
+            none.
+        foreseen: The estimated cost of a step that the recording on file does not have.
+        turns: The turns recorded so far.
+        calls_before: The number of requests of the run before the current step.
     """
 
     job: Job
@@ -297,7 +310,10 @@ class SpendMeter(Meter):
     calls_before: int = 0
 
     def step(self) -> None:
-        """Reserve the cost of the next step. Raises OverBudget if it exceeds the budget."""
+        """Check that the rest of the budget covers the next step.
+
+        Raises OverBudget if its estimated cost exceeds the rest.
+        """
         number, old = len(self.turns), self.on_file
         expected = self.foreseen
         if old is not None and number < len(old.turns):
@@ -310,7 +326,7 @@ class SpendMeter(Meter):
         self.spent.request()
 
     def turn(self, turn: Turn) -> None:
-        """Charge the turn's cost to the budget."""
+        """Add a recorded turn, and charge its cost to the budget."""
         self.turns.append(Turn(len(self.turns) + 1, turn.exchanges))
         recording = self.recording
         spent = turn_cost(recording, recording.turns[-1], self.prices)
@@ -339,10 +355,10 @@ class SpendMeter(Meter):
 
 
 def plan_to_record(jobs: Iterable[Job], folder: Store, budget: Budget | None) -> Plan:
-    """Return the plan of recording *jobs* in their order within a budget.
+    """Return the plan of recording *jobs*, in their order, within *budget*.
 
-    The costs are those of the recordings on file. What has none counts with its calls, and is in
-    the plan as long as the budget is not money.
+    The costs are estimated by the recordings in *folder*. Without a recording, only the number of
+    requests is estimated; so if the budget is money, the job is not in the plan.
     """
     prices = tariff(budget)
     chosen: list[Candidate] = []
@@ -375,7 +391,13 @@ def _on_file(job: Job, folder: Store) -> AnalyzedTranscript | None:
 
 
 def meters(source: Source, budget: Budget | None, folder: Store) -> Callable[[Job], Meter]:
-    """Return a function from jobs to meters that charge all of them to one budget."""
+    """Return a function that returns a meter for each job; all meters charge to one budget.
+
+    Args:
+        source: The servers to record from.
+        budget: The budget; None for meters that count nothing.
+        folder: The recordings on file, by which costs are estimated.
+    """
     if budget is None:
         return lambda job: Meter()
     spent, prices = SpendTracker(budget), tariff(budget)
@@ -389,8 +411,8 @@ _UNRELATED = frozenset({401, 402, 403, 407, 408, 429})
 def refuses_the_request(turn: AnalyzedTurn) -> bool:
     """Return whether the service refused the request because of its content.
 
-    That is an error with HTTP 4xx in the service's own format. It is False for a proxy's page, a
-    server error, throttling, a missing key, an empty account and a missing answer.
+    Such a refusal is an error with HTTP 4xx in the service's own format. Return False for a proxy's
+    page, a server error, throttling, a missing key, an empty account and a missing answer.
     """
     outcome, answer = turn.outcome, turn.answer
     if not isinstance(outcome, Failure) or answer is None or answer.endpoint is None:

@@ -42,7 +42,7 @@ class RecordingCost:
         polls: Number of polls of tasks.
         files: Number of downloads of files.
         money: Amount in the currency of the `Tariff`; None if it is unknown.
-        unpriced: Why the amount is unknown; else empty.
+        unpriced: The reason why the amount is unknown; empty if it is known.
         prices: The prices by which the amount was computed.
     """
 
@@ -76,7 +76,7 @@ class Tariff:
 
     Attributes:
         prices: The price table.
-        currency: The currency, as in `CNY`; prices in others are not converted.
+        currency: The currency, as in `CNY`; prices in other currencies are not converted.
         day: The day, as in `2026-07-01`.
     """
 
@@ -93,7 +93,7 @@ class Tariff:
     def of(self, transcript: AnalyzedTranscript, turn: AnalyzedTurn) -> tuple[Decimal | None, str]:
         """Return (cost of a turn, empty text), or (None, the reason) if the cost is unknown.
 
-        A refusal costs 0.
+        *transcript* is the recording with the turn. A refusal costs 0.
         """
         if not turn.readings:
             return None, "a request without an answer may have been charged"
@@ -115,7 +115,7 @@ class Tariff:
 def turn_cost(
     transcript: AnalyzedTranscript, turn: AnalyzedTurn, tariff: Tariff | None
 ) -> RecordingCost:
-    """Return the cost of a turn; without a tariff its money is unknown."""
+    """Return the cost of a turn of *transcript*; without a tariff the money is unknown."""
     roles = [e.endpoint.role if e.endpoint else Role.OTHER for e in turn.readings]
     polls = roles.count(Role.POLL)
     files = sum(exchange.is_binary for exchange in turn.readings)
@@ -126,7 +126,7 @@ def turn_cost(
 
 
 def cost(transcript: AnalyzedTranscript, tariff: Tariff | None = None) -> RecordingCost:
-    """Return the cost of a recording; without a tariff its money is unknown."""
+    """Return the cost of the recording *transcript*; without a tariff the money is unknown."""
     return sum((turn_cost(transcript, turn, tariff) for turn in transcript.turns), RecordingCost())
 
 
@@ -160,7 +160,7 @@ class Budget:
         return "1 call" if amount == 1 else f"{plain_number(amount)} calls"
 
     def price(self, cost: RecordingCost) -> Decimal | None:
-        """Return *cost* in the unit of the budget, requests or money; None if it is unknown."""
+        """Return *cost* in the budget's unit, requests or money; None if the money is unknown."""
         return cost.money if self.is_money else Decimal(cost.calls)
 
 
@@ -212,8 +212,8 @@ class Candidate:
 
     Attributes:
         name: The name, `scenario/target`.
-        cost: The cost of the recording on file.
-        covers: The checks (rules and clauses of a contract) that it exercises.
+        cost: The cost of the recording on file, as an estimate.
+        covers: The checks (rules and clauses of a contract) that the recording exercises.
     """
 
     name: str
@@ -360,8 +360,8 @@ def _covered(candidates: Iterable[Candidate]) -> frozenset[str]:
 def rules_exercised(transcript: AnalyzedTranscript) -> frozenset[str]:
     """Return the rules that a recording exercises, as `dialect: rule`.
 
-    A recording exercises a rule if one of the rule's faults can be injected into it. Each dialect
-    counts apart: whether one provider complies says nothing about another.
+    A recording exercises a rule if one of the rule's faults can be injected into it. A rule counts
+    once for each dialect, since one provider's compliance says nothing about another.
     """
     dialects = {e.endpoint.dialect for e in transcript.readings if e.endpoint}
     rules: set[str | None] = set()
@@ -395,7 +395,7 @@ class SpendTracker:
         budget: The budget; None for no limit.
         calls: Number of requests so far.
         money: Amount spent so far, in the budget's currency; 0 if the budget is not money.
-        exhausted: Why no more requests are allowed; empty while they are.
+        exhausted: The reason why no more requests are allowed; empty while they are allowed.
     """
 
     budget: Budget | None = None
@@ -405,7 +405,10 @@ class SpendTracker:
 
     @property
     def remaining(self) -> Decimal:
-        """The rest of the budget in its unit: negative if overspent, infinite without a budget."""
+        """The rest of the budget, as a number of requests or an amount of money.
+
+        It is negative if more was spent, infinite without a budget.
+        """
         if self.budget is None:
             return Decimal("Infinity")
         return self.budget.most - (self.money if self.budget.is_money else self.calls)

@@ -69,6 +69,13 @@ def compare_folders(
 
     Recordings are matched by scenario and target; if these do not identify them, by path.
 
+    Args:
+        old: The older cassette or folder.
+        new: The newer cassette or folder.
+        criteria: The rules and the contract that recordings are checked against.
+        fail_on: The least severe verdict that fails the run.
+        progress: Called with a line of text for each file.
+
     Raises:
         HarnessError: No recording in *old* matches one in *new*.
     """

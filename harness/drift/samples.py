@@ -1,4 +1,4 @@
-"""Samples: all values of one form of answer in a turn, collected for comparison.
+"""Samples: the JSON values that a turn received in one form of answer, collected for comparison.
 
 All events of a stream are one sample, and so are all polls that find a task in the same state.
 """
@@ -29,12 +29,12 @@ _EVENT = "event"
 
 @dataclass(frozen=True, slots=True, order=True)
 class SampleKey:
-    """The key of a sample in a turn.
+    """The kind of answers that a sample collects, which identifies the sample in its turn.
 
     Attributes:
         endpoint: The endpoint's name, or the HTTP method if it is unknown.
         form: `answer`, `event`, `refusal`, `file` or `not read`.
-        state: A task's state; else empty.
+        state: The state of the task that the answer reports; empty if there is none.
     """
 
     endpoint: str
@@ -50,11 +50,11 @@ class Sample:
     """All values of one form of answer in one turn.
 
     Attributes:
-        section: The section of the first value.
+        section: The kind of answer, as in a contract, of the first value.
         family: The family of the model; empty if unknown.
         passing: Whether the answer is about a task that is still running.
-        moving: The paths that exist or not depending on what the model chose to do: those of tool
-            calls, content and reasoning.
+        moving: The paths whose presence depends on what the model chose to do: those of tool calls,
+            content and reasoning.
         documented_words: Strings of the protocol that the documentation lists.
         types: The JSON types by position in a stream (`first`, `middle` ...; empty if it is not a
             stream) and by path.
@@ -74,7 +74,7 @@ class Sample:
     count: int = 0
 
     def at(self, path: str) -> frozenset[str]:
-        """Return the JSON types at *path*, at any position in a stream; empty without values."""
+        """Return the JSON types of the values at *path*, in all events; empty if there are none."""
         return frozenset(t for by_path in self.types.values() for t in by_path.get(path, ()))
 
     @property
@@ -88,10 +88,10 @@ class Sample:
         """Add the value of a body or of an event.
 
         Args:
-            section: The value's section.
+            section: The kind of answer, as in a contract, that the value belongs to.
             value: The value.
-            free: The paths without a vocabulary.
-            echoes: The strings in the request, which are not words of the protocol.
+            free: The paths of data such as ids and texts, which are not words of the protocol.
+            echoes: The strings in the request; in an answer they are not words of the protocol.
         """
         self.count += 1
         types = self.types.setdefault(section.case if section.form == _EVENT else "", {})
@@ -107,7 +107,7 @@ class Sample:
 
 
 def samples(transcript: AnalyzedTranscript, turn: AnalyzedTurn) -> dict[SampleKey, Sample]:
-    """Return the samples of a turn, by key."""
+    """Return the samples of a turn of *transcript*, each by the kind of answers in it."""
     by_key: dict[SampleKey, Sample] = {}
     for exchange in turn.readings:
         free, echoes = frozenset[str](), frozenset[str]()
@@ -180,12 +180,12 @@ def _empty(
 
 
 def as_path(pointer: str) -> str:
-    """Return a JSON pointer in the notation of `analysis.shape`."""
+    """Return a JSON pointer with `[]` in place of each array index: `/choices/[]/delta`."""
     return re.sub(r"/\d+(?=/|$)", "/[]", pointer)
 
 
 def is_within(path: str, holders: Iterable[str]) -> bool:
-    """Return whether a path is one of *holders*, or below one of them."""
+    """Return whether *path* is one of the paths *holders*, or below one of them."""
     return any(path == holder or path.startswith(f"{holder}/") for holder in holders)
 
 
@@ -194,7 +194,10 @@ def _is_id(path: str) -> bool:
 
 
 def merged(parts: Sequence[Sample]) -> Sample:
-    """Return one sample with the types, words and values of all *parts*, samples of one key."""
+    """Return one sample with the types, words and values of all *parts*.
+
+    *parts* are samples of the same kind of answers.
+    """
     if len(parts) == 1:
         return parts[0]
     union = replace(parts[0], types={}, words={}, values={})
@@ -216,22 +219,22 @@ def merged(parts: Sequence[Sample]) -> Sample:
 class RecordedTurn:
     """One turn in one or more recordings of the same scenario and target.
 
-    What varies between the recordings is not drift if it varies in a new recording, too.
+    Values that vary between the recordings may vary in a new recording, too, without drift.
 
     Attributes:
-        turns: The recordings with their turn, the main recording first.
+        turns: Pairs of a recording and its turn, the main recording first.
     """
 
     turns: Sequence[tuple[AnalyzedTranscript, AnalyzedTurn]]
 
     @cached_property
     def samples(self) -> tuple[dict[SampleKey, Sample], ...]:
-        """The samples of each recording, by key."""
+        """The samples of each recording, by the kind of answers in them."""
         return tuple(samples(transcript, turn) for transcript, turn in self.turns)
 
     @cached_property
     def forms(self) -> tuple[frozenset[SampleKey], ...]:
-        """The keys of the samples in each recording, without those of a running task."""
+        """The kinds of answers in each recording, except answers about a running task."""
         return tuple(
             frozenset(key for key, sample in by_key.items() if not sample.passing)
             for by_key in self.samples
@@ -239,21 +242,21 @@ class RecordedTurn:
 
     @property
     def forms_of_any(self) -> frozenset[SampleKey]:
-        """The keys that any of the recordings has."""
+        """The kinds of answers that at least one of the recordings has."""
         return frozenset().union(*self.forms)
 
     @property
     def forms_of_all(self) -> frozenset[SampleKey]:
-        """The keys that all of the recordings have."""
+        """The kinds of answers that all of the recordings have."""
         return self.forms[0].intersection(*self.forms[1:])
 
     def of(self, key: SampleKey) -> tuple[Sample, ...]:
-        """Return the samples with *key*, at most one for each recording."""
+        """Return the samples of the kind of answers *key*, at most one for each recording."""
         return tuple(by_key[key] for by_key in self.samples if key in by_key)
 
     @property
     def statuses(self) -> tuple[int, ...]:
-        """The last HTTP status of the turn in each recording, see `final_status`."""
+        """The last HTTP status of the turn in each recording; 0 for a turn without exchanges."""
         return tuple(final_status(turn) for _, turn in self.turns)
 
     @property
@@ -270,7 +273,7 @@ class RecordedTurn:
 
 
 def recorded_turn(number: int, transcripts: Sequence[AnalyzedTranscript]) -> RecordedTurn | None:
-    """Return the turn *number* of all recordings that have it; None if none has it."""
+    """Return the turn *number* of all transcripts that have it; None if none has it."""
     turns = [(t, turn) for t in transcripts for turn in t.turns if turn.turn.number == number]
     return RecordedTurn(turns) if turns else None
 

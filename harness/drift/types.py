@@ -36,13 +36,14 @@ class DriftChange(Change):
     """One place at which the new recording differs from the old one.
 
     Attributes:
-        part: The endpoint, the form of answer and a task's state, as in `samples.SampleKey`.
+        part: The endpoint, the form of answer and a task's state, as one text.
         before: The types in the old recording, such as `integer|null`; for the kinds `new value`,
             `status` and `count`, the values.
         after: The types or values in the new recording; for the kind `rule`, the finding's message.
         verdict: What the change means for programs that read the format.
         rule: The name of the violated rule, for the kind `rule`.
-        reason: Why the change is less severe than others of its kind; else empty.
+        reason: The reason why the change is less severe than others of its kind; empty if it is
+            not.
     """
 
     verdict: Verdict
@@ -86,7 +87,7 @@ class Drift:
         return max((c.verdict for c in self.changes), key=lambda v: v.rank, default=Verdict.SAME)
 
     def of(self, verdict: Verdict) -> tuple[DriftChange, ...]:
-        """Return the changes with one verdict."""
+        """Return the changes with *verdict*."""
         return tuple(change for change in self.changes if change.verdict is verdict)
 
     def joined(self, others: Iterable[Drift]) -> Drift:
@@ -113,7 +114,7 @@ class UnmatchedRecording:
         scenario: The scenario's name.
         target: The target's name.
         source: The file.
-        side: The folder that it is in: `old` or `new`.
+        side: The folder with the recording: `old` or `new`.
     """
 
     scenario: str
@@ -124,13 +125,13 @@ class UnmatchedRecording:
 
 @dataclass(frozen=True, slots=True)
 class DriftRun:
-    """The result of one run.
+    """The result of comparing recordings, after recording them again or from two folders.
 
     Attributes:
-        drifts: The changes of each recording that was compared.
+        drifts: The changes between each old recording and its new one.
         transcripts: The new recordings.
         unmatched: The recordings that only one side has.
-        problems: What could not be recorded or compared.
+        problems: Errors of recordings that could not be made or compared.
         plan: The plan by which recordings were made; None if two folders were compared.
         fail_on: The least severe verdict that fails the run.
         duration: The time of the run, in seconds.
