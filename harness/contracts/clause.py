@@ -59,17 +59,19 @@ def severity(held: int) -> Severity:
 
 
 def one_step_less(level: Severity) -> Severity:
-    """Return the severity below *level*: a warning for an error, else a note."""
+    """Return the severity below *level*: a warning if *level* is an error, else a note."""
     return Severity.WARNING if level is Severity.ERROR else Severity.INFO
 
 
 def against(counts: Counts, state: str, family: str) -> int:
     """Return the number of exchanges that are evidence against a state; 0 if the state is allowed.
 
-    A state that exchanges of *family* had is allowed. A state that only other families had is
-    allowed, too, unless the families differ significantly. For a family without evidence, a state
-    that any family had is allowed; for others, the number of families is returned, as the exchanges
-    of one family are not independent evidence for another one.
+    *counts* has the numbers of exchanges at a place by family of models and state; a state is
+    `absent` or a JSON type. A state that exchanges of *family* had is allowed. A state that only
+    other families had is allowed, too, unless the families differ significantly. For a family
+    without evidence, a state that any family had is allowed. Against other states, return the
+    number of families instead, as the exchanges of one family are not independent evidence for
+    another family.
     """
     having = frozenset(name for name, states in counts.items() if states.get(state))
     if family not in counts and family != EVERY:
@@ -80,9 +82,10 @@ def against(counts: Counts, state: str, family: str) -> int:
 
 
 def witnesses(counts: Counts, state: str, family: str) -> int:
-    """Return the number of exchanges that had a state, of all families.
+    """Return the number of exchanges that had a state, of all families of models together.
 
-    For a family without evidence, return the number of families that had it.
+    *counts* has the numbers of exchanges by family and state. If *family* has no evidence, return
+    the number of families with the state instead.
     """
     if family in counts or family == EVERY:
         return sum(states.get(state, 0) for states in counts.values())
@@ -108,12 +111,12 @@ UNDOCUMENTED = Documented()
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """The support of a clause by evidence; false if it has none.
+    """The evidence for a clause, and the severity of violating it; false without evidence.
 
     Attributes:
         witnesses: Number of exchanges, or of families of models, that comply with the clause.
-        severity: The severity of violating the clause.
-        noun: What the witnesses are, in the singular.
+        severity: The severity of a violation.
+        noun: The name of one witness, such as `exchange`.
     """
 
     witnesses: int
@@ -137,8 +140,8 @@ class Spot:
     """One place of an answer with its evidence and its documentation, and the clauses for it.
 
     Attributes:
-        node: The evidence.
-        documented: What the provider's documentation says of the place.
+        node: The evidence from recordings.
+        documented: The provider's documentation of the place.
     """
 
     node: Node
@@ -146,9 +149,10 @@ class Spot:
     _known: dict[tuple[str, str], Support] = field(default_factory=dict, compare=False, repr=False)
 
     def against(self, state: str, family: str) -> Support:
-        """Return the support of the clause that the place never has *state* for *family*.
+        """Return the evidence for the clause that the place never has *state* for *family*.
 
-        A state is a JSON type or `absent`. The support is false if the state is allowed.
+        A state is a JSON type or `absent`; *family* is a family of models. The result is false if
+        the state is allowed.
         """
         key = (state, family)
         if key not in self._known:
@@ -167,34 +171,37 @@ class Spot:
         return "exchange" if known else "other family of model"
 
     def types(self, family: str) -> tuple[str, ...]:
-        """Return the JSON types that are allowed for *family*."""
+        """Return the JSON types that are allowed for *family*, a family of models."""
         return tuple(name for name in self.node.types if not self.against(name, family))
 
     @cached_property
     def fields(self) -> Mapping[str, Spot]:
-        """The spots of an object's fields by key, sorted."""
+        """The place of each field of an object, by the field's key, sorted."""
         members = sorted(self.node.members.items())
         return {key: Spot(child, self.documented.field(key)) for key, child in members}
 
     @cached_property
     def items(self) -> Spot | None:
-        """The spot of all items of an array; None if no item was seen."""
+        """The place of all items of an array; None if no item was seen."""
         return Spot(self.node.items, self.documented.items()) if self.node.items else None
 
     @cached_property
     def values(self) -> Spot | None:
-        """The spot of all values of a map; None if the place is not a map."""
+        """The place of all values of a map; None if this place is not a map."""
         return Spot(self.node.values) if self.node.values else None
 
     @cached_property
     def formats(self) -> Mapping[str, str]:
-        """The formats that are promised, each with the JSON type that it applies to."""
+        """The formats that values must have, each with the JSON type that it applies to."""
         states = {f: "integer" if f == words.EPOCH else "string" for f in sorted(self.node.formats)}
         return {name: state for name, state in states.items() if self._promised(state)}
 
     @cached_property
     def vocabulary(self) -> Mapping[str, int]:
-        """The only words that a string may be, with counts; empty if any string is allowed."""
+        """The only words that a string may be, each with its number of exchanges.
+
+        Empty if any string is allowed.
+        """
         if not self._promised("string") or not words.is_known_in_full(self.node.words):
             return {}
         return self.node.words or {}
@@ -204,23 +211,25 @@ class Spot:
         return Support(held, severity(held)).is_promise
 
     def form(self, state: str, family: str) -> Support:
-        """Return the support of a clause on the words or the format of values of the type *state*.
+        """Return the evidence for a clause on the words or the format of values of type *state*.
 
-        The severity is one step lower than for a type: most programs cope with a new word.
+        *family* is a family of models. The severity is one step lower than for a clause on a type:
+        most programs cope with a new word.
         """
         held = witnesses(self.node.counts, state, family)
         return Support(held, one_step_less(severity(held)), self._noun(family))
 
 
 def spot(section: Section, node: Node) -> Spot:
-    """Return the top spot of an answer, with the documentation of its *section*."""
+    """Return the place of a whole answer of *section*, with its evidence *node*."""
     return Spot(node, documented(section))
 
 
 def each(top: Spot, path: str = "") -> Iterator[tuple[str, Spot]]:
-    """Yield (path, spot) for *top* and every spot below it, parents first.
+    """Yield (path, place) for *top* and every place below it, parents first.
 
-    The step for array items is `[]`, the step for the values of a map is `*`.
+    *path* is the path of *top*. In a path, `[]` stands for the items of an array, `*` for the
+    values of a map.
     """
     yield path, top
     for key, child in top.fields.items():
@@ -238,12 +247,18 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema(spot: Spot, family: str = EVERY) -> dict[str, Any]:
-    """Return the JSON Schema of a place and of all places below it, for one family of models."""
+    """Return the JSON Schema of a place and of all places below it, for one family of models.
+
+    By default it is the schema that holds for all families.
+    """
     return {**promise(spot, family), **_below(spot, family)}
 
 
 def promise(spot: Spot, family: str = EVERY) -> dict[str, Any]:
-    """Return the JSON Schema of a place alone, without the schemas of its fields and items."""
+    """Return the JSON Schema of a place alone, without the schemas of its fields and items.
+
+    It is the schema for *family*, a family of models; by default for all families.
+    """
     types = spot.types(family) or spot.node.types
     promised: dict[str, Any] = {}
     if types:
@@ -290,9 +305,9 @@ Overlay = tuple[tuple[str, ...], dict[str, Any]]
 
 
 def overlays(spot: Spot) -> list[Overlay]:
-    """Return the keywords that hold for single families of models beyond the common schema.
+    """Return the JSON Schema keywords that hold for some families of models only.
 
-    Families with the same keywords share an overlay; families without any have none.
+    Each overlay is a pair: the families with the same keywords, and these keywords.
     """
     overlays: list[Overlay] = []
     common = schema(spot)
@@ -332,9 +347,9 @@ Clauses = Mapping[tuple[str, str], Any]
 
 
 def clauses(contract: Contract, section: Section) -> Clauses:
-    """Return all clauses of a section, both the common ones and those of single families.
+    """Return all clauses of a section: the value of each JSON Schema keyword, by (path, keyword).
 
-    The keyword of a clause for a single family ends with `for` and the family's name.
+    The keyword of a clause for a single family of models ends with `for` and the family's name.
     """
     top = spot(section, contract.sections[section])
     promised = dict(_clauses(schema(top), "", ""))
@@ -362,7 +377,7 @@ def _clauses(
 
 
 def changes(old: Contract, new: Contract) -> list[str]:
-    """Return a line for every clause that is added (+), dropped (-) or changed (~).
+    """Return a line for every clause that *new* adds to *old* (+), drops (-) or changes (~).
 
     The list is empty if there is only more evidence for the same clauses.
     """

@@ -22,9 +22,9 @@ class LearnedSource:
     """A recording that a contract was learned from.
 
     Attributes:
-        file: The name by which it is cited.
+        file: The name by which the recording is cited.
         recorded_from: The origin: a live service or a sandbox.
-        exchanges: Number of its exchanges that are evidence.
+        exchanges: Number of the recording's exchanges that are evidence.
     """
 
     file: str
@@ -51,20 +51,29 @@ class Contract:
 
 
 def learn(recordings: Named) -> Contract:
-    """Return a contract learned from *recordings*; their order does not matter."""
+    """Return a contract learned from *recordings*, pairs of a name and a transcript.
+
+    Their order does not matter.
+    """
     return extend(Contract(), recordings)
 
 
 def extend(contract: Contract, recordings: Named) -> Contract:
-    """Return *contract* with the evidence of further recordings added.
+    """Return *contract* with the evidence of *recordings*, pairs of a name and a transcript.
 
-    Recordings that it was learned from already are ignored.
+    Recordings that the contract was learned from before are ignored.
     """
     return combine(contract, (lesson(name, transcript) for name, transcript in recordings))
 
 
 class Lesson(NamedTuple):
-    """The contract of one recording, with its name and the digest of its exchanges."""
+    """The contract learned from one recording.
+
+    Attributes:
+        name: The name of the recording in citations.
+        key: The digest of the recording's exchanges.
+        contract: The contract.
+    """
 
     name: str
     key: str
@@ -72,14 +81,17 @@ class Lesson(NamedTuple):
 
 
 def lesson(name: str, transcript: AnalyzedTranscript) -> Lesson:
-    """Return what a recording teaches, which is cited by its *name*."""
+    """Return the contract learned from one recording, which cites the recording as *name*."""
     name = name.encode("utf-8", "replace").decode()  # the name of a file may be any bytes
     key = digest(transcript)
     return Lesson(name, key, _contract_of(key, name, transcript))
 
 
 def combine(contract: Contract, lessons: Iterable[Lesson]) -> Contract:
-    """Return *contract* with lessons added, except those of recordings that it has already."""
+    """Return *contract* merged with the contracts of single recordings.
+
+    Recordings that *contract* was learned from before are ignored.
+    """
     new: dict[str, Lesson] = {}
     for one in lessons:
         if one.key not in contract.sources:
@@ -133,7 +145,8 @@ def observed(
 ) -> Contract:
     """Return a contract with the evidence of one exchange; it is empty for an unknown endpoint.
 
-    *name* is the recording's name in citations.
+    *name* is the name by which the contract cites the recording; *transcript* and *turn* contain
+    the exchange.
     """
     values: dict[Section, list[tuple[Cite, Json]]] = {}
     for section, part in sections(exchange):

@@ -59,13 +59,14 @@ class Cite:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """The properties of an exchange apart from its answer.
+    """The properties of an exchange apart from its answer, which decide how evidence is counted.
 
     Attributes:
         family: The family of the model; empty if unknown.
         day: The day of the answer, such as `2025-10-14`; empty if unknown.
-        texts: The endpoint's paths of free text.
-        free: The endpoint's paths of values without a vocabulary, including all paths below them.
+        texts: The paths of free text in answers of the endpoint.
+        free: The paths of data such as ids and texts, which have no vocabulary; paths below them
+            are included.
         echoes: The strings in the request; in an answer they are not words of the protocol.
     """
 
@@ -87,7 +88,7 @@ class Node:
         cites: The first few exchanges that have the place, sorted.
         first: The first day on which the place was seen; empty if unknown.
         last: The last day on which the place was seen; empty if unknown.
-        words: The number of exchanges with each string; None if the strings are no vocabulary.
+        words: The number of exchanges with each string; None if the strings are data, not words.
         formats: The formats that every string, or every whole number, has.
         span: The least and the greatest number; None if no number was seen.
         lengths: The least and the greatest length of an array; None if no array was seen.
@@ -109,7 +110,7 @@ class Node:
     items: Node | None = None
 
     def total(self, state: str) -> int:
-        """Return the number of exchanges with *state*, of all families."""
+        """Return the number of exchanges with *state*, of all families of models together."""
         return sum(states.get(state, 0) for states in self.counts.values())
 
     @property
@@ -123,7 +124,7 @@ _NO_TYPES = {"of", "present", "absent"}
 
 
 def schema_type(value: Json) -> str:
-    """Return the JSON Schema type of a value; by JSON Schema 1.0 is an integer."""
+    """Return the JSON Schema type of a value; a float such as 1.0 is an `integer`."""
     return "integer" if isinstance(value, float) and value.is_integer() else type_name(value)
 
 
@@ -137,11 +138,11 @@ def observe(
     """Return the evidence of one exchange for one place and all places below it.
 
     Args:
-        cited: The values at the place.
-        witness: What is known of the exchange.
-        path: The place, as in `analysis.shape`.
+        cited: The values at the place, each with its citation.
+        witness: The model, day and request of the exchange.
+        path: The path of the place, in which `[]` stands for every item of an array.
         of: 1 if the object that contains the place exists.
-        absent: 1 if an object in the exchange lacks the place.
+        absent: 1 if such an object in the exchange lacks the place.
     """
     values = [value for _, value in cited]
     types = {schema_type(value) for value in values}
@@ -207,7 +208,7 @@ def _with_children(node: Node, cited: CitedValues, witness: Witness, path: str) 
 
 
 def merge_nodes(left: Node, right: Node) -> Node:
-    """Merge two nodes of evidence for the same place."""
+    """Return the evidence of two nodes for the same place together."""
     return _with_map(
         Node(
             counts=_added(left.counts, right.counts),
@@ -226,7 +227,10 @@ def merge_nodes(left: Node, right: Node) -> Node:
 
 
 def either(left: Node | None, right: Node | None) -> Node | None:
-    """Merge two nodes; if one is None, return the other one, which may be None."""
+    """Return the evidence of two nodes together; a node that is None adds nothing.
+
+    Return None if both are None.
+    """
     return merge_nodes(left, right) if left and right else left or right
 
 

@@ -308,7 +308,8 @@ def learn_cassettes(
 ) -> Contract:
     """Learn a contract from the cassettes in *paths*, write it to *out*, and return it.
 
-    A file of a folder that cannot be read is passed to *skip*. *workers* read the files.
+    A file of a folder that cannot be read is passed to *skip*. *workers* is the largest number of
+    processes that read the files, or the address of a Dask scheduler.
 
     Raises:
         HarnessError: *out* exists already, or no cassette has an exchange with a known endpoint.
@@ -326,7 +327,7 @@ def learn_cassettes(
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A contract before and after adding recordings.
+    """A contract before and after recordings are added to it.
 
     Attributes:
         old: The contract on file.
@@ -345,9 +346,9 @@ class Proposal:
 
 
 def propose(paths: Sequence[Path], path: Path, progress: Progress, skip: store.Skip) -> Proposal:
-    """Return the contract at *path* with and without the cassettes in *paths*; write nothing.
+    """Return the contract in the file *path*, before and after adding the cassettes in *paths*.
 
-    A file of a folder that cannot be read is passed to *skip*.
+    Nothing is written. A file of a folder that cannot be read is passed to *skip*.
 
     Raises:
         HarnessError: The contract does not exist.
@@ -372,9 +373,9 @@ def _lesson(path: Path) -> Lesson:
 def citation_name(path: Path) -> str:
     """Return the name by which a contract cites a file: its path relative to the current folder.
 
-    Secrets in it are masked.
-    Outside the current folder, return the names of the file's folder and of the file: a contract
-    is kept in version control and must not reveal absolute paths.
+    Secrets in the path are masked. For a file outside the current folder, return the names of its
+    folder and of the file: a contract is kept in version control and must not reveal absolute
+    paths.
     """
     absolute = Path(os.path.realpath(path))  # unlike resolve(), also of a link to itself
     inside = absolute.is_relative_to(Path.cwd())

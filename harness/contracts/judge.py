@@ -63,13 +63,14 @@ class Breach:
     """A clause that a value violates.
 
     Attributes:
-        kind: How the value differs from earlier ones.
+        kind: The kind of difference from earlier values, such as `retyped`.
         pointer: The JSON pointer to the value in the answer.
-        path: The value's path as in `analysis.shape`.
+        path: The pointer with `[]` in place of each array index.
         expected: The values that the clause allows, as a phrase.
         actual: The actual value, as a phrase.
         node: The evidence for the clause.
-        support: The number of exchanges that comply with the clause, and the severity.
+        support: The number of exchanges that comply with the clause, and the severity of violating
+            it.
     """
 
     kind: ChangeKind
@@ -82,7 +83,7 @@ class Breach:
 
     @property
     def message(self) -> str:
-        """The expected and the actual value, and exchanges that support the clause."""
+        """The expected and the actual value, and the exchanges that support the clause, as text."""
         cited = ", ".join(map(str, self.node.cites))
         values = f"expected {self.expected}, actual {self.actual}"
         return f"{values}; so it was {self.support}, such as {cited}"
@@ -153,7 +154,13 @@ def _has_format(name: str, value: Json) -> bool:
 
 
 def breaches(spot: Spot, value: Json, family: str) -> list[Breach]:
-    """Return a breach for every clause that *value* violates; *spot* is that of a whole answer."""
+    """Return a breach for every clause that *value* violates.
+
+    Args:
+        spot: The place of a whole answer, with its clauses.
+        value: The answer.
+        family: The family of the model that answered.
+    """
     return list(_Walk(family).value(spot, value, "", ""))
 
 

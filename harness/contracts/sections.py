@@ -55,7 +55,9 @@ FORMS = ("answer", "event", REFUSAL)
 
 
 def sections(exchange: AnalyzedExchange) -> Iterator[tuple[Section, Part]]:
-    """Yield (section, part) for the whole body of an answer, or for each event of a stream.
+    """Yield (section, part) for the body of an answer or refusal, or for each event of a stream.
+
+    The section is the kind of answer that the part belongs to.
 
     Nothing is yielded for an unknown endpoint.
     """
@@ -104,8 +106,8 @@ class Documented:
     Attributes:
         schemas: All JSON Schemas that apply; empty if the place is not documented.
         optional: Whether the field may be missing.
-        is_open: Whether any value is allowed, since the place is a field that the documentation
-            gives for none of several types of items.
+        is_open: Whether any value is allowed. This is so for a field that the documentation
+            mentions for none of several alternative kinds of items.
     """
 
     schemas: tuple[Schema, ...] = ()
@@ -113,7 +115,7 @@ class Documented:
     is_open: bool = False
 
     def allows(self, state: str) -> bool:
-        """Return whether a state, a JSON type or `absent`, is documented for this place."""
+        """Return whether *state*, a JSON type or `absent`, is documented for this place."""
         if state == "absent" or self.is_open:
             return self.optional
         types = [_types(schema["type"]) for schema in self.schemas if "type" in schema]
@@ -141,7 +143,7 @@ def _all_of(schema: Schema) -> Sequence[Schema]:
 
 
 def documented(section: Section) -> Documented:
-    """Return the documentation of a section's answers; empty for an unknown endpoint."""
+    """Return the documentation of the answers of *section*; empty for an unknown endpoint."""
     try:
         endpoint = endpoints.endpoint(section.endpoint)
     except HarnessError:
@@ -172,7 +174,7 @@ def _types(names: str | list[str]) -> list[str]:
 def witness(
     transcript: AnalyzedTranscript, turn: AnalyzedTurn, exchange: AnalyzedExchange
 ) -> Witness:
-    """Return what is known of an exchange apart from its answer."""
+    """Return the properties of an exchange apart from its answer: model family, day and request."""
     is_poll = exchange.endpoint is not None and exchange.endpoint.role is Role.POLL
     sender = turn_request(turn) if is_poll else exchange
     request = sender.request_json.value if sender else None

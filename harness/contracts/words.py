@@ -42,9 +42,10 @@ def _digits(text: str) -> int:
 
 
 def add(left: Words, right: Words) -> Words:
-    """Return the sum of two counts; None if one of them is None or the sum has too many words.
+    """Return the sum of two vocabularies, which count the exchanges with each word.
 
-    A digest is replaced by its word if the word is in one of the counts.
+    None if one of them is None or the sum has too many words. A digest is replaced by its word if
+    the word is in one of the vocabularies.
     """
     if left is None or right is None:
         return None
@@ -57,17 +58,17 @@ def add(left: Words, right: Words) -> Words:
 
 
 def word_digest(word: str) -> str:
-    """Return the digest of a word that is not written down: `#` and four hexadecimal digits."""
+    """Return the digest that replaces a rare word: `#` and four hexadecimal digits."""
     return "#" + hashlib.sha256(word.encode()).hexdigest()[:4]
 
 
 def is_digest(word: str) -> bool:
-    """Return whether a word is a digest."""
+    """Return whether *word* is a digest in place of a word."""
     return word.startswith("#")
 
 
 def written(words: Mapping[str, int]) -> dict[str, int]:
-    """Return the counts for a contract's file, sorted, with digests for rare words."""
+    """Return *words* as a contract's file has them: sorted, with digests for rare words."""
     public: Counter[str] = Counter()
     for word, count in words.items():
         public[word if count >= PUBLIC or is_digest(word) else word_digest(word)] += count
@@ -75,7 +76,7 @@ def written(words: Mapping[str, int]) -> dict[str, int]:
 
 
 def is_known_in_full(words: Words) -> bool:
-    """Return whether every word is written down; False if there are no words."""
+    """Return whether no word is rare, so that none is replaced by a digest; False without words."""
     return bool(words) and all(count >= PUBLIC for count in (words or {}).values())
 
 
@@ -101,7 +102,7 @@ _EPOCH = range(10**9, 5 * 10**9)
 
 
 def text_formats(texts: Iterable[str]) -> frozenset[str]:
-    """Return the names of the formats that all of these strings have."""
+    """Return the names of the formats that all of these strings have, such as `uuid`."""
     strings = list(texts)
     return frozenset(
         name for name, form in TEXT_FORMATS.items() if all(form.fullmatch(s) for s in strings)
@@ -109,5 +110,5 @@ def text_formats(texts: Iterable[str]) -> frozenset[str]:
 
 
 def integer_formats(numbers: Iterable[int]) -> frozenset[str]:
-    """Return the names of the formats that all of these whole numbers have."""
+    """Return the names of the formats that all of these integers have, such as `epoch-seconds`."""
     return frozenset({EPOCH}) if all(number in _EPOCH for number in numbers) else frozenset()
