@@ -41,7 +41,8 @@ def field_against_schema(
 ) -> Exchange | None:
     """Remove a field, change its type or set it to null, so that the answer violates its schema.
 
-    Returns None if no change of the first values in the answer violates the schema.
+    *change* returns the answer with the value at a JSON pointer removed or replaced. Returns None
+    if no change of the first values in the answer violates the schema.
     """
     endpoint, part = analyzed.endpoint, select.first_answer(analyzed)
     if endpoint is None or part is None:
@@ -69,7 +70,11 @@ def count_as_string(analyzed: AnalyzedExchange) -> Exchange | None:
 def choice_lost(
     analyzed: AnalyzedExchange, change: Callable[[Json, Json], list[Json]]
 ) -> Exchange | None:
-    """Remove the second of two choices, or repeat the first in its place."""
+    """Remove the second of two choices, or repeat the first in its place.
+
+    *change* returns the new list of choices, given the first and the second. Returns None unless
+    the answer has exactly two choices.
+    """
     fields, part = fields_of(analyzed), select.first_answer(analyzed)
     given = resolve(part.value, fields.choices) if part and fields.choices else None
     if part is None or not isinstance(given, list) or len(given) != 2:
@@ -79,7 +84,10 @@ def choice_lost(
 
 @exchange_fault("log_probabilities_are_not_positive")
 def log_probability_positive(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set the log probability of the first token to 0.5."""
+    """Set the log probability of the first token to 0.5.
+
+    Returns None if the answer has no log probabilities.
+    """
     fields, part = fields_of(analyzed), select.first_answer(analyzed)
     pointer = f"{fields.choices}/0/logprobs/content/0/logprob"
     given = resolve(part.value, pointer) if part and fields.choices else None
@@ -96,7 +104,11 @@ def log_probability_positive(analyzed: AnalyzedExchange) -> Exchange | None:
 def log_probabilities_of_another_text(
     analyzed: AnalyzedExchange, change: Callable[[list[Json]], Json]
 ) -> Exchange | None:
-    """Leave out the last token, change the first, or leave out all."""
+    """Leave out the last token, change the first, or leave out all.
+
+    The tokens are those in the list of log probabilities; *change* returns the new list. Returns
+    None if the answer has no such list.
+    """
     fields, part = fields_of(analyzed), select.first_answer(analyzed)
     pointer = f"{fields.choices}/0/logprobs/content"
     given = resolve(part.value, pointer) if part and fields.choices else None
@@ -109,7 +121,7 @@ def log_probabilities_of_another_text(
 def finish_reason_unknown(analyzed: AnalyzedExchange, reason: str) -> Exchange | None:
     """Replace the finish reason by one that no service documents, or by `Stop` with a capital.
 
-    Returns None if the answer has no finish reason.
+    Returns None if the answer has no finish reason. *reason* is the new finish reason.
     """
     return select.put(analyzed, next(iter(select.finishing(analyzed)), None), reason)
 
@@ -118,7 +130,7 @@ def finish_reason_unknown(analyzed: AnalyzedExchange, reason: str) -> Exchange |
 def role_unknown(analyzed: AnalyzedExchange, role: str) -> Exchange | None:
     """Replace the role of the answer by `bot` or by `user`.
 
-    Returns None if the answer has no role.
+    Returns None if the answer has no role. *role* is the new role.
     """
     return select.put(analyzed, select.field(analyzed, "role"), role)
 
@@ -127,7 +139,8 @@ def role_unknown(analyzed: AnalyzedExchange, role: str) -> Exchange | None:
 def object_unknown(analyzed: AnalyzedExchange, name: str | None) -> Exchange | None:
     """Set the `object` field to the value of the other delivery mode, or of another endpoint.
 
-    Returns None if the answer has no `object` field, or the endpoint lists no values for it.
+    Returns None if the answer has no `object` field, or the endpoint lists no values for it. *name*
+    is the new value; None for that of the other delivery mode.
     """
     other = "chat.completion" if analyzed.is_stream else "chat.completion.chunk"
     checked = analyzed.endpoint and analyzed.endpoint.objects
@@ -146,6 +159,7 @@ def finish_reason_missing(
     """Remove the finish reason of a document, or set it to `null` as in an unfinished stream.
 
     Returns None if the response is not a document with a finish reason, and content or tool calls.
+    *change* removes or replaces the value that it is given.
     """
     ends, reply = select.finishing(analyzed), analyzed.outcome
     if not ends or analyzed.is_stream or not isinstance(reply, Reply):
@@ -157,7 +171,8 @@ def finish_reason_missing(
 def answer_emptied(analyzed: AnalyzedExchange, text: str) -> Exchange | None:
     """Empty the text of an answer that ended by itself, or set it to a space.
 
-    Returns None if the answer did not end with `stop`, or has something else than text.
+    Returns None if the answer did not end with `stop`, or has something else than text. *text* is
+    the new text.
     """
     reply, endpoint = analyzed.outcome, checked_endpoint(analyzed)
     if not isinstance(reply, Reply) or not reply.content or reply.finish_reason != "stop":
@@ -173,7 +188,8 @@ def answer_emptied(analyzed: AnalyzedExchange, text: str) -> Exchange | None:
 def id_empty(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Set the id of the answer, or of the request, to an empty string.
 
-    Returns None if the answer has no such id.
+    *name* is the field: `id` for the id of the answer, `request_id` for that of the request.
+    Returns None if the answer has no such field.
     """
     return select.put(analyzed, select.field(analyzed, name), "")
 
@@ -182,7 +198,8 @@ def id_empty(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
 def date_wrong(analyzed: AnalyzedExchange, seconds: int) -> Exchange | None:
     """Set the Date header to a day after, or 8 hours before, the creation time in the answer.
 
-    Returns None if the answer has no creation time.
+    Returns None if the answer has no creation time. *seconds* is the time from the creation to the
+    new date.
     """
     parts = answers(analyzed)[:1]
     created = first(parts[0].value, select.pointers(analyzed, "created")) if parts else None
@@ -195,7 +212,8 @@ def date_wrong(analyzed: AnalyzedExchange, seconds: int) -> Exchange | None:
 def reasoning_in_text(analyzed: AnalyzedExchange, tagged: str) -> Exchange | None:
     """Insert reasoning before the text: some in `<think>` tags, or the whole reasoning.
 
-    Returns None if the reply is cumulative, or lacks text or (enough) reasoning.
+    *tagged* is the text to insert; if it is empty, the reply's whole reasoning is inserted. Returns
+    None if the reply is cumulative, has no text or no reasoning, or too little reasoning to insert.
     """
     reply = analyzed.outcome
     if not isinstance(reply, Reply) or reply.cumulative or not reply.reasoning:
@@ -236,7 +254,8 @@ def message_missing(analyzed: AnalyzedExchange) -> Exchange | None:
 def refusal_unexplained(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Set the error code or the error message of a refusal to an empty string.
 
-    Returns None if there is no such field, or if the change could turn the refusal into an answer.
+    *name* is the field: `code` or `message`. Returns None if there is no such field, or if the
+    change could turn the refusal into an answer.
     """
     candidates = select.targets(analyzed, select.first_refusal(analyzed), name)
     certain = name == "message" or (len(candidates) == 1 and not analyzed.accepted)
@@ -247,8 +266,8 @@ def refusal_unexplained(analyzed: AnalyzedExchange, name: str) -> Exchange | Non
 def status_of_another_code(analyzed: AnalyzedExchange, status: int) -> Exchange | None:
     """Set the HTTP status of a refusal to one that its error code never comes with.
 
-    Returns None if the response is no refusal, or the endpoint does not list the statuses of its
-    code.
+    *status* is the new HTTP status. Returns None if the response is not a refusal, if the endpoint
+    does not list the statuses of its error code, or if *status* is one of them.
     """
     endpoint, outcome = analyzed.endpoint, analyzed.outcome
     if endpoint is None or analyzed.accepted or not isinstance(outcome, Failure):
@@ -261,7 +280,8 @@ def status_of_another_code(analyzed: AnalyzedExchange, status: int) -> Exchange 
 def refusal_with_answer(analyzed: AnalyzedExchange, most: int | None) -> Exchange | None:
     """Add answer content to a refusal: in the first, or in each, field that only answers have.
 
-    Returns None if the response is no refusal.
+    *most* is the largest number of fields to add; None for all. Returns None if the response is not
+    a refusal.
     """
     part = select.first_refusal(analyzed)
     if part is None or not isinstance(part.value, dict) or not part.value:
@@ -296,7 +316,8 @@ def _count(analyzed: AnalyzedExchange, *names: str) -> select.SelectedValue | No
 def count_one_more(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Raise the total, or the input tokens alone, by one.
 
-    Returns None if the answer has no complete token counts.
+    Returns None if the answer has no complete token counts. *name* is the count to raise:
+    `total_tokens` or `input_tokens`.
     """
     complete = ("total_tokens", "input_tokens", "output_tokens")
     return select.put(analyzed, _count(analyzed, name, *complete), select.one_more)
@@ -306,7 +327,8 @@ def count_one_more(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
 def count_negative(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Set the output tokens, or the total, to -1.
 
-    Returns None if the answer has no such token count.
+    *name* is the count to set: `output_tokens` or `total_tokens`. Returns None if the answer does
+    not have it.
     """
     return select.put(analyzed, _count(analyzed, name), -1)
 
@@ -317,7 +339,8 @@ def count_negative(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
 def detail_exceeds_count(analyzed: AnalyzedExchange, names: tuple[str, str]) -> Exchange | None:
     """Set the cached tokens above the input tokens, or the reasoning above the output tokens.
 
-    Returns None if the answer has no such token counts.
+    *names* are the count and its part: input tokens with the cached ones, or output tokens with
+    those of reasoning. Returns None if the answer lacks the count or the endpoint lacks the part.
     """
     target, places = _count(analyzed, names[0]), select.pointers(analyzed, names[1])
     if target is None or not places:
@@ -330,7 +353,7 @@ def detail_exceeds_count(analyzed: AnalyzedExchange, names: tuple[str, str]) -> 
 def output_uncounted(analyzed: AnalyzedExchange) -> Exchange | None:
     """Set the number of output tokens to 0, though there is text.
 
-    Returns None if the answer has no such token count, or no text.
+    Returns None if the answer has no token counts, or no text.
     """
     reply = analyzed.outcome
     if not isinstance(reply, Reply) or not (reply.content or "").strip() or reply.usage is None:
@@ -343,7 +366,8 @@ def output_uncounted(analyzed: AnalyzedExchange) -> Exchange | None:
 def reasoning_uncounted(analyzed: AnalyzedExchange, count: int | None) -> Exchange | None:
     """Set the number of the reasoning's tokens to 0, or to null.
 
-    Returns None if the answer has no such token count, or need not have it.
+    *count* is the new number. Returns None if the answer has no reasoning, no count of its tokens,
+    or need not have that count.
     """
     reply, endpoint = analyzed.outcome, checked_endpoint(analyzed)
     if endpoint is None or not isinstance(reply, Reply) or not (reply.reasoning or "").strip():

@@ -56,7 +56,7 @@ class Case:
     Attributes:
         fault: The fault.
         source: The exchange whose answer is changed.
-        place: One of the places that the fault can change in the answer, e.g. a byte offset.
+        place: The place in the answer that the fault changes, such as a byte offset.
     """
 
     fault: DeliveryFault
@@ -64,7 +64,7 @@ class Case:
     place: int
 
     def delivery(self) -> Delivery:
-        """Return the changed answer.
+        """Return the changed answer, and how it is sent.
 
         Raises LookupError if the fault cannot be applied at the place.
         """
@@ -80,7 +80,7 @@ class Skipped:
 
     Attributes:
         subject: The cassette and the number of the exchange, as text.
-        reason: Why it is not used.
+        reason: The reason why the exchange is not used.
     """
 
     subject: str
@@ -94,8 +94,9 @@ def sources(
 ) -> tuple[list[AnswerSource], list[Skipped]]:
     """Return the exchanges of cassettes whose answers can be changed, and the skipped exchanges.
 
-    A file of a folder that cannot be read is passed to *skip*. Raises HarnessError if no cassette
-    is found, BadCassette if one that is named cannot be read.
+    *paths* are cassettes or folders of them. A file of a folder that cannot be read is passed to
+    *skip*; *shown* is called with a line of text about the progress. Raises HarnessError if no
+    cassette is found, BadCassette if a cassette in *paths* cannot be read.
     """
     suitable: list[AnswerSource] = []
     skipped: list[Skipped] = []
@@ -125,7 +126,8 @@ def cases(
 ) -> Iterator[Case]:
     """Yield up to *most* cases of each fault, in rounds with one case of each fault.
 
-    The order depends only on the exchanges, the faults and the seed.
+    *seed* initializes the random order. The order depends only on the exchanges, the faults and the
+    seed.
     """
     by_fault = [islice(_of_fault(fault, exchanges, seed), most) for fault in faults]
     for round_ in zip_longest(*by_fault):
@@ -219,7 +221,7 @@ class ClientResults:
         name: The name of the client.
         results: The results of the cases that were run.
         skipped: The exchanges that were not sent to the client, and the reasons.
-        planned: The number of cases to run; larger than the number of results if the time was up.
+        planned: The number of cases to run; larger than the number of results if time ran out.
         exchanges: The number of recorded exchanges from which the cases were made.
     """
 
@@ -231,7 +233,7 @@ class ClientResults:
 
     @cached_property
     def by_fault(self) -> Mapping[str, FaultResults]:
-        """The results by the name of the fault, in the order in which the faults were first run."""
+        """The results of each fault, by its name, in the order in which faults were first run."""
         by_name: dict[str, list[CaseResult]] = {}
         for result in self.results:
             by_name.setdefault(result.case.fault.name, []).append(result)
@@ -239,7 +241,7 @@ class ClientResults:
 
     @property
     def score(self) -> float | None:
-        """The share of passed cases from 0 to 100, averaged over faults; None if none was run."""
+        """The mean share of passed cases over all faults, in percent; None without results."""
         shares = [results.share for results in self.by_fault.values()]
         return 100 * sum(shares) / len(shares) if shares else None
 
@@ -249,7 +251,7 @@ class ClientResults:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A failure, and the cassette to which it was saved.
+    """The smallest failure of a fault, and the cassette to which it was saved.
 
     Attributes:
         fault: The name of the fault.
@@ -265,8 +267,8 @@ class Saved:
 def save_failures(folder: Path, client: ClientResults, redactor: Redactor) -> Iterator[Saved]:
     """Write the smallest failure of each fault to `<folder>/<client>/<fault>.yaml`.
 
-    Yields a `Saved` for each fault with a failure. Raises CannotWrite if a file cannot be written,
-    SecretNotRedacted if a secret cannot be removed.
+    *redactor* removes secrets. Yields a `Saved` for each fault with a failure. Raises CannotWrite
+    if a file cannot be written, SecretNotRedacted if a secret cannot be removed.
     """
     name = re.sub(r"[^\w.-]", "-", client.name)
     for fault, results in client.by_fault.items():
@@ -281,7 +283,10 @@ def save_failures(folder: Path, client: ClientResults, redactor: Redactor) -> It
 
 
 def failure_cassette(failure: CaseResult, client: str, redactor: Redactor) -> Cassette:
-    """Return a cassette with the failed exchange, and a note that it was made and not recorded."""
+    """Return a cassette with the failed exchange, and a note that it was made and not recorded.
+
+    *client* is the name of the client; *redactor* removes secrets.
+    """
     source, delivery = failure.case.source, failure.delivery
     exchange = replace(
         source.answer.exchange,

@@ -47,7 +47,7 @@ class ClientRequest:
         method: The HTTP method.
         headers: The recorded headers, without secrets.
         body: The decoded JSON body; None if there is none.
-        timeout: Seconds that the client may wait for the answer; it has to stop by itself.
+        timeout: Seconds after which the client has to stop waiting for the answer.
         endpoint: The name of the API endpoint.
         streamed: Whether a stream is requested.
     """
@@ -73,10 +73,10 @@ class Client:
 
     Attributes:
         name: The name of the SDK's parser, or `module:function`.
-        send: Sends the request and returns what the answer says, or raises.
-        is_typed: Returns whether an exception is a typed error, which programs can catch, or a
-            crash.
-        endpoints: The names of the endpoints that it can call; None for all.
+        send: A function that sends the request and returns the content of the answer, or raises.
+        is_typed: A function that returns whether an exception is a typed error, which programs can
+            catch, and not a crash.
+        endpoints: The names of the endpoints that the client can call; None for all.
     """
 
     name: str
@@ -162,8 +162,8 @@ class Observation:
 def observe_reference(client: Client, request: ClientRequest) -> tuple[Observation, object]:
     """Request the unchanged answer with a client, and return its reaction and value.
 
-    The reaction is SAME if the client returned a value, with which others can be compared; else
-    ERROR or CRASH.
+    The value is the reference for changed answers. The reaction is SAME if the client returned a
+    value, else ERROR or CRASH.
     """
     value, error = _send(client, request)
     return error or Observation(Reaction.SAME), value
@@ -176,8 +176,8 @@ def observation_of(
 
     Args:
         client: The client.
-        request: The request that it sends.
-        reference: The value that it returned for the unchanged answer.
+        request: The request that the client sends.
+        reference: The value that the client returned for the unchanged answer.
         counts_raised: The number that the fault added to token counts; 0 for none.
     """
     value, error = _send(client, request)
@@ -190,7 +190,7 @@ def observation_of(
 
 
 def equal(left: object, right: object) -> bool:
-    """Return whether two values are equal; False if the comparison raises."""
+    """Return whether two values are equal; False if their comparison raises an exception."""
     try:
         return bool(left == right)
     except Exception:  # noqa: BLE001 - a user's own comparison may raise anything

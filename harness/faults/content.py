@@ -52,7 +52,10 @@ def _delivery(answer: RecordedAnswer, description: str, exchange: Exchange | Non
 
 @delivery_fault(harmful=False)
 def respelled(answer: RecordedAnswer, place: int) -> Delivery:
-    """Write the JSON with spaces, ASCII escapes, and its members in reverse order."""
+    """Write the JSON with spaces, ASCII escapes, and its members in reverse order.
+
+    *place* is not used.
+    """
     changed = rewrite_values(answer, lambda value: json.dumps(_reversed(value)).encode())
     return _delivery(answer, "JSON with spaces, escapes and another order", changed)
 
@@ -65,7 +68,10 @@ def _reversed(value: Json) -> Json:
 
 @delivery_fault(once_in_streams, harmful=False)
 def data_on_many_lines(answer: RecordedAnswer, place: int) -> Delivery:
-    """Write the data of each event on several `data` lines."""
+    """Write the data of each event on several `data` lines.
+
+    *place* is not used.
+    """
 
     def write(value: Json) -> bytes:
         return json.dumps(value, indent=1).replace("\n", "\ndata: ").encode()
@@ -79,7 +85,10 @@ def data_on_many_lines(answer: RecordedAnswer, place: int) -> Delivery:
 
 @delivery_fault(harmful=False)
 def unknown_members(answer: RecordedAnswer, place: int) -> Delivery:
-    """Add an unknown member to every JSON object."""
+    """Add an unknown member to every JSON object.
+
+    *place* is not used.
+    """
     return _delivery(answer, f"a member `{NEW}` in every object", change_values(answer, _extended))
 
 
@@ -96,7 +105,10 @@ def _with_text(value: Json, text: str) -> Json:
 
 @delivery_fault(harmful=False)
 def long_line(answer: RecordedAnswer, place: int) -> Delivery:
-    """Add an unknown member of 200 kB to the first JSON object."""
+    """Add an unknown member of 200 kB to the first JSON object.
+
+    *place* is not used.
+    """
     part = next(part for part in answer.parts if isinstance(part.value, dict))
     changed = replace_value(answer, part, "", _with_text(part.value, "长" * 70_000))
     return _delivery(answer, f"a member `{NEW}` of 200 kB", changed)
@@ -104,7 +116,10 @@ def long_line(answer: RecordedAnswer, place: int) -> Delivery:
 
 @delivery_fault(harmful=False)
 def separators_in_text(answer: RecordedAnswer, place: int) -> Delivery:
-    """Add an unknown member with characters that only Python treats as line ends."""
+    """Add an unknown member with characters that only Python treats as line ends.
+
+    *place* is not used.
+    """
     changed = change_values(answer, partial(_with_text, text="a\u2028b\u2029c\x85d"))
     return _delivery(answer, f"U+2028, U+2029 and U+0085 in a member `{NEW}`", changed)
 
@@ -120,7 +135,10 @@ def _where_counted(answer: RecordedAnswer) -> Sequence[int]:
 
 @delivery_fault(_where_counted, harmful=False)
 def huge_counts(answer: RecordedAnswer, place: int) -> Delivery:
-    """Raise token counts above the limit of 32-bit integers, or of exact integers in a double."""
+    """Raise token counts above the limit of 32-bit integers, or of exact integers in a double.
+
+    *place* is 0 for the first limit, 1 for the second.
+    """
     fields, more = answer.endpoint.fields, LIMITS[place]
     pointers = {
         pointer: times * more
@@ -181,7 +199,10 @@ def _same_after(answer: RecordedAnswer, change: JsonEdit) -> bool:
 
 @delivery_fault(lambda answer: range(len(_optional(answer))), harmful=False)
 def optional_left_out(answer: RecordedAnswer, place: int) -> Delivery:
-    """Remove an optional member that does not affect the content, or set it to null."""
+    """Remove an optional member that does not affect the content, or set it to null.
+
+    *place* is the index of the change among all possible ones.
+    """
     description, change = _optional(answer)[place]
     return _delivery(answer, description, change_values(answer, change))
 
@@ -192,7 +213,10 @@ def _required(answer: RecordedAnswer) -> list[str]:
 
 @delivery_fault(lambda answer: range(len(_required(answer))), harmful=True)
 def required_left_out(answer: RecordedAnswer, place: int) -> Delivery:
-    """Remove a required member everywhere in the answer."""
+    """Remove a required member everywhere in the answer.
+
+    *place* is the index of the member among the required ones.
+    """
     path = _required(answer)[place]
     changed = change_values(answer, partial(remove, pattern=path))
     return replace(_delivery(answer, f"{path} left out", changed), may_be_same=True)
@@ -207,7 +231,10 @@ def _json_events(answer: RecordedAnswer) -> Sequence[int]:
 
 @delivery_fault(_json_events, harmful=True)
 def truncated_event(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send only the first half of one event's JSON, between complete events."""
+    """Send only the first half of one event's JSON, between complete events.
+
+    *place* is the index of the event, from 0.
+    """
     start, end = value_extent(answer, answer.parts[place])
     body = answer.body[: (start + end) // 2] + answer.body[end:]
     description = f"half of event {answer.parts[place].event}'s JSON"
@@ -222,7 +249,10 @@ def _characters(answer: RecordedAnswer) -> Sequence[int]:
 
 @delivery_fault(_characters, harmful=True)
 def not_utf8(answer: RecordedAnswer, place: int) -> Delivery:
-    """Replace one byte of a text by FF, which UTF-8 never contains."""
+    """Replace one byte of a text by FF, which UTF-8 never contains.
+
+    *place* is the offset of the byte.
+    """
     body = answer.body[:place] + b"\xff" + answer.body[place + 1 :]
     return Delivery(f"byte {place} is FF", answer.response(body), may_be_same=True)
 
@@ -243,7 +273,7 @@ _PAGE = (
 
 
 def refusal(endpoint: Endpoint, code: str) -> Json:
-    """Return the body of a refusal with the error code, in the JSON structure of the endpoint."""
+    """Return the body of a refusal with the error *code*, in the JSON structure of the endpoint."""
     message = "the service is overloaded, try again later"
     fields = endpoint.fields
     body: Json = {}
@@ -264,7 +294,10 @@ def _refusal(answer: RecordedAnswer, code: str) -> bytes:
 
 @delivery_fault(at_event_ends, harmful=True)
 def error_event(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send the beginning of a stream, then an event with a refusal, and end the stream."""
+    """Send the beginning of a stream, then an event with a refusal, and end the stream.
+
+    *place* is the number of bytes that are sent before the event.
+    """
     data = _refusal(answer, "ServiceUnavailable")
     named = any(event.event for event in answer.stream.events)
     head = b"id:99\nevent:error\n:HTTP_STATUS/503\ndata:" if named else b"data: "
@@ -274,14 +307,20 @@ def error_event(answer: RecordedAnswer, place: int) -> Delivery:
 
 @delivery_fault(harmful=True)
 def refused_with_status_200(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send a refusal as a JSON document with status 200, even if a stream was requested."""
+    """Send a refusal as a JSON document with status 200, even if a stream was requested.
+
+    *place* is not used.
+    """
     response = answer.response(_refusal(answer, "1305"), _JSON)
     return Delivery("a refusal in JSON with status 200", response)
 
 
 @delivery_fault(harmful=True)
 def too_many_requests(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send status 429 with `Retry-After: 1` and a refusal in the provider's JSON structure."""
+    """Send status 429 with `Retry-After: 1` and a refusal in the provider's JSON structure.
+
+    *place* is not used.
+    """
     response = answer.response(_refusal(answer, "1302"), _JSON, ("Retry-After", "1"))
     refused = replace(response, status=429, reason="Too Many Requests")
     return Delivery("429 with Retry-After: 1", refused)
@@ -289,7 +328,10 @@ def too_many_requests(answer: RecordedAnswer, place: int) -> Delivery:
 
 @delivery_fault(lambda answer: range(len(_SERVER_ERRORS)), harmful=True)
 def fault_in_html(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send status 500, 502 or 503 with an HTML page, as a gateway does."""
+    """Send status 500, 502 or 503 with an HTML page, as a gateway does.
+
+    *place* is the index of the status in this list.
+    """
     status, reason = _SERVER_ERRORS[place]
     response = answer.response(_PAGE.format(reason).encode(), _HTML)
     return Delivery(f"{status} in HTML", replace(response, status=status, reason=reason))
@@ -297,7 +339,10 @@ def fault_in_html(answer: RecordedAnswer, place: int) -> Delivery:
 
 @delivery_fault(lambda answer: range(2), harmful=True)
 def wrong_content_type(answer: RecordedAnswer, place: int) -> Delivery:
-    """Send status 200 and `text/html`, with an HTML page or with the unchanged answer."""
+    """Send status 200 and `text/html`, with an HTML page or with the unchanged answer.
+
+    *place* is 0 for the page, 1 for the unchanged answer.
+    """
     if place == 1:
         mislabelled = answer.response(None, _HTML)
         return Delivery("the answer labelled text/html", mislabelled, may_be_same=True)
@@ -317,10 +362,11 @@ class Member:
     """A member of a JSON object in an answer.
 
     Attributes:
-        path: A JSON pointer in which `[]` is every item of an array.
-        required: Whether the schema requires it.
-        optional: Whether it may be left out; False for one of several alternatives (`anyOf`).
-        nullable: Whether it may be null.
+        path: The JSON pointer to the member, in which `[]` stands for every item of an array.
+        required: Whether the schema requires the member.
+        optional: Whether the member may be left out; False for one of several alternatives
+            (`anyOf`).
+        nullable: Whether the value may be null.
     """
 
     path: str
@@ -329,10 +375,9 @@ class Member:
     nullable: bool
 
     def combined(self, other: Member) -> Member:
-        """Return the member as described for two parts of an answer together.
+        """Return this member combined with *other*, the same member in another part of an answer.
 
-        It is required if either part requires it, optional or nullable only if it is so in each
-        part.
+        The result is required if either is required, and optional or nullable only if both are.
         """
         return Member(
             self.path,
@@ -343,9 +388,9 @@ class Member:
 
 
 def members(schema: Schema, value: Json, path: str = "") -> Iterator[Member]:
-    """Yield a `Member` for every object member in a JSON value, outer objects first.
+    """Yield a `Member` for every member of the objects in *value*, outer objects first.
 
-    *path* is the JSON pointer of *value*.
+    *schema* is the JSON Schema of *value*; *path* is the JSON pointer to it.
     """
     included = list(layers(schema))
     if isinstance(value, list):

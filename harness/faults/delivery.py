@@ -1,4 +1,4 @@
-"""Deliveries: recorded answers as sent to a client, changed, split in packets, broken off."""
+"""Deliveries: recorded answers as they are sent to a client, changed, split or broken off."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Reaction(StrEnum):
     """The reaction of a client to a changed answer.
 
     Attributes:
-        SAME: It returned what it returned for the unchanged answer.
-        ERROR: It raised a typed error, or reported a refusal.
-        WRONG: It returned something else, and no error.
-        HANG: It did not end in time.
-        CRASH: It raised an error that is not a typed one, or its process ended.
+        SAME: The client returned the same value as for the unchanged answer.
+        ERROR: The client raised a typed error, or reported a refusal.
+        WRONG: The client returned another value, and raised no error.
+        HANG: The client did not end in time.
+        CRASH: The client raised another error than a typed one, or its process ended.
     """
 
     SAME = "same"
@@ -52,11 +52,11 @@ class Ending(StrEnum):
     """The end of a connection.
 
     Attributes:
-        COMPLETE: After a body that is complete by HTTP's rules.
-        CLOSED: Closed before the end of the body.
-        RESET: Reset (TCP RST) before the end of the body.
-        SILENT: Open, but nothing more is sent.
-        REFUSED: It is not made at all.
+        COMPLETE: It is closed after a body that is complete by HTTP's rules.
+        CLOSED: It is closed before the end of the body.
+        RESET: It is reset (TCP RST) before the end of the body.
+        SILENT: It stays open, but nothing more is sent.
+        REFUSED: It is refused, so that nothing is sent at all.
     """
 
     COMPLETE = "complete"
@@ -102,15 +102,15 @@ def event_ends(body: bytes) -> tuple[int, ...]:
 
 
 def packets_of(body: bytes, size: int) -> tuple[int, ...]:
-    """Return the sizes of packets for the first *size* bytes of *body*, one for each event."""
+    """Return the sizes of packets, one for each event, for the first *size* bytes of *body*."""
     ends = [end for end in (0, *event_ends(body)) if end < size]
     return tuple(end - start for start, end in pairwise((*ends, size)))
 
 
 def changed_response(recorded: Response, body: bytes, *headers: tuple[str, str]) -> Response:
-    """Return *recorded* with *body*, and with headers added or replaced.
+    """Return the response *recorded* with *body*, and with *headers* added or replaced.
 
-    Headers of the recorded connection are left out.
+    Headers about the recorded connection are left out.
     """
     replaced = {name.lower() for name, _ in headers} | CONNECTION_HEADERS
     kept = tuple((n, v) for n, v in recorded.headers if n.lower() not in replaced)
@@ -119,7 +119,7 @@ def changed_response(recorded: Response, body: bytes, *headers: tuple[str, str])
 
 @dataclass(frozen=True)
 class RecordedAnswer(AnalyzedExchange):
-    """An exchange of a known endpoint, from which deliveries are made."""
+    """An exchange of a known endpoint, whose answer faults change."""
 
     endpoint: Endpoint
 
@@ -134,22 +134,23 @@ class RecordedAnswer(AnalyzedExchange):
         return event_ends(self.body)
 
     def response(self, body: bytes | None = None, *headers: tuple[str, str]) -> Response:
-        """Return the response with *body*, if it is not None, and with headers added or replaced.
+        """Return the response with *body*, and with *headers* added or replaced.
 
-        Headers of the recorded connection are left out.
+        If *body* is None, the recorded body is kept. Headers about the recorded connection are left
+        out.
         """
         return changed_response(
             self.exchange.response, self.body if body is None else body, *headers
         )
 
     def says_the_same(self, response: Response) -> bool:
-        """Return whether another response to the same request has the same content."""
+        """Return whether *response* has the same content as the recorded response."""
         changed = AnalyzedExchange(replace(self.exchange, response=response), self.endpoint)
         return content_of(changed.outcome) == content_of(self.outcome)
 
 
 def content_of(outcome: Outcome | None) -> Outcome | None:
-    """Return *outcome* without stream pieces and SDK views, which depend on the delivery.
+    """Return *outcome* without stream pieces and SDK objects, which depend on the delivery.
 
     Returns None if *outcome* is None.
     """
@@ -163,10 +164,10 @@ Places: TypeAlias = Callable[[RecordedAnswer], Sequence[int]]
 
 
 def allowed(fault: DeliveryFault, delivery: Delivery) -> frozenset[Reaction]:
-    """Return the reactions that pass.
+    """Return the reactions of a client to *delivery* with which the case passes.
 
-    SAME for a harmless fault; ERROR for a harmful one, and SAME too if the delivery may be the
-    same.
+    For a harmless fault this is SAME; for a harmful one it is ERROR, and also SAME if
+    `delivery.may_be_same` is true.
     """
     if not fault.harmful:
         return frozenset({Reaction.SAME})
@@ -174,20 +175,23 @@ def allowed(fault: DeliveryFault, delivery: Delivery) -> frozenset[Reaction]:
 
 
 def once_in_streams(answer: RecordedAnswer) -> Sequence[int]:
-    """Return the one place of a fault that can only be applied to streams; empty for a document."""
+    """Return the places of a fault that can be applied to a stream in one way only.
+
+    This is `(0,)` for a stream and empty for a document.
+    """
     return (0,) if answer.is_stream else ()
 
 
 def delivery_fault(
     places: Places = once, *, harmful: bool
 ) -> Callable[[Callable[[RecordedAnswer, int], Delivery]], DeliveryFault]:
-    """Return a decorator that makes a fault from a function.
+    """Return a decorator that makes a fault from a function that changes an answer.
 
     The function takes an answer and a place, and returns the delivery of the changed answer.
 
     Args:
-        places: Returns the places of an answer at which the fault can be applied.
-        harmful: Whether the change takes something that a client needs.
+        places: A function that returns the places of an answer at which the fault can be applied.
+        harmful: Whether the change removes something that a client needs.
     """
     return lambda function: Fault(
         *name_and_description(function), function, harmful=harmful, places=places

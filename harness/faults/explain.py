@@ -1,7 +1,7 @@
 """Examples for rules: a valid sample, a copy of it with a fault, and the rule's finding.
 
-The samples are the sample exchanges of the providers as transcripts. The examples are computed: a
-fault changes a sample, and the text around the first difference is shown.
+The samples are transcripts of the providers' sample exchanges. A fault changes a copy of a sample,
+and the text around the first difference is shown.
 """
 
 from __future__ import annotations
@@ -67,12 +67,15 @@ class Example:
 
 
 def evidence(rule: Rule) -> tuple[str, ...]:
-    """Return the descriptions of the sources of a rule; names of sources that have none."""
+    """Return the sources of a rule: for each its description, or its name if it has none."""
     return tuple(EVIDENCE.get(name, name) for name in rule.evidence)
 
 
 def example(rule: Rule) -> Example | None:
-    """Return the first sample and fault for which the rule has a finding; None if there is none."""
+    """Return an example for a rule: the first sample and fault for which it has a finding.
+
+    None if there is no such sample.
+    """
     samples = sample_transcripts()
     for fault in breaking(rule.name):
         for name, valid in samples.items():
@@ -147,12 +150,15 @@ def _cut(text: str, begin: int, end: int) -> str:
 
 
 def sample_transcripts() -> dict[str, Transcript]:
-    """Return the transcript of every sample by its name, with the calls and outcomes of an SDK."""
+    """Return the transcript of every sample, by name, with calls and outcomes as from an SDK."""
     return {name: as_run(as_recorded(sample, name)) for name, sample in SAMPLES.items()}
 
 
 def as_recorded(exchanges: tuple[Exchange, ...], source: str = "sample") -> Transcript:
-    """Return a transcript of the exchanges alone, without calls and outcomes of an SDK."""
+    """Return a transcript of the exchanges alone, without calls and outcomes of an SDK.
+
+    *source* is the transcript's name in findings.
+    """
     return transcript_of(Cassette(exchanges), endpoints.recognise, source=source)
 
 
@@ -209,6 +215,6 @@ def _call(request: AnalyzedExchange) -> Call:
 def extract(
     _file: IO[bytes], _keywords: object, _tags: object, options: object
 ) -> Iterator[tuple[int, None, str, list[str]]]:
-    """Yield the description of each fault that breaks a rule for the catalogues, to Babel."""
+    """Yield the description of each fault that breaks a rule, as messages for Babel."""
     texts = dict.fromkeys(fault.description for fault in RULE_FAULTS)
     yield from ((1, None, text, []) for text in texts)

@@ -1,4 +1,4 @@
-"""Faults for one's own tests: what a client gets instead of a recorded answer, and how often."""
+"""Faults for one's own tests: what a client gets instead of a recorded answer, and when."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ class When(TypedDict, total=False):
     """The requests that get a fault; every fault takes these arguments.
 
     Attributes:
-        times: The number of requests that get it; None for all that follow.
-        after: The number of requests before them that are answered as recorded.
-        path: A part of the paths of those requests; others do not count. Empty for all.
+        times: The number of requests that get the fault, 1 by default; None for all further
+            requests.
+        after: The number of requests before these that are answered as recorded, 0 by default.
+        path: A text that the requests' paths contain; requests to other paths are not counted.
+            Empty, the default, for all paths.
     """
 
     times: int | None
@@ -43,16 +45,19 @@ class When(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class InjectedFault:
-    """A fault, and the requests that get it. It is made by the functions of `harness.faults`.
+    """A fault that replaces or changes answers, and the requests that get it.
+
+    The functions of `harness.faults` return it.
 
     Attributes:
         name: The name of the function.
-        deliver: Returns what a client gets instead of the answer. It raises BadFault if the answer
-            cannot be changed so.
+        deliver: A function that returns what a client gets instead of a recorded answer. It raises
+            BadFault if the answer cannot be changed in this way.
         needs_answer: Whether a recorded answer is changed, and not replaced.
-        times: See `When`, as for all that follow.
-        after: See `When`.
-        path: See `When`.
+        times: The number of requests that get the fault; None for all further requests.
+        after: The number of requests before these that are answered as recorded.
+        path: A text that the requests' paths contain; requests to other paths are not counted.
+            Empty for all paths.
     """
 
     name: str
@@ -73,18 +78,21 @@ class InjectedFault:
 
 
 def too_many_requests(retry_after: float | None = None, **when: Unpack[When]) -> InjectedFault:
-    """Refuse a request with HTTP 429, in the form of its service.
+    """Refuse a request with HTTP 429 and an error body in the format of its service.
 
     Args:
         retry_after: The value of the header `retry-after`, in seconds; None for no such header.
-        **when: See `When`.
+        **when: `times`, `after` and `path`: the requests that get the fault.
     """
     headers = () if retry_after is None else (("retry-after", f"{retry_after:g}"),)
     return _refusal("too_many_requests", 429, "rate_limit_exceeded", headers, when)
 
 
 def server_error(status: int = 500, **when: Unpack[When]) -> InjectedFault:
-    """Refuse a request with an HTTP *status* of 500 or above, in the form of its service."""
+    """Refuse a request with the HTTP *status*, 500 or above, and its service's error body.
+
+    *when* has `times`, `after` and `path`: the requests that get the fault.
+    """
     return _refusal("server_error", status, "server_error", (), when)
 
 
@@ -106,22 +114,34 @@ _REASONS = {429: "Too Many Requests", 500: "Internal Server Error", 503: "Servic
 
 
 def timeout(**when: Unpack[When]) -> InjectedFault:
-    """Send nothing until the client gives up waiting; a replay does not wait."""
+    """Send nothing until the client's timeout; in a replay the timeout occurs at once.
+
+    *when* has `times`, `after` and `path`: the requests that get the fault.
+    """
     return _without_answer("timeout", Ending.SILENT, when)
 
 
 def reset(**when: Unpack[When]) -> InjectedFault:
-    """Reset the connection (TCP RST) before the answer."""
+    """Reset the connection (TCP RST) before the answer.
+
+    *when* has `times`, `after` and `path`: the requests that get the fault.
+    """
     return _without_answer("reset", Ending.RESET, when)
 
 
 def disconnected(**when: Unpack[When]) -> InjectedFault:
-    """Close the connection before the answer."""
+    """Close the connection before the answer.
+
+    *when* has `times`, `after` and `path`: the requests that get the fault.
+    """
     return _without_answer("disconnected", Ending.CLOSED, when)
 
 
 def refused(**when: Unpack[When]) -> InjectedFault:
-    """Refuse the connection, as a machine does on which no server listens."""
+    """Refuse the connection, as if no server listened.
+
+    *when* has `times`, `after` and `path`: the requests that get the fault.
+    """
     return _without_answer("refused", Ending.REFUSED, when)
 
 
@@ -146,7 +166,7 @@ def cut_after(
         bytes: The number of bytes of the body that are sent, instead of *events*.
         ending: What follows: the connection is `closed` or `reset`, or nothing comes (`silent`), or
             the HTTP body ends there by HTTP's rules (`complete`).
-        **when: See `When`.
+        **when: `times`, `after` and `path`: the requests that get the fault.
     """
     if (events is None) == (bytes is None):
         raise HarnessError("cut_after: expected either events=N or bytes=N")
@@ -165,7 +185,10 @@ def cut_after(
 
 
 def malformed_json(**when: Unpack[When]) -> InjectedFault:
-    """End the body of an answer that is no stream in its middle; HTTP's rules are kept."""
+    """Send only the first half of the body of a non-streaming answer, as a valid HTTP body.
+
+    *when* has `times`, `after` and `path`: the requests that get the fault.
+    """
 
     def deliver(recorded: Exchange) -> Delivery:
         size = len(recorded.response.body) // 2
@@ -175,7 +198,10 @@ def malformed_json(**when: Unpack[When]) -> InjectedFault:
 
 
 def malformed_event(number: int = 1, **when: Unpack[When]) -> InjectedFault:
-    """Leave out the second half of the event *number*, from 1, of a stream."""
+    """Leave out the second half of the event *number* of a stream, counted from 1.
+
+    *when* has `times`, `after` and `path`: the requests that get the fault.
+    """
 
     def deliver(recorded: Exchange) -> Delivery:
         body = recorded.response.body
@@ -190,7 +216,10 @@ def malformed_event(number: int = 1, **when: Unpack[When]) -> InjectedFault:
 
 
 def empty_stream(**when: Unpack[When]) -> InjectedFault:
-    """Send the head of an answer and no body."""
+    """Send the status and headers of an answer, and an empty body.
+
+    *when* has `times`, `after` and `path`: the requests that get the fault.
+    """
     return InjectedFault(
         "empty_stream",
         lambda recorded: Delivery("empty_stream", changed_response(recorded.response, b"")),
@@ -207,7 +236,7 @@ def wrong_content_type(
     Args:
         content_type: The value of the header.
         body: The body to send instead; None for the recorded one.
-        **when: See `When`.
+        **when: `times`, `after` and `path`: the requests that get the fault.
     """
 
     def deliver(recorded: Exchange) -> Delivery:
@@ -221,8 +250,9 @@ def wrong_content_type(
 def slow(seconds: float, **when: Unpack[When]) -> InjectedFault:
     """Wait for *seconds* of real time before the first byte of the body.
 
-    In a replay no socket waits, so that the socket timeout of a client does not end it: see
-    `timeout`. Timeouts of `asyncio` do.
+    In a replay no socket waits, so the client's socket timeout does not occur; timeouts of
+    `asyncio` do. For a socket timeout see `timeout`. *when* has `times`, `after` and `path`: the
+    requests that get the fault.
     """
     if not 0 <= seconds < 3600:
         raise HarnessError(f"slow: seconds={seconds!r} is not valid; expected 0 to 3600")
@@ -239,8 +269,9 @@ def fault(name: str, place: int = 0, **when: Unpack[When]) -> InjectedFault:
 
     Args:
         name: The name of the fault.
-        place: The place of the answer at which it is applied, of those that fit, from 0.
-        **when: See `When`.
+        place: The index of the place at which the fault is applied, from 0, among the places of the
+            answer where it can be applied.
+        **when: `times`, `after` and `path`: the requests that get the fault.
     """
 
     def deliver(recorded: Exchange) -> Delivery:
@@ -302,10 +333,10 @@ FUNCTIONS: tuple[Callable[..., InjectedFault], ...] = (
 
 
 def parse(text: str) -> InjectedFault:
-    """Return the fault of a call as Python writes it: `cut_after(events=3)`, or only `reset`.
+    """Return the fault of a call in Python's syntax: `cut_after(events=3)`, or only `reset`.
 
     Raises:
-        HarnessError: The text is no such call.
+        HarnessError: The text is not a call of a function that makes faults.
     """
     functions = {function.__name__: function for function in FUNCTIONS}
     with suppress(SyntaxError, ValueError, TypeError):
@@ -333,7 +364,10 @@ _KINDS = {
 
 
 def playback(recorded: Exchange, delivery: Delivery, pace: float = 0.0) -> Playback:
-    """Return the replay of a delivery as the answer to a recorded request."""
+    """Return the replay of a delivery as the answer to a recorded request.
+
+    *pace* is the factor by which recorded latencies are multiplied; 0 is instant.
+    """
     response, kind = delivery.response, _KINDS.get(delivery.ending)
     broken_off = None if kind is None else BrokenOff(kind, f"injected fault: {kind}")
     if delivery.without_head:
@@ -354,7 +388,7 @@ def _with(response: Response, header: tuple[str, str]) -> Response:
 
 @dataclass
 class Injector:
-    """The faults of one block or server, and how often each is still to be injected.
+    """The faults of one `with` block or server, with counters of the requests that got them.
 
     Attributes:
         faults: The faults; a request gets the first one that is due.
@@ -372,7 +406,7 @@ class Injector:
         self._waits = [fault.after for fault in self.faults]
 
     def due(self, request: Request) -> InjectedFault | None:
-        """Return the fault that *request* gets, and count it; None if it gets none."""
+        """Return the fault that *request* gets, and count the request; None if it gets none."""
         path = urlsplit(request.uri).path
         with self._lock:
             for number, one in enumerate(self.faults):
@@ -387,7 +421,10 @@ class Injector:
         return None
 
     def inject(self, one: InjectedFault, recorded: Exchange, pace: float = 0.0) -> Playback:
-        """Return the changed or replaced answer to a request."""
+        """Return the answer *recorded*, changed or replaced by the fault *one*.
+
+        *pace* is the factor by which recorded latencies are multiplied; 0 is instant.
+        """
         changed = playback(recorded, one.deliver(recorded), pace)
         self.injected.append(changed.recorded)
         return changed
@@ -400,7 +437,9 @@ class Injector:
 
 @dataclass
 class FaultyTape:
-    """A tape of which some answers are faulty. A recorded answer stays for the next attempt.
+    """A tape that answers some requests with a fault.
+
+    The recorded answer to such a request is not used up, so the client's next attempt can get it.
 
     Attributes:
         tape: The tape that answers all other requests.
@@ -423,11 +462,11 @@ class FaultyTape:
         return self.tape.pace
 
     def find(self, request: Request) -> Exchange | Playback | None:
-        """Return the faulty or the recorded answer to *request*; None if it is to be sent.
+        """Return the faulty or the recorded answer to *request*; None if the request is to be sent.
 
         Raises:
             CassetteMiss: The request has no recorded answer, and nothing may be recorded or the
-                fault changes a recorded answer.
+                fault needs an answer to change.
             BadFault: The recorded answer cannot be changed as the fault says.
         """
         one = self.injector.due(request)

@@ -25,7 +25,7 @@ from harness.wire import resolve
 def link_not_absolute(analyzed: AnalyzedExchange, link: str) -> Exchange | None:
     """Replace the link to an image by a relative path, or by a `file:` link.
 
-    Returns None if the answer has no link to an image.
+    Returns None if the answer has no link to an image. *link* is the new link.
     """
     return select.put(analyzed, select.field(analyzed, "images"), link)
 
@@ -57,7 +57,10 @@ _REFUSED = b'{"code":"InternalError","message":"Broken."}'
     when=lambda analyzed: media_type(analyzed) and analyzed.accepted,
 )
 def sound_or_film_replaced(analyzed: AnalyzedExchange, body: bytes) -> Exchange:
-    """Replace a sound or film by nothing, or by an error."""
+    """Replace a sound or film by nothing, or by an error.
+
+    *body* is the new body.
+    """
     return with_body(analyzed.exchange, body)
 
 
@@ -65,7 +68,8 @@ def sound_or_film_replaced(analyzed: AnalyzedExchange, body: bytes) -> Exchange:
 def other_size_requested(read: AnalyzedTranscript, size: tuple[int, int]) -> Transcript | None:
     """Change the requested size of an image that was downloaded.
 
-    Returns None if no turn requests a size and downloads an image.
+    Returns None if no turn requests a size and downloads an image. *size* is the new width and
+    height.
     """
     for turn in answered(read):
         own = turn.requested("size")
@@ -155,7 +159,7 @@ def _with_unknown_position(analyzed: AnalyzedExchange) -> Exchange | None:
 def vector_of_unknown_text(analyzed: AnalyzedExchange) -> Exchange | None:
     """Set the index of the first vector to 99, though fewer texts were sent.
 
-    Returns None if the answer has no such index.
+    Returns None if the answer's vectors have no index.
     """
     return _with_unknown_position(analyzed)
 
@@ -166,7 +170,8 @@ def vector_of_other_length(
 ) -> Exchange | None:
     """Add a copy of the first vector that is one number shorter or longer.
 
-    Returns None if the answer has no array of vectors.
+    Returns None if the answer has no array of vectors. *change* returns the copy with a number
+    removed or added.
     """
     target = _vector(analyzed)
     array = target.pointer.rpartition("/")[0].rpartition("/")[0] if target else ""
@@ -181,7 +186,7 @@ def vector_of_other_length(
 def other_length_requested(analyzed: AnalyzedExchange, change: int) -> Exchange | None:
     """Set the requested vector length to one more, or one less, than the actual length.
 
-    Returns None if the answer has no vector.
+    Returns None if the answer has no vector. *change* is the difference: 1 or -1.
     """
     target, place = _vector(analyzed), select.pointers(analyzed, "dimension")[0]
     if target is None or not isinstance(target.value, list):

@@ -53,9 +53,9 @@ class Limits:
 
     Attributes:
         cases: The largest number of cases of each fault.
-        seed: The seed by which the cases are sampled.
+        seed: The seed of the random choice of cases.
         timeout: Seconds that a client may wait for one answer.
-        grace: Seconds after the timeout until the reaction is HANG.
+        grace: Seconds after the timeout until a client without a result counts as HANG.
         seconds: Seconds for the whole run; 0 for no limit.
     """
 
@@ -75,7 +75,15 @@ def run_faults(
 ) -> list[ClientResults]:
     """Send changed answers to all clients, in parallel, and return the results of each client.
 
-    Raises HarnessError if a client is unknown or its process does not start.
+    Args:
+        clients: The names of the clients.
+        sources: The recorded exchanges whose answers are changed.
+        faults: The faults.
+        limits: The number of cases, and the times.
+        progress: Called with a line of text about the current step.
+
+    Raises:
+        HarnessError: A client is unknown, or its process does not start.
     """
     with ExitStack() as stack:
         workers = [stack.enter_context(Worker(name)) for name in clients]
@@ -254,7 +262,7 @@ _ACCEPTS_GZIP = re.compile(rb"(?im)^accept-encoding:[^\r\n]*\bgzip\b(?!;q=0)")
 def delivery_script(
     delivery: Delivery, request_head: bytes, *, timeout: float, silence: float
 ) -> Script:
-    """Return the steps by which a server sends a delivery.
+    """Return the steps by which a server sends a delivery: bytes, pauses and resets.
 
     The body is compressed only if the delivery says so and the request accepts gzip.
 

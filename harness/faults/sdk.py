@@ -54,7 +54,8 @@ def _with_call(turn: AnalyzedTurn, **changes: object) -> Turn | None:
 def other_model_called(turn: AnalyzedTurn, model: str) -> Turn | None:
     """Change the model in the scenario's call, or empty it, so that the request has another.
 
-    Returns None if the turn has no call with a JSON object.
+    Returns None if the turn has no call with a JSON object. *model* is the new model, in which `{}`
+    stands for the present one.
     """
     return _with_call(turn, model=model.format(turn.turn.call.model if turn.turn.call else ""))
 
@@ -63,7 +64,7 @@ def other_model_called(turn: AnalyzedTurn, model: str) -> Turn | None:
 def last_message_changed(turn: AnalyzedTurn) -> Turn | None:
     """Change the last message, or the prompt, in the scenario's call.
 
-    Returns None if the call has neither, or if the request sends no prompt.
+    Returns None if the call has neither messages nor a prompt that the request sends.
     """
     call, request = turn.turn.call, _request(turn)
     if call is None or request is None:
@@ -80,7 +81,7 @@ def last_message_changed(turn: AnalyzedTurn) -> Turn | None:
 def message_repeated(turn: AnalyzedTurn) -> Turn | None:
     """Repeat the last message in the scenario's call.
 
-    Returns None if the call is no chat with messages.
+    Returns None if the call is not a chat with messages.
     """
     call = turn.turn.call
     if call is None or not call.messages or call.kind is not CallKind.CHAT:
@@ -92,7 +93,8 @@ def message_repeated(turn: AnalyzedTurn) -> Turn | None:
 def parameter_differs(turn: AnalyzedTurn, how: str) -> Turn | None:
     """Add a parameter to the scenario's call that is not sent, or change the value of one.
 
-    Returns None if there is no call with a JSON object, or no parameter to change.
+    *how* is `add` or `change`. Returns None if there is no call with a JSON object, or no parameter
+    to change.
     """
     given = turn.turn.call.parameters if turn.turn.call else {}
     if how == "add":
@@ -106,7 +108,8 @@ def parameter_differs(turn: AnalyzedTurn, how: str) -> Turn | None:
 def other_mode_called(turn: AnalyzedTurn, mode: Mode) -> Turn | None:
     """Set the mode of the scenario's call to stream or task, though the request has another.
 
-    Returns None if the request has this mode, or if the turn has no call with a JSON object.
+    *mode* is the new mode of the call. Returns None if the request has this mode, or if the turn
+    has no call with a JSON object.
     """
     request = _request(turn)
     if request is None or request.endpoint is None:
@@ -161,7 +164,7 @@ def _views(turn: AnalyzedTurn) -> tuple[View, ...]:
 def view_differs(turn: AnalyzedTurn, how: str) -> Turn | None:
     """Add a member to the last SDK object that was not received, or remove one that was.
 
-    Returns None if there is no SDK object with members.
+    Returns None if there is no SDK object with members. *how* is `add` or `remove`.
     """
     views = _views(turn)
     members = views[-1].value if views else None
@@ -191,7 +194,7 @@ def view_missing(turn: AnalyzedTurn) -> Turn | None:
 def access_path_differs(turn: AnalyzedTurn, value: object) -> Turn | None:
     """Replace the value at a documented access path of an SDK object by another, or by an error.
 
-    Returns None if there is no SDK object with members.
+    Returns None if there is no SDK object with members. *value* is the new value.
     """
     views, reply = _views(turn), _reply(turn)
     pairs = shown(turn, reply) if views and reply else None
@@ -211,7 +214,7 @@ def access_path_differs(turn: AnalyzedTurn, value: object) -> Turn | None:
 def reply_differs(turn: AnalyzedTurn, changes: dict[str, object]) -> Turn | None:
     """Replace the text, finish reason or usage in the SDK's reply by another than received.
 
-    Returns None if the SDK shows no reply.
+    Returns None if the SDK shows no reply. *changes* are the new values of the reply, by attribute.
     """
     return _with_reply(turn, **changes)
 
@@ -283,7 +286,8 @@ def _expecting(turn: AnalyzedTurn, expect: Expectation) -> Turn | None:
 def other_finish_reason_expected(turn: AnalyzedTurn, reason: str) -> Turn | None:
     """Set the expected finish reason to another one, or to the actual one in capitals.
 
-    Returns None if the turn has no reply, or if its finish reason is in capitals already.
+    Returns None if the turn has no reply, or if its finish reason is in capitals already. *reason*
+    is the expected one; empty for the actual one in capitals.
     """
     reply = _reply(turn)
     own = (reply.finish_reason or "") if reply else ""
@@ -296,7 +300,8 @@ def other_finish_reason_expected(turn: AnalyzedTurn, reason: str) -> Turn | None
 def other_words_expected(turn: AnalyzedTurn, count: int) -> Turn | None:
     """Set the expected words to one that the answer lacks, alone or after some that it has.
 
-    Returns None if the turn has no reply, or no text where some is needed.
+    *count* is the number of characters at the start of the answer that are expected as well.
+    Returns None if the turn has no reply, or if *count* is not 0 and the reply has no text.
     """
     reply = _reply(turn)
     texts = (reply.content or "")[:count] if reply else ""
@@ -330,7 +335,7 @@ def other_json_type_expected(turn: AnalyzedTurn) -> Turn | None:
 def other_pointers_expected(turn: AnalyzedTurn, pointers: tuple[str, ...]) -> Turn | None:
     """Set the expected pointers to one that leads nowhere, alone or after one that exists.
 
-    Returns None if the turn has no reply.
+    Returns None if the turn has no reply. *pointers* are the expected JSON pointers.
     """
     return _expecting(turn, Expectation(pointers=pointers))
 
@@ -348,7 +353,9 @@ def other_states_expected(turn: AnalyzedTurn) -> Turn | None:
 def other_call_expected(turn: AnalyzedTurn, name: str) -> Turn | None:
     """Set the expected tool call to an unknown name, or to the actual name cut by one letter.
 
-    Returns None if the turn has no reply, or no tool call where one is needed.
+    *name* is the expected name; if it is empty, that of the actual function without its last letter
+    is expected. Returns None if the turn has no reply, if the expected function was called, or if
+    *name* is empty and no function was called.
     """
     reply = _reply(turn)
     names = [call.name for call in reply.tool_calls] if reply else []
@@ -382,7 +389,10 @@ def answer_expected(turn: AnalyzedTurn) -> Turn | None:
 
 @transcript_fault("everything_was_played", slice(-1, None), slice(1))
 def exchange_unused(read: AnalyzedTranscript, unused: slice) -> Transcript | None:
-    """Add the last, or the first, exchange to those that the replay left unused."""
+    """Add the last, or the first, exchange to those that the replay left unused.
+
+    *unused* is the slice of the exchanges to add.
+    """
     exchanges = tuple(analyzed.exchange for analyzed in read.readings[unused])
     return replace(read.transcript, unused=exchanges)
 

@@ -33,9 +33,9 @@ NewValue: TypeAlias = "Json | Callable[[Json], Json]"
 def put(
     analyzed: AnalyzedExchange, target: SelectedValue | None, value: NewValue
 ) -> Exchange | None:
-    """Return the exchange with another value at a target; None if the target is None.
+    """Return the exchange with another value at *target*; None if *target* is None.
 
-    *value* is the new value, or a function that makes it from the present value.
+    *value* is the new value, or a function that returns it, given the present value.
     """
     if target is None:
         return None
@@ -44,14 +44,14 @@ def put(
 
 
 def drop(analyzed: AnalyzedExchange, target: SelectedValue | None) -> Exchange | None:
-    """Return the exchange without a target; None if the target is None."""
+    """Return the exchange without the value at *target*; None if *target* is None."""
     if target is None:
         return None
     return put_whole(analyzed, target.part, edit.remove(target.part.value, target.pointer))
 
 
 def put_whole(analyzed: AnalyzedExchange, part: Part | None, value: Json) -> Exchange | None:
-    """Return the exchange with *value* as the whole JSON of a part; None if the part is None."""
+    """Return the exchange with *value* as the whole JSON of *part*; None if *part* is None."""
     return edit.replace_value(analyzed, part, "", value) if part else None
 
 
@@ -66,7 +66,7 @@ def pointers(analyzed: AnalyzedExchange, name: str) -> Pointers:
 
 
 def targets(analyzed: AnalyzedExchange, part: Part | None, name: str) -> list[SelectedValue]:
-    """Return every non-null value of the field *name* in a part; empty if the part is None."""
+    """Return every non-null value of the field *name* in *part*; empty if *part* is None."""
     if part is None:
         return []
     return [
@@ -75,7 +75,7 @@ def targets(analyzed: AnalyzedExchange, part: Part | None, name: str) -> list[Se
 
 
 def in_part(analyzed: AnalyzedExchange, part: Part | None, name: str) -> SelectedValue | None:
-    """Return the first non-null value of the field *name* in a part; None if there is none."""
+    """Return the first non-null value of the field *name* in *part*; None if there is none."""
     return next(iter(targets(analyzed, part, name)), None)
 
 
@@ -90,12 +90,12 @@ def first_refusal(analyzed: AnalyzedExchange) -> Part | None:
 
 
 def field(analyzed: AnalyzedExchange, name: str) -> SelectedValue | None:
-    """Return the first value of field *name* in parts that are no refusal; None without any."""
+    """Return the first value of the field *name*, except in refusals; None if there is none."""
     return next((t for part in answers(analyzed) for t in targets(analyzed, part, name)), None)
 
 
 def finishing(analyzed: AnalyzedExchange) -> list[SelectedValue]:
-    """Return the finish reason of each part that has one.
+    """Return the finish reason of each document or event that has one.
 
     Empty if the endpoint has no list of finish reasons.
     """
@@ -114,14 +114,17 @@ def refusal(analyzed: AnalyzedExchange, name: str) -> SelectedValue | None:
 
 
 def counts(analyzed: AnalyzedExchange, part: Part, *names: str) -> list[SelectedValue]:
-    """Return the token counts *names* in a part; empty if one is missing or not an integer."""
+    """Return the token counts *names* in *part*; empty if one is missing or not an integer."""
     present = [in_part(analyzed, part, name) for name in names]
     whole = [target for target in present if target and isinstance(target.value, int)]
     return whole if len(whole) == len(names) else []
 
 
 def state(analyzed: AnalyzedExchange) -> SelectedValue | None:
-    """Return the state of the task in a response; None unless the endpoint lists the state."""
+    """Return the state of the task in a response.
+
+    None if the response has no state, or one that the endpoint does not list.
+    """
     endpoint = checked_endpoint(analyzed)
     if endpoint is None or endpoint.role not in (Role.SUBMIT, Role.POLL):
         return None
@@ -145,5 +148,5 @@ def tool_calls(analyzed: AnalyzedExchange) -> list[SelectedValue]:
 
 
 def one_more(count: Json) -> Json:
-    """Return an integer plus one; any other value unchanged."""
+    """Return *count* plus one if it is an integer, else *count* unchanged."""
     return count + 1 if isinstance(count, int) else count

@@ -43,7 +43,8 @@ def _with_last_count(analyzed: AnalyzedExchange, name: str, change: int) -> Exch
 def count_shrinks(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Set the last output, or total, token count of a stream to one less than the one before.
 
-    Returns None if the stream has fewer than two such counts.
+    *name* is the count: `output_tokens` or `total_tokens`. Returns None if the stream has fewer
+    than two such counts.
     """
     return _with_last_count(analyzed, name, -1)
 
@@ -52,7 +53,8 @@ def count_shrinks(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
 def input_tokens_change(analyzed: AnalyzedExchange, change: int) -> Exchange | None:
     """Set the last input token count of a stream to one more, or less, than the one before.
 
-    Returns None if the stream has fewer than two such counts, or the service runs tools.
+    Returns None if the stream has fewer than two such counts, or the service runs tools. *change*
+    is the difference: 1 or -1.
     """
     endpoint = checked_endpoint(analyzed)
     if endpoint is not None and endpoint.runs_tools(analyzed.request_json.value):
@@ -66,7 +68,9 @@ def usage_missing(
 ) -> Exchange | None:
     """Remove the usage from every event, or set it to null.
 
-    Returns None if the response is no finished stream whose request entitles it to usage.
+    *change* returns an event's JSON with the value at a JSON pointer removed or replaced. Returns
+    None if the response is not a finished stream with usage, or if its request does not entitle it
+    to usage.
     """
     endpoint, reply = checked_endpoint(analyzed), analyzed.outcome
     if endpoint is None or not analyzed.is_stream or not isinstance(reply, Reply):
@@ -85,7 +89,9 @@ def usage_missing(
 def last_event_of_another_answer(analyzed: AnalyzedExchange, place: int) -> Exchange | None:
     """Change the id, or the model, in the last event.
 
-    Returns None if the stream has fewer than two events with it.
+    *place* is the index of the field in the endpoint's list of fields that stay the same in a
+    stream: 0 for the first, -1 for the last. Returns None if the stream has fewer than two events,
+    or if the first or the last one lacks the field.
     """
     constant, parts = pointers(analyzed, "constant"), [part for part, _ in streamed(analyzed)]
     if len(parts) < 2 or not constant:
@@ -145,7 +151,8 @@ def finish_twice(analyzed: AnalyzedExchange) -> Exchange | None:
 def text_after_finish(analyzed: AnalyzedExchange, how: str) -> Exchange | None:
     """Repeat an event with text after the finish reason, or move the finish reason to the start.
 
-    Returns None if the stream has no finish reason, or no other event with text.
+    Returns None if the stream has no finish reason, or no other event with text. *how* is `text
+    last` for the first change, `finish first` for the second.
     """
     ends, blocks = [end.part for end in finishing(analyzed)], event_blocks(analyzed)
     texts = [p for p, reply in streamed(analyzed) if reply.content and not reply.finish_reason]
@@ -169,7 +176,8 @@ def _is_cumulative(analyzed: AnalyzedExchange) -> bool:
 def text_restarts(analyzed: AnalyzedExchange, where: str) -> Exchange | None:
     """Replace the last text of a cumulative stream, or cut an earlier one to one character.
 
-    Returns None if the stream has fewer than three different texts.
+    Returns None if the stream has fewer than three different texts. *where* is `last` for the first
+    change, `middle` for the second.
     """
     candidates = [(in_part(analyzed, part, "content"), reply) for part, reply in streamed(analyzed)]
     texts = [t for t, reply in candidates if t and reply.content and t.value == reply.content]
@@ -186,7 +194,8 @@ def text_restarts(analyzed: AnalyzedExchange, where: str) -> Exchange | None:
 def call_restarts(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Replace the arguments, or the name, of a tool call in its last event.
 
-    Returns None if the stream has fewer than two events with tool calls.
+    Returns None if the stream has fewer than two events with tool calls. *name* is the member to
+    replace: `arguments` or `name`.
     """
     parts = [part for part, reply in streamed(analyzed) if reply.tool_calls]
     calls = in_part(analyzed, parts[-1], "tool_calls") if len(parts) > 1 else None
@@ -202,7 +211,8 @@ def call_restarts(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
 def pieces_repeat_text(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Replace each piece of text, or reasoning, by all text so far, though pieces were requested.
 
-    Returns None if pieces were not requested, or if there are fewer than three.
+    *name* is the field: `content` or `reasoning`. Returns None if pieces were not requested, or if
+    there are fewer than three of this field.
     """
     endpoint = checked_endpoint(analyzed)
     if endpoint is None or endpoint.cumulative(analyzed.request_json.value) is not False:
@@ -228,7 +238,8 @@ def pieces_repeat_text(analyzed: AnalyzedExchange, name: str) -> Exchange | None
 def stream_ends_otherwise(read: AnalyzedTranscript, other: str) -> Transcript | None:
     """Change the finish reason, or the called function, of a stream also requested as document.
 
-    Returns None if no request for the same answer each time was made with and without streaming.
+    *other* is the new finish reason `length`, or else the new name of the function. Returns None if
+    no request with sampling turned off was made with and without streaming.
     """
     for stream in read.readings:
         asked = resolve(stream.request_json.value, f"{fields_of(stream).parameters}/do_sample")
@@ -257,7 +268,8 @@ def stream_unlike_document(
 ) -> Transcript | None:
     """Change the model, or add an input token, in a stream that was also requested as document.
 
-    Returns None if no request was made with and without streaming.
+    Returns None if no request was made with and without streaming. *field* is the name of the field
+    and a function that returns its new value.
     """
     name, change = field
     for stream in read.readings:

@@ -27,7 +27,8 @@ _LONG_AGO = "1999-01-01 00:00:00.000"
 def state_unknown(analyzed: AnalyzedExchange, change: Callable[[Json], Json]) -> Exchange | None:
     """Replace the state of a task by an undocumented one, or write it in lower case.
 
-    Returns None if the answer has no documented state.
+    Returns None if the answer has no documented state. *change* returns the new state, given the
+    recorded one.
     """
     return put(analyzed, state(analyzed), change)
 
@@ -69,7 +70,8 @@ def _polled_again(
 def ended_task_changes(read: AnalyzedTranscript, kinds: tuple[str, ...]) -> Transcript | None:
     """Repeat the poll of an ended task, with the state running or the other end.
 
-    Returns None if no ended task was polled.
+    Returns None if no ended task was polled. *kinds* are the kinds of the new state, such as
+    `running`.
     """
 
     def change(analyzed: AnalyzedExchange) -> Exchange | None:
@@ -115,7 +117,8 @@ def poll_asks_another_task(analyzed: AnalyzedExchange) -> Exchange | None:
 def unknown_task_polled(read: AnalyzedTranscript, changed: str) -> Transcript | None:
     """Replace the task id in the polls, or in the submission.
 
-    Returns None if no turn has one submission and a poll.
+    *changed* is `poll` or `submission`. Returns None if no turn has exactly one submission and a
+    poll.
     """
     for turn in read.turns:
         known = [r for r in turn.readings if state(r)]
@@ -204,7 +207,8 @@ def result_missing(analyzed: AnalyzedExchange) -> Exchange | None:
 def failure_unexplained(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Set the state of a task to failed, and remove its error code or its error message.
 
-    Returns None if the answer has no documented state, or the endpoint does not explain failures.
+    *name* is the field to remove: `code` or `message`. Returns None if the answer has no documented
+    state, or if the endpoint does not explain failures.
     """
     target, explained = state(analyzed), _states(analyzed, "explained")
     if target is None or not explained:
@@ -244,7 +248,8 @@ def time_unreadable(analyzed: AnalyzedExchange) -> Exchange | None:
 def time_changes(read: AnalyzedTranscript, place: int) -> Transcript | None:
     """Repeat the last poll with another first time (the submission) or another last time.
 
-    Returns None if no poll has times.
+    Returns None if no poll has times. *place* is the index of the time: 0 for the first, -1 for the
+    last.
     """
 
     def change(analyzed: AnalyzedExchange) -> Exchange | None:
@@ -262,7 +267,8 @@ def time_changes(read: AnalyzedTranscript, place: int) -> Transcript | None:
 def metrics_wrong(analyzed: AnalyzedExchange, counts: Json) -> Exchange | None:
     """Set counts of results that exceed their total, or a total that exceeds the results.
 
-    Returns None if the task did not succeed, or the endpoint has no counts.
+    Returns None if the task did not succeed, or the endpoint has no counts. *counts* are the new
+    counts of results.
     """
     return _with_member(analyzed, _state(analyzed, "succeeded"), "metrics", counts)
 

@@ -45,7 +45,8 @@ def _finished_calls(analyzed: AnalyzedExchange) -> list[SelectedValue]:
 def call_incomplete(analyzed: AnalyzedExchange, pointer: str) -> Exchange | None:
     """Set the id, or the function name, of a tool call to an empty string.
 
-    Returns None if the response does not have exactly one tool call.
+    Returns None if the response does not have exactly one tool call. *pointer* is the JSON pointer
+    of the value in the call.
     """
     calls = _finished_calls(analyzed)
     return _put_member(analyzed, calls, pointer, "") if len(calls) == 1 else None
@@ -75,7 +76,8 @@ def _pieces(analyzed: AnalyzedExchange) -> list[SelectedValue]:
 def first_piece_incomplete(analyzed: AnalyzedExchange, pointer: str) -> Exchange | None:
     """Set the id, or the function name, in the first piece of a tool call to an empty string.
 
-    Returns None if the response is no stream with pieces of tool calls.
+    Returns None if the response is no stream with pieces of tool calls. *pointer* is the JSON
+    pointer of the value in the piece.
     """
     return _put_member(analyzed, _pieces(analyzed), pointer, "")
 
@@ -99,7 +101,7 @@ def later_piece_with_another_name(analyzed: AnalyzedExchange) -> Exchange | None
 def call_type_unknown(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Set the type of a tool call to `plugin`, or to `functions`.
 
-    Returns None if there is no tool call.
+    Returns None if there is no tool call. *name* is the new type.
     """
     return _put_member(analyzed, tool_calls(analyzed), "/type", name)
 
@@ -137,7 +139,8 @@ def _with_tools(
 def other_tools_requested(read: AnalyzedTranscript, keep: bool) -> Transcript | None:
     """Rename the requested functions, or remove them, although the answer calls one.
 
-    Returns None if no answer calls a requested function.
+    Returns None if no answer calls a requested function. *keep* is true to rename them, false to
+    remove them.
     """
     return _with_tools(read, lambda tool: put_value(tool, "/function/name", "other"), keep=keep)
 
@@ -150,7 +153,7 @@ def other_tools_requested(read: AnalyzedTranscript, keep: bool) -> Transcript | 
 def other_arguments_required(read: AnalyzedTranscript, schema: Json) -> Transcript | None:
     """Replace the parameter schema of the requested functions by one that the call violates.
 
-    Returns None if no answer calls a requested function.
+    Returns None if no answer calls a requested function. *schema* is the new schema.
     """
     return _with_tools(read, lambda tool: put_value(tool, "/function/parameters", schema))
 
@@ -206,7 +209,7 @@ def calls_finish_with_stop(analyzed: AnalyzedExchange) -> Exchange | None:
 def call_added_to_stop(analyzed: AnalyzedExchange) -> Exchange | None:
     """Add a tool call to a document with the finish reason `stop`.
 
-    Returns None if the response is no such document, or has tool calls.
+    Returns None if the response is not such a document, or if it has tool calls.
     """
     part, reply = finishing(analyzed)[-1].part, analyzed.outcome
     if analyzed.is_stream or not isinstance(reply, Reply):
@@ -244,7 +247,10 @@ def result_of_another_call(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("tool_results_answer_calls", "/tool_call_id", "", when=_tool_result)
 def result_incomplete(analyzed: AnalyzedExchange, pointer: str) -> Exchange | None:
-    """Remove the call id from a tool result, or remove the result."""
+    """Remove the call id from a tool result, or remove the result.
+
+    *pointer* is the JSON pointer of the removed value in the result; empty for the whole result.
+    """
     body = remove(analyzed.request_json.value, _tool_result(analyzed) + pointer)
     return change_request(analyzed, "", body)
 
@@ -286,7 +292,8 @@ def message_without_content(analyzed: AnalyzedExchange) -> Exchange | None:
 def history_changed(read: AnalyzedTranscript, member: tuple[str, Json]) -> Transcript | None:
     """Change an earlier answer as a later request repeats it: its text, or its tool calls.
 
-    Returns None if no later request repeats an answer.
+    Returns None if no later request repeats an answer. *member* is the JSON pointer of the member
+    to change in the message, and its new value.
     """
     turns = list(answered(read))
     for n, before in enumerate(turns):
@@ -305,7 +312,7 @@ def history_changed(read: AnalyzedTranscript, member: tuple[str, Json]) -> Trans
 def reasoning_changed(read: AnalyzedTranscript, reasoning: str) -> Transcript | None:
     """Change earlier reasoning as a later request repeats it, or empty it where it is needed.
 
-    Returns None if no later request repeats reasoning.
+    Returns None if no later request repeats reasoning. *reasoning* is the new reasoning.
     """
     turns = list(answered(read))
     for n, before in enumerate(turns):

@@ -31,7 +31,10 @@ def _is_call(analyzed: AnalyzedExchange) -> bool:
     when=_is_call,
 )
 def unknown_endpoint(analyzed: AnalyzedExchange, changes: dict[str, str]) -> Exchange:
-    """Replace the URL, or the method, of the request by one that no endpoint has."""
+    """Replace the URL, or the method, of the request by one that no endpoint has.
+
+    *changes* are the new values of the request, by attribute.
+    """
     request = replace(analyzed.exchange.request, **changes)  # type: ignore[arg-type]  # all are str
     return replace(analyzed.exchange, request=request)
 
@@ -49,7 +52,10 @@ def _sends_json(analyzed: AnalyzedExchange) -> bool:
     when=_sends_json,
 )
 def request_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Exchange:
-    """Remove the last byte of the request body, or wrap the body in an array."""
+    """Remove the last byte of the request body, or wrap the body in an array.
+
+    *change* returns the new body, given the recorded one.
+    """
     return edit.with_request(analyzed.exchange, change(analyzed.exchange.request.body))
 
 
@@ -71,7 +77,10 @@ def _is_document(analyzed: AnalyzedExchange) -> bool:
     when=_is_document,
 )
 def body_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Exchange:
-    """Remove the last byte of the response body, or add NaN, or add a member twice."""
+    """Remove the last byte of the response body, or add NaN, or add a member twice.
+
+    *change* returns the new body, given the recorded one.
+    """
     return edit.with_body(analyzed.exchange, change(analyzed.exchange.response.body.strip()))
 
 
@@ -80,7 +89,10 @@ _GBK = "application/json; charset=gbk"
 
 @exchange_fault("content_type_agrees_with_body", "text/html", _GBK, when=_is_document)
 def document_mislabelled(analyzed: AnalyzedExchange, content_type: str) -> Exchange:
-    """Set the Content-Type of a JSON document to HTML, or its charset to GBK."""
+    """Set the Content-Type of a JSON document to HTML, or its charset to GBK.
+
+    *content_type* is the new value of the header.
+    """
     return edit.with_header(analyzed.exchange, "content-type", content_type)
 
 
@@ -107,7 +119,10 @@ def last_blank_line_removed(analyzed: AnalyzedExchange) -> Exchange:
 
 @exchange_fault("stream_is_well_formed", b"dta: x\n", b":\xff\n", when=_is_stream)
 def event_malformed(analyzed: AnalyzedExchange, line: bytes) -> Exchange:
-    """Add an unknown field, or a comment that is not UTF-8, to the first event."""
+    """Add an unknown field, or a comment that is not UTF-8, to the first event.
+
+    *line* is the added line.
+    """
     return edit.change_event(analyzed, 1, lambda block: line + block)
 
 
@@ -117,7 +132,8 @@ def event_malformed(analyzed: AnalyzedExchange, line: bytes) -> Exchange:
 def event_data_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Exchange | None:
     """Remove the last character of an event's data, or add NaN to the data.
 
-    Returns None if no event has a JSON object on one line.
+    Returns None if no event has a JSON object on one line. *change* returns the new data, given the
+    recorded data.
     """
     objects = [part for part in analyzed.parts if isinstance(part.value, dict) and part.value]
     event = analyzed.stream.events[objects[0].event - 1] if objects and objects[0].event else None
@@ -155,7 +171,7 @@ def done_marker_first(analyzed: AnalyzedExchange) -> Exchange | None:
 def done_marker_added(analyzed: AnalyzedExchange) -> Exchange | None:
     """Append the marker [DONE] to a stream of an endpoint that does not send it.
 
-    Returns None if the endpoint sends it, or may do so.
+    Returns None if the endpoint sends the marker, or may send it.
     """
     body = analyzed.exchange.response.body.rstrip(b"\n") + b"\n\n"
     endpoint = analyzed.endpoint
@@ -167,7 +183,7 @@ def done_marker_added(analyzed: AnalyzedExchange) -> Exchange | None:
 def other_delivery_requested(analyzed: AnalyzedExchange) -> Exchange | None:
     """Request a stream for a response that is a document, and a document for a stream.
 
-    Returns None if the response is no answer of an endpoint that can stream.
+    Returns None if the response is not an answer, or if the endpoint cannot stream.
     """
     endpoint = checked_endpoint(analyzed)
     if not endpoint or not endpoint.event or not isinstance(analyzed.outcome, Reply):
@@ -184,7 +200,8 @@ def other_delivery_requested(analyzed: AnalyzedExchange) -> Exchange | None:
 def refusal_with_status_200(analyzed: AnalyzedExchange) -> Exchange | None:
     """Set the status of a refusal to 200.
 
-    Returns None if the response is no refusal, or no longer recognised as one with status 200.
+    Returns None if the response is not a refusal, or is not recognised as a refusal with status
+    200.
     """
     if analyzed.accepted or not isinstance(analyzed.outcome, Failure):
         return None

@@ -40,7 +40,7 @@ _NO_ANSWER, _ENDED = object(), object()
 
 @dataclass(frozen=True, slots=True)
 class WorkerTask:
-    """One request that a client is to send.
+    """One request that a client is to send, as a message to its process.
 
     Attributes:
         key: A number that identifies the recorded exchange.
@@ -64,8 +64,7 @@ class Worker:
 
     Attributes:
         name: The name of the client.
-        generation: The number of starts. A new process does not have the references of the last
-            one.
+        generation: The number of starts. A new process has no references for unchanged answers.
         endpoints: The names of the endpoints that the client can call; None for all.
     """
 
@@ -107,8 +106,8 @@ class Worker:
     def run(self, task: WorkerTask) -> Observation:
         """Run a task in the process, and return how the client reacted.
 
-        The reaction is HANG if the process exceeds the task's limit, and CRASH if it ends. A
-        process that exceeds its limit is killed.
+        The reaction is HANG if the process exceeds the task's time limit, and CRASH if the process
+        ends. A process that exceeds the limit is killed.
         """
         answer = self._receive(task.limit, task)
         if isinstance(answer, Observation):
