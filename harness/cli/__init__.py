@@ -1,6 +1,6 @@
-"""The command line: the table of its commands; each command's module is loaded when it is called.
+"""The command line: a table of the commands, and `main`, the entry point.
 
-`main` is the entry point.
+The module of a command is loaded when the command is called.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ HEADINGS = RECORD, JUDGE, SERVE, PROJECT = (
 
 
 class Command(NamedTuple):
-    """A command.
+    """A command of `harness`, as the help text lists it.
 
     Attributes:
-        name: The name on the command line, of its module and of the function in it.
-        heading: The heading under which the help text lists it.
-        short: What it does, in one line of the list.
+        name: The name on the command line, which is also that of the module and of its function.
+        heading: The heading under which the command is listed.
+        short: The text beside the name: what the command does, in one line.
     """
 
     name: str
@@ -220,9 +220,9 @@ def _warn(
 
 
 def split_child_command(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the arguments of `harness`, and the command after `--` that it is to run.
+    """Return the arguments of `harness`, and the command after `--` that `harness` runs.
 
-    Only the commands of `WITH_CHILD` run one; for others `--` keeps its usual meaning.
+    Only the commands of `WITH_CHILD` run another command; for others `--` keeps its usual meaning.
     """
     given = [*arguments]
     if not given or given[0] not in WITH_CHILD or "--" not in given:

@@ -1,4 +1,4 @@
-"""Options, consoles, progress and output files that commands have in common.
+"""Options, consoles, progress and output files that all commands share.
 
 This module imports slow modules, such as rich, inside functions only: `harness --help` is quick.
 """
@@ -34,7 +34,7 @@ P = ParamSpec("P")
 
 
 class Color(StrEnum):
-    """The values of `--color`."""
+    """The values of `--color`: when output is colored."""
 
     AUTO = "auto"
     ALWAYS = "always"
@@ -229,7 +229,7 @@ def options(
 
 
 def with_output_options(command: Callable[P, None]) -> Callable[P, None]:
-    """Return *command* with the options of `OUTPUT` added to its own."""
+    """Return *command* with the common options for output added: verbosity, color and language."""
 
     @wraps(command)
     def with_options(*arguments: P.args, **options: P.kwargs) -> None:
@@ -259,12 +259,12 @@ def _set_output(quiet: Any, verbose: Any, color: Any, lang: Any) -> None:
 
 
 def echo(message: str, *, err: bool = False) -> None:
-    """Print a message, on lines of its own, in the language of the user."""
+    """Print *message* in the language of the user; with *err* to standard error."""
     typer.echo(localized_error(message), err=err)
 
 
 def print_error(message: str) -> None:
-    """Print what is wrong, on a line, to standard error."""
+    """Print an error *message* in the language of the user, on a line, to standard error."""
     typer.echo(f"harness: {localized_error(message)}", err=True)
 
 
@@ -276,19 +276,22 @@ def console() -> Console:
 
 
 def child_command(context: typer.Context) -> list[str]:
-    """Return what stood after `--` on the command line: a command to run; empty if nothing did."""
+    """Return the command after `--` on the command line; empty if there is none."""
     return list(context.obj or ())
 
 
 def processes(jobs: int | None) -> int:
-    """Return the number of processes that `--jobs` sets; by default that of processors."""
+    """Return the number of processes that `--jobs` sets; by default one per processor."""
     from harness.cassette.workers import cores
 
     return jobs or cores()
 
 
 def workers(jobs: int | None, dask: str | None) -> Workers:
-    """Return what `--jobs` or `--dask` sets. Raises HarnessError for both."""
+    """Return the number of processes or the address of a Dask scheduler that options set.
+
+    *jobs* is the value of `--jobs`, *dask* that of `--dask`. Raises HarnessError if both are set.
+    """
     if dask is None:
         return processes(jobs)
     if jobs is not None:
@@ -308,7 +311,11 @@ def print_table(
     numbers: Sequence[str] = (),
     words: Sequence[str] = (),
 ) -> None:
-    """Print rows under the names of the columns; *numbers* and *words* are those of `Table`."""
+    """Print *rows* as a table with the names of its columns.
+
+    *numbers* are the columns that are aligned to the right, *words* the columns whose texts are
+    translated.
+    """
     from harness.report.console import draw
     from harness.report.tables import Table
 
@@ -318,7 +325,7 @@ def print_table(
 
 
 def print_plan(plan: Plan, as_json: bool) -> None:
-    """Print what would be recorded, and what that costs."""
+    """Print what would be recorded and what that costs, as text or as JSON."""
     from harness.report import drift
 
     if as_json:
@@ -335,7 +342,11 @@ def print_json(value: object) -> None:
 
 
 def folders_of_tests(scenarios: Path, cassettes: Path) -> list[Path]:
-    """Return the folders of cassettes of a project that has no folder of scenarios; else none."""
+    """Return the folders of the tests' cassettes, for a project without a folder of scenarios.
+
+    Empty if the folder *scenarios* exists, or if the user named it. *cassettes* is returned alone
+    if the user named it and it exists.
+    """
     from harness.cassette.remote import location
     from harness.prune.search import cassette_folders
 
@@ -348,7 +359,7 @@ def folders_of_tests(scenarios: Path, cassettes: Path) -> list[Path]:
 def by_name(names: Iterable[str], known: Mapping[str, T], noun: str) -> list[T]:
     """Return the values of *known* that have these names, or all of them if there are no names.
 
-    Raises HarnessError for a name that is not known, with the *noun* for what it should name.
+    Raises HarnessError for an unknown name; *noun* is what the message calls it.
     """
     chosen = list(dict.fromkeys(names)) or list(known)
     for name in chosen:
@@ -359,9 +370,10 @@ def by_name(names: Iterable[str], known: Mapping[str, T], noun: str) -> list[T]:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Give a function that shows the current step on the terminal, and the time that is left.
+    """Yield a function that shows the text of the current step on the terminal.
 
-    It does nothing if standard error is not a terminal.
+    The function adds the estimated time that remains. It does nothing if standard error is not a
+    terminal, or with `--quiet`.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -391,7 +403,7 @@ _SHORT = 2.0
 
 
 def time_left(step: str, seconds: float) -> str:
-    """Return the estimated time that is left, as text; empty if it cannot be estimated.
+    """Return the estimated time that remains, as text; empty if it cannot be estimated.
 
     Args:
         step: The text of the current step, which begins with `[3/20]` or `[3/20 done]`.
@@ -412,9 +424,9 @@ def time_left(step: str, seconds: float) -> str:
 
 @contextmanager
 def skipping() -> Iterator[Callable[[HarnessError], None]]:
-    """Give a function that prints why a file of a folder is left out.
+    """Yield a function that prints the error for which a file of a folder is left out.
 
-    The command goes on with the other files, and exits with 2 if one was left out.
+    The command continues with the other files, and exits with 2 if a file was left out.
     """
     skipped: set[str] = set()
 
@@ -435,7 +447,7 @@ _UNREADABLE = _USAGE_ERROR = 2
 
 
 def with_history(report: Report, folder: Path | None) -> Report:
-    """Return a report with the history in *folder*, if there is one."""
+    """Return *report* with the figures of earlier reports in *folder*; unchanged without one."""
     from dataclasses import replace
 
     from harness.report.trends import with_report
@@ -457,7 +469,7 @@ def deliver(report: Report, as_json: bool, reports: Sequence[Path] | None) -> No
 
 
 def write_reports(report: Report, paths: Iterable[Path] | None) -> None:
-    """Write a report to each of *paths*, in the form that its ending names."""
+    """Write a report to each of *paths*, in the form that the path's ending names."""
     from harness.report import write
 
     for path in paths or ():

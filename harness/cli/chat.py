@@ -174,9 +174,9 @@ def _reader() -> Callable[[], str]:
 
 
 def input_without_prompt() -> str:
-    """Return the next line of standard input, with U+FFFD for what is not UTF-8.
+    """Return the next line of standard input; bytes that are not UTF-8 become U+FFFD.
 
-    Raises EOFError at its end.
+    Raises EOFError at the end of the input.
     """
     line = sys.stdin.readline()
     if not line:

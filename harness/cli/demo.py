@@ -111,10 +111,10 @@ def _require_extras(jobs: Sequence[Job]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A copy of a recording that was broken by a fault, and its findings.
+    """A copy of a recording that was broken by a fault, and the result of its check.
 
     Attributes:
-        fault: how it was broken.
+        fault: the fault that broke the copy.
         original: the path of the recording.
         path: the path of the copy.
         report: the report of a check of the copy.
@@ -135,7 +135,7 @@ class Broken:
 
     @property
     def noticed(self) -> bool:
-        """Whether the rules found the fault, and the drift is breaking."""
+        """Whether the rules found the fault, and the verdict on the changes is `breaking`."""
         return self.finding is not None and self.drift.verdict == "breaking"
 
 
@@ -143,8 +143,16 @@ def break_one(jobs: Sequence[Job], recorded: Store, into: Path, steps: Progress)
     """Return a broken copy of the shortest recording with a token count; None if none has one.
 
     The count becomes a string: a change that a provider might really make, small, silent, and
-    enough to break a client. The copy is written to *into*; its provenance says how it was made.
-    Raises HarnessError.
+    enough to break a client.
+
+    Args:
+        jobs: The jobs whose recordings may be copied.
+        recorded: The folder of the recordings.
+        into: The folder for the copy; the copy's provenance says how it was made.
+        steps: Called with a line of text for each step.
+
+    Raises:
+        HarnessError: A recording cannot be read, or the copy cannot be written.
     """
     from harness.faults.answers import count_as_string
     from harness.faults.registry import injected

@@ -26,7 +26,7 @@ COMPLETION: Mapping[str, str] = {
 
 
 def break_lines_in_chinese() -> None:
-    """Have rich break lines between Chinese characters too; by itself it does so at spaces only."""
+    """Make rich break lines between Chinese characters, and not at spaces only."""
     from rich import _wrap
 
     _wrap.words = _words
@@ -86,7 +86,7 @@ def _with_localized_errors(parse: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def localize(command: Any) -> Any:
-    """Put the help of a command and of its parameters in the user's language, and return it.
+    """Translate the help, usage and errors of *command* in place, and return *command*.
 
     Lines of a docstring are joined, so that the terminal's width decides where they break.
     """
@@ -133,7 +133,7 @@ def _paragraphs(text: str | None) -> list[str]:
 
 
 def texts(command: Any) -> Iterator[str]:
-    """Yield every text of the help of a command and of its subcommands, in English."""
+    """Yield every text of the help of *command* and of its subcommands, in English."""
     yield from _paragraphs(command.help)
     yield from (command.short_help or "", getattr(command, "rich_help_panel", None) or "")
     for parameter in command.params:
@@ -147,7 +147,7 @@ def texts(command: Any) -> Iterator[str]:
 def extract(
     _file: IO[bytes], _keywords: object, _tags: object, options: object
 ) -> Iterator[ExtractedMessage]:
-    """Yield the texts of the help for the catalogues; called by Babel (see `[tool.babel]`)."""
+    """Yield the texts of the help as messages for Babel, which calls this function."""
     from harness.cli import GROUPS, HEADINGS, command_line
 
     every = [*HEADINGS, *(group.short for group in GROUPS), HELP, OPTIONS, ARGUMENTS]

@@ -1,6 +1,6 @@
 """The command `init`: the first files of a project that uses the harness.
 
-Its workflow installs the project as it declares itself, and this harness.
+The workflow for CI that it writes installs the project, as its files declare, and this harness.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ LOCAL = mark(
 
 
 def install_steps(folder: Path) -> tuple[list[str], str]:
-    """Return the commands that install a project and the harness, and a note if one will fail."""
+    """Return the commands that install the project in *folder* and the harness, and a note.
+
+    The note says that CI cannot reach the address of the harness; it is empty if CI can.
+    """
     declared = list(_declared(folder))
     files = [folder / name for name in (*REQUIREMENTS, "pyproject.toml")]
     if any(DISTRIBUTION in _text(file) for file in files):

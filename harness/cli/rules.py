@@ -122,7 +122,7 @@ def _example_as_json(rule: Rule) -> dict[str, object]:
 
 
 def explained(rule: Rule, lang: Language) -> str:
-    """Return the full explanation of a rule."""
+    """Return the full explanation of a rule as text in the language *lang*."""
     from harness.faults.explain import evidence
 
     title = _text(mark("{} ({}, {})"), lang).format(

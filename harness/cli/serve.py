@@ -126,7 +126,14 @@ def serve(
 
 
 def announce(to_stderr: bool, as_json: bool, address: str, variables: Mapping[str, str]) -> None:
-    """Print the server's address and the variables that lead clients to it; as JSON, on a line."""
+    """Print the server's address, and the environment variables that lead clients to it.
+
+    Args:
+        to_stderr: Whether to print to standard error, as text.
+        as_json: Whether to print JSON on one line, unless *to_stderr* is true.
+        address: The server's address.
+        variables: The value of each environment variable by name.
+    """
     if as_json and not to_stderr:
         typer.echo(json.dumps({"address": address, "variables": dict(variables)}))
         return
@@ -147,7 +154,18 @@ def record_through_proxy(
     reports: list[Path] | None = None,
     as_json: bool = False,
 ) -> None:
-    """Record to *path* what a command, or another program, asks through a proxy; then exit."""
+    """Record the requests of a command or of another program through a proxy, then exit.
+
+    Args:
+        path: The cassette.
+        command: The command to run; empty to run the proxy until Ctrl-C.
+        upstream: The values of `--upstream`: addresses of services.
+        port: The port of the proxy; None for a default.
+        resume: Whether to keep what the cassette has, and record only what is missing.
+        afresh: Whether to discard the answers of an interrupted recording.
+        reports: The files of reports about the cassette.
+        as_json: Whether to print the result as JSON.
+    """
     import os
 
     from harness.config.extras import extra
