@@ -42,14 +42,13 @@ def test_every_help_fits_80_columns(
         help_texts.break_lines_in_chinese()
     with in_language(language):
         root: Any = help_texts.localize(typer.main.get_command(command_line()))
-        groups = [command for command in root.commands.values() if hasattr(command, "commands")]
-        grouped = [command for group in groups for command in group.commands.values()]
-        for command in (root, *root.commands.values(), *grouped):
+        groups = [root, *(root.commands[name] for name in ("contract", "git"))]
+        for command in [root, *(each for group in groups for each in group.commands.values())]:
             with typer.Context(command, info_name=command.name) as context:
                 shown = command.get_help(context) + capsys.readouterr().out
             assert [line for line in shown.splitlines() if cell_len(line) > 80] == []
             assert "…" not in shown
-            assert "--lang" in shown or command in groups
+            assert "--lang" in shown or hasattr(command, "commands")
             assert ("显示此帮助并退出。" in shown) is (language is Language.ZH)
 
 
