@@ -49,7 +49,10 @@ def folder(tmp_path: Path) -> Path:
         pytest.param(["compare", "c", "--fields"], marks=pytest.mark.slow),
         pytest.param(["compare", "c", "--report", "r"], marks=pytest.mark.slow),
         ["drift", "c", "c"],
-        ["faults", "c", "--sdk", "openai", "--cases", "1", "--fault", "too_many_requests"],
+        pytest.param(
+            ["faults", "c", "--sdk", "openai", "--cases", "1", "--fault", "too_many_requests"],
+            marks=pytest.mark.slow,
+        ),
         ["contract", "learn", "c", "--contract", "k.yaml"],
         ["export", "c", "--form", "jsonl"],
     ],

@@ -84,6 +84,7 @@ def test_every_library_is_recorded_and_replayed(project: pytest.Pytester, server
     run(project, "--block-network", passed=1)
 
 
+@pytest.mark.slow
 def test_options_of_vcrpy(project: pytest.Pytester, server: Server) -> None:
     """`vcr_config` and the mark's options filter, match and ignore as vcrpy does."""
     project.makepyfile(
@@ -122,6 +123,7 @@ def test_options_of_vcrpy(project: pytest.Pytester, server: Server) -> None:
     assert [path for _, path, _ in server.requests] == ["/stream"]
 
 
+@pytest.mark.slow
 def test_several_cassettes_and_names(project: pytest.Pytester) -> None:
     """A test reads the cassettes of all its marks, and writes its own, whose name can be set."""
     project.makepyfile(

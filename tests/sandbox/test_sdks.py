@@ -186,6 +186,7 @@ def test_dashscope_returns_refusals(
     assert (answer.status_code, answer.code) == (status, code)
 
 
+@pytest.mark.slow
 def test_zhipuai_retries_when_throttled() -> None:
     """Each second request is refused, and the SDK's retry succeeds."""
     with serve(Options(port=0, throttle_every=2), PROVIDER_SERVERS) as base:

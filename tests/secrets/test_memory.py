@@ -54,6 +54,7 @@ FUNCTIONS: dict[str, tuple[Callable[[str], object], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_long_text_needs_memory_by_its_length(name: str) -> None:
     """Whatever reads it."""

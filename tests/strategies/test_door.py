@@ -16,6 +16,7 @@ def output_of(code: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_hypothesis_is_imported_on_first_use() -> None:
     """`import harness` alone does not import hypothesis."""
     code = "import sys, harness; print('hypothesis' in sys.modules, end=' '); harness.strategies;"
