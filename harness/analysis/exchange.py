@@ -160,13 +160,16 @@ class AnalyzedExchange:
 
     @cached_property
     def answers(self) -> tuple[Part, ...]:
-        """The parts of the response that are not refusals."""
+        """The JSON values of the response that are no API errors, by the endpoint's error fields.
+
+        A value is the whole body, or the data of an event.
+        """
         refused = self.refusals
         return tuple(p for p in self.parts if p not in refused) if refused else self.parts
 
     @cached_property
     def refusals(self) -> tuple[Part, ...]:
-        """The parts of the response that are refusals."""
+        """The JSON values of the response that are API errors, by the endpoint's error fields."""
         fields = self.endpoint.fields if self.endpoint else NO_FIELDS
         return tuple(part for part in self.parts if is_refusal(part, fields))
 
@@ -304,9 +307,9 @@ class AnalyzedChoice(AnalyzedExchange):
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """The JSON values of the response without other choices than this one.
+        """The JSON values of the response, with this choice as their only one.
 
-        Values that have only other choices are left out.
+        Values that have only other choices are left out; those without any choice are kept.
         """
         return tuple(part for part, _ in self.located)
 

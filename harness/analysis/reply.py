@@ -151,7 +151,7 @@ _STATUS = re.compile(r"\s*HTTP_STATUS/([0-9]{3})\s*")
 
 
 def joined(texts: Iterable[str | None]) -> str | None:
-    """Return the texts as one, without those that are None; None if all are."""
+    """Return the texts concatenated, without those that are None; None if there is no text."""
     found = [text for text in texts if text is not None]
     return "".join(found) if found else None
 

@@ -275,7 +275,7 @@ class CassetteContext:
     def replayed_file(self) -> bytes:
         """The content of the cassette's file if the block replayed exactly its exchanges, in order.
 
-        Otherwise empty.
+        Otherwise, or if a fault was injected, empty.
         """
         recorded, used = self._cassette.exchanges, self.exchanges
         is_whole = len(recorded) == len(used) and all(map(is_, recorded, used))

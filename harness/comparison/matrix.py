@@ -79,12 +79,12 @@ class PathRow:
 
 @dataclass(frozen=True, slots=True)
 class PathTable:
-    """The paths and types of one kind of exchange, compared between targets.
+    """The JSON types at each path in the responses of one kind of exchange, for all targets.
 
     Attributes:
         part: The kind of exchange, such as `answer`, `event` (of a stream) or `refusal`.
-        present: For each target, whether it has an exchange of this kind.
-        rows: One row for each path.
+        present: For each target, in the order of `Matrix.targets`, whether it has such an exchange.
+        rows: One row for each path that any target has, sorted by path.
     """
 
     part: str

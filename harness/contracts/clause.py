@@ -211,10 +211,11 @@ class Spot:
         return Support(held, severity(held)).is_promise
 
     def form(self, state: str, family: str) -> Support:
-        """Return the evidence for a clause on the words or the format of values of type *state*.
+        """Return the support for a clause on the allowed words or the format of values.
 
-        *family* is a family of models. The severity is one step lower than for a clause on a type:
-        most programs cope with a new word.
+        It counts the exchanges of the *family* of models (`*`: all) that have a value of the JSON
+        type *state* here; those of other families if it has none. The severity is one step lower
+        than for a clause on a type: most programs cope with a new word.
         """
         held = witnesses(self.node.counts, state, family)
         return Support(held, one_step_less(severity(held)), self._noun(family))

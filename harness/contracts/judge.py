@@ -154,11 +154,11 @@ def _has_format(name: str, value: Json) -> bool:
 
 
 def breaches(spot: Spot, value: Json, family: str) -> list[Breach]:
-    """Return a breach for every clause that *value* violates.
+    """Return a breach for every clause that *value*, or a value in it, violates.
 
     Args:
-        spot: The place of a whole answer, with its clauses.
-        value: The answer.
+        spot: The clauses for an answer and the values in it, as `clause.spot` returns them.
+        value: The answer, as decoded JSON.
         family: The family of the model that answered.
     """
     return list(_Walk(family).value(spot, value, "", ""))

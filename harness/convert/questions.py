@@ -61,7 +61,7 @@ class Question:
 
     @property
     def pointer(self) -> str:
-        """The JSON pointer to the messages, the prompt or the texts in the body."""
+        """The JSON pointer to the messages, prompt or texts in the body; empty without any."""
         fields = self.endpoint.fields
         places = (*fields.own_messages, *fields.messages, *fields.prompt, *fields.texts)
         return next((place for place in places if _has(self.body, place)), "")

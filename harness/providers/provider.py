@@ -195,9 +195,10 @@ class Provider:
 
     @property
     def api_forms(self) -> Mapping[str, ApiForm]:
-        """The data of the provider's API formats for `harness.strategies`, by name.
+        """The provider's API formats by name, such as `dashscope`: what generated exchanges have.
 
-        They are `API_FORMS` of its module `operations`.
+        `harness.strategies` generates them from these models, operations and ids: `API_FORMS`
+        of its module `operations`.
         """
         forms: Mapping[str, ApiForm] = self._of_module("operations", "API_FORMS", EMPTY)
         return forms

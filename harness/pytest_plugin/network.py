@@ -64,10 +64,10 @@ def check_allowed_hosts(items: Iterable[pytest.Item]) -> None:
 
 @contextmanager
 def patches_for(following: pytest.Item | None) -> Iterator[None]:
-    """Run the `with` block, the protocol of a test, with the patches and placeholder keys in place.
+    """Keep patches of HTTP libraries and placeholder API keys during the `with` block, one test.
 
-    They stay in place afterwards if the *following* test has a cassette, too: no other test or
-    fixture runs between the two.
+    Blocks of cassettes put them in place. After the test they are kept if the *following* test has
+    a cassette, too: no other test or fixture runs between the two.
     """
     from harness.api.placeholders import keep_placeholders
     from harness.intercept.patch import keep_patches

@@ -120,10 +120,11 @@ def exchange_rule(
     severity: Severity = ERROR,
     subjects: Subjects = attrgetter("readings"),
 ) -> Rule:
-    """Return a rule that checks each exchange by itself.
+    """Return a rule that calls *check* with each exchange by itself; *check*'s name is the rule's.
 
-    *evidence* has the names of sources, separated by spaces. *subjects* returns the exchanges of a
-    transcript that are checked.
+    *evidence* has the sources that justify the rule: keys of `evidence.toml`, separated by spaces.
+    *severity* is that of its findings, unless a project sets another. *subjects* returns the
+    exchanges of a transcript that are checked.
     """
     return Rule(check, Scope.EXCHANGE, severity, tuple(evidence.split()), subjects)
 
@@ -146,7 +147,7 @@ def conversation_rule(
 ) -> Rule:
     """Return a rule that checks the exchanges of a transcript together.
 
-    *evidence* has the names of sources, separated by spaces.
+    *evidence* has the sources that justify the rule: keys of `evidence.toml`, separated by spaces.
     """
     return Rule(check, Scope.CONVERSATION, severity, tuple(evidence.split()))
 
@@ -154,7 +155,7 @@ def conversation_rule(
 def history_rule(check: TranscriptCheck, evidence: str = "", severity: Severity = ERROR) -> Rule:
     """Return a rule that compares the exchanges of a transcript, if that has more than one.
 
-    *evidence* has the names of sources, separated by spaces.
+    *evidence* has the sources that justify the rule: keys of `evidence.toml`, separated by spaces.
     """
     return replace(conversation_rule(check, evidence, severity), subjects=_with_earlier)
 
@@ -166,7 +167,7 @@ def _with_earlier(analyzed: AnalyzedTranscript) -> Sequence[AnalyzedTranscript]:
 def sdk_rule(check: TranscriptCheck, evidence: str = "", severity: Severity = ERROR) -> Rule:
     """Return a rule that compares what an SDK sent and returned with the exchanges.
 
-    *evidence* has the names of sources, separated by spaces.
+    *evidence* has the sources that justify the rule: keys of `evidence.toml`, separated by spaces.
     """
     return Rule(check, Scope.SDK, severity, tuple(evidence.split()), _run_by_sdk)
 

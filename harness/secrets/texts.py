@@ -43,9 +43,9 @@ def unlatin(text: str) -> str:
 
 
 def from_latin(text: str) -> str:
-    """Return the text from which `latin` made *text*, without lone surrogates.
+    """Return *text*, which has one character for each UTF-8 byte, decoded (see `latin`).
 
-    These, and bytes that are not UTF-8, are replaced.
+    Each byte of a lone surrogate or of invalid UTF-8, and each character above U+00FF, becomes `?`.
     """
     return (
         text.encode("latin-1", "replace")
