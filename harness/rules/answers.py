@@ -113,12 +113,15 @@ def answer_says_something(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     GLM-5.3 was seen to think for long and then to stop with no text and 0 tokens [FIELD]: a program
     that goes on with the answer goes on with nothing. Anthropic documents such answers, after
-    results of tools [DOC].
+    results of tools [DOC]. A model may be asked for an empty text: it neither thinks nor counts
+    tokens [FIELD].
     """
     endpoint, outcome = checked_endpoint(reading), reading.outcome
     if endpoint is None or not endpoint.finish_reasons or not isinstance(outcome, Reply):
         return
     if outcome.finish_reason not in _ENDED_ITSELF or (outcome.content or "").strip():
+        return
+    if outcome.usage and outcome.usage.output_tokens == 0 and not outcome.reasoning:
         return
     results = (*endpoint.fields.tool_calls, *endpoint.fields.images, *endpoint.fields.others)
     if any(value not in _SAYING_NOTHING for _, _, value in values(reading, results)):

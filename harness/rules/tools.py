@@ -12,6 +12,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import (
     Answered,
     answered,
+    checked_endpoint,
     field_place,
     fields_of,
     pointer_to,
@@ -55,9 +56,15 @@ def tool_calls_are_complete(reading: AnalyzedExchange) -> Iterator[Finding]:
     ids: set[str] = set()
     for number, call in enumerate(reply.tool_calls):
         may_lack = reply.finish_reason in CUT_OFF or _requires_nothing(call, reading)
-        for expected, actual in _problems(call, ids, may_lack):
+        for expected, actual in _problems(call, ids, may_lack, _may_lack_ids(reading)):
             yield violation(expected, actual, _place(reading, number))
         ids.add(call.id)
+
+
+def _may_lack_ids(reading: AnalyzedExchange) -> bool:
+    """Return whether the service is known to send empty ids, for its calls too."""
+    endpoint = checked_endpoint(reading)
+    return endpoint is not None and "ids_are_not_empty" in endpoint.exempt
 
 
 def _requires_nothing(call: ToolCall, reading: AnalyzedExchange) -> bool:
@@ -68,10 +75,12 @@ def _requires_nothing(call: ToolCall, reading: AnalyzedExchange) -> bool:
     return call.name in schemas and not resolve(schemas[call.name], "/required")
 
 
-def _problems(call: ToolCall, ids: set[str], may_lack: bool) -> Iterator[tuple[str, str]]:
-    if not call.id:
+def _problems(
+    call: ToolCall, ids: set[str], may_lack: bool, may_lack_id: bool
+) -> Iterator[tuple[str, str]]:
+    if not call.id and not may_lack_id:
         yield "an id of the tool call", "none"
-    elif call.id in ids:
+    elif call.id and call.id in ids:
         yield "a unique id for each tool call", f"{show(call.id)} twice"
     if not call.name:
         yield "the name of a function", "none"
@@ -101,6 +110,7 @@ def tool_pieces_belong(reading: AnalyzedExchange) -> Iterator[Finding]:
     outcome = reading.outcome
     if not isinstance(outcome, Reply) or outcome.cumulative:
         return
+    may_lack_id = _may_lack_ids(reading)
     known: dict[int, tuple[str, str]] = {}
     for part, _ in streamed(reading):
         for number, pointer, piece in _sent_calls(part, reading):
@@ -111,7 +121,7 @@ def tool_pieces_belong(reading: AnalyzedExchange) -> Iterator[Finding]:
             new_id, new_name = _text(piece, "/id"), _text(piece, "/function/name")
             call_id, name = known.get(index, ("", ""))
             place = reading.place(pointer, part)
-            if index not in known and not (new_id and new_name):
+            if index not in known and not ((new_id or may_lack_id) and new_name):
                 yield violation("a first piece with an id and a name", show(piece), place)
             elif new_id in ("", call_id) and name and new_name not in ("", name):
                 yield violation(f"a piece of the call of {show(name)}", show(new_name), place)

@@ -133,6 +133,16 @@ def generated(*events: dict[str, Json]) -> Exchange:
 
 
 CALLS = "tool_calls"
+
+
+def nameless(delta: Json, reason: Json, asked: int) -> Json:
+    """Return an event as Gemini sent them in 2025, without an id."""
+    usage: Json = {"prompt_tokens": asked, "completion_tokens": 4, "total_tokens": asked + 4}
+    event = piece(delta, reason, usage=usage)
+    assert isinstance(event, dict)
+    return {name: value for name, value in event.items() if name != "id"}
+
+
 SAID: dict[str, Json] = {"index": 0, "message": {"role": "assistant", "content": "4"}}
 
 
@@ -307,6 +317,17 @@ HABITS = {
         "",
         404,
     ),
+    "Gemini: no ids of events and calls, the input counted anew": data_stream(
+        f"{GEMINI}/openai/chat/completions",
+        {**STREAMED, "tools": TOOLS},
+        data_events(
+            nameless({"role": "assistant", "tool_calls": [{**TOOL_CALL, "id": ""}]}, None, 9),
+            nameless({"role": "assistant", "content": ""}, CALLS, 8),
+        ),
+    ),
+    "OpenAI: an empty text, as requested": chat(
+        OPENAI, choices(""), {"prompt_tokens": 8, "completion_tokens": 0, "total_tokens": 8}
+    ),
     "Zhipu: no request_id": chat(ZHIPU, choices("4")),
     "OpenRouter: no finish reason": chat(
         f"{OPENROUTER}/chat/completions", [{**SAID, "finish_reason": None}]
@@ -350,6 +371,12 @@ def test_a_habit_has_its_limits() -> None:
     assert "answer_fits_schema" in rules(filtered)
     text = exchange("POST", SILICONFLOW, STREAMED, b"Invalid token", "text/plain", 200)
     assert "body_is_json" in rules(text)
+    gemini_call = HABITS["Gemini: no ids of events and calls, the input counted anew"]
+    assert rules(edited(gemini_call, '"usage"', '"used"')) == {"answer_fits_schema"}
+    unnamed = edited(gemini_call, '"name":"get_weather"', '"name":""')
+    assert {"tool_calls_are_complete", "tool_pieces_belong"} <= rules(unnamed)
+    counted = edited(HABITS["OpenAI: an empty text, as requested"], '_tokens":0', '_tokens":4')
+    assert "answer_says_something" in rules(counted)
     untyped = with_type(HABITS["a recorder that hides headers"], "application/json")
     assert "content_type_agrees_with_body" in rules(untyped)
 

@@ -320,10 +320,10 @@ SERVICE_WHOLE: Schema = object_of(
 )
 
 # [DOC] Azure sends the results of its content filter in events of their own. [FIELD] MiniMax ends
-# a stream with the whole answer, and has no other counts than these before.
-SERVICE_CHUNK: Schema = object_of(
+# a stream with the whole answer, and has no other counts than these before. Gemini's events had no
+# id in 2025, but counts each.
+_SERVICE_CHUNK: Schema = object_of(
     {
-        "id": STRING,
         "model": STRING,
         "choices": array(
             both(
@@ -335,6 +335,7 @@ SERVICE_CHUNK: Schema = object_of(
         ),
     },
     {
+        "id": STRING,
         "created": NUMBER,
         "object": STRING,
         "usage": either(
@@ -344,6 +345,7 @@ SERVICE_CHUNK: Schema = object_of(
         ),
     },
 )
+SERVICE_CHUNK: Schema = {**_SERVICE_CHUNK, "if": having("usage"), "else": {"required": ["id"]}}
 
 _REASON: Schema = {"not": {"type": ["null", "boolean", "number"]}}
 
