@@ -381,6 +381,18 @@ def test_a_habit_has_its_limits() -> None:
     assert "content_type_agrees_with_body" in rules(untyped)
 
 
+def test_more_pictures_than_requested_are_found() -> None:
+    """Zhipu's `n`, too."""
+    pictures: Json = {
+        "created": 1,
+        "data": [{"url": "https://a/1.png"}, {"url": "https://a/2.png"}],
+    }
+    uri = "https://open.bigmodel.cn/api/paas/v4/images/generations"
+    asked: dict[str, Json] = {"model": "cogview-4", "prompt": "A kitten"}
+    assert rules(post(uri, {**asked, "n": 1}, pictures)) == {"image_count_as_asked"}
+    assert rules(post(uri, {**asked, "n": 2}, pictures)) == set()
+
+
 def test_a_habit_of_one_service_is_a_finding_elsewhere() -> None:
     """Total tokens, a call that ends with `stop`, and the role developer."""
     assert rules(chat(OPENAI, choices("4"), THOUGHTS_IN_TOTAL)) == {"usage_adds_up"}

@@ -108,6 +108,24 @@ PLANTED = {
         '"request_id":5,"x":',
         "answer_fits_schema",
     ),
+    "a score beyond 1": (
+        "dashscope rerank",
+        '"relevance_score":0.7',
+        '"relevance_score":1.7',
+        "answer_fits_schema",
+    ),
+    "two items with one id": (
+        "responses whole",
+        '"output":[',
+        '"output":[{"id":"msg_67ccd2bf17f0819081ff3bb2cf6508e6","type":"reasoning","summary":[]},',
+        "items_are_as_documented",
+    ),
+    "a part before the first": (
+        "responses stream",
+        '"content_index":0',
+        '"content_index":-1',
+        "items_are_added_first",
+    ),
     "a refusal in an event with the status 200": (
         "dashscope incremental",
         '"output":{',

@@ -238,11 +238,12 @@ EMBEDDING: Schema = {
     "else": _EMBEDDED,
 }
 
-# [REC] 3 of 3
+# [REC] 3 of 3; [DOC] the scores are from 0 to 1.
+_SCORE: Schema = {**NUMBER, "minimum": 0, "maximum": 1}
 RANKING: Schema = object_of(
     {
         "output": object_of(
-            {"results": array(object_of({"index": INTEGER, "relevance_score": NUMBER}), at_least=1)}
+            {"results": array(object_of({"index": INTEGER, "relevance_score": _SCORE}), at_least=1)}
         ),
         "usage": object_of({"total_tokens": INTEGER}),
         "request_id": STRING,

@@ -81,6 +81,10 @@ def items_are_added_first(reading: AnalyzedExchange) -> Iterator[Finding]:
         if type(index) is not int:
             continue
         place, item_id = reading.place("/output_index", part), resolve(part.value, "/item_id")
+        content_index = resolve(part.value, "/content_index")
+        if type(content_index) is int and content_index < 0:
+            yield violation("an index from 0", content_index, reading.place("/content_index", part))
+            return
         if kind == "response.output_item.added":
             if index != len(added):
                 yield violation(f"the output index {len(added)}", index, place)
@@ -242,10 +246,10 @@ _ITEM_STATES = (
 
 
 def items_are_as_documented(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that items have known states, and run in the container that was requested.
+    """Check that items have ids of their own and known states, and run in the requested container.
 
-    A program waits for the states `completed`, `incomplete` or `failed` [SDK]; a container that is
-    named by its id has the files of earlier answers [DOC].
+    A program finds an item by its id, and waits for the states `completed`, `incomplete` or
+    `failed` [SDK]; a container that is named by its id has the files of earlier answers [DOC].
     """
     endpoint, request = reading.endpoint, reading.request_json.value
     if endpoint is None or endpoint.read is not read:
@@ -253,7 +257,16 @@ def items_are_as_documented(reading: AnalyzedExchange) -> Iterator[Finding]:
     named = {c for _, c in query(request, "/tools/[]/container") if isinstance(c, str)}
     for part in reading.answers if reading.accepted else ():
         for pattern in ("/output/[]", "/item", "/response/output/[]"):
+            ids: set[str] = set()
             for pointer, item in query(part.value, pattern):
+                item_id = resolve(item, "/id")
+                if isinstance(item_id, str) and item_id:
+                    if item_id in ids:
+                        place = reading.place(f"{pointer}/id", part)
+                        yield violation(
+                            "a unique id for each item", f"{show(item_id)} twice", place
+                        )
+                    ids.add(item_id)
                 state = resolve(item, "/status")
                 if state is not MISSING and state not in (None, *_ITEM_STATES):
                     place = reading.place(f"{pointer}/status", part)

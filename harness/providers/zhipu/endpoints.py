@@ -126,6 +126,7 @@ IMAGE_FIELDS = Fields(
     code=CHAT_FIELDS.code,
     message=CHAT_FIELDS.message,
     size=("/size",),
+    count=("/n",),
 )
 
 _VOLATILE = frozenset(
