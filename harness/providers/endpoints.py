@@ -13,7 +13,7 @@ from harness.config.hosts import AllowedHosts, host_of
 from harness.config.services import shipped
 from harness.errors import HarnessError
 from harness.providers import INSTALLED, PROVIDERS, Provider
-from harness.providers.forms import known_service, known_services
+from harness.providers.forms import NATIVE, known_service, known_services
 from harness.types import Exchange
 from harness.wire.patterns import lazy_pattern
 
@@ -57,7 +57,11 @@ def _recognised(
     providers: tuple[Provider, ...], provider: str, method: str, uri: str
 ) -> Endpoint | None:
     owners = _owners(providers, provider, uri)
-    candidates = (e for one in owners for e in (*one.endpoints, *one.further))
+    candidates = (
+        endpoint
+        for one in owners
+        for endpoint in (*NATIVE.get(one.name, ()), *one.endpoints, *one.further)
+    )
     return find((*candidates, FILE, TRANSCRIPT), method, uri)
 
 

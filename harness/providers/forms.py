@@ -63,7 +63,7 @@ def declared(service: Service) -> Provider:
 # ----------------------------------------------------------------------------- well-known services
 
 
-_NATIVE = {"gemini": gemini.ENDPOINTS, "ollama": ollama.ENDPOINTS}
+NATIVE = {"gemini": gemini.ENDPOINTS, "ollama": ollama.ENDPOINTS}
 """The endpoints in formats of their own, by service."""
 
 
@@ -71,7 +71,7 @@ _NATIVE = {"gemini": gemini.ENDPOINTS, "ollama": ollama.ENDPOINTS}
 def known_service(name: str) -> Provider:
     """Return the well-known service *name* as a provider. Raises KeyError if there is none."""
     provider = declared(shipped()[name])
-    return replace(provider, further=_NATIVE.get(name, ()) + provider.further)
+    return replace(provider, further=NATIVE.get(name, ()) + provider.further)
 
 
 def known_services() -> Mapping[str, Provider]:

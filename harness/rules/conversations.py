@@ -80,7 +80,8 @@ def history_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     Requests that begin a new conversation are not checked. Reasoning has a rule of its own. What a
     client writes after a stop word, or as `Observation:` after an `Action:`, into the assistant's
     message, is its own (agents) [REC]. JSON may be written with other spaces, and calls may have
-    other ids if their results have the same ones [REC].
+    other ids if their results have the same ones [REC]. An answer that is one call and nothing else
+    may be sent as the text of its arguments [FIELD].
     """
     for turn, request, past in _with_past(analyzed):
         yield from _continuation(turn, request, past)
@@ -263,7 +264,8 @@ def _repeats(messages: Sequence[Json], reply: Reply) -> bool:
     """Return whether *messages* begin with a reply as clients may rewrite it.
 
     An agent replaces what it observed, JSON has other spaces, texts lose blank parts, which
-    Anthropic refuses [DOC], and calls have other ids, by which the results that follow are sent.
+    Anthropic refuses [DOC], and calls have other ids, by which the results that follow are sent. A
+    call that a client made the model's only answer is sent as the text of its arguments [FIELD].
     """
     said, meant = _said(_text_of(messages[0])), _said(reply.content)
     observed = _ACTION.match(meant)
@@ -271,10 +273,12 @@ def _repeats(messages: Sequence[Json], reply: Reply) -> bool:
         said, meant = said[: observed.end()], observed[0]
     ids, calls = _calls_of(messages[0])
     sent = {resolve(message, "/tool_call_id") for message in messages}
-    same = calls == [(call.name, _frozen(_parsed(call.arguments))) for call in reply.tool_calls]
+    called = [(call.name, _frozen(_parsed(call.arguments))) for call in reply.tool_calls]
+    if len(called) == 1 and said and not (calls or meant):
+        return _frozen(_parsed(said)) == called[0][1]
     alike = _frozen(_parsed(said)) == _frozen(_parsed(meant))
     alike = alike or "".join(said.split()) == "".join(meant.split())
-    return same and alike and sent.issuperset(ids)
+    return calls == called and alike and sent.issuperset(ids)
 
 
 _ACTION = re.compile(r".*?\nAction:.*?(?=\s*(?:```\s*)?(?:\nObservation:|\Z))", re.DOTALL)

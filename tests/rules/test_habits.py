@@ -102,6 +102,7 @@ BARE_CALL: Json = {
     "function": {"name": "now", "arguments": ""},
 }
 NOW: Json = [{"type": "function", "function": {"name": "now", "parameters": {"type": "object"}}}]
+NOW_CALL: Json = {"name": "now", "arguments": {}}
 STOPPED = {"finish_reason": "stop"}
 SILENCE: Json = {"role": "assistant", "content": [], "annotations": [{"language": "zh"}]}
 DRAWN: Json = {"role": "assistant", "content": [{"image": "iVBORw0KGgo" * 5}]}
@@ -143,6 +144,34 @@ def nameless(delta: Json, reason: Json, asked: int) -> Json:
     return {name: value for name, value in event.items() if name != "id"}
 
 
+def as_numbers(method: str, body: bytes) -> Exchange:
+    """Return an exchange of Vertex AI whose client asks for the numbers of names."""
+    uri = "https://us-central1-aiplatform.googleapis.com/v1/publishers/google/models"
+    asked: Json = {"contents": [{"role": "user", "parts": [{"text": "2 + 2?"}]}]}
+    return exchange("POST", f"{uri}/g:{method}?%24alt=json%3Benum-encoding%3Dint", asked, body)
+
+
+def resumed(said: str) -> Exchange:
+    """Return an exchange whose client sends *said* for the call it was answered with before."""
+    repeated: Json = {"role": "assistant", "content": said}
+    return chat(OPENAI, choices("8"), messages=[USER, repeated, USER], tools=TOOLS)
+
+
+ANSWERED_BY_CALL = chat(OPENAI, choices(None, CALLS, tool_calls=[TOOL_CALL]), tools=TOOLS)
+OLLAMA = "http://127.0.0.1:11434/api"
+SEARCHED: Json = {
+    **{"type": "message", "id": "msg_1", "role": "assistant", "model": "claude"},
+    **{"content": [{"type": "text", "text": "4"}], "stop_reason": "end_turn"},
+    "stop_sequence": None,
+    "usage": {
+        **{"input_tokens": 8, "output_tokens": 4, "cache_creation_input_tokens": 90},
+        "cache_creation": {"ephemeral_5m_input_tokens": 30, "ephemeral_1h_input_tokens": 0},
+        "server_tool_use": {"web_search_requests": 3},
+    },
+}
+NUMBERED = (
+    b'{"candidates": [{"content": {"role": "model", "parts": [{"text": "4"}]}, "finishReason": 1}]}'
+)
 SAID: dict[str, Json] = {"index": 0, "message": {"role": "assistant", "content": "4"}}
 
 
@@ -328,6 +357,39 @@ HABITS = {
     "OpenAI: an empty text, as requested": chat(
         OPENAI, choices(""), {"prompt_tokens": 8, "completion_tokens": 0, "total_tokens": 8}
     ),
+    "OpenAI: a streamed refusal": data_stream(
+        OPENAI,
+        STREAMED,
+        data_events(
+            piece({"role": "assistant", "content": None, "refusal": ""}),
+            piece({"refusal": "No."}),
+            piece({}, "stop"),
+        ),
+    ),
+    "Anthropic: tokens of earlier steps of a search": post(
+        "https://api.anthropic.com/v1/messages",
+        {"model": "claude", "max_tokens": 9, "messages": [USER]},
+        SEARCHED,
+    ),
+    "Gemini: finish reasons as numbers": as_numbers("generateContent", NUMBERED),
+    "Gemini: a stream as a list": as_numbers("streamGenerateContent", b"[" + NUMBERED + b"]"),
+    "Ollama: tool results without ids": post(
+        f"{OLLAMA}/chat",
+        {
+            "model": "m",
+            "messages": [
+                {"role": "assistant", "content": "", "tool_calls": [{"function": NOW_CALL}]},
+                {"role": "tool", "content": "12:00"},
+            ],
+        },
+        {
+            **{"model": "m", "created_at": "2024-09-16T02:41:57Z", "done": True},
+            **{"message": {"role": "assistant", "content": "Noon."}, "done_reason": "stop"},
+        },
+    ),
+    "Ollama: one embedding": post(
+        f"{OLLAMA}/embeddings", {"model": "m", "prompt": "4"}, {"embedding": [0.5]}
+    ),
     "Zhipu: no request_id": chat(ZHIPU, choices("4")),
     "OpenRouter: no finish reason": chat(
         f"{OPENROUTER}/chat/completions", [{**SAID, "finish_reason": None}]
@@ -379,6 +441,18 @@ def test_a_habit_has_its_limits() -> None:
     assert "answer_says_something" in rules(counted)
     untyped = with_type(HABITS["a recorder that hides headers"], "application/json")
     assert "content_type_agrees_with_body" in rules(untyped)
+
+
+def test_habits_of_unseen_recordings_have_their_limits() -> None:
+    """Lifetimes beyond the count or without a search, a list without a reason, other arguments."""
+    searched = HABITS["Anthropic: tokens of earlier steps of a search"]
+    assert rules(edited(searched, ":90", ":20")) == {"cache_tokens_add_up"}
+    assert rules(edited(searched, '_requests":3', '_requests":0')) == {"cache_tokens_add_up"}
+    listed = HABITS["Gemini: a stream as a list"]
+    assert rules(edited(listed, "finishReason", "reason")) == {"answer_says_why_it_ended"}
+    assert rules(ANSWERED_BY_CALL, resumed('{"city": "Beijing"}')) == set()
+    for other in ('{"city": "Paris"}', "", "Beijing"):
+        assert "history_is_carried" in rules(ANSWERED_BY_CALL, resumed(other))
 
 
 def test_more_pictures_than_requested_are_found() -> None:

@@ -142,7 +142,8 @@ def stop_reason_fits_blocks(reading: AnalyzedExchange) -> Iterator[Finding]:
 def cache_tokens_add_up(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the tokens written to caches by their lifetime add up to the count of all.
 
-    They are not part of the input tokens here, as cached tokens are elsewhere [DOC].
+    They are not part of the input tokens here, as cached tokens are elsewhere [DOC]. After searches
+    of the service's own, lifetimes count the last of its steps only [FIELD].
     """
     endpoint = reading.endpoint
     for part in answers(reading) if endpoint is not None and endpoint.read is read else ():
@@ -151,7 +152,10 @@ def cache_tokens_add_up(reading: AnalyzedExchange) -> Iterator[Finding]:
             found = [n for _, n in query(part.value, f"{pointer}/cache_creation/[]")]
             by_time = [resolve(part.value, f"{pointer}/cache_creation/{name}") for name in _TIMES]
             counts = [count for count in (*found, *by_time) if type(count) is int]
-            if type(total) is int and counts and sum(counts) != total:
+            searched = resolve(part.value, f"{pointer}/server_tool_use/web_search_requests")
+            if type(total) is not int or not counts or (searched and sum(counts) < total):
+                continue
+            if sum(counts) != total:
                 place = reading.place(f"{pointer}/cache_creation_input_tokens", part)
                 yield violation(f"{sum(counts)} tokens, by their lifetimes", total, place)
 

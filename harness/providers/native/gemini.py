@@ -7,10 +7,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Role, Schema
-from harness.analysis.json_schema import INTEGER, NAME, OBJECT, STRING, array, nullable, object_of
+from harness.analysis.json_schema import (
+    INTEGER,
+    NAME,
+    OBJECT,
+    STRING,
+    array,
+    either,
+    nullable,
+    object_of,
+)
 from harness.analysis.reply import is_refusal, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
-from harness.wire import as_text, query, resolve
+from harness.wire import Missing, as_text, query, resolve
 from harness.wire.patterns import lazy_pattern
 
 FINISH_REASONS = frozenset(
@@ -36,6 +45,9 @@ FINISH_REASONS = frozenset(
         "MISSING_THOUGHT_SIGNATURE",
     }
 )
+
+_NUMBERED = ("STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER")
+"""Finish reasons by their numbers from 1, which `enum-encoding=int` asks for [FIELD]."""
 
 FIELDS = Fields(
     id=("/responseId",),
@@ -72,7 +84,7 @@ ANSWER: Schema = object_of(
                 {},
                 {
                     "content": object_of({}, {"parts": array(_PIECE), "role": {"const": "model"}}),
-                    "finishReason": NAME,
+                    "finishReason": either("a name, or a number", NAME, INTEGER),
                     "index": INTEGER,
                 },
             )
@@ -88,19 +100,21 @@ REFUSAL: Schema = object_of({"error": object_of({"message": STRING, "code": INTE
 def read(parts: Sequence[Part], request: Json) -> Outcome | None:
     """Return the reply or failure in a response; None if no part of it is a JSON object.
 
-    *parts* are a whole answer, or the events of a streamed one. *request* is not used.
+    *parts* are a whole answer, or the events of a streamed one, which are a list without
+    `alt=sse` [FIELD]. *request* is not used.
     """
     refusal = next((part for part in parts if is_refusal(part, FIELDS)), None)
     if refusal is not None:
         return read_refusal(_READER, 200, refusal.value)
-    values = [part.value for part in parts if isinstance(part.value, dict)]
+    listed = [part.value if isinstance(part.value, list) else [part.value] for part in parts]
+    values = [value for one in listed for value in one if isinstance(value, dict)]
     if not values:
         return None
     said = [p for v in values for _, p in query(v, "/candidates/0/content/parts/[]")]
     texts = [(resolve(p, "/text"), resolve(p, "/thought") is True) for p in said]
     pieces = [text for text, thought in texts if isinstance(text, str) and not thought]
     thoughts = [text for text, thought in texts if isinstance(text, str) and thought]
-    reasons = [resolve(value, FIELDS.finish_reason[0]) for value in values]
+    reasons = [_reason(resolve(value, FIELDS.finish_reason[0])) for value in values]
     return Reply(
         id=_text(values[0], "/responseId"),
         model=_text(values[0], "/modelVersion"),
@@ -116,7 +130,7 @@ def read(parts: Sequence[Part], request: Json) -> Outcome | None:
                 found for p in said for found in query(p, "/functionCall")
             )
         ),
-        finish_reason=next((r for r in reversed(reasons) if isinstance(r, str)), None),
+        finish_reason=next((r for r in reversed(reasons) if r is not None), None),
         usage=next((u for v in reversed(values) if (u := _usage(v))), None),
         pieces=tuple(pieces) if parts[0].event is not None else (),
     )
@@ -124,6 +138,12 @@ def read(parts: Sequence[Part], request: Json) -> Outcome | None:
 
 def _text(value: Json, pointer: str) -> str | None:
     return as_text(resolve(value, pointer))
+
+
+def _reason(value: Json | Missing) -> str | None:
+    if type(value) is int and 0 < value <= len(_NUMBERED):
+        return _NUMBERED[value - 1]
+    return "OTHER" if type(value) is int and value else as_text(value)
 
 
 def _usage(value: Json) -> Usage | None:
@@ -169,6 +189,7 @@ ENDPOINTS = (
         GENERATE,
         name="gemini.stream",
         path=lazy_pattern(r".*/models/[^/:]+:streamGenerateContent"),
+        answer=either("an answer, or a list of them", ANSWER, array(ANSWER, at_least=1)),
     ),
     replace(_LOOKUP, name="gemini.lookup", path=lazy_pattern(rf".*/models/[^/:]+:(?:{_CALLS})")),
     *(
@@ -176,7 +197,9 @@ ENDPOINTS = (
             _LOOKUP,
             name=f"gemini.stored-{method.lower()}",
             method=method,
-            path=lazy_pattern(rf".*/v1(?:alpha|beta\d?)?/(?:.*/)?(?:{_STORED})(?:/[^:]*)?"),
+            path=lazy_pattern(
+                rf".*/v1(?:alpha|beta\d?)?/(?!openai/)(?:.*/)?(?:{_STORED})(?:/[^:]*)?"
+            ),
         )
         for method in ("POST", "GET", "DELETE")
     ),

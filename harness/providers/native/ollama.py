@@ -52,6 +52,7 @@ CHAT = Endpoint(
     volatile=frozenset({"/created_at"}),
     finish_reasons=frozenset({"stop", "length", "load", "unload"}),
     fields=FIELDS,
+    exempt=frozenset({"tool_results_answer_calls"}),  # [FIELD] calls have no ids
 )
 
 ENDPOINTS = (

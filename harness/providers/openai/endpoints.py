@@ -51,7 +51,11 @@ FIELDS = Fields(
     input_parts=("/usage/prompt_tokens_details/cached_tokens",),
     output_parts=("/usage/completion_tokens_details/reasoning_tokens",),
     reasoning_tokens=("/usage/completion_tokens_details/reasoning_tokens",),
-    others=("/choices/[]/message/audio", "/choices/[]/delta/audio", "/choices/[]/message/refusal"),
+    others=tuple(
+        f"/choices/[]/{where}/{name}"
+        for name in ("audio", "refusal")
+        for where in ("message", "delta")
+    ),
     apart=("/choices/[]/message", "/choices/[]/delta", "/usage"),
     messages=("/messages",),
     tools=("/tools",),
