@@ -8,17 +8,38 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from harness.providers import INSTALLED, NO_KEY, PROVIDERS
 
-_SDK_VARIABLES = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "ZAI_API_KEY")
+_SDK_VARIABLES = {
+    "anthropic": "ANTHROPIC_API_KEY",
+    "openai": "OPENAI_API_KEY",
+    "zai": "ZAI_API_KEY",
+}
 
 
 def variables() -> tuple[str, ...]:
     """Return the environment variables from which SDKs read their API keys."""
-    return (*(provider.key_variable for provider in PROVIDERS.values()), *_SDK_VARIABLES)
+    return (*(provider.key_variable for provider in PROVIDERS.values()), *_SDK_VARIABLES.values())
+
+
+def unset_variable(packages: Collection[str], message: str) -> str:
+    """Return the variable of an API key that is not set and may have caused an error.
+
+    Returns "" if there is none.
+
+    Args:
+        packages: The packages whose code raised the error.
+        message: The message of the error.
+    """
+    named = [name for name in variables() if name in message]
+    of_sdks = {provider.distribution: provider.key_variable for provider in PROVIDERS.values()}
+    of_sdks |= _SDK_VARIABLES
+    raising = [name for package, name in of_sdks.items() if package in packages]
+    unset = (name for name in (*named, *raising) if not os.environ.get(name, "").strip())
+    return next(unset, "")
 
 
 _MODULES = tuple(name for provider in INSTALLED.values() for name in provider.key_modules)

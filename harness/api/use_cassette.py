@@ -251,7 +251,8 @@ class CassetteContext:
     @property
     def unwatched(self) -> Unwatched:
         """The child processes and C libraries of the block, which could use the network unseen."""
-        return Unwatched(self._block.children, loaded_libraries())
+        programs = tuple(sorted(self._block.programs))
+        return Unwatched(self._block.children, programs, loaded_libraries())
 
     @property
     def used_network(self) -> bool:

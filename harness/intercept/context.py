@@ -74,6 +74,7 @@ class Block:
         hint: The advice at the end of the message of each refused request or connection.
         errors: All InterceptErrors of the block, even if its code caught them.
         children: The number of child processes that were started in the block.
+        programs: The names of their programs, as far as they are known.
         is_ending: Whether the code of the block has ended, and only teardown follows; `is_own` is
             false then.
         owners: The id of the thread and the asyncio task (or None) of each place that has entered
@@ -86,6 +87,7 @@ class Block:
     hint: str = ""
     errors: list[InterceptError] = field(init=False, default_factory=list)
     children: int = field(init=False, default=0)
+    programs: set[str] = field(init=False, default_factory=set)
     is_ending: bool = field(init=False, default=False)
     owners: list[tuple[int, Any]] = field(init=False, default_factory=list)
     process: int = field(init=False, default_factory=os.getpid)

@@ -115,15 +115,26 @@ def count_child(*_: Any, **__: Any) -> None:
         block.children += 1
 
 
+def _on_program(arguments: tuple[Any, ...]) -> None:
+    """Count a child process, whose program is the first argument, and note the program's name."""
+    count_child()
+    if isinstance(arguments[0], str | bytes | os.PathLike):  # it may be None on Windows
+        name = os.path.basename(os.fsdecode(arguments[0]))
+        for block in blocks_here():
+            block.programs.add(name)
+
+
 class Unwatched(NamedTuple):
     """The child processes and C libraries that could reach the network unseen.
 
     Attributes:
         children: The number of child processes that were started.
+        programs: The names of their programs, as far as they are known.
         libraries: The names of loaded C libraries that open connections themselves.
     """
 
     children: int
+    programs: tuple[str, ...]
     libraries: tuple[str, ...]
 
 
@@ -187,10 +198,10 @@ _EVENTS: Mapping[str, Callable[[tuple[Any, ...]], None]] = {
     "socket.gethostbyaddr": _on_name,
     "socket.getnameinfo": _on_name,
     "ctypes.dlsym": _on_symbol,
-    "subprocess.Popen": count_child,
+    "subprocess.Popen": _on_program,
     "os.fork": count_child,
     "os.forkpty": count_child,
-    "os.posix_spawn": count_child,
+    "os.posix_spawn": _on_program,
     "os.system": count_child,
     "cpython.PyInterpreterState_New": count_child,
 }

@@ -32,7 +32,7 @@ from harness.pytest_plugin.cassettes import (
     phase,
     use_first,
 )
-from harness.pytest_plugin.failures import ReportMask, kept_failure, shortened
+from harness.pytest_plugin.failures import ReportMask, explain, kept_failure, shortened
 from harness.pytest_plugin.faultless import FAULTLESS, Faultless
 from harness.pytest_plugin.network import (
     backstop,
@@ -323,8 +323,9 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Shorten the report of an InterceptError to the lines of the caller's code and the message."""
+    """Explain a failure, and shorten an InterceptError to the caller's code and the message."""
     report = yield
+    explain(report, item, call)
     return shortened(report, item, call)
 
 

@@ -217,6 +217,11 @@ def phase(item: pytest.Item, *, is_call: bool) -> Iterator[None]:
         _finish(item)
 
 
+def open_context(item: pytest.Item) -> CassetteContext | None:
+    """Return the context of a test's cassette; None if it is not in use."""
+    return item.stash.get(_CONTEXT, None)
+
+
 def begin_teardown(item: pytest.Item) -> None:
     """Prepare the cassette of a test, if it is in use, for the teardown of fixtures."""
     if _CONTEXT in item.stash:
@@ -260,7 +265,7 @@ def _finish(item: pytest.Item) -> None:
             context.__exit__(type(failure) if failure else None, failure, None)
     finally:
         note_use(item, _use(context))
-        note_unwatched(item, *context.unwatched)
+        note_unwatched(item, context.unwatched)
     if failure is not None:
         return
     if context.replayed:

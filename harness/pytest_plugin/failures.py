@@ -1,4 +1,4 @@
-"""Failures of tests by an `InterceptError`, and reports of tests without secrets.
+"""Failures of tests by an `InterceptError`, explanations of others, and reports without secrets.
 
 The error is about a request that has no recorded answer, or a hook that failed. The report of any
 failure may show secrets from a cassette of another tool.
@@ -7,11 +7,20 @@ failure may show secrets from a cassette of another tool.
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from harness.locale import localized
+from harness.pytest_plugin.cassettes import has_cassette, open_context
+
+if TYPE_CHECKING:
+    from harness.api.use_cassette import CassetteContext
+
+_MOST_FINDINGS = 10
 
 
 @contextmanager
@@ -57,6 +66,64 @@ def shortened(
             tbfilter=lambda info: frames or info.traceback[-1:],
         )
     return report
+
+
+def explain(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Add what may have made a test with a cassette fail to *report*: findings, a missing key.
+
+    Nothing is added for an InterceptError, whose message explains it, and after the cassette was
+    closed, since its findings were reported then.
+
+    Args:
+        report: The report of a phase of a test.
+        item: The test.
+        call: The result of the phase.
+    """
+    found = call.excinfo
+    is_explained = found is None or _is_intercept_error(found.value) or report.when == "teardown"
+    if found is None or is_explained or not report.failed:
+        return
+    context = open_context(item)
+    if context is not None and context.used_network:
+        return
+    if context is not None and (findings := _findings(context)):
+        report.sections.append((localized("findings"), findings))
+    has_requests = context is not None and context.attempts
+    records = item.config.getoption("--record") != "none" and has_cassette(item)
+    if records and not has_requests and (hint := _missing_key(found)):
+        report.sections.append((localized("missing API key"), hint))
+
+
+def _findings(context: CassetteContext) -> str:
+    """Describe the first findings in the replayed exchanges of a test, errors first."""
+    from harness.errors import HarnessError
+    from harness.report import describe
+    from harness.types import Severity
+
+    try:
+        findings = context.judged.findings if context.replayed else ()
+    except HarnessError:  # of the settings; the test's own failure is the one to report
+        return ""
+    ordered = sorted(findings, key=lambda one: one.severity is not Severity.ERROR)
+    texts = [describe(one) for one in ordered[:_MOST_FINDINGS]]
+    if len(ordered) > _MOST_FINDINGS:
+        texts.append(localized("and {} more").format(len(ordered) - _MOST_FINDINGS))
+    return "\n\n".join(texts)
+
+
+def _missing_key(found: pytest.ExceptionInfo[BaseException]) -> str:
+    """Return the sentence on the API key without which an SDK raised an error; "" if it is set."""
+    from harness.api.placeholders import unset_variable
+
+    frames = traceback.walk_tb(found.value.__traceback__)
+    packages = {str(frame.f_globals.get("__name__")).partition(".")[0] for frame, _ in frames}
+    variable = unset_variable(packages, found.exconly())
+    sentence = localized(
+        "{} is not set, which recording from the live service needs; "
+        "`harness sandbox -- pytest --record=missing` needs no key, nor does `pytest` without "
+        "--record once everything is recorded"
+    )
+    return sentence.format(variable) if variable else ""
 
 
 def _is_intercept_error(error: BaseException) -> bool:

@@ -16,11 +16,13 @@ import pytest
 from harness.locale import localized, localized_count, mark
 
 if TYPE_CHECKING:
+    from harness.intercept.network_guard import Unwatched
     from harness.rules import Judged
 
 _USE = "harness"
 _FIXTURES = "harness-fixtures"
 _CHILDREN = "harness-children"
+_PROGRAM = "harness-program"
 _LIBRARY = "harness-library"
 
 
@@ -55,6 +57,7 @@ _COUNTS = {
 """The text about the number of tests with each use."""
 
 _ALWAYS_SHOWN = (CassetteUse.REPLAYED, CassetteUse.RECORDED, CassetteUse.LIVE)
+_MOST_PROGRAMS = 3
 _USED_NETWORK = (
     CassetteUse.RECORDED,
     CassetteUse.LIVE,
@@ -74,16 +77,18 @@ def note_fixture_connection(item: pytest.Item, host: str) -> None:
         item.user_properties.append((_FIXTURES, host))
 
 
-def note_unwatched(item: pytest.Item, children: int, libraries: tuple[str, ...]) -> None:
+def note_unwatched(item: pytest.Item, unwatched: Unwatched) -> None:
     """Add the child processes and C libraries that may use the network unseen to a test's report.
 
-    Args:
-        item: The test.
-        children: The number of child processes.
-        libraries: The names of the libraries.
+    Secrets in the names of programs are masked.
     """
-    noted = [(_CHILDREN, str(children))] if children else []
-    item.user_properties += [*noted, *((_LIBRARY, name) for name in libraries)]
+    if unwatched.children:
+        from harness.providers.masking import text_masker
+
+        mask = text_masker()
+        item.user_properties.append((_CHILDREN, str(unwatched.children)))
+        item.user_properties += [(_PROGRAM, mask(name)) for name in unwatched.programs]
+    item.user_properties += [(_LIBRARY, name) for name in unwatched.libraries]
 
 
 def report_findings(item: pytest.Item, judged: Judged, *, fails: bool = True) -> None:
@@ -118,6 +123,7 @@ class UseCounter:
         self._uses: Counter[str] = Counter()
         self._tests_with_connected_fixtures = 0
         self._children = 0
+        self._programs: set[str] = set()
         self._libraries: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -130,6 +136,7 @@ class UseCounter:
         self._uses.update(values.get(_USE, ()))
         self._tests_with_connected_fixtures += _FIXTURES in values
         self._children += sum(map(int, values.get(_CHILDREN, ())))
+        self._programs.update(values.get(_PROGRAM, ()))
         self._libraries.update(values.get(_LIBRARY, ()))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -166,15 +173,24 @@ class UseCounter:
 
     def _unwatched(self) -> Iterator[str]:
         if self._children:
-            yield localized_count(
+            counted = localized_count(
                 self._children,
                 "{} child process was not watched",
                 "{} child processes were not watched",
             )
+            yield counted + self._named_programs()
         if self._libraries:
             names = localized(" and ").join(sorted(self._libraries))
             one, many = localized("{} was not watched"), localized("{} were not watched")
             yield (one if len(self._libraries) == 1 else many).format(names)
+
+    def _named_programs(self) -> str:
+        """Return the names of the first programs in parentheses; "" if none is known."""
+        names = sorted(self._programs)
+        if len(names) > _MOST_PROGRAMS:
+            names[_MOST_PROGRAMS:] = ["..."]
+        listed = localized(", ").join(names)
+        return localized(" ({})").format(listed) if names else ""
 
 
 def _tests(count: int) -> str:

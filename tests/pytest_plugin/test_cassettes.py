@@ -216,6 +216,78 @@ def test_the_rules_fail_a_test(repository: pytest.Pytester, sandbox: str) -> Non
     result.stdout.fnmatch_lines(["error: *"])
 
 
+def test_a_crash_shows_the_findings(repository: pytest.Pytester, sandbox: str) -> None:
+    """The report of a test that a changed answer breaks names the rules that the answer breaks."""
+    tests = """
+import unittest
+
+def shout():
+    return ask()["choices"][0]["message"].get("content") + "!"
+
+@pytest.mark.cassette
+def test_one():
+    shout()
+
+class TestAll(unittest.TestCase):
+    @pytest.mark.cassette
+    def test_two(self):
+        for number in range(11):
+            ask(str(number))
+        shout()
+"""
+    folder = write(repository, sandbox, tests)
+    repository.runpytest_inprocess("--record").assert_outcomes(passed=2)
+    for path in folder.glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        text = text.replace('"message":{"content"', '"message":{"contents"')
+        path.write_text(text, encoding="utf-8")
+    result = repository.runpytest_inprocess()
+    result.assert_outcomes(failed=2)
+    expected = ["E   *TypeError*", "*- findings -*", "warning: answer_says_something"]
+    result.stdout.fnmatch_lines([*expected, *expected, "and 2 more"])
+    assert result.stdout.str().count("warning: ") == 11
+
+
+def test_a_missing_key_is_named(
+    repository: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test that needs a key to record says which, and what needs none; one without a need not."""
+    tests = """
+import os
+from openai import OpenAI
+
+@pytest.fixture(scope="session")
+def wide():
+    return OpenAI()
+
+@pytest.mark.cassette
+def test_wide(wide): pass
+
+@pytest.mark.cassette
+def test_sdk():
+    OpenAI()
+
+@pytest.mark.cassette
+def test_own():
+    os.environ["DASHSCOPE_API_KEY"]
+
+@pytest.mark.cassette
+def test_other():
+    OpenAI(api_key="any").chat.completions
+    raise ValueError
+"""
+    for name in ("OPENAI_API_KEY", "DASHSCOPE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    write(repository, "", tests)
+    result = repository.runpytest_inprocess("--record=missing")
+    result.assert_outcomes(failed=3, errors=1)
+    text = result.stdout.str()
+    assert text.count("missing API key") == 3
+    assert text.count("OPENAI_API_KEY is not set, which recording") == 2
+    assert text.count("DASHSCOPE_API_KEY is not set, which recording") == 1
+    assert text.count("`harness sandbox -- pytest --record=missing` needs no key") == 3
+
+
 def test_the_fixture_shows_the_exchanges(repository: pytest.Pytester, sandbox: str) -> None:
     """The fixture shows the exchanges while the test runs, also without the mark."""
     tests = """

@@ -341,12 +341,33 @@ def test_library(monkeypatch):
     run("LIBRARY = ''\n" + tests, "--record=all").assert_outcomes(passed=2)
     result = run("LIBRARY = ''\n" + tests)
     result.stdout.fnmatch_lines(
-        ["harness: 2 replayed, 0 recorded, 0 live; 2 child processes were not watched"]
+        ["harness: 2 replayed, 0 recorded, 0 live; 2 child processes were not watched (*python*)"]
     )
     result = run("LIBRARY = 'pycurl'\n" + tests, "-k", "library")
     result.stdout.fnmatch_lines(["harness: 1 replayed, 0 recorded, 0 live; pycurl was not watched"])
     result = run("LIBRARY = ''\n" + tests, "-k", "library")
     result.stdout.fnmatch_lines(["*; no test went to the network"])
+
+
+def test_three_programs_are_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The closing line names three of the programs, and masks a key in a name."""
+    monkeypatch.setenv("OPENAI_API_KEY", "q7Zt-9mVx-Lw2Kd-p4Rb")
+    names = ["d", "/x/c", "q7Zt-9mVx-Lw2Kd-p4Rb", "b"]
+    tests = f"""
+import os, subprocess
+
+@pytest.mark.cassette
+def test_children():
+    for name in {names}:
+        with pytest.raises(OSError):
+            subprocess.run([name], env={{"PATH": "/nowhere"}})
+    with pytest.raises(OSError):
+        os.posix_spawn(b"/x/a", [b"a"], {{}})
+"""
+    result = run(tests)
+    line = "harness: *; 5 child processes were not watched (REDACTED, a, b, ...)"
+    result.stdout.fnmatch_lines([line])
+    assert "q7Zt" not in result.stdout.str()
 
 
 PLAIN_BETWEEN = """
