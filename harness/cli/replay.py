@@ -41,6 +41,8 @@ def replay(
 
     speed, limit = checked_pace(pace), age.limit_of_options(max_age, max_age_fails)
     work = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
+    if not as_json:
+        app.print_warnings(batch.parameter_warnings(work))
     work = batch.with_repeats(work, store)
     with app.progress() as shown:
         report = replay_report(work, store, shown, "Replay", app.processes(jobs), speed)

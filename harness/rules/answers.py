@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import astuple
 from email.utils import parsedate_to_datetime
+from itertools import islice
 
-from harness.analysis.endpoint import Fields
+from harness.analysis.endpoint import Endpoint, Fields
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, is_whole, seen, status_of
 from harness.rules.rule import (
@@ -20,8 +23,8 @@ from harness.rules.rule import (
     violation,
 )
 from harness.rules.schemas import violations
-from harness.types import Finding, Json, Reply
-from harness.wire import Missing, query, resolve
+from harness.types import Finding, Json, Place, Reply
+from harness.wire import Missing, escape, query, resolve, walk
 
 
 def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -39,6 +42,10 @@ def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part in answers(reading):
         for pointer, expected, actual in violations(schema, part.value):
             yield violation(expected, actual, reading.place(pointer, part))
+    for choice in (reading, *reading.other_choices):
+        for place in islice(_unknown_texts(choice), 1) if _says_nothing(choice) else ():
+            actual = f"an unknown field {place.pointer} has a text"
+            yield violation("a text in a documented field", actual, place)
 
 
 def finish_reason_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -116,22 +123,65 @@ def answer_says_something(reading: AnalyzedExchange) -> Iterator[Finding]:
     results of tools [DOC]. A model may be asked for an empty text: it neither thinks nor counts
     tokens [FIELD].
     """
+    outcome = reading.outcome
+    if not _says_nothing(reading) or any(_unknown_texts(reading)):
+        return  # a text in an unknown field is reported with the schema
+    ends = [part for part, reply in replies(reading) if reply.finish_reason]
+    place = field_place(reading, ends[-1], fields_of(reading).content)
+    thought = ", but reasoning" if isinstance(outcome, Reply) and outcome.reasoning else ""
+    yield violation("a text, a tool call or another result", f"none{thought}", place)
+
+
+def _says_nothing(reading: AnalyzedExchange) -> bool:
+    """Return whether an answer ended by itself, fits its schema and has no result."""
     endpoint, outcome = checked_endpoint(reading), reading.outcome
     if endpoint is None or not endpoint.finish_reasons or not isinstance(outcome, Reply):
-        return
+        return False
     if outcome.finish_reason not in _ENDED_ITSELF or (outcome.content or "").strip():
-        return
+        return False
     if outcome.usage and outcome.usage.output_tokens == 0 and not outcome.reasoning:
-        return
+        return False
     results = (*endpoint.fields.tool_calls, *endpoint.fields.images, *endpoint.fields.others)
     if any(value not in _SAYING_NOTHING for _, _, value in values(reading, results)):
+        return False
+    schema = True if reading.is_stream else endpoint.answer
+    return not any(violations(schema, part.value) for part in reading.parts)
+
+
+_KNOWN_TEXTS = frozenset(
+    {"role", "name", "id", "type", "status", "phase", "refusal", "reasoning", "signature"}
+)
+"""Members of messages that services are known to send and that are not the text of the answer."""
+
+
+def _unknown_texts(reading: AnalyzedExchange) -> Iterator[Place]:
+    """Yield the place of each undocumented member of a message or delta that has a text."""
+    endpoint = reading.endpoint
+    if endpoint is None:
         return
-    if not reading.is_stream and any(violations(endpoint.answer, p.value) for p in reading.parts):
-        return  # what is missing is reported with the schema
-    ends = [part for part, reply in replies(reading) if reply.finish_reason]
-    place = field_place(reading, ends[-1], endpoint.fields.content)
-    thought = ", but reasoning" if outcome.reasoning else ""
-    yield violation("a text, a tool call or another result", f"none{thought}", place)
+    located = {p.replace("/[]/", "/0/") for group in astuple(endpoint.fields) for p in group}
+    known = _KNOWN_TEXTS.union(_documented(endpoint))
+    parents = (pointer.rpartition("/")[0] for pointer in endpoint.fields.content)
+    messages = tuple(parent for parent in parents if parent.endswith(_MESSAGES))
+    for part, message, value in values(reading, messages):
+        for name, member in value.items() if isinstance(value, dict) else ():
+            pointer = f"{message}/{escape(name)}"
+            texts = [member, *(text for _, text in query(member, "/[]/text"))]
+            is_text = any(isinstance(text, str) and text.strip() for text in texts)
+            if is_text and escape(name) not in known and pointer not in located:
+                yield reading.place(pointer, part)
+
+
+_MESSAGES = ("/message", "/delta")
+
+
+def _documented(endpoint: Endpoint) -> Iterator[str]:
+    """Yield the names of members that the schemas of *endpoint* have in a message or delta."""
+    schemas: Json = json.loads(json.dumps([endpoint.answer, endpoint.event], default=dict))
+    for pointer, _ in walk(schemas):
+        *_, parent, name = ("", *pointer.split("/properties/"))
+        if f"/{parent.partition('/')[0]}" in _MESSAGES:
+            yield name
 
 
 def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:

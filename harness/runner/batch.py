@@ -156,9 +156,14 @@ def warnings(work: Collection[Job]) -> list[str]:
 
     Models whose retirement is announced are included.
     """
+    return [*model_warnings(work), *parameter_warnings(work)]
+
+
+def parameter_warnings(work: Iterable[Job]) -> list[str]:
+    """Return a sentence for each misspelt parameter in the scenarios of the jobs, none twice."""
     scenarios = {id(job.scenario): job.scenario for job in work}.values()
     named = (pair for scenario in scenarios for pair in scenario.named_parameters())
-    return [*model_warnings(work), *parameters.warnings(named)]
+    return list(parameters.warnings(named))
 
 
 def problems(work: Iterable[Job]) -> list[str]:

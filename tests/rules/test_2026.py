@@ -9,10 +9,11 @@ import pytest
 
 from harness.providers.rules import check
 from harness.runner.recordings import read_cassette
+from harness.types import Exchange, Severity
 
 from .dashscope_exchanges import SEARCHED
 from .making import asking, edited, foreign
-from .zhipu_exchanges import REASONED, REASONED_ON, SAME, SAME_STREAM, SYNC
+from .zhipu_exchanges import REASONED, REASONED_ON, SAME, SAME_STREAM, STREAM, SYNC
 
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "16-forms-really-sent"
 
@@ -35,6 +36,20 @@ def test_an_answer_that_only_thought() -> None:
     assert found["output_is_counted"] == "0"
     cut_off = edited(edited(SYNC, "It is sunny.", ""), '"stop"', '"length"')
     assert "answer_says_something" not in {f.rule for f in check(foreign(cut_off))}
+
+
+@pytest.mark.parametrize(
+    ("exchange", "pointer"),
+    [(REASONED, "/choices/0/message/text"), (STREAM, "/choices/0/delta/text")],
+)
+def test_a_text_in_an_unknown_field_is_an_error(exchange: Exchange, pointer: str) -> None:
+    """The finding names the field; an unknown field beside the documented text is none."""
+    (found,) = check(foreign(edited(exchange, '"content":', '"text":', 9)))
+    assert (found.rule, found.severity) == ("answer_fits_schema", Severity.ERROR)
+    assert found.actual == f"an unknown field {pointer} has a text"
+    assert found.place.pointer == pointer
+    beside = edited(exchange, '"content":', '"text":"Sunny.","content":', 9)
+    assert check(foreign(beside)) == ()
 
 
 def test_input_tokens_grow_where_the_service_searches() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from harness.scenario.parameters import KNOWN_PARAMETERS, misspelt
 
 if TYPE_CHECKING:
     from conftest import Done, Harness
+
+ROOT = Path(__file__).parents[2]
 
 NOT_PARAMETERS = {"self", "cls", "kwargs", "model", "messages", "prompt", "input", "history"} | {
     "api_key",
@@ -212,3 +215,20 @@ def test_strict_is_silent_about_a_sound_scenario(listed: Listed) -> None:
     text = "name: x\ntargets: [zhipuai/glm-5.3-flash]\nsteps: [{user: a}]\n"
     done = listed(text, "--strict")
     assert (done.code, done.err) == (0, "")
+
+
+def test_replay_warns_of_a_misspelt_parameter(harness: Harness, tmp_path: Path) -> None:
+    """Once for two targets; the exit code is as without the warning."""
+    scenario = tmp_path / "scenarios" / "slogan.yaml"
+    scenario.parent.mkdir()
+    shutil.copytree(ROOT / "cassettes" / "slogan", tmp_path / "cassettes" / "slogan")
+    text = (ROOT / "scenarios" / "slogan.yaml").read_text(encoding="utf-8")
+
+    def replayed(name: str) -> Done:
+        scenario.write_text(f"{text}\nparameters: {{{name}: 0.1}}\n", encoding="utf-8")
+        return harness("replay", folder=tmp_path)
+
+    done, spelt = replayed("temprature"), replayed("temperature")
+    (warning,) = done.err.splitlines()
+    assert warning.endswith("unknown parameter 'temprature'; did you mean 'temperature'?")
+    assert (done.code, spelt.err) == (spelt.code, "")
