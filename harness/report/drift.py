@@ -24,6 +24,7 @@ from harness.drift.types import Drift, DriftChange, DriftRun
 from harness.locale import LANGUAGE, Language, localized, localized_error, mark
 from harness.report import json_report, tables
 from harness.report.console import draw, say, tell
+from harness.report.drift_groups import RENAMED, change_groups
 from harness.report.format import localized_message
 from harness.report.model import Report
 from harness.report.tables import Table
@@ -69,20 +70,32 @@ def _changes(console: Console, drift: Drift) -> None:
         say(console, f"\n{line(drift.scenario)}, {line(drift.target)}", "bold")
     for note in notes:
         tell(console, f"  note: {cut(line(note), _MAX_LENGTH)}", "dim")
+    groups = [group for group in change_groups((drift,)) if group.kind == RENAMED]
+    new_paths = {(group.part, group.path): group.after for group in groups}
+    replacing = {(group.part, group.after) for group in groups}
     for change in severe:
-        text = cut(line(_described(change)), _MAX_LENGTH)
+        place = (change.part, change.path)
+        if change.kind is ChangeKind.ADDED and place in replacing:
+            continue  # shown with the field that it replaces
+        new_path = new_paths.get(place, "") if change.kind is ChangeKind.REMOVED else ""
+        text = cut(line(_described(change, new_path)), _MAX_LENGTH)
         message = f"  {localized(change.verdict.value)}: {text}"
         say(console, message, tables.VERDICT_STYLES[change.verdict.value])
     if severe:
         tell(console, _wording(drift), "dim")
 
 
-def _described(change: DriftChange) -> str:
-    """Return a change as its `str`, in the language of the user."""
-    if LANGUAGE.get() is Language.EN:
+def _described(change: DriftChange, new_path: str = "") -> str:
+    """Return a change as its `str`, in the language of the user.
+
+    *new_path* is the path that a removed field was renamed to, if it was.
+    """
+    if LANGUAGE.get() is Language.EN and not new_path:
         return str(change)
     turn = localized("turn {}").format(change.turn) if change.turn is not None else ""
     where = localized(", ").join(filter(None, (turn, change.part, change.path)))
+    if new_path:
+        return f"{where}{localized(': ')}{localized(RENAMED)} -> {new_path}"
     if change.kind is ChangeKind.RULE:
         return f"{where}{localized(': ')}{change.rule}: {localized_message(str(change.after))}"
     before, after = change.before or localized("nothing"), change.after or localized("nothing")

@@ -135,7 +135,9 @@ def _values(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], floa
         for cell in field["forms"]:
             form = forms[cell["form"]]
             if cell["of"]:
-                name = f"{form['target']} {form['endpoint']}: {field['field']}"
+                first, *others = cell["looked_at"] or ("–",)
+                pointers = f"{first}, …" if others else first
+                name = f"{form['target']} {form['endpoint']}: {field['field']} ({pointers})"
                 yield (FIELDS, name), round(100 * float(cell["present"]) / float(cell["of"]), 1)
 
 

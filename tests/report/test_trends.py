@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from drift.changed_recordings import recorded
 
 from harness.errors import HarnessError
 from harness.report import Report, html, json_report
-from harness.report.trends import FINDINGS, Trend, trends, with_report
+from harness.report.trends import FIELDS, FINDINGS, Trend, run_of, trends, with_report
 from harness.types import Finding
 
 
@@ -27,6 +28,15 @@ def test_runs_are_sorted_by_date_and_this_one_is_last(tmp_path: Path) -> None:
     runs = with_report(tmp_path, twice)
     assert [run.date for run in runs[:2]] == ["2026-01-01", "2026-02-01"]
     assert trends(runs)[FINDINGS] == (Trend("adds_up", (1.0, 0.0, 2.0)),)
+
+
+def test_the_trend_of_a_field_names_its_pointer() -> None:
+    """A service may use the name of one field for another; of several pointers, the first."""
+    reads = (recorded("slogan/zhipuai-glm-5.3-flash"),)
+    run = run_of(json_report.document(Report("r", reads=reads)))
+    names = {name.partition(": ")[2] for title, name in run.values if title == FIELDS}
+    assert "output tokens (/usage/completion_tokens)" in names
+    assert "content (/choices/0/message/content, …)" in names
 
 
 def test_the_page_says_since_when_a_rule_is_broken(tmp_path: Path) -> None:

@@ -217,6 +217,12 @@ def test_a_scenario_that_could_not_be_played_is_told() -> None:
     assert "no cassette: 你好" in text
 
 
+def test_failures_name_their_place() -> None:
+    """In the overview, beside the scenario and the target."""
+    overview = html.report(sample()).partition('id="broke"')[2].partition("</ul>")[0]
+    assert "问候 · ours/one · turn 1, exchange 1, byte 3, /x" in words(overview)
+
+
 def test_drift_is_told_with_the_gravest_first() -> None:
     """A verdict for each target, and each change with what was there before and is now."""
     page = html.report(sample("gone"))
