@@ -177,7 +177,10 @@ _MESSAGES = ("/message", "/delta")
 
 def _documented(endpoint: Endpoint) -> Iterator[str]:
     """Yield the names of members that the schemas of *endpoint* have in a message or delta."""
-    schemas: Json = json.loads(json.dumps([endpoint.answer, endpoint.event], default=dict))
+    try:
+        schemas: Json = json.loads(json.dumps([endpoint.answer, endpoint.event], default=dict))
+    except (TypeError, ValueError, RecursionError):  # such a schema is a finding of its own
+        return
     for pointer, _ in walk(schemas):
         *_, parent, name = ("", *pointer.split("/properties/"))
         if f"/{parent.partition('/')[0]}" in _MESSAGES:
