@@ -53,7 +53,10 @@ def test_a_name_that_is_not_there(folder: Path) -> None:
     """What there is is told."""
     with pytest.raises(HarnessError) as raised:
         batch.load_scenarios(["thre"], folder)
-    assert str(raised.value) == f"there is no scenario 'thre' in {folder}; there are: one, two"
+    assert str(raised.value) == (
+        f"there is no scenario 'thre' in {folder}; there are: one, two; "
+        "cassettes of tests are checked by: harness check"
+    )
 
 
 def test_providers_and_rules_are_checked(folder: Path) -> None:

@@ -278,6 +278,13 @@ def require_path(path: Path) -> None:
     try:
         path.stat()
     except FileNotFoundError:
+        from difflib import get_close_matches
+
+        beside = [one.name for one in path.parent.glob("*")]
+        near = get_close_matches(path.name, beside, n=1)
+        if near:
+            guess = path.with_name(near[0])
+            raise HarnessError(f"{path}: there is no such file; did you mean {guess}?") from None
         raise HarnessError(f"{path}: there is no such file or folder") from None
     except OSError as error:
         raise HarnessError(f"{path!s:.200}: cannot be read: {error.strerror}") from None

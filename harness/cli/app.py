@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 import typer
 
 from harness.errors import HarnessError
-from harness.locale import LANGUAGE, Language, localized, localized_error
+from harness.locale import LANGUAGE, Language, localized, localized_count, localized_error
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -356,6 +356,32 @@ def folders_of_tests(scenarios: Path, cassettes: Path) -> list[Path]:
     return [cassettes] if is_named else [*cassette_folders([Path()])]
 
 
+def with_left_out(report: Report, scenarios: Path, cassettes: Path) -> Report:
+    """Return *report*, a replay of all scenarios, with the number of cassettes of no scenario."""
+    from dataclasses import replace
+
+    from harness.prune.search import cassette_folders
+
+    folders = {cassettes, *(cassette_folders([Path()]) if cassettes == CASSETTES else ())}
+    names = {path.stem for path in scenarios.glob("*.yaml")}
+    files = {path for folder in folders for path in folder.glob("**/*.yaml")}
+    number = sum(path.parent.name not in names for path in files)
+    return replace(report, left_out=number)
+
+
+def print_left_out(report: Report) -> None:
+    """Print the number of cassettes that a replay left out, if any, to standard error."""
+    if report.left_out:
+        text = localized_count(
+            report.left_out,
+            "{} cassette of no scenario, such as a test's, is not replayed here: "
+            "check it with harness check, or pytest --cassette-report",
+            "{} cassettes of no scenario, such as those of tests, are not replayed here: "
+            "check them with harness check, or pytest --cassette-report",
+        )
+        typer.echo(text, err=True)
+
+
 def by_name(names: Iterable[str], known: Mapping[str, T], noun: str) -> list[T]:
     """Return the values of *known* that have these names, or all of them if there are no names.
 
@@ -464,6 +490,7 @@ def deliver(report: Report, as_json: bool, reports: Sequence[Path] | None) -> No
         print_json(json_report.document(report))
     else:
         text.report(console(), report, Verbosity(VERBOSITY.get()))
+    print_left_out(report)
     write_reports(report, reports)
     raise typer.Exit(report.exit_code)
 

@@ -106,7 +106,7 @@ def _git(folder: str, *arguments: str) -> str:
     return "" if done.returncode else done.stdout.strip()
 
 
-IGNORED = (".env", "report/", "*.journal")
+IGNORED = (".env", "report/", "build/", "*.journal")
 
 MARK = "# recordings of LLM APIs"
 

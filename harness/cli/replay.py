@@ -47,4 +47,6 @@ def replay(
     with app.progress() as shown:
         report = replay_report(work, store, shown, "Replay", app.processes(jobs), speed)
     report = add_age_findings(report, limit)
+    if not names:
+        report = app.with_left_out(report, scenarios, cassettes)
     app.deliver(app.with_history(report, history), as_json, reports)

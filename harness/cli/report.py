@@ -49,9 +49,12 @@ def report(
         todo = recordings.jobs_recorded_in(period(since, until), todo, store)
         with app.progress() as steps:
             result = replay_report(todo, store, steps, "Report", app.workers(jobs, dask))
+        if not names:
+            result = app.with_left_out(result, scenarios, cassettes)
     result = app.with_history(result, history)
     for path in reports or [DEFAULT_PATH]:
         typer.echo(str(write(result, path)))
     if reason := text.reason(result):
         typer.echo(reason, err=True)
+    app.print_left_out(result)
     raise typer.Exit(result.exit_code)

@@ -67,7 +67,8 @@ def _changes(console: Console, drift: Drift) -> None:
     severe = [c for c in drift.changes if c.verdict.rank > Verdict.WORDING.rank]
     notes = drift.notes if drift.changes else ()
     if severe or notes:
-        say(console, f"\n{line(drift.scenario)}, {line(drift.target)}", "bold")
+        names = filter(None, (line(drift.scenario), line(drift.target)))
+        say(console, f"\n{', '.join(names)}", "bold")
     for note in notes:
         tell(console, f"  note: {cut(line(note), _MAX_LENGTH)}", "dim")
     groups = [group for group in change_groups((drift,)) if group.kind == RENAMED]

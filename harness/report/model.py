@@ -127,6 +127,7 @@ class Report:
         duration: the time of the run in seconds.
         history: the figures of earlier runs and of this one; empty without `--history`.
         processes: the largest number of processes that may render a large report.
+        left_out: the number of cassettes of no scenario, which a replay of all scenarios omits.
     """
 
     title: str
@@ -143,6 +144,7 @@ class Report:
     checked: tuple[Outline, ...] = ()
     history: tuple[Run, ...] = ()
     processes: int = field(default=1, compare=False)
+    left_out: int = 0
 
     @cached_property
     def outlines(self) -> tuple[Outline, ...]:

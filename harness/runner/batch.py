@@ -89,7 +89,10 @@ def load_scenarios(names: Sequence[str], folder: Path) -> tuple[Scenario, ...]:
     for name in plain:
         if name not in known:
             listed = ", ".join(known)
-            raise HarnessError(f"there is no scenario {name!r} in {folder}; there are: {listed}")
+            raise HarnessError(
+                f"there is no scenario {name!r} in {folder}; there are: {listed}; "
+                "cassettes of tests are checked by: harness check"
+            )
     wanted = {*plain, *(file.stem for file in files)} if names else set(known)
     return with_known_names(scenario for name, scenario in known.items() if name in wanted)
 

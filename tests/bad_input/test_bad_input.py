@@ -129,7 +129,8 @@ CASES = [
         "an unknown scenario",
         GOOD,
         "record bad --sandbox",
-        "harness: there is no scenario 'bad' in scenarios; there are: good\n",
+        "harness: there is no scenario 'bad' in scenarios; there are: good; "
+        "cassettes of tests are checked by: harness check\n",
     ),
     Case(
         "an unknown file",

@@ -290,6 +290,7 @@ def test_folders_are_searched(tmp_path: Path) -> None:
     [
         ("none", "there is no such file or folder"),
         ("empty", "no cassette (*.yaml) in this folder"),
+        ("emty", "there is no such file; did you mean {}/empty?"),
     ],
 )
 def test_nothing_to_find_is_an_error(tmp_path: Path, name: str, told: str) -> None:
@@ -297,7 +298,7 @@ def test_nothing_to_find_is_an_error(tmp_path: Path, name: str, told: str) -> No
     (tmp_path / "empty").mkdir()
     with pytest.raises(HarnessError) as caught:
         find([tmp_path / name])
-    assert str(caught.value) == f"{tmp_path / name}: {told}"
+    assert str(caught.value) == f"{tmp_path / name}: {told.format(tmp_path)}"
 
 
 def test_the_provenance_needs_only_the_head_and_the_end(

@@ -34,7 +34,7 @@ def test_a_new_project_records_and_replays(
     workflow = yaml.safe_load((tmp_path / ".github/workflows/replay.yml").read_text())
     steps = [step.get("run", "") for step in workflow["jobs"]["replay"]["steps"]]
     assert "harness replay --report report" in steps
-    assert "report/\n" in (tmp_path / ".gitignore").read_text()
+    assert "report/\nbuild/\n" in (tmp_path / ".gitignore").read_text()
 
 
 @pytest.mark.slow

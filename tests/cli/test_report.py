@@ -26,6 +26,23 @@ def test_a_report_is_a_page_about_what_is_on_file(harness: Harness, folder: Path
     assert page.count("<article") == 2
 
 
+@pytest.mark.parametrize("command", ["report", "replay"])
+def test_cassettes_of_tests_beside_scenarios_are_counted(
+    harness: Harness, folder: Path, command: str
+) -> None:
+    """On the terminal and on the page; not where a scenario is named."""
+    arguments = (command, "--report", "a.html")
+    assert "of no scenario" not in harness(*arguments, folder=folder).err
+    shutil.move(folder / "cassettes" / "slogan", folder / "tests" / "cassettes" / "test_slogan")
+    (folder / "scenarios" / "slogan.yaml").unlink()
+    done = harness(*arguments, folder=folder)
+    told = "2 cassettes of no scenario, such as those of tests, are not replayed here: "
+    assert (done.code, done.err.startswith(told)) == (0, True)
+    page = (folder / "a.html").read_text(encoding="utf-8")
+    assert "cassettes of no scenario" in page
+    assert harness(command, "refusals", folder=folder).err == ""
+
+
 def test_a_report_can_be_a_file_or_a_folder(harness: Harness, folder: Path) -> None:
     """A folder has every form, and all of them say the same."""
     assert harness("report", "slogan", "--report", "x.html", folder=folder).code == 0

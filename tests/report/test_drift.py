@@ -32,6 +32,16 @@ def test_what_was_recorded_cannot_write_lines_of_its_own() -> None:
     assert told[-1] == "1 breaking"
 
 
+def test_the_heading_of_a_cassette_without_a_target_is_its_path() -> None:
+    """As of a test: there is no comma after it."""
+    change = DriftChange(
+        ChangeKind.REMOVED, "/a", "", "string", "", 1, "answer", verdict=Verdict.BREAKING
+    )
+    screen = console(120)
+    text(screen, DriftRun((Drift("test_a/test_a.yaml", "", "a", "b", (change,)),)))
+    assert "test_a/test_a.yaml" in [line.rstrip("\n") for line in written(screen).splitlines()]
+
+
 def test_every_form_of_report_has_the_verdicts() -> None:
     """The same that the command prints as JSON; what weighs enough is a finding that fails."""
     old = recorded("slogan/zhipuai-glm-5.3-flash")

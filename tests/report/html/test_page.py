@@ -223,6 +223,23 @@ def test_failures_name_their_place() -> None:
     assert "问候 · ours/one · turn 1, exchange 1, byte 3, /x" in words(overview)
 
 
+def test_what_has_no_target_has_no_separator() -> None:
+    """Findings and drifts of a test's cassette."""
+    found = replace(sample().findings[0], target="", place=Place())
+    lost = replace(sample().drifts[0], target="")
+    page = words(html.report(replace(sample(), findings=(found,), drifts=(lost,))))
+    assert "问候 · ours/one" not in page
+    assert "问候 · ours/one" in words(html.report(sample()))
+    assert re.findall(r"问候 ·(?! (?:ours|show))", page) == []
+
+
+def test_the_page_gives_the_number_of_cassettes_that_were_left_out() -> None:
+    """Those of tests, where scenarios are replayed."""
+    page = words(html.report(replace(sample(), left_out=3)))
+    assert "3 cassettes of no scenario, such as those of tests, are not replayed here" in page
+    assert "of no scenario" not in html.report(sample())
+
+
 def test_drift_is_told_with_the_gravest_first() -> None:
     """A verdict for each target, and each change with what was there before and is now."""
     page = html.report(sample("gone"))
