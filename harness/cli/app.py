@@ -370,8 +370,8 @@ def with_left_out(report: Report, scenarios: Path, cassettes: Path) -> Report:
 
 
 def print_left_out(report: Report) -> None:
-    """Print the number of cassettes that a replay left out, if any, to standard error."""
-    if report.left_out:
+    """Print the number of cassettes that a replay left out to standard error, unless it is 0."""
+    if report.left_out and VERBOSITY.get() != _QUIET:
         text = localized_count(
             report.left_out,
             "{} cassette of no scenario, such as a test's, is not replayed here: "

@@ -41,6 +41,7 @@ def test_cassettes_of_tests_beside_scenarios_are_counted(
     page = (folder / "a.html").read_text(encoding="utf-8")
     assert "cassettes of no scenario" in page
     assert harness(command, "refusals", folder=folder).err == ""
+    assert harness(command, "--quiet", folder=folder).err == ""
 
 
 def test_a_report_can_be_a_file_or_a_folder(harness: Harness, folder: Path) -> None:
