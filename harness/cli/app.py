@@ -363,7 +363,8 @@ def with_left_out(report: Report, scenarios: Path, cassettes: Path) -> Report:
     from harness.prune.search import cassette_folders
 
     folders = {cassettes, *(cassette_folders([Path()]) if cassettes == CASSETTES else ())}
-    names = {path.stem for path in scenarios.glob("*.yaml")}
+    of_scenarios = (scenarios, *(folder.parent / SCENARIOS for folder in folders))
+    names = {path.stem for folder in of_scenarios for path in folder.glob("*.yaml")}
     files = {path for folder in folders for path in folder.glob("**/*.yaml")}
     number = sum(path.parent.name not in names for path in files)
     return replace(report, left_out=number)

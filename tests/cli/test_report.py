@@ -34,7 +34,10 @@ def test_cassettes_of_tests_beside_scenarios_are_counted(
     arguments = (command, "--report", "a.html")
     assert "of no scenario" not in harness(*arguments, folder=folder).err
     shutil.move(folder / "cassettes" / "slogan", folder / "tests" / "cassettes" / "test_slogan")
-    (folder / "scenarios" / "slogan.yaml").unlink()
+    other = folder / "other"  # a project of its own
+    shutil.copytree(folder / "cassettes" / "refusals", other / "cassettes" / "own")
+    (other / "scenarios").mkdir()
+    shutil.move(folder / "scenarios" / "slogan.yaml", other / "scenarios" / "own.yaml")
     done = harness(*arguments, folder=folder)
     told = "2 cassettes of no scenario, such as those of tests, are not replayed here: "
     assert (done.code, done.err.startswith(told)) == (0, True)
