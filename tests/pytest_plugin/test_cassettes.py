@@ -243,9 +243,9 @@ class TestAll(unittest.TestCase):
         path.write_text(text, encoding="utf-8")
     result = repository.runpytest_inprocess()
     result.assert_outcomes(failed=2)
-    expected = ["E   *TypeError*", "*- findings -*", "warning: answer_says_something"]
+    expected = ["E   *TypeError*", "*- findings -*", "error: answer_fits_schema"]
     result.stdout.fnmatch_lines([*expected, *expected, "and 2 more"])
-    assert result.stdout.str().count("warning: ") == 11
+    assert result.stdout.str().count("error: answer_fits_schema") == 11
 
 
 def test_a_missing_key_is_named(
