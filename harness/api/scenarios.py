@@ -68,7 +68,7 @@ def run(
     Raises:
         BadScenario: A scenario is invalid.
         MissingKey: An API key is not set.
-        Refused: A provider returned an error that the scenario does not expect.
+        UnexpectedRefusal: A provider returned an error that the scenario does not expect.
         HarnessError: Any other error.
     """
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
@@ -106,7 +106,7 @@ def record(
     Raises:
         BadScenario: A scenario is invalid.
         MissingKey: An API key is not set.
-        Refused: A provider returned an error that the scenario does not expect.
+        UnexpectedRefusal: A provider returned an error that the scenario does not expect.
         UnfinishedRecording: An interrupted recording has left answers, and *interrupted* is
             `refuse`.
         HarnessError: Any other error.

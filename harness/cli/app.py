@@ -348,7 +348,7 @@ def folders_of_tests(scenarios: Path, cassettes: Path) -> list[Path]:
     if the user named it and it exists.
     """
     from harness.cassette.remote import location
-    from harness.prune.search import cassette_folders
+    from harness.runner.prune import cassette_folders
 
     if scenarios.is_dir() or scenarios != SCENARIOS:
         return []
@@ -360,7 +360,7 @@ def with_left_out(report: Report, scenarios: Path, cassettes: Path) -> Report:
     """Return *report*, a replay of all scenarios, with the number of cassettes of no scenario."""
     from dataclasses import replace
 
-    from harness.prune.search import cassette_folders
+    from harness.runner.prune import cassette_folders
 
     folders = {cassettes, *(cassette_folders([Path()]) if cassettes == CASSETTES else ())}
     of_scenarios = (scenarios, *(folder.parent / SCENARIOS for folder in folders))

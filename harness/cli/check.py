@@ -39,9 +39,10 @@ def check(
     """
     from harness.cassette import age
     from harness.cassette.age import period
+    from harness.checks.cache import NO_CACHE, CheckCache
+    from harness.checks.check import CheckOptions
     from harness.config.files import cache_folder
-    from harness.report.build import CheckOptions, add_age_findings, check_report
-    from harness.report.check_cache import NO_CACHE, CheckCache
+    from harness.report.build import add_age_findings, check_report
 
     limit = age.limit_of_options(max_age, max_age_fails)
     options = CheckOptions(

@@ -11,8 +11,8 @@ from harness.cli import app
 from harness.locale import localized, localized_count, localized_error
 
 if TYPE_CHECKING:
-    from harness.prune.search import SearchResult, Tests
     from harness.runner.batch import Job
+    from harness.runner.prune import SearchResult, Tests
 
 
 EXAMPLE = "harness prune --tests tests"
@@ -53,8 +53,8 @@ def prune(
     listed, since which ones code opens cannot be known. An artefact is unused if no file in its
     cassette's folder names it. What cannot be read is kept and named; the exit code is then 2.
     """
-    from harness.prune.search import cassette_folders, collect, find_owners, search
-    from harness.prune.search import delete as delete_files
+    from harness.runner.prune import cassette_folders, collect, find_owners, search
+    from harness.runner.prune import delete as delete_files
 
     jobs = _jobs(scenarios, tests)
     collected = collect(tests) if tests else None

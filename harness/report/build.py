@@ -1,31 +1,28 @@
-"""Checks of cassettes, and reports put together from outcomes: of a replay, a comparison ..."""
+"""Reports put together from outcomes: of a check, a replay, a comparison ..."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import age, store
-from harness.cassette.age import ALWAYS, Period
+from harness.cassette.age import Period
 from harness.cassette.store import Store, find
 from harness.cassette.workers import Workers, in_order
+from harness.checks.check import CHECK_ALL, Checked, CheckOptions, check_cassettes
 from harness.comparison.matrix import Matrix, matrix
-from harness.config.settings import RuleSelection, load_prices
+from harness.config.settings import load_prices
 from harness.contracts.files import load
 from harness.contracts.judge import Judge
 from harness.errors import HarnessError
 from harness.providers import endpoints
 from harness.providers.masking import masked
 from harness.providers.rules import project_rules
-from harness.report.check_cache import NO_CACHE, CheckCache
 from harness.report.model import Report
-from harness.report.outline import Outline, outline
 from harness.report.ranking import scenarios_of
 from harness.rules import Judged
 from harness.runner import Progress
@@ -35,94 +32,8 @@ from harness.runner.recordings import (
     group_sides,
     read_cassette,
     read_repeats,
-    read_transcript,
 )
 from harness.types import Cassette, Problem, Transcript
-
-# ----------------------------------------------------------------------------- checks of cassettes
-
-
-class Checked(NamedTuple):
-    """A cassette that was checked.
-
-    Attributes:
-        outline: The cassette in figures, without its texts.
-        judged: The findings, and the findings that are ignored.
-        transcript: The transcript; None if `CheckOptions.keeps_transcripts` is false.
-    """
-
-    outline: Outline
-    judged: Judged
-    transcript: Transcript | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CheckOptions:
-    """The options of a check.
-
-    Attributes:
-        period: The dates of recording to check; cassettes recorded at other times are left out.
-        workers: The largest number of processes, or the address of a Dask scheduler.
-        cache: The results of earlier checks.
-        keeps_transcripts: Whether each result contains its transcript; if so, *cache* is not used.
-    """
-
-    period: Period = ALWAYS
-    workers: Workers = 1
-    cache: CheckCache = NO_CACHE
-    keeps_transcripts: bool = True
-
-
-CHECK_ALL = CheckOptions()
-
-
-def check_cassettes(
-    paths: Sequence[Path], progress: Progress, options: CheckOptions
-) -> Iterator[Checked | Problem]:
-    """Check cassettes by the project's response-format rules, and yield the results in order.
-
-    *paths* are cassettes or folders of them. A cassette that cannot be read yields a problem.
-    *progress* is called with a line of text for each cassette.
-
-    Raises:
-        BadSettings: The project's settings are invalid.
-        HarnessError: A path does not exist or holds no cassettes.
-    """
-    check = partial(_check, project_rules(Path.cwd()), options)
-    files = store.find(list(paths), is_read_here=isinstance(options.workers, int))
-    cache = NO_CACHE if options.keeps_transcripts else options.cache
-    with cache.opened(files) as known:
-        new = in_order(check, [path for path in files if path not in known.of], options.workers)
-        for number, path in enumerate(files, start=1):
-            progress(f"[{number}/{len(files)}] {path}")
-            if path in known.of:
-                result: Checked | Problem | None = Checked(*known.of[path])
-            else:
-                result = next(new)
-                if isinstance(result, Checked):
-                    known.write(path, (result.outline, result.judged))
-            if result is not None and not _is_left_out(result, options.period):
-                yield result
-
-
-def _is_left_out(result: Checked | Problem, period: Period) -> bool:
-    return isinstance(result, Checked) and result.outline.provenance not in period
-
-
-def _check(rules: RuleSelection, options: CheckOptions, path: Path) -> Checked | Problem | None:
-    """Return the result for one file; None if it was recorded at another time."""
-    try:
-        transcript = read_transcript(path)
-    except HarnessError as error:
-        return Problem("", "", str(error))
-    if transcript.provenance not in options.period:
-        return None
-    read, judged = examine(transcript, rules)
-    kept = read.transcript if options.keeps_transcripts else None
-    return Checked(outline(read), judged, kept)
-
-
-# ------------------------------------------------------------------------------------------ reports
 
 
 def replay_report(

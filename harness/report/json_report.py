@@ -10,6 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.analysis.transcript import AnalyzedTranscript
+from harness.checks.outline import Outline, outline
 from harness.comparison.fields import FieldCell, FieldMatrix
 from harness.comparison.matrix import Matrix
 from harness.comparison.types import Comparison, Difference, Divergence
@@ -17,7 +18,6 @@ from harness.report import conversation as conversations
 from harness.report.conversation import ConversationTurn
 from harness.report.format import encodable
 from harness.report.model import Report
-from harness.report.outline import Outline, outline
 from harness.report.ranking import Ranking
 from harness.types import Failure, Json, Message, Reply, Severity
 from harness.wire import MISSING

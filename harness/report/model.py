@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from harness.analysis.transcript import AnalyzedTranscript
+from harness.checks.outline import Outline, outline
 from harness.comparison.fields import FieldMatrix, field_matrix
 from harness.comparison.matrix import Matrix
 from harness.comparison.types import Comparison
@@ -23,7 +24,6 @@ from harness.locale import LANGUAGE, Language, in_language, localized, localized
 from harness.report.drift_groups import ChangeGroup, change_groups
 from harness.report.field_map import FieldTable, Topic, field_tables, topics
 from harness.report.format import seconds
-from harness.report.outline import Outline, outline
 from harness.report.overview import Cell, cells
 from harness.report.ranking import Ranking, price_sources, races, rankings
 from harness.types import Finding, Origin, Problem, Severity

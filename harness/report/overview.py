@@ -9,7 +9,7 @@ from pathlib import PurePath
 from statistics import fmean
 from typing import TYPE_CHECKING, TypeVar
 
-from harness.report.outline import Outline
+from harness.checks.outline import Outline
 from harness.types import Finding, Problem, Provenance, Severity
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from enum import StrEnum
 from statistics import fmean
 
 from harness.analysis.transcript import AnalyzedTranscript
+from harness.checks.outline import Outline, outline
 from harness.comparison.matrix import Matrix, TurnFigures
 from harness.config.prices import Cost, Price
-from harness.report.outline import Outline, outline
 from harness.types import Origin
 
 _LISTED = 3

@@ -296,7 +296,7 @@ def test_the_cache_of_checks_knows_addresses(
     """The second check of the same bucket judges nothing."""
     fill(bucket)
     assert harness("check", bucket.address, folder=tmp_path).code == 0
-    monkeypatch.setattr("harness.report.build._check", lambda *_: pytest.fail("checked again"))
+    monkeypatch.setattr("harness.checks.check._check", lambda *_: pytest.fail("checked again"))
     assert harness("check", bucket.address, folder=tmp_path).code == 0
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from harness.cassette.artefacts import to_files
 from harness.cassette.store import write_cassette
-from harness.prune.search import TEMPORARY_FOR
+from harness.runner.prune import TEMPORARY_FOR
 from harness.scenario.files import shipped_folder
 from harness.types import Cassette, Exchange, Provenance, Request, Response
 
@@ -334,7 +334,7 @@ def test_what_cannot_be_read_is_kept_and_told(
             raise PermissionError(13, "Permission denied", str(path))
         return path.read_bytes()
 
-    monkeypatch.setattr(sys.modules["harness.prune.search"], "read_file", read)
+    monkeypatch.setattr(sys.modules["harness.runner.prune"], "read_file", read)
     done = harness("prune", "--delete", folder=folder)
     assert done.code == 2
     assert done.err == (

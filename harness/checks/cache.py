@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING
 import harness
 from harness.cassette.artefacts import FILE_NAME
 from harness.cassette.store import artefact_path, file_bytes, file_stamp
+from harness.checks.outline import Outline
 from harness.config import plugins
 from harness.config.settings import load_settings
 from harness.providers.masking import environment_secrets
-from harness.report.outline import Outline
 from harness.rules import Judged
 
 if TYPE_CHECKING:

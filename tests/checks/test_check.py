@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from harness.report import build
-from harness.report.build import CheckOptions, check_cassettes, check_report
-from harness.report.check_cache import CheckCache
+from harness.checks import check
+from harness.checks.cache import CheckCache
+from harness.checks.check import CheckOptions, check_cassettes
+from harness.checks.outline import outline
+from harness.report.build import check_report
 from harness.report.json_report import document
 from harness.report.model import Report
-from harness.report.outline import outline
 from harness.runner.batch import examine
 
 CASSETTES = Path(__file__).parent.parent.parent / "cassettes"
@@ -66,7 +67,7 @@ def examined(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(transcript.source)
         return examine(transcript, rules)
 
-    monkeypatch.setattr(build, "examine", noted)
+    monkeypatch.setattr(check, "examine", noted)
     return seen
 
 
@@ -125,7 +126,7 @@ def test_a_file_that_changes_while_it_is_checked_is_not_known(
     options = CheckOptions(keeps_transcripts=False, cache=CheckCache(folder / "cache"))
     path = next(folder.glob("cassettes/multi-turn/*.yaml")).relative_to(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(build, "outline", lambda read: os.utime(path) or outline(read))  # type: ignore[func-returns-value]
+        patch.setattr(check, "outline", lambda read: os.utime(path) or outline(read))  # type: ignore[func-returns-value]
         list(check_cassettes([path], lambda _: None, options))
     list(check_cassettes([path], lambda _: None, options))
     assert examined == [str(path)] * 2
