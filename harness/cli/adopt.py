@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -23,26 +23,12 @@ EXAMPLE = "harness adopt tests/cassettes/test_chat.yaml"
 
 
 def adopt(
-    recordings: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="CASSETTE...",
-            help="Recordings of an application, of the proxy or of another tool (all that "
-            "`harness import` reads), or folders of cassettes.",
-        ),
-    ],
-    name: Annotated[
-        str,
-        typer.Option(
-            "--name", metavar="NAME", help="The name of the scenario; default: that of the file."
-        ),
-    ] = "",
-    scenarios: app.Scenarios = app.SCENARIOS,
-    cassettes: app.Cassettes = app.CASSETTES,
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Show what would be adopted; write nothing.")
-    ] = False,
-    as_json: app.AsJson = False,
+    recordings: list[Path],
+    name: str = "",
+    scenarios: Path = app.SCENARIOS,
+    cassettes: Path = app.CASSETTES,
+    plan: bool = False,
+    as_json: bool = False,
 ) -> None:
     """Turn recordings into scenarios, each with a cassette from which it replays.
 

@@ -5,6 +5,7 @@ This module imports slow modules, such as rich, inside functions only: `harness 
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -50,137 +51,6 @@ VERBOSITY: ContextVar[int] = ContextVar("verbosity", default=_NORMAL)
 COLOR: ContextVar[Color] = ContextVar("color", default=Color.AUTO)
 """Whether the command prints in colours; `auto`: on a terminal."""
 
-OUTPUT = "Output"
-"""The heading of the options that every command has."""
-
-Quiet = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", help="Only errors and the result.", rich_help_panel=OUTPUT),
-]
-Verbose = Annotated[
-    bool,
-    typer.Option(
-        "--verbose", "-v", help="Everything: long lists, comparisons.", rich_help_panel=OUTPUT
-    ),
-]
-Colors = Annotated[
-    Color | None,
-    typer.Option("--color", help="Colours; auto: on a terminal.", rich_help_panel=OUTPUT),
-]
-Languages = Annotated[
-    Language | None,
-    typer.Option("--lang", help="The language; by default that of LANG.", rich_help_panel=OUTPUT),
-]
-
-Names = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="SCENARIO", help="Names or files of scenarios; default: all."),
-]
-Targets = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--target",
-        "-t",
-        metavar="TARGET",
-        help="Only this target: zhipuai-glm-5.3-flash, zhipuai, glm-4 ... May be given again.",
-    ),
-]
-Scenarios = Annotated[
-    Path, typer.Option("--scenarios", metavar="DIR", help="The folder of scenarios.")
-]
-Cassettes = Annotated[
-    Path, typer.Option("--cassettes", metavar="DIR", help="The folder of cassettes.")
-]
-Jobs = Annotated[
-    int, typer.Option("--jobs", "-j", min=1, metavar="N", help="How many run at the same time.")
-]
-Processes = Annotated[
-    int | None,
-    typer.Option(
-        "--jobs", "-j", min=1, metavar="N", help="How many processes; default: one per processor."
-    ),
-]
-Dask = Annotated[
-    str | None,
-    typer.Option(
-        "--dask",
-        metavar="ADDRESS",
-        help="Work on the workers of this Dask scheduler, tcp://host:8786, and not here.",
-    ),
-]
-Pace = Annotated[
-    float,
-    typer.Option(
-        "--pace",
-        metavar="FACTOR",
-        help="Playback speed: 0 = instant, 1 = as recorded, 0.1 = ten times as fast.",
-    ),
-]
-NoNetwork = Annotated[
-    bool,
-    typer.Option(
-        "--no-network",
-        help="Run in a network namespace without any network (Linux): proves that none is used.",
-    ),
-]
-MaxAge = Annotated[
-    str | None,
-    typer.Option(
-        "--max-age",
-        metavar="AGE",
-        help="Warn of cassettes that are older, or of unknown age: 12h, 30d, 4w.",
-    ),
-]
-MaxAgeFails = Annotated[
-    bool, typer.Option("--max-age-fails", help="With --max-age: an error, not a warning.")
-]
-Since = Annotated[
-    str | None,
-    typer.Option(
-        "--since",
-        metavar="DATE",
-        help="Only what was recorded on this day (2026-07-01) or later.",
-    ),
-]
-Until = Annotated[
-    str | None,
-    typer.Option(
-        "--until",
-        metavar="DATE",
-        help="Only what was recorded on this day or earlier.",
-    ),
-]
-MaxSpend = Annotated[
-    str | None,
-    typer.Option(
-        "--budget",
-        metavar="N|MONEY",
-        help="Spend at most this number of calls (20) or amount of money (0.50CNY).",
-    ),
-]
-OnlyPlan = Annotated[
-    bool, typer.Option("--plan", help="Show what would be recorded, and its cost; send no request.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-Reports = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--report",
-        metavar="DIR|FILE",
-        help="Write a report too: a page (x.html), JUnit (x.xml), Markdown (x.md), JSON (x.json), "
-        "JSON Lines (x.jsonl), or all of them in a folder. May be given again.",
-    ),
-]
-
-History = Annotated[
-    Path | None,
-    typer.Option(
-        "--history",
-        metavar="DIR",
-        help="Show trends in the page of --report: since the JSON reports in this folder.",
-    ),
-]
-
 SCENARIOS = Path("scenarios")
 CASSETTES = Path("cassettes")
 
@@ -208,13 +78,48 @@ def application(group: type[TyperGroup]) -> typer.Typer:
     return line
 
 
+def _declared(command: Callable[P, None], added: Sequence[Parameter] = ()) -> Callable[P, None]:
+    """Return *command*, its parameters declared as in `options.json`, with those that are *added*.
+
+    That file has the arguments and options by the name of the parameter: those of every command
+    with such a parameter, then those of one module. `flags` are by default the parameter's name.
+    """
+    own = signature(command, eval_str=True)
+    shown: Any = command
+    annotated: Any = Annotated
+    described = _described(command.__module__.rpartition(".")[2])
+    parameters = [
+        one.replace(annotation=annotated[one.annotation, described[one.name]])
+        if one.name in described
+        else one
+        for one in own.parameters.values()
+    ]
+    parameters += added
+    shown.__signature__ = own.replace(parameters=parameters)
+    shown.__annotations__ = {one.name: one.annotation for one in parameters}
+    return command
+
+
+def _described(module: str) -> dict[str, Any]:
+    """Return the arguments and options of a module's commands, by the names of parameters."""
+    parts = json.loads(Path(__file__).with_name("options.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = {}
+    for name, one in {**parts["shared"], **parts.get(module, {})}.items():
+        if "argument" in one:
+            found[name] = typer.Argument(metavar=one.pop("argument"), **one)
+        else:
+            found[name] = typer.Option(*one.pop("flags", "").split(), **one)
+    return found
+
+
+@_declared
 def options(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    color: Colors = None,
-    lang: Languages = None,
+    version: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
+    color: Color | None = None,
+    lang: Language | None = None,
 ) -> None:
     """Print the version, or the help if there is no command; the option belongs to no command."""
     _set_output(quiet, verbose, color, lang)
@@ -229,24 +134,21 @@ def options(
 
 
 def with_output_options(command: Callable[P, None]) -> Callable[P, None]:
-    """Return *command* with the common options for output added: verbosity, color and language."""
+    """Return *command* as typer takes it, with the common options for output added.
+
+    Its arguments and options are those of `options.json`, the common ones those of `options`.
+    """
 
     @wraps(command)
-    def with_options(*arguments: P.args, **options: P.kwargs) -> None:
-        _set_output(*(options.pop(name) for name in added))
-        command(*arguments, **options)
+    def with_options(*arguments: P.args, **given: P.kwargs) -> None:
+        _set_output(*(given.pop(name) for name in _OUTPUT))
+        command(*arguments, **given)
 
-    added = {"quiet": Quiet, "verbose": Verbose, "color": Colors, "lang": Languages}
-    defaults = {"quiet": False, "verbose": False}
-    own = signature(command, eval_str=True)
-    more = (
-        Parameter(name, Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=kind)
-        for name, kind in added.items()
-    )
-    shown: Any = with_options
-    shown.__signature__ = own.replace(parameters=[*own.parameters.values(), *more])
-    shown.__annotations__ = {**command.__annotations__, **added}
-    return with_options
+    common = [signature(options).parameters[name] for name in _OUTPUT]
+    return _declared(with_options, [one.replace(kind=Parameter.KEYWORD_ONLY) for one in common])
+
+
+_OUTPUT = ("quiet", "verbose", "color", "lang")
 
 
 def _set_output(quiet: Any, verbose: Any, color: Any, lang: Any) -> None:

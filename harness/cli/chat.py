@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -32,32 +32,13 @@ EXAMPLE = "harness chat dashscope/qwen-plus zhipuai/glm-4.6 --name capitals"
 
 
 def chat(
-    targets: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="TARGET", help="Provider and model, as in dashscope/qwen-plus; or several."
-        ),
-    ],
-    name: Annotated[
-        str,
-        typer.Option(
-            "--name", metavar="NAME", help="The name of the scenario; default: chat-<time>."
-        ),
-    ] = "",
-    system: Annotated[
-        str, typer.Option("--system", metavar="TEXT", help="An instruction to begin with.")
-    ] = "",
-    parameters: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--parameter", "-p", metavar="NAME=VALUE", help="A parameter of each call, as JSON."
-        ),
-    ] = None,
-    sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="With a sandbox on this machine: no keys, no cost.")
-    ] = False,
-    scenarios: app.Scenarios = app.SCENARIOS,
-    cassettes: app.Cassettes = app.CASSETTES,
+    targets: list[str],
+    name: str = "",
+    system: str = "",
+    parameters: list[str] | None = None,
+    sandbox: bool = False,
+    scenarios: Path = app.SCENARIOS,
+    cassettes: Path = app.CASSETTES,
 ) -> None:
     """Hold a conversation, streamed, with one target or several side by side; /help in it.
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from harness.cli import app
 
@@ -14,22 +11,17 @@ EXAMPLE = "harness check cassettes tests/cassettes/test_chat.yaml"
 
 
 def check(
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="vcrpy cassettes, or folders of them.")
-    ],
-    since: app.Since = None,
-    until: app.Until = None,
-    max_age: app.MaxAge = None,
-    max_age_fails: app.MaxAgeFails = False,
-    jobs: app.Processes = None,
-    dask: app.Dask = None,
-    no_cache: Annotated[
-        bool,
-        typer.Option("--no-cache", help="Check what has not changed since the last check, too."),
-    ] = False,
-    reports: app.Reports = None,
-    history: app.History = None,
-    as_json: app.AsJson = False,
+    paths: list[Path],
+    since: str | None = None,
+    until: str | None = None,
+    max_age: str | None = None,
+    max_age_fails: bool = False,
+    jobs: int | None = None,
+    dask: str | None = None,
+    no_cache: bool = False,
+    reports: list[Path] | None = None,
+    history: Path | None = None,
+    as_json: bool = False,
 ) -> None:
     """Check any vcrpy cassettes by the rules for response formats, those of other tools too.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -25,52 +25,22 @@ EXAMPLE = "harness compare slogan/zhipuai slogan/dashscope"
 
 
 def compare(
-    sides: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="SIDE", help="scenario, scenario/target, cassette or folder of cassettes."
-        ),
-    ] = None,
-    fields: Annotated[
-        bool, typer.Option("--fields", help="Show the path of each field by target; see below.")
-    ] = False,
-    on: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--on",
-            metavar="TARGET",
-            help="Put the recorded requests to this target (provider/model). May be given again.",
-        ),
-    ] = None,
-    sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="With --on: ask a sandbox on this machine, to try it.")
-    ] = False,
-    budget: app.MaxSpend = None,
-    plan: app.OnlyPlan = False,
-    share: Annotated[
-        float,
-        typer.Option(
-            "--pass",
-            min=0,
-            max=1,
-            metavar="SHARE",
-            help="With --on: the share of answers that have to pass, or the exit code is 1.",
-        ),
-    ] = 1.0,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="With --on: keep scenarios and cassettes there."),
-    ] = None,
-    fail: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 if formats or answers differ.")
-    ] = False,
-    since: app.Since = None,
-    until: app.Until = None,
-    scenarios: app.Scenarios = app.SCENARIOS,
-    cassettes: app.Cassettes = app.CASSETTES,
-    jobs: app.Processes = None,
-    reports: app.Reports = None,
-    as_json: app.AsJson = False,
+    sides: list[str] | None = None,
+    fields: bool = False,
+    on: list[str] | None = None,
+    sandbox: bool = False,
+    budget: str | None = None,
+    plan: bool = False,
+    share: float = 1.0,
+    out: Path | None = None,
+    fail: bool = False,
+    since: str | None = None,
+    until: str | None = None,
+    scenarios: Path = app.SCENARIOS,
+    cassettes: Path = app.CASSETTES,
+    jobs: int | None = None,
+    reports: list[Path] | None = None,
+    as_json: bool = False,
 ) -> None:
     """Compare recordings: formats first, then answers.
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from harness.cli import app
 from harness.locale import mark
@@ -16,17 +14,12 @@ if TYPE_CHECKING:
 
 CONTRACT = Path("contract.yaml")
 
-Paths = Annotated[
-    list[Path], typer.Argument(metavar="PATH", help="vcrpy cassettes, or folders of them.")
-]
-File = Annotated[Path, typer.Option("--contract", metavar="FILE", help="The contract's file.")]
-
 
 def learn(
-    paths: Paths,
-    contract: File = CONTRACT,
-    jobs: app.Processes = None,
-    dask: app.Dask = None,
+    paths: list[Path],
+    contract: Path = CONTRACT,
+    jobs: int | None = None,
+    dask: str | None = None,
 ) -> None:
     """Learn a contract from recordings: what each endpoint answers, as JSON Schema.
 
@@ -44,10 +37,10 @@ def learn(
 
 
 def check(
-    paths: Paths,
-    contract: File = CONTRACT,
-    reports: app.Reports = None,
-    as_json: app.AsJson = False,
+    paths: list[Path],
+    contract: Path = CONTRACT,
+    reports: list[Path] | None = None,
+    as_json: bool = False,
 ) -> None:
     """Check recordings against a contract.
 
@@ -62,9 +55,9 @@ def check(
 
 
 def accept(
-    paths: Paths,
-    contract: File = CONTRACT,
-    yes: Annotated[bool, typer.Option("--yes", help="Write the contract.")] = False,
+    paths: list[Path],
+    contract: Path = CONTRACT,
+    yes: bool = False,
 ) -> None:
     """Add what further recordings show to a contract; without --yes only show what would change."""
     from harness.contracts.files import propose, write

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -33,10 +33,7 @@ EXAMPLE = "harness demo --out /tmp/demo"
 
 
 def demo(
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="Where to; default: a new temporary folder."),
-    ] = None,
+    out: Path | None = None,
 ) -> None:
     """Show everything, without keys: record from the sandbox, replay offline, check, compare.
 

@@ -21,9 +21,9 @@ EXAMPLE = "harness doctor"
 
 
 def doctor(
-    scenarios: app.Scenarios = app.SCENARIOS,
-    cassettes: app.Cassettes = app.CASSETTES,
-    as_json: app.AsJson = False,
+    scenarios: Path = app.SCENARIOS,
+    cassettes: Path = app.CASSETTES,
+    as_json: bool = False,
 ) -> None:
     """Show what is set up here: keys, addresses, extras, versions, clashes, cassettes out of date.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -32,53 +32,19 @@ EXAMPLE = "harness drift --live slogan --budget 10"
 
 
 def drift(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="OLD NEW | SCENARIO",
-            help="Two cassettes or folders of them; with --live or --sandbox, scenarios.",
-        ),
-    ] = None,
-    live: Annotated[
-        bool,
-        typer.Option(
-            "--live", help="Record again from the live services. Needs keys, costs money."
-        ),
-    ] = False,
-    sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="Record again from a local sandbox, to try it.")
-    ] = False,
-    targets: app.Targets = None,
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            "--budget",
-            metavar="N|MONEY",
-            help="Spend at most this number of calls (20) or amount of money (0.50CNY): the "
-            "recordings that exercise the most rules for it are made again, no request exceeds it.",
-        ),
-    ] = None,
-    plan: app.OnlyPlan = False,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="Keep the new recordings in this folder."),
-    ] = None,
-    contract: Annotated[
-        Path | None,
-        typer.Option("--contract", metavar="FILE", help="Check both sides by this contract, too."),
-    ] = None,
-    fail_on: Annotated[
-        FailOn,
-        typer.Option(
-            "--fail-on",
-            metavar="VERDICT",
-            help="The least severe verdict to exit with 1 for: new-field or breaking.",
-        ),
-    ] = FailOn.BREAKING,
-    scenarios: app.Scenarios = app.SCENARIOS,
-    cassettes: app.Cassettes = app.CASSETTES,
-    reports: app.Reports = None,
-    as_json: app.AsJson = False,
+    names: list[str] | None = None,
+    live: bool = False,
+    sandbox: bool = False,
+    targets: list[str] | None = None,
+    budget: str | None = None,
+    plan: bool = False,
+    out: Path | None = None,
+    contract: Path | None = None,
+    fail_on: FailOn = FailOn.BREAKING,
+    scenarios: Path = app.SCENARIOS,
+    cassettes: Path = app.CASSETTES,
+    reports: list[Path] | None = None,
+    as_json: bool = False,
 ) -> None:
     """Detect whether a service's answers changed since they were recorded, and whether it matters.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -18,22 +17,9 @@ EXAMPLE = "harness export cassettes/slogan --form otel"
 
 
 def export(
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="CASSETTE", help="Cassettes, or folders of them.")
-    ],
-    form: Annotated[
-        str,
-        typer.Option(
-            "--form",
-            metavar="FORM",
-            help="har: HTTP Archive; otel: spans of OpenTelemetry's GenAI conventions as OTLP "
-            "JSON; jsonl: a conversation a line; vcrpy: one cassette for stock vcrpy.",
-        ),
-    ],
-    to: Annotated[
-        Path | None,
-        typer.Option("--to", metavar="FILE", help="The file to write; default: standard output."),
-    ] = None,
+    paths: list[Path],
+    form: str,
+    to: Path | None = None,
 ) -> None:
     """Write cassettes in a form that other tools read; what it has no room for is named."""
     from harness.cassette.store import read_all, write_text

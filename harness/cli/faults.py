@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -24,50 +24,17 @@ EXAMPLE = "harness faults cassettes --against my_client:send"
 
 
 def faults(
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="vcrpy cassettes, or folders of them.")
-    ],
-    against: Annotated[
-        str,
-        typer.Option(metavar="MODULE:FUNCTION", help="A function of yours that sends and reads."),
-    ] = "",
-    clients: Annotated[
-        list[str] | None,
-        typer.Option("--sdk", metavar="NAME", help="Only this SDK. May be given again."),
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--fault", metavar="NAME", help="Only this fault. May be given again."),
-    ] = None,
-    cases: Annotated[
-        int, typer.Option(min=1, metavar="N", help="The most cases of each fault.")
-    ] = 10,
-    seed: Annotated[int, typer.Option(metavar="N", help="The same seed tries the same cases.")] = 0,
-    timeout: Annotated[
-        float, typer.Option(min=0.05, metavar="SECONDS", help="A client's seconds, per answer.")
-    ] = 2.0,
-    time_limit: Annotated[
-        float,
-        typer.Option(
-            min=0, metavar="SECONDS", help="Stop after so many seconds; 0: when all is tried."
-        ),
-    ] = 0,
-    save: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="DIR", help="Save the smallest failure of each fault as a cassette."
-        ),
-    ] = None,
-    at_least: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=100,
-            metavar="PERCENT",
-            help="Exit with 1 below this score; 100 with --against, else 0.",
-        ),
-    ] = None,
-    as_json: app.AsJson = False,
+    paths: list[Path],
+    against: str = "",
+    clients: list[str] | None = None,
+    only: list[str] | None = None,
+    cases: int = 10,
+    seed: int = 0,
+    timeout: float = 2.0,
+    time_limit: float = 0,
+    save: Path | None = None,
+    at_least: float | None = None,
+    as_json: bool = False,
 ) -> None:
     """Inject faults into recorded answers, as networks and providers do, and test clients.
 

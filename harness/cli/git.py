@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from pathlib import Path, PurePath
-from typing import Annotated
 
 import typer
 
@@ -17,8 +16,8 @@ _SETTING = ("diff.harness.textconv", "harness git textconv")
 
 
 def install(
-    cassettes: app.Cassettes = app.CASSETTES,
-    undo: Annotated[bool, typer.Option("--undo", help="Remove it again.")] = False,
+    cassettes: Path = app.CASSETTES,
+    undo: bool = False,
 ) -> None:
     """Have `git diff` show cassettes as conversations, in this clone.
 
@@ -30,7 +29,7 @@ def install(
 
 
 def textconv(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A cassette, as git hands it over.")],
+    path: Path,
 ) -> None:
     """Print a cassette as text for `git diff`: the conversation, then the raw HTTP, without times.
 

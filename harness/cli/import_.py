@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -21,28 +21,13 @@ EXAMPLE = "harness import session.har --to cassettes/session.yaml"
 
 
 def import_(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE",
-            help="HAR, spans of OpenTelemetry (OTLP JSON), fixtures of aimock, transcripts of "
-            "curl (--trace, --trace-ascii or -v), cassettes of vcrpy, pytest-recording, cassetter "
-            "or go-vcr.",
-        ),
-    ],
-    to: Annotated[
-        Path | None,
-        typer.Option("--to", metavar="FILE", help="The cassette to write; for one file only."),
-    ] = None,
-    cassettes: app.Cassettes = app.CASSETTES,
-    form: Annotated[
-        str, typer.Option("--form", metavar="FORM", help=f"{FORMS}; by default it is recognised.")
-    ] = "",
-    keep_all: Annotated[
-        bool, typer.Option("--all", help="Keep requests to unknown services too.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace cassettes that exist.")] = False,
-    as_json: app.AsJson = False,
+    files: list[Path],
+    to: Path | None = None,
+    cassettes: Path = app.CASSETTES,
+    form: str = "",
+    keep_all: bool = False,
+    force: bool = False,
+    as_json: bool = False,
 ) -> None:
     """Turn recordings of other tools into cassettes, without secrets, and name what is lost.
 

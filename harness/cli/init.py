@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import typer
@@ -125,7 +125,7 @@ EXAMPLE = "harness init"
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The project's folder.")] = Path(),
+    folder: Path = Path(),
 ) -> None:
     """Write a first scenario, an example test, a workflow for CI and lines for .gitignore.
 

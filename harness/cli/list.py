@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -26,19 +26,12 @@ EXAMPLE = "harness list --json"
 
 
 def list_(
-    since: app.Since = None,
-    until: app.Until = None,
-    scenarios: app.Scenarios = app.SCENARIOS,
-    cassettes: app.Cassettes = app.CASSETTES,
-    strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict",
-            help="Also list misspelt parameters, retired models, unknown endpoints and calls that "
-            "a provider does not answer, and end with 1 if there are any.",
-        ),
-    ] = False,
-    as_json: app.AsJson = False,
+    since: str | None = None,
+    until: str | None = None,
+    scenarios: Path = app.SCENARIOS,
+    cassettes: Path = app.CASSETTES,
+    strict: bool = False,
+    as_json: bool = False,
 ) -> None:
     """List every scenario with every target, and the state of its cassette.
 

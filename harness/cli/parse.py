@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -27,19 +27,12 @@ EXAMPLE = "harness parse cassettes --sdk dashscope"
 
 
 def parse(
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="vcrpy cassettes, or folders of them.")
-    ],
-    names: Annotated[
-        list[str] | None,
-        typer.Option("--sdk", metavar="NAME", help="Only this SDK. May be given again."),
-    ] = None,
-    fail: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 if an SDK reads anything else.")
-    ] = False,
-    jobs: app.Processes = None,
-    dask: app.Dask = None,
-    as_json: app.AsJson = False,
+    paths: list[Path],
+    names: list[str] | None = None,
+    fail: bool = False,
+    jobs: int | None = None,
+    dask: str | None = None,
+    as_json: bool = False,
 ) -> None:
     """Let the official SDKs read recorded answers, and compare with what travelled.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -20,31 +20,13 @@ EXAMPLE = "harness prune --tests tests"
 
 
 def prune(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="FOLDER",
-            help="Folders to search; default: that of --cassettes and those among the tests.",
-        ),
-    ] = None,
-    tests: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--tests",
-            metavar="PATH",
-            help="Collect these tests with pytest, and search their cassettes too. "
-            "May be given again.",
-        ),
-    ] = None,
-    delete: Annotated[
-        bool, typer.Option("--delete", "--yes", help="Delete the listed files.")
-    ] = False,
-    fail: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 if anything is unused.")
-    ] = False,
-    scenarios: app.Scenarios = app.SCENARIOS,
-    cassettes: app.Cassettes = app.CASSETTES,
-    as_json: app.AsJson = False,
+    paths: list[Path] | None = None,
+    tests: list[Path] | None = None,
+    delete: bool = False,
+    fail: bool = False,
+    scenarios: Path = app.SCENARIOS,
+    cassettes: Path = app.CASSETTES,
+    as_json: bool = False,
 ) -> None:
     """List unused cassettes, artefacts and temporary files; --delete deletes them.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from harness.cli import app
-from harness.cli.serve import Upstreams, record_through_proxy
+from harness.cli.serve import record_through_proxy
 from harness.errors import HarnessError
 from harness.locale import localized
 
@@ -28,55 +28,22 @@ EXAMPLE = "harness record slogan --target zhipuai"
 
 def record(
     context: typer.Context,
-    names: app.Names = None,
-    targets: app.Targets = None,
-    sandbox: Annotated[
-        bool,
-        typer.Option("--sandbox", help="From a sandbox on this machine: no keys, no real answers."),
-    ] = False,
-    scenarios: app.Scenarios = app.SCENARIOS,
-    cassettes: app.Cassettes = app.CASSETTES,
-    jobs: app.Jobs = 1,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Go on with interrupted recordings, and record what has no cassette that fits; "
-            "the rest is left as it is.",
-        ),
-    ] = False,
-    afresh: Annotated[
-        bool, typer.Option("--afresh", help="Throw away the answers of interrupted recordings.")
-    ] = False,
-    repeat: Annotated[
-        int,
-        typer.Option(
-            "--repeat",
-            min=1,
-            metavar="N",
-            help="Record everything N times, side by side: what varies then is no difference "
-            "between models.",
-        ),
-    ] = 1,
-    to: Annotated[
-        Path | None,
-        typer.Option(
-            "--to", metavar="FILE", help="With a command after `--`: the cassette to write."
-        ),
-    ] = None,
-    upstream: Upstreams = None,
-    say: Annotated[
-        str,
-        typer.Option(
-            "--say",
-            metavar="TEXT",
-            help="With NAME/TARGET@N: other words, or another result of a function, in turn N.",
-        ),
-    ] = "",
-    budget: app.MaxSpend = None,
-    plan: app.OnlyPlan = False,
-    reports: app.Reports = None,
-    as_json: app.AsJson = False,
+    names: list[str] | None = None,
+    targets: list[str] | None = None,
+    sandbox: bool = False,
+    scenarios: Path = app.SCENARIOS,
+    cassettes: Path = app.CASSETTES,
+    jobs: int = 1,
+    resume: bool = False,
+    afresh: bool = False,
+    repeat: int = 1,
+    to: Path | None = None,
+    upstream: list[str] | None = None,
+    say: str = "",
+    budget: str | None = None,
+    plan: bool = False,
+    reports: list[Path] | None = None,
+    as_json: bool = False,
 ) -> None:
     """Run scenarios against the live services and record every HTTP exchange.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from harness.cli import app
 
 EXAMPLE = "harness replay slogan --report junit.xml"
@@ -9,18 +11,18 @@ EXAMPLE = "harness replay slogan --report junit.xml"
 
 
 def replay(
-    names: app.Names = None,
-    targets: app.Targets = None,
-    scenarios: app.Scenarios = app.SCENARIOS,
-    cassettes: app.Cassettes = app.CASSETTES,
-    jobs: app.Processes = None,
-    pace: app.Pace = 0.0,
-    no_network: app.NoNetwork = False,
-    max_age: app.MaxAge = None,
-    max_age_fails: app.MaxAgeFails = False,
-    reports: app.Reports = None,
-    history: app.History = None,
-    as_json: app.AsJson = False,
+    names: list[str] | None = None,
+    targets: list[str] | None = None,
+    scenarios: Path = app.SCENARIOS,
+    cassettes: Path = app.CASSETTES,
+    jobs: int | None = None,
+    pace: float = 0.0,
+    no_network: bool = False,
+    max_age: str | None = None,
+    max_age_fails: bool = False,
+    reports: list[Path] | None = None,
+    history: Path | None = None,
+    as_json: bool = False,
 ) -> None:
     """Replay scenarios from their cassettes, offline, and check what the SDKs return.
 

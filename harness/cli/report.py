@@ -17,16 +17,16 @@ EXAMPLE = "harness report --report page.html"
 
 
 def report(
-    names: app.Names = None,
-    targets: app.Targets = None,
-    reports: app.Reports = None,
-    history: app.History = None,
-    scenarios: app.Scenarios = app.SCENARIOS,
-    cassettes: app.Cassettes = app.CASSETTES,
-    jobs: app.Processes = None,
-    dask: app.Dask = None,
-    since: app.Since = None,
-    until: app.Until = None,
+    names: list[str] | None = None,
+    targets: list[str] | None = None,
+    reports: list[Path] | None = None,
+    history: Path | None = None,
+    scenarios: Path = app.SCENARIOS,
+    cassettes: Path = app.CASSETTES,
+    jobs: int | None = None,
+    dask: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
 ) -> None:
     """Write a page about the recordings: conversations, findings, formats, times, raw HTTP.
 

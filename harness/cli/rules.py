@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -20,13 +20,9 @@ EXAMPLE = "harness rules --explain usage_adds_up"
 
 
 def rules(
-    name: Annotated[
-        str | None, typer.Argument(metavar="RULE", help="Explain this rule in full.")
-    ] = None,
-    explain: Annotated[
-        str | None, typer.Option("--explain", metavar="RULE", help="The same as an option.")
-    ] = None,
-    as_json: app.AsJson = False,
+    name: str | None = None,
+    explain: str | None = None,
+    as_json: bool = False,
 ) -> None:
     """List the rules, or explain one: what it checks, an example, and the sources.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from harness.cli import app
@@ -15,49 +13,12 @@ EXAMPLE = "harness sandbox -- pytest --record=missing"
 
 def sandbox(
     context: typer.Context,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            "--port", metavar="PORT", help="Listen on this port; by default 8765 or a free one."
-        ),
-    ] = None,
-    latency: Annotated[
-        float,
-        typer.Option("--latency", min=0, metavar="SECONDS", help="Seconds before each response."),
-    ] = 0.0,
-    gap: Annotated[
-        float,
-        typer.Option(
-            "--chunk-gap",
-            min=0,
-            metavar="SECONDS",
-            help="Mean seconds between the events of a stream.",
-        ),
-    ] = 0.001,
-    pending: Annotated[
-        int,
-        typer.Option(
-            "--pending-polls",
-            min=0,
-            metavar="N",
-            help="How many polls of a task are answered with PENDING.",
-        ),
-    ] = 1,
-    running: Annotated[
-        int,
-        typer.Option(
-            "--running-polls",
-            min=0,
-            metavar="N",
-            help="How many polls of a task are answered with RUNNING.",
-        ),
-    ] = 1,
-    throttle: Annotated[
-        int,
-        typer.Option(
-            "--throttle-every", min=0, metavar="N", help="Refuse each N-th request with 429."
-        ),
-    ] = 0,
+    port: int | None = None,
+    latency: float = 0.0,
+    gap: float = 0.001,
+    pending: int = 1,
+    running: int = 1,
+    throttle: int = 0,
 ) -> None:
     """Run the sandbox: a server on this machine that answers in the providers' formats.
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from functools import partial
 from multiprocessing import parent_process
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -30,12 +30,10 @@ EXAMPLE = "harness scan cassettes .env"
 
 
 def scan(
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="Files of any tool, or folders.")
-    ],
-    jobs: app.Processes = None,
-    dask: app.Dask = None,
-    as_json: app.AsJson = False,
+    paths: list[Path],
+    jobs: int | None = None,
+    dask: str | None = None,
+    as_json: bool = False,
 ) -> None:
     """Look for secrets in files: cassettes of any tool, HAR, JSON, .env, any text.
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -17,22 +17,6 @@ from harness.locale import localized, localized_count, localized_error
 if TYPE_CHECKING:
     from harness.serve.server import ServeResult
 
-Upstreams = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--upstream",
-        metavar="NAME=URL",
-        help="While recording, ask this address instead of the service's own: "
-        "openai=http://127.0.0.1:8000/v1. May be given again.",
-    ),
-]
-Port = Annotated[
-    int | None,
-    typer.Option(
-        "--port", metavar="PORT", help="Listen on this port; by default 8765 or a free one."
-    ),
-]
-
 
 EXAMPLE = "harness serve cassettes -- npm test"
 """An example for the help text."""
@@ -40,43 +24,16 @@ EXAMPLE = "harness serve cassettes -- npm test"
 
 def serve(
     context: typer.Context,
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="PATH", help="Cassettes, or folders of them; default: cassettes"),
-    ] = None,
-    port: Port = None,
-    pace: app.Pace = 0.0,
-    allow_unused: Annotated[
-        bool, typer.Option("--allow-unused", help="Unused recorded requests fail nothing.")
-    ] = False,
-    recording: Annotated[
-        Path | None,
-        typer.Option(
-            "--record",
-            metavar="FILE",
-            help="Ask the services and record to this cassette, instead of replaying.",
-        ),
-    ] = None,
-    upstream: Upstreams = None,
-    rewrite_links: Annotated[
-        bool,
-        typer.Option(
-            "--rewrite-links",
-            help="Let links in answers to recorded files, such as generated pictures, lead here; "
-            "these answers are then not byte for byte those of the recording.",
-        ),
-    ] = False,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fault",
-            metavar="CALL",
-            help="Give some requests a fault instead of their answer: 'reset(times=2)', "
-            "'cut_after(events=3)', timeout. May be given again.",
-        ),
-    ] = None,
-    reports: app.Reports = None,
-    as_json: app.AsJson = False,
+    paths: list[Path] | None = None,
+    port: int | None = None,
+    pace: float = 0.0,
+    allow_unused: bool = False,
+    recording: Path | None = None,
+    upstream: list[str] | None = None,
+    rewrite_links: bool = False,
+    fault: list[str] | None = None,
+    reports: list[Path] | None = None,
+    as_json: bool = False,
 ) -> None:
     """Answer HTTP requests on this machine from cassettes: same bytes, same chunks, no key.
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.cli import app
 from harness.locale import localized
@@ -16,22 +15,18 @@ if TYPE_CHECKING:
 
     from harness.analysis.transcript import AnalyzedTranscript
 
-Wire = Annotated[bool, typer.Option("--wire", help="Raw HTTP: headers, bodies, events.")]
-
 
 EXAMPLE = "harness show multi-turn/zhipuai --wire"
 """An example for the help text."""
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="SIDE", help="scenario, scenario/target, file.")],
-    other: Annotated[
-        str | None, typer.Argument(metavar="SIDE2", help="Show where this one differs.")
-    ] = None,
-    wire: Wire = False,
-    scenarios: app.Scenarios = app.SCENARIOS,
-    cassettes: app.Cassettes = app.CASSETTES,
-    as_json: app.AsJson = False,
+    name: str,
+    other: str | None = None,
+    wire: bool = False,
+    scenarios: Path = app.SCENARIOS,
+    cassettes: Path = app.CASSETTES,
+    as_json: bool = False,
 ) -> None:
     """Show a recording as a conversation or as raw HTTP, or where two recordings differ."""
     from harness.cassette.store import Store

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -15,16 +14,8 @@ EXAMPLE = "harness view cassettes"
 
 
 def view(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="PATH", help="Cassettes, or folders of them; default: cassettes"),
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            "--port", metavar="PORT", help="Listen on this port; by default 8765 or a free one."
-        ),
-    ] = None,
+    paths: list[Path] | None = None,
+    port: int | None = None,
 ) -> None:
     """Browse recordings in a browser: search, filter, show, compare any of them.
 
