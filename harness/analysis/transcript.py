@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import count
+from itertools import count, pairwise
 
 from harness.analysis.endpoint import Endpoint, Recognise, Role
 from harness.analysis.exchange import AnalyzedExchange
@@ -66,13 +67,16 @@ class AnalyzedTranscript:
 
     @cached_property
     def answered(self) -> AnalyzedTranscript:
-        """This transcript without the exchanges that a network failure ended: no rule checks them.
+        """This transcript without the exchanges that have no answer: no rule checks them.
 
-        Of a turn that ended with such a failure, all exchanges are left out.
+        Of a turn that ended with a network failure, all exchanges are left out; of an exchange
+        that its recorder wrote twice, the copy without the body.
         """
-        if not any(reading.exchange.broken_off for reading in self.readings):
+        pairs = pairwise(reading.exchange for reading in self.readings)
+        copies = {id(one) for before, one in pairs if _lost_its_body(one, before)}
+        if not copies and not any(reading.exchange.broken_off for reading in self.readings):
             return self
-        return replace(self, turns=tuple(map(_answered, self.turns)))
+        return replace(self, turns=tuple(_answered(turn, copies) for turn in self.turns))
 
     @cached_property
     def readings(self) -> tuple[AnalyzedExchange, ...]:
@@ -105,11 +109,28 @@ class AnalyzedTranscript:
         return any(turn.turn.call or turn.turn.outcome for turn in self.turns)
 
 
-def _answered(turn: AnalyzedTurn) -> AnalyzedTurn:
+def _answered(turn: AnalyzedTurn, copies: Container[int]) -> AnalyzedTurn:
     if turn.readings and turn.readings[-1].exchange.broken_off:
         return replace(turn, readings=())
-    whole = (reading for reading in turn.readings if not reading.exchange.broken_off)
+    whole = (
+        reading
+        for reading in turn.readings
+        if not reading.exchange.broken_off and id(reading.exchange) not in copies
+    )
     return replace(turn, readings=tuple(whole))
+
+
+def _lost_its_body(exchange: Exchange, before: Exchange) -> bool:
+    """Return whether *exchange* is a copy of the exchange *before*, except that the body is empty.
+
+    vcrpy writes such a pair if the caller reads a raw response twice [REC]. All headers agree, the
+    time with them.
+    """
+    response = exchange.response
+    if response.body or not before.response.body or not response.header("Date"):
+        return False
+    same = replace(response, body=before.response.body) == before.response
+    return same and exchange.request == before.request
 
 
 def analyze(transcript: Transcript, recognise: Recognise) -> AnalyzedTranscript:

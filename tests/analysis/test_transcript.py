@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -263,3 +264,14 @@ def test_a_first_poll_begins_a_turn() -> None:
     """A poll without a submission begins a turn."""
     assert len(transcript_of(Cassette((RUNNING, DONE)), RECOGNISE).turns) == 1
     assert transcript_of(Cassette(()), RECOGNISE).turns == ()
+
+
+def test_a_copy_without_its_body_is_no_answer() -> None:
+    """vcrpy writes a response twice if it is read twice; another empty answer has another date."""
+    headers = (("Content-Type", "application/json"), ("Date", "Fri, 30 Jan 2026 09:27:21 GMT"))
+    first = replace(exchange(), response=Response(200, "", headers, b"{}"))
+    copy = replace(first, response=replace(first.response, body=b""))
+    later = replace(copy.response, headers=(headers[0], ("Date", "Fri, 30 Jan 2026 09:27:22 GMT")))
+    found = transcript_of(Cassette((first, copy, replace(copy, response=later))), RECOGNISE)
+    answered = analyze(found, RECOGNISE).answered
+    assert [reading.number for reading in answered.readings] == [1, 3]

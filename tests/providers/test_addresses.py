@@ -68,6 +68,7 @@ dashscope.task-list GET {QWEN}/api/v1/tasks?page_no=1
 dashscope.uploads GET {QWEN}/api/v1/uploads?action=getPolicy&model=qwen-vl-plus
 dashscope.tokenizer POST {QWEN}/api/v1/tokenizer
 dashscope.files POST {QWEN}/api/v1/files
+dashscope.file-removal DELETE {QWEN}/api/v1/files/file-fe-5d5e
 compatible.embeddings POST {QWEN}/compatible-mode/v1/embeddings
 compatible.files POST {QWEN}/compatible-mode/v1/files
 compatible.batches POST {QWEN}/compatible-mode/v1/batches

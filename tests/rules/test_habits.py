@@ -511,6 +511,23 @@ VECTOR: Json = {
 RUN = b'event: a\ndata: {"id":"run_1"}\n\nevent: b\ndata: {"id":"s","type":"tool_calls"}\n\n'
 RUN += b"event: done\ndata: [DONE]\n\n"
 
+QWEN = "https://dashscope.aliyuncs.com/api/v1"
+_DRAWN = (("", "outline", 900, 9), ("", "pages", 5163, 21), ("https://x/a.pptx", "", 5163, 21))
+
+
+def _drawn(number: int, text: str, thought: str, read: int, written: int) -> bytes:
+    """Return an event of DashScope that reads *read* tokens."""
+    message: Json = {"role": "assistant", "content": text, "reasoning_content": thought}
+    choice: Json = {"message": message, "finish_reason": "stop" if text else "null"}
+    usage: Json = {
+        "input_tokens": read,
+        "output_tokens": written,
+        "total_tokens": read + written,
+    }
+    event: Json = {"output": {"choices": [choice]}, "usage": usage, "request_id": "r"}
+    return b"id:%d\nevent:result\n:HTTP_STATUS/200\ndata:%b\n\n" % (number, compact_bytes(event))
+
+
 OTHERS = {
     "a stream of another kind than chats": answered(
         f"{V1}/threads/t/runs", RUN, "text/event-stream", {"assistant_id": "a", "stream": True}
@@ -553,6 +570,30 @@ OTHERS = {
         "application/json",
         ASKED,
         401,
+    ),
+    "DashScope: vectors of many texts as a file": get(
+        f"{QWEN}/tasks/7408ef3d",
+        {
+            "request_id": "r",
+            "output": {"task_id": "7408ef3d", "task_status": "SUCCEEDED", "url": "https://x/o.gz"},
+            "usage": {"total_tokens": 28},
+        },
+    ),
+    "DashScope: a removed file": exchange(
+        "DELETE", f"{QWEN}/files/ed5a", None, b'{"request_id":"r"}', "application/json"
+    ),
+    "DashScope: a document of a skill as input": data_stream(
+        f"{QWEN}/services/aigc/text-generation/generation",
+        {
+            "model": "qwen-doc-turbo",
+            "input": {"messages": [USER]},
+            "parameters": {
+                "result_format": "message",
+                "incremental_output": True,
+                "skill": [{"type": "ppt"}],
+            },
+        },
+        b"".join(_drawn(n, *one) for n, one in enumerate(_DRAWN, start=1)),
     ),
     "Anthropic: a bad gateway": answered(
         "https://api.anthropic.com/v1/messages",

@@ -336,6 +336,7 @@ TASK_FIELDS = replace(
         "/output/result",
         "/output/image_url",
         "/output/output_image_url",
+        "/output/url",  # the vectors of many texts
     ),
     task_id=("/output/task_id",),
     state=("/output/task_status",),
@@ -379,10 +380,11 @@ def cumulative(request: Json) -> bool | None:
 def runs_tools(request: Json) -> bool:
     """Return whether the service itself searches the web or runs code to answer *request*.
 
-    It does by a parameter (`enable_search`, `enable_code_interpreter`), or because the model is
-    qwen-deep-research: [DOC], section C4 of docs/WIRE_FACTS.md.
+    It does by a parameter (`enable_search`, `enable_code_interpreter`, `skill`), or because the
+    model is qwen-deep-research: [DOC], section C4 of docs/WIRE_FACTS.md.
     """
-    if str(resolve(request, "/model")).startswith("qwen-deep-research"):
+    deep = str(resolve(request, "/model")).startswith("qwen-deep-research")
+    if deep or resolve(request, "/parameters/skill"):
         return True
     return any(resolve(request, f"/parameters/{name}") is True for name in compatible.SERVER_TOOLS)
 

@@ -95,6 +95,7 @@ FURTHER: tuple[Endpoint, ...] = (
     _at("tokenizer", "/tokenizer", object_of({"usage": object_of({}), "request_id": STRING})),
     _at("files", "/files(?:/.*)?", object_of({"request_id": STRING})),
     _at("file", "/files(?:/.*)?", object_of({"request_id": STRING}), "GET"),
+    _at("file-removal", "/files/[^/]+", object_of({"request_id": STRING}), "DELETE"),
     *anthropic.endpoints("dashscope-anthropic", ".*/apps/anthropic", OPENAI_REFUSAL),
     *anthropic.endpoints(
         "dashscope-claude-code", ".*/api/v2/apps/claude-code-proxy", OPENAI_REFUSAL
