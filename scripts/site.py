@@ -244,7 +244,9 @@ def rules(chinese: bool = False) -> Iterator[str]:
         yield f"| [`{rule.name}`](#{rule.name}) | {_cell(str(law))} |"
     for rule in RULES:
         yield f"\n## `{rule.name}` {{ #{rule.name} }}\n\n```text"
-        yield explained(rule, lang).strip().replace("```", "'''")
+        with in_language(lang):
+            text = explained(rule)
+        yield text.strip().replace("```", "'''")
         yield "```"
 
 

@@ -14,12 +14,11 @@ from harness.cassette.workers import Workers, in_order
 from harness.checks.cache import NO_CACHE, CheckCache
 from harness.checks.outline import Outline, outline
 from harness.config.settings import RuleSelection
-from harness.errors import HarnessError
 from harness.providers.rules import project_rules
 from harness.rules import Judged
 from harness.runner import Progress
 from harness.runner.batch import examine
-from harness.runner.recordings import read_transcript
+from harness.runner.recordings import try_read
 from harness.types import Problem, Transcript
 
 
@@ -92,10 +91,9 @@ def _is_left_out(result: Checked | Problem, period: Period) -> bool:
 
 def _check(rules: RuleSelection, options: CheckOptions, path: Path) -> Checked | Problem | None:
     """Return the result for one file; None if it was recorded at another time."""
-    try:
-        transcript = read_transcript(path)
-    except HarnessError as error:
-        return Problem("", "", str(error))
+    transcript = try_read(path)
+    if isinstance(transcript, Problem):
+        return transcript
     if transcript.provenance not in options.period:
         return None
     read, judged = examine(transcript, rules)

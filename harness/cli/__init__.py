@@ -6,6 +6,7 @@ The module of a command is loaded when the command is called.
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 import warnings
@@ -16,6 +17,7 @@ from contextvars import copy_context
 from functools import partial, wraps
 from importlib import import_module
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, ParamSpec
 
 import typer
@@ -25,14 +27,6 @@ from harness.cli import app, help_texts
 from harness.cli.masked_output import masked_output
 from harness.errors import HarnessError, InterceptError
 from harness.locale import LANGUAGE, Language, language_of_environment, localized, localized_error
-
-HEADINGS = RECORD, JUDGE, SERVE, PROJECT = (
-    "Record and replay",
-    "Check and compare",
-    "Other languages, other tools",
-    "The project",
-)
-"""The headings of the commands in the help text."""
 
 
 class Command(NamedTuple):
@@ -49,57 +43,31 @@ class Command(NamedTuple):
     short: str
 
 
-COMMANDS = tuple(
+_GROUPS = ("contract", "git")
+_LISTED: dict[str, dict[str, str]] = json.loads(
+    Path(__file__).with_name("commands.json").read_text(encoding="utf-8")
+)
+HEADINGS = tuple(_LISTED)
+"""The headings of the commands in the help text."""
+
+LISTED = tuple(
     Command(name, heading, short)
-    for heading, commands in {
-        RECORD: {
-            "demo": "Show everything, without keys.",
-            "record": "Run scenarios against the services, or a program; record.",
-            "replay": "Run scenarios offline and check everything: for CI.",
-            "chat": "Hold a conversation; keep it as a scenario.",
-        },
-        JUDGE: {
-            "check": "Check any cassettes by the rules for response formats.",
-            "show": "Show a recording as a conversation or as raw HTTP.",
-            "compare": "Compare models: formats first, then answers.",
-            "drift": "Compare with older recordings, or with the service now.",
-            "parse": "Let the official SDKs read recorded answers.",
-            "faults": "Inject faults into recorded answers and test clients.",
-            "report": "Write a page about all recordings.",
-            "view": "Browse recordings: a page on this machine.",
-            "rules": "List the rules, or explain one.",
-        },
-        SERVE: {
-            "serve": "Replay cassettes over HTTP, for any language.",
-            "sandbox": "Run a server that answers in the providers' formats.",
-            "adopt": "Turn recordings of any program into scenarios.",
-            "import": "Turn HAR, spans, fixtures, transcripts into cassettes.",
-            "export": "Write cassettes as HAR, spans, JSON Lines, vcrpy.",
-        },
-        PROJECT: {
-            "init": "Set up a project: scenario, test, CI.",
-            "list": "List scenarios, targets and the state of their cassettes.",
-            "scan": "Look for secrets in files of any kind.",
-            "prune": "List or delete unused cassettes and files.",
-            "doctor": "Show what is set up here.",
-            "schema": "Print the JSON Schema of scenario files, for editors.",
-        },
-    }.items()
+    for heading, commands in _LISTED.items()
     for name, short in commands.items()
 )
+"""Every command and group of commands, as `commands.json` lists them."""
+
+COMMANDS = tuple(command for command in LISTED if command.name not in _GROUPS)
 """Every command."""
+
+GROUPS = tuple(command for command in LISTED if command.name in _GROUPS)
+"""Every group of commands; its module has `COMMANDS`, and the help `ABOUT`."""
 
 _RESERVED = {"import": ("import_",), "list": ("list", "list_")}
 """The module, and the function if it has another name, of commands with names that Python uses."""
 
 WITH_CHILD = ("record", "sandbox", "serve")
 """The commands that run another command, which stands after `--`."""
-
-GROUPS = (
-    Command("contract", JUDGE, "Learn contracts from recordings; check others by them."),
-    Command("git", PROJECT, "Have `git diff` show cassettes as conversations."),
-)
-"""Every group of commands; its module has `COMMANDS`, and the help `ABOUT`."""
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -140,14 +108,13 @@ class _Line(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the names of the commands and what they do, by heading."""
-        listed = (*COMMANDS, *GROUPS)
-        longest = max(len(command.name) for command in listed)
+        longest = max(len(command.name) for command in LISTED)
         for heading in HEADINGS:
             with formatter.section(localized(heading)):
                 formatter.write_dl(
                     [
                         (command.name.ljust(longest), localized(command.short))
-                        for command in listed
+                        for command in LISTED
                         if command.heading == heading
                     ]
                 )

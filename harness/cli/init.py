@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import Distribution, distribution
@@ -18,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 import typer
 
 from harness.config.extras import DISTRIBUTION
+from harness.config.git import git_output
 from harness.errors import CannotWrite
 from harness.locale import localized, mark
 
@@ -84,7 +84,10 @@ def _this_harness(installed: Distribution) -> tuple[str, bool]:
     if url.scheme != "file":
         return f"{name} @ {url.geturl()}", True
     folder = unquote(url.path)
-    remote, commit = _git(folder, "remote", "get-url", "origin"), _git(folder, "rev-parse", "HEAD")
+    remote, commit = (
+        git_output(folder, "remote", "get-url", "origin"),
+        git_output(folder, "rev-parse", "HEAD"),
+    )
     if address := _public(remote):
         return f"{name} @ git+{address}@{commit}", True
     return name, False
@@ -94,16 +97,6 @@ def _public(remote: str) -> str:
     """Return the address of a git remote without a user and a password; empty if it is local."""
     found = re.match(r"(?:https?://|ssh://)?(?:[^/@]*@)?([^/:]+\.[^/:]+)(?::\d+/|[:/])(.+)", remote)
     return f"https://{found[1]}/{found[2]}" if found else ""
-
-
-def _git(folder: str, *arguments: str) -> str:
-    """Return what git prints; empty if it fails."""
-    command = ["git", "-C", folder, *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    except OSError:
-        return ""
-    return "" if done.returncode else done.stdout.strip()
 
 
 IGNORED = (".env", "report/", "build/", "*.journal")

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from harness.runner.batch import Job
 
 
-CASSETTE_STATES = (mark("missing"), mark("unreadable"), mark("out of date"), mark("unfinished"))
-"""The states of a cassette besides `ok`."""
-
 EXAMPLE = "harness list --json"
 """An example for the help text."""
 

@@ -9,7 +9,7 @@ import typer
 from harness.cli import app
 from harness.config.plugins import OWN
 from harness.errors import HarnessError, MissingExtra
-from harness.locale import CHINESE, LANGUAGE, Language, localized, localized_error, mark, translate
+from harness.locale import CHINESE, localized, localized_error, mark, translate
 
 if TYPE_CHECKING:
     from harness.rules.rule import Rule
@@ -32,13 +32,13 @@ def rules(
     from harness.providers.rules import RULES, no_such_rule, unknown_names
     from harness.report.rule_texts import RULE_TEXTS
 
-    name, lang = explain or name, LANGUAGE.get()
+    name = explain or name
     if name == age.RULE:
         text = "\n\n".join(map(_paragraph, age.RULE_TEXT.split("\n\n")))
         typer.echo(f"{name} (--max-age)\n\n{text}")
         return
     if name is not None and name in RULE_TEXTS and unknown_names([name]):
-        typer.echo(f"{name} (harness contract check)\n\n{_text(RULE_TEXTS[name], lang)}")
+        typer.echo(f"{name} (harness contract check)\n\n{localized(RULE_TEXTS[name])}")
         return
     if name is not None and unknown_names([name]):
         raise HarnessError(no_such_rule(name))
@@ -46,26 +46,25 @@ def rules(
     if as_json:
         app.print_json([_as_json(rule, name is not None) for rule in chosen])
     elif name is None:
-        _print_list(chosen, lang)
+        _print_list(chosen)
     else:
-        typer.echo(explained(chosen[0], lang))
+        typer.echo(explained(chosen[0]))
 
 
 _HEADS = (mark("rule"), mark("severity"), mark("requirement"), mark("from"))
-_SCOPES = (mark("exchange"), mark("conversation"), mark("sdk"))
 _PARTS = (mark("evidence"), mark("sample"), mark("translation"))
 
 
-def _print_list(chosen: list[Rule], lang: Language) -> None:
+def _print_list(chosen: list[Rule]) -> None:
     heads = _HEADS if any(rule.origin != OWN for rule in chosen) else _HEADS[:-1]
     cells = [
-        (rule.name, _text(rule.severity, lang), _text(rule.law, lang), rule.origin)[: len(heads)]
+        (rule.name, localized(rule.severity), localized(rule.law), rule.origin)[: len(heads)]
         for rule in chosen
     ]
-    app.print_table(cells, [_text(head, lang) for head in heads])
+    app.print_table(cells, [localized(head) for head in heads])
     for rule in chosen:
         if lacking := _lacking(rule):
-            typer.echo(f"{rule.name}: {_lacks(lacking, lang)}")
+            typer.echo(f"{rule.name}: {_lacks(lacking)}")
 
 
 def _lacking(rule: Rule) -> list[str]:
@@ -76,9 +75,9 @@ def _lacking(rule: Rule) -> list[str]:
     return [part for part, present in zip(_PARTS, has, strict=True) if not present]
 
 
-def _lacks(lacking: list[str], lang: Language) -> str:
-    parts = ", ".join(_text(part, lang) for part in lacking)
-    return _text(mark("still lacks: {}"), lang).format(parts)
+def _lacks(lacking: list[str]) -> str:
+    parts = ", ".join(localized(part) for part in lacking)
+    return localized("still lacks: {}").format(parts)
 
 
 def _as_json(rule: Rule, with_example: bool) -> dict[str, object]:
@@ -117,23 +116,23 @@ def _example_as_json(rule: Rule) -> dict[str, object]:
     }
 
 
-def explained(rule: Rule, lang: Language) -> str:
-    """Return the full explanation of a rule as text in the language *lang*."""
+def explained(rule: Rule) -> str:
+    """Return the full explanation of a rule as text in the language of the user."""
     from harness.faults.explain import evidence
 
-    title = _text(mark("{} ({}, {})"), lang).format(
-        rule.name, _text(rule.severity, lang), _text(rule.scope, lang)
+    title = localized("{} ({}, {})").format(
+        rule.name, localized(rule.severity), localized(rule.scope)
     )
     lacking = _lacking(rule)
-    sources = [_text(mark("Evidence:"), lang), *(f"  {line}" for line in evidence(rule))]
+    sources = [localized("Evidence:"), *(f"  {line}" for line in evidence(rule))]
     return "\n\n".join(
         [
             title,
             *map(_paragraph, rule.text.split("\n\n")),
-            *_example(rule, lang),
+            *_example(rule),
             *(["\n".join(sources)] if rule.evidence else []),
-            *([_text(mark("From: {}"), lang).format(rule.origin)] if rule.origin != OWN else []),
-            *([_lacks(lacking, lang)] if lacking else []),
+            *([localized("From: {}").format(rule.origin)] if rule.origin != OWN else []),
+            *([_lacks(lacking)] if lacking else []),
         ]
     )
 
@@ -145,7 +144,7 @@ def _paragraph(text: str) -> str:
     return text if found == joined else found
 
 
-def _example(rule: Rule, lang: Language) -> list[str]:
+def _example(rule: Rule) -> list[str]:
     """Return the paragraphs of a rule's example; an empty list if the rule has no sample."""
     from dataclasses import replace
 
@@ -159,9 +158,9 @@ def _example(rule: Rule, lang: Language) -> list[str]:
     if shown is None:
         return []
     return [
-        _text(mark("This passes, in the example {!r}:"), lang).format(shown.sample),
+        localized("This passes, in the example {!r}:").format(shown.sample),
         _indented(shown.passes),
-        _text(mark("This fails (fault: {})"), lang).format(localized(shown.fault.description)),
+        localized("This fails (fault: {})").format(localized(shown.fault.description)),
         _indented(shown.fails),
         f"  {headline(replace(shown.finding, rule=rule.name))}",
     ]
@@ -169,8 +168,3 @@ def _example(rule: Rule, lang: Language) -> list[str]:
 
 def _indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in (text or "(nothing)").splitlines())
-
-
-def _text(message: str, lang: Language) -> str:
-    """Return *message* translated to a language; unchanged if there is no translation."""
-    return translate(message, CHINESE if lang is Language.ZH else "en")

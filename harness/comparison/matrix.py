@@ -76,6 +76,11 @@ class PathRow:
     path: str
     types: tuple[str, ...]
 
+    @property
+    def differs(self) -> bool:
+        """Whether the types at this path differ between targets."""
+        return len(set(self.types)) > 1
+
 
 @dataclass(frozen=True, slots=True)
 class PathTable:
@@ -166,15 +171,14 @@ def _tables(targets: Sequence[Sequence[TurnSummary]]) -> Iterator[PathTable]:
     for part in PARTS:
         formats = [_format(turns, part) for turns in targets]
         if any(formats):
-            paths = sorted({path for types in formats for path in types})
-            rows = (
-                PathRow(path, tuple(_types(types, path) for types in formats)) for path in paths
-            )
-            yield PathTable(part, tuple(bool(types) for types in formats), tuple(rows))
+            yield PathTable(part, tuple(map(bool, formats)), path_rows(formats))
 
 
-def _types(types: Mapping[str, set[str]], path: str) -> str:
-    return "|".join(sorted(types.get(path, ())))
+def path_rows(formats: Sequence[Mapping[str, set[str]]]) -> tuple[PathRow, ...]:
+    """Return a row for each path in *formats*, the types by path of each column."""
+    paths = sorted({path for types in formats for path in types})
+    sides = (["|".join(sorted(types.get(path, ()))) for types in formats] for path in paths)
+    return tuple(PathRow(path, tuple(types)) for path, types in zip(paths, sides, strict=True))
 
 
 def _format(turns: Sequence[TurnSummary], part: str) -> dict[str, set[str]]:

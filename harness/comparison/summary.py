@@ -97,10 +97,8 @@ def _shapes_of(exchange: AnalyzedExchange) -> Iterable[tuple[str, Iterable[str]]
 
 
 def _file_shape(exchange: AnalyzedExchange) -> list[tuple[str, set[str]]]:
-    response = exchange.exchange.response
-    image = inspect_image(response.body)
-    declared = (response.header("content-type") or "").partition(";")[0].strip().lower()
-    media_type = image.media_type if image else declared or "unknown"
+    image = inspect_image(exchange.exchange.response.body)
+    media_type = image.media_type if image else exchange.media_type or "unknown"
     return [("/media type", {media_type}), ("/size", {image.size if image else "no picture"})]
 
 

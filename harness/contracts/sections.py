@@ -225,14 +225,15 @@ _PROTOCOL_KEYS = ("role", "type")
 def _free_paths(endpoint: Endpoint) -> tuple[set[str], set[str]]:
     """Return the paths of free texts, and those of all values that are not one of a few words."""
     pointers = {f.name: getattr(endpoint.fields, f.name) for f in fields(endpoint.fields)}
-    calls = [_path(pointer) + "/[]/function" for pointer in pointers["tool_calls"]]
-    texts = {_path(pointer) for name in _TEXTS for pointer in pointers[name]}
+    calls = [as_path(pointer) + "/[]/function" for pointer in pointers["tool_calls"]]
+    texts = {as_path(pointer) for name in _TEXTS for pointer in pointers[name]}
     texts |= {f"{path}/[]/text" for path in texts} | {f"{call}/arguments" for call in calls}
-    free = {_path(pointer) for name in _FREE for pointer in pointers[name]} | endpoint.volatile
+    free = {as_path(pointer) for name in _FREE for pointer in pointers[name]} | endpoint.volatile
     return texts, {*free, *texts, *(f"{call}/name" for call in calls)}
 
 
-def _path(pointer: str) -> str:
+def as_path(pointer: str) -> str:
+    """Return a JSON pointer with `[]` in place of each array index: `/choices/[]/delta`."""
     return re.sub(r"/\d+(?=/|$)", "/[]", pointer)
 
 

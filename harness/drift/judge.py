@@ -22,14 +22,13 @@ from harness.contracts.clause import Spot, spot
 from harness.contracts.contract import Contract
 from harness.contracts.files import load
 from harness.contracts.judge import Judge
-from harness.contracts.sections import REFUSAL, Section, documented
+from harness.contracts.sections import REFUSAL, Section, as_path, documented
 from harness.contracts.words import is_word
 from harness.drift.samples import (
     FILE_SAMPLES,
     RecordedTurn,
     Sample,
     SampleKey,
-    as_path,
     is_within,
     merged,
     recorded_turn,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.contracts.sections import REFUSAL, Section, sections, witness
+from harness.contracts.sections import REFUSAL, Section, as_path, sections, witness
 from harness.types import Failure, Json, Reply
 from harness.wire.images import inspect_image
 
@@ -149,13 +148,10 @@ def _values(exchange: AnalyzedExchange) -> Iterator[tuple[Section, Json]]:
 
 def _file(exchange: AnalyzedExchange) -> Json:
     """Return what is compared of a downloaded file: its media type and a digest of its bytes."""
-    response = exchange.exchange.response
-    image = inspect_image(response.body)
-    declared = (response.header("content-type") or "").partition(";")[0].strip().lower()
-    return {
-        "media type": image.media_type if image else declared,
-        "bytes": hashlib.sha256(response.body).hexdigest(),
-    }
+    body = exchange.exchange.response.body
+    image = inspect_image(body)
+    media_type = image.media_type if image else exchange.media_type
+    return {"media type": media_type, "bytes": hashlib.sha256(body).hexdigest()}
 
 
 def _empty(
@@ -177,11 +173,6 @@ def _empty(
         moving=frozenset(map(as_path, moving)),
         documented_words=frozenset((*vocabulary, *states.succeeded, *states.running)),
     )
-
-
-def as_path(pointer: str) -> str:
-    """Return a JSON pointer with `[]` in place of each array index: `/choices/[]/delta`."""
-    return re.sub(r"/\d+(?=/|$)", "/[]", pointer)
 
 
 def is_within(path: str, holders: Iterable[str]) -> bool:

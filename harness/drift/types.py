@@ -14,23 +14,6 @@ if TYPE_CHECKING:
     from harness.drift.plan import Plan, SpendTracker
 
 
-KINDS = (
-    ChangeKind.REMOVED,
-    ChangeKind.RETYPED,
-    ChangeKind.NEWLY_NULL,
-    ChangeKind.ADDED,
-    ChangeKind.NO_LONGER_NULL,
-    ChangeKind.NEW_VALUE,
-    ChangeKind.STATUS,
-    ChangeKind.ANSWER_REMOVED,
-    ChangeKind.ANSWER_ADDED,
-    ChangeKind.RULE,
-    ChangeKind.VALUE,
-    ChangeKind.COUNT,
-)
-"""The kinds of change that drift reports."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftChange(Change):
     """One place at which the new recording differs from the old one.

@@ -1,12 +1,13 @@
 """Reports: the result of a run, and every form that it can be rendered in."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from harness.cassette.store import write_text
 from harness.config import plugins
@@ -77,29 +78,29 @@ def _rendered(plugin: plugins.Plugin[ReportFile], report: Report) -> str:
     return text
 
 
-FILES: Mapping[str, Callable[[Report], str]] = MappingProxyType(
-    {
-        "html": _page,
-        "markdown": markdown.report,
-        "junit": junit.report,
-        "json": json_report.report,
-        "lines": json_report.lines,
-    }
-)
+class _Form(NamedTuple):
+    """A form of report: its function, its file in a folder with all, the endings of its files."""
+
+    render: Callable[[Report], str]
+    name: str
+    endings: tuple[str, ...]
+
+
+_FORMS = {
+    "html": _Form(_page, "index.html", (".html", ".htm")),
+    "markdown": _Form(markdown.report, "summary.md", (".md",)),
+    "junit": _Form(junit.report, "junit.xml", (".xml",)),
+    "json": _Form(json_report.report, "report.json", (".json",)),
+    "lines": _Form(json_report.lines, "report.jsonl", (".jsonl",)),
+}
+
+FILES = MappingProxyType({form: own.render for form, own in _FORMS.items()})
 """The forms of a report that are written to files, each with the function that returns its text.
 
 `harness.report.text` prints a report on a console instead.
 """
 
-NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        "html": "index.html",
-        "markdown": "summary.md",
-        "junit": "junit.xml",
-        "json": "report.json",
-        "lines": "report.jsonl",
-    }
-)
+NAMES = MappingProxyType({form: own.name for form, own in _FORMS.items()})
 """The file name of each form in a folder that has all of them."""
 
 
@@ -116,16 +117,7 @@ def write_folder(report: Report, folder: Path) -> None:
         _write(folder / name, render, report)
 
 
-ENDINGS: Mapping[str, str] = MappingProxyType(
-    {
-        ".html": "html",
-        ".htm": "html",
-        ".md": "markdown",
-        ".xml": "junit",
-        ".json": "json",
-        ".jsonl": "lines",
-    }
-)
+ENDINGS = MappingProxyType({end: form for form, own in _FORMS.items() for end in own.endings})
 """The form of a report by the ending of its file's name."""
 
 

@@ -18,7 +18,6 @@ from harness.comparison.matrix import Matrix, matrix
 from harness.config.settings import load_prices
 from harness.contracts.files import load
 from harness.contracts.judge import Judge
-from harness.errors import HarnessError
 from harness.providers import endpoints
 from harness.providers.masking import masked
 from harness.providers.rules import project_rules
@@ -30,10 +29,10 @@ from harness.runner.batch import Examined, Job, examine, replay_all
 from harness.runner.recordings import (
     analyzed_cassette,
     group_sides,
-    read_cassette,
     read_repeats,
+    try_read,
 )
-from harness.types import Cassette, Problem, Transcript
+from harness.types import Cassette, Problem
 
 
 def replay_report(
@@ -161,9 +160,12 @@ def contract_report(paths: Sequence[Path], contract: Path, progress: Progress) -
     files = find(list(paths))
     for number, file in enumerate(files, start=1):
         progress(f"[{number}/{len(files)}] {file}")
-        one = _read(file)
-        found = one if isinstance(one, Problem) else Examined(one, Judged(tuple(judge.check(one))))
-        outcomes.append(found)
+        one = try_read(file)
+        if isinstance(one, Problem):
+            outcomes.append(one)
+        else:
+            read = analyze(one, endpoints.recognise)
+            outcomes.append(Examined(read, Judged(tuple(judge.check(read)))))
     return _report("Contract", outcomes, start)
 
 
@@ -206,7 +208,7 @@ def tests_report(paths: Sequence[Path], period: Period, workers: Workers) -> Rep
     firsts = [path for path in paths if not store.is_repeat(path)]
     found = [
         one if isinstance(one, Problem) else analyze(one, endpoints.recognise)
-        for one in in_order(_read_transcript, firsts, workers)
+        for one in in_order(try_read, firsts, workers)
     ]
     reads = [one for one in found if isinstance(one, AnalyzedTranscript)]
     compared = compare_report(
@@ -215,20 +217,6 @@ def tests_report(paths: Sequence[Path], period: Period, workers: Workers) -> Rep
     )
     problems = tuple(one for one in found if isinstance(one, Problem))
     return replace(compared, title="Tests", problems=problems, processes=_processes(workers))
-
-
-def _read(path: Path) -> AnalyzedTranscript | Problem:
-    """Return a cassette as a transcript; a problem if it cannot be read."""
-    try:
-        return read_cassette(path)
-    except HarnessError as error:
-        return Problem("", "", str(error))
-
-
-def _read_transcript(path: Path) -> Transcript | Problem:
-    """Return what `_read` does, to be analyzed where it is used."""
-    found = _read(path)
-    return found if isinstance(found, Problem) else found.transcript
 
 
 def _report(title: str, outcomes: Sequence[Examined | Problem], start: float) -> Report:

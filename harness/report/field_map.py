@@ -23,6 +23,7 @@ from harness.comparison.fields import (
     Site,
     presence,
 )
+from harness.comparison.matrix import PathRow, path_rows
 from harness.comparison.summary import PARTS, summarize
 from harness.types import CallKind, Reply
 from harness.wire import walk
@@ -314,24 +315,6 @@ def path(pointer: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class TypedPath:
-    """A path, and its types in each API form.
-
-    Attributes:
-        path: a JSON pointer in which `[]` stands for every item of an array.
-        types: for each API form, the JSON types joined by `|`; empty if the form lacks the path.
-    """
-
-    path: str
-    types: tuple[str, ...]
-
-    @property
-    def differs(self) -> bool:
-        """Whether the types at this path differ between API forms."""
-        return len(set(self.types)) > 1
-
-
-@dataclass(frozen=True, slots=True)
 class FieldTable:
     """The paths in one kind of exchange, each with its types by API form.
 
@@ -345,7 +328,7 @@ class FieldTable:
     topic: str
     part: str
     forms: tuple[CallForm, ...]
-    fields: tuple[TypedPath, ...]
+    fields: tuple[PathRow, ...]
 
     @property
     def differing(self) -> int:
@@ -380,9 +363,5 @@ def _paths(turn: AnalyzedTurn) -> Iterator[tuple[str, str, Iterable[str]]]:
 
 def _table(topic: str, part: str, shapes: dict[CallForm, dict[str, set[str]]]) -> FieldTable:
     forms = tuple(sorted(shapes))
-    paths = sorted({path for shape in shapes.values() for path in shape})[:MAX_FIELDS]
-    rows = (
-        TypedPath(path, tuple("|".join(sorted(shapes[form].get(path, ()))) for form in forms))
-        for path in paths
-    )
-    return FieldTable(topic, part, forms, tuple(rows))
+    rows = path_rows([shapes[form] for form in forms])
+    return FieldTable(topic, part, forms, rows[:MAX_FIELDS])

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -19,6 +17,7 @@ from harness.checks.outline import Outline, outline
 from harness.comparison.fields import FieldMatrix, field_matrix
 from harness.comparison.matrix import Matrix
 from harness.comparison.types import Comparison
+from harness.config.git import git_output
 from harness.config.prices import Price
 from harness.locale import LANGUAGE, Language, in_language, localized, localized_count, mark
 from harness.report.drift_groups import ChangeGroup, change_groups
@@ -62,20 +61,15 @@ def run_info(environment: Mapping[str, str], folder: Path) -> RunInfo:
         environment: The environment variables; those of GitHub Actions and GitLab are read.
         folder: The project, whose git commit is read if no variable has it.
     """
+    from harness import __version__
+
     commit = next((environment[name] for name in _COMMITS if environment.get(name)), "")
     return RunInfo(
-        version=_version(),
+        version=__version__,
         date=f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
-        commit=commit or _git_commit(folder),
+        commit=commit or git_output(folder, "rev-parse", "HEAD"),
         ci_run=_address(environment, _GITHUB) or _address(environment, _GITLAB),
     )
-
-
-def _version() -> str:
-    try:
-        return version("llm-conversation-harness")
-    except PackageNotFoundError:  # a source tree that is not installed
-        return ""
 
 
 def _address(environment: Mapping[str, str], form: str) -> str:
@@ -84,15 +78,6 @@ def _address(environment: Mapping[str, str], form: str) -> str:
     except KeyError:
         return ""
     return address if address.startswith("https://") else ""
-
-
-def _git_commit(folder: Path) -> str:
-    command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=2, check=False)  # noqa: S603 - a fixed command
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return found.stdout.strip() if found.returncode == 0 else ""
 
 
 ORIGINS: Mapping[Origin, str] = MappingProxyType(
@@ -210,7 +195,7 @@ class Report:
     def scenarios(self) -> tuple[str, ...]:
         """The names of all scenarios, in order of appearance."""
         names = [*(pair[0] for pair in self._pairs), *(m.scenario for m in self.matrices)]
-        return _unique(names)
+        return tuple(dict.fromkeys(names))
 
     def targets(self, scenario: str) -> tuple[str, ...]:
         """Return the names of all targets of a scenario, in order of appearance."""
@@ -307,7 +292,3 @@ class Report:
         """The number of drifts with each verdict, the most severe first."""
         counts = Counter(drift.verdict for drift in self.drifts)
         return dict(sorted(counts.items(), key=lambda item: -item[0].rank))
-
-
-def _unique(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))

@@ -15,7 +15,7 @@ from harness.errors import BadCassette, HarnessError
 from harness.providers import endpoints
 from harness.providers.masking import masked
 from harness.runner.batch import Job, cassette_state, jobs, load_scenarios
-from harness.types import Cassette, Provenance, Transcript
+from harness.types import Cassette, Problem, Provenance, Transcript
 
 
 def analyzed(cassette: Cassette, source: str = "") -> AnalyzedTranscript:
@@ -47,6 +47,14 @@ def read_transcript(path: Path) -> Transcript:
     Raises BadCassette if it cannot be read.
     """
     return _transcript(read_masked(path), str(path))
+
+
+def try_read(path: Path) -> Transcript | Problem:
+    """Return what `read_transcript` does; a problem if the cassette cannot be read."""
+    try:
+        return read_transcript(path)
+    except HarnessError as error:
+        return Problem("", "", str(error))
 
 
 def analyzed_cassette(cassette: Cassette, source: str) -> AnalyzedTranscript:

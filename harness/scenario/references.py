@@ -137,13 +137,18 @@ def _located(text: str) -> Iterator[tuple[int, Reference]]:
         yield match.start(), reference
 
 
+def with_texts(value: Json, change: Callable[[str], Json]) -> Json:
+    """Return *value* with *change* applied to each text in it; keys are kept."""
+    if isinstance(value, dict):
+        return {name: with_texts(item, change) for name, item in value.items()}
+    if isinstance(value, list):
+        return [with_texts(item, change) for item in value]
+    return change(value) if isinstance(value, str) else value
+
+
 def escaped(value: Json) -> Json:
     """Return *value* with a backslash before each reference in its texts, to send it as text."""
-    if isinstance(value, dict):
-        return {name: escaped(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [escaped(item) for item in value]
-    return _BRACES.sub(r"\\\g<0>", value) if isinstance(value, str) else value
+    return with_texts(value, lambda text: _BRACES.sub(r"\\\g<0>", text))
 
 
 def resolved(value: Json, outcomes: Mapping[str, Outcome]) -> Json:
@@ -156,16 +161,14 @@ def resolved(value: Json, outcomes: Mapping[str, Outcome]) -> Json:
     Raises:
         BadReference: An answer does not have a referenced value.
     """
-    if isinstance(value, dict):
-        return {name: resolved(item, outcomes) for name, item in value.items()}
-    if isinstance(value, list):
-        return [resolved(item, outcomes) for item in value]
-    if not isinstance(value, str):
-        return value
-    found = [*references(value)]
-    if found and found[0].text == value.strip():
-        return found[0].value(outcomes)
-    return resolved_text(value, outcomes)
+
+    def change(text: str) -> Json:
+        found = [*references(text)]
+        if found and found[0].text == text.strip():
+            return found[0].value(outcomes)
+        return resolved_text(text, outcomes)
+
+    return with_texts(value, change)
 
 
 def resolved_text(text: str, outcomes: Mapping[str, Outcome]) -> str:
@@ -200,18 +203,15 @@ VALUES = frozenset({"messages", "parameters", "tool_results"})
 
 
 def _settled(value: Json, outcomes: Mapping[str, Outcome], is_value: bool) -> Json:
-    if isinstance(value, dict):
-        return {name: _settled(item, outcomes, is_value) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_settled(item, outcomes, is_value) for item in value]
-    if not isinstance(value, str):
-        return value
-    parts, end = [], 0
-    for start, reference in _located(value):
-        if reference.name in outcomes:
-            found = escaped(reference.value(outcomes))
-            if is_value and reference.text == value.strip():
-                return found
-            parts += [value[end:start], found if isinstance(found, str) else compact(found)]
-            end = start + len(reference.text)
-    return "".join([*parts, value[end:]])
+    def change(text: str) -> Json:
+        parts, end = [], 0
+        for start, reference in _located(text):
+            if reference.name in outcomes:
+                found = escaped(reference.value(outcomes))
+                if is_value and reference.text == text.strip():
+                    return found
+                parts += [text[end:start], found if isinstance(found, str) else compact(found)]
+                end = start + len(reference.text)
+        return "".join([*parts, text[end:]])
+
+    return with_texts(value, change)

@@ -113,6 +113,6 @@ def test_ci_gets_the_harness_from_where_this_one_is(
     if origin:
         (tmp_path / "direct_url.json").write_text(json.dumps(origin))
     git = {"remote": (origin or {}).get("remote", ""), "rev-parse": "abc"}
-    monkeypatch.setattr(init_command, "_git", lambda folder, name, *more: git[name])
+    monkeypatch.setattr(init_command, "git_output", lambda folder, name, *more: git[name])
     found = init_command._this_harness(Distribution.at(tmp_path))
     assert found == (f"llm-conversation-harness[all]{requirement}", bool(requirement))

@@ -56,11 +56,6 @@ class ShownDrift:
     drift: Drift
     groups: tuple[VerdictChanges, ...]
 
-    @property
-    def grave(self) -> bool:
-        """Whether the verdict is worse than `wording only`."""
-        return self.drift.verdict.rank > 1
-
     def count(self, verdict: str) -> int:
         """Return the number of changes with *verdict*."""
         return sum(change.verdict == verdict for change in self.drift.changes)

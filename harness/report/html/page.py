@@ -234,28 +234,18 @@ def _environment() -> Environment:
         "problem_text": messages.problem,
         "localized": localized,
     }
+    own = (breakable, language, size, ticks, coded, command, indented, detail)
+    of_all = (format.seconds, format.number, format.money, format.script)
+    filters = (*own, *of_all, contents.prose, charts.charts)
+    environment.filters |= {function.__name__: function for function in filters}
     environment.filters |= {
         "body": bodies.html,
-        "seconds": format.seconds,
-        "number": format.number,
-        "money": format.money,
-        "script": format.script,
-        "breakable": breakable,
         "amount": lambda number: f"{number:g}",
-        "language": language,
-        "prose": contents.prose,
-        "size": size,
-        "ticks": ticks,
         "short": lambda text: cut(line(text), _SHORT),
         "day": lambda time: time[:10],
         "rule_text": RULE_TEXTS.get,
         "chinese": translate,
         "origin_text": ORIGINS.get,
-        "coded": coded,
-        "command": command,
-        "indented": indented,
-        "detail": detail,
-        "charts": charts.charts,
         "figure": lambda value: f"{value:.4g}",
         "query": urlencode,
     }

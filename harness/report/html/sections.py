@@ -12,7 +12,7 @@ from typing import Any
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.comparison.fields import Evidence
-from harness.comparison.matrix import Matrix, PathTable, TargetPair, TurnFigures
+from harness.comparison.matrix import Matrix, TargetPair, TurnFigures
 from harness.comparison.types import Comparison, Difference, Layer
 from harness.report import format
 from harness.report.conversation import ConversationTurn, conversation
@@ -171,26 +171,22 @@ class ShownMatrix:
     """A matrix as the page shows it.
 
     Attributes:
-        targets: the names of the targets.
-        facts: the figures of each turn of each target.
+        found: the matrix.
         pairs: each pair of targets with its comparison.
-        tables: the paths and types of each part of the answers, by target.
     """
 
-    targets: tuple[str, ...]
-    facts: tuple[TurnFigures, ...]
+    found: Matrix
     pairs: tuple[tuple[TargetPair, ShownComparison], ...]
-    tables: tuple[PathTable, ...]
 
     @property
     def slowest(self) -> float:
         """The longest time of a turn, in seconds; 0 if no time is known."""
-        return max((facts.total or 0.0 for facts in self.facts), default=0.0)
+        return max((facts.total or 0.0 for facts in self.found.facts), default=0.0)
 
     @property
     def turns(self) -> tuple[tuple[int, tuple[TurnFigures, ...]], ...]:
         """Each turn's number, with the figures of that turn for every target that has it."""
-        order = sorted(self.facts, key=lambda facts: facts.turn)
+        order = sorted(self.found.facts, key=lambda facts: facts.turn)
         return tuple((n, tuple(group)) for n, group in groupby(order, key=lambda f: f.turn))
 
 
@@ -321,12 +317,7 @@ def _marks(findings: Sequence[NumberedFinding], body: bytes, request: bool) -> l
 
 
 def _matrix(found: Matrix) -> ShownMatrix:
-    return ShownMatrix(
-        targets=found.targets,
-        facts=found.facts,
-        pairs=tuple((pair, _comparison(pair.comparison)) for pair in found.pairs),
-        tables=found.tables,
-    )
+    return ShownMatrix(found, tuple((pair, _comparison(pair.comparison)) for pair in found.pairs))
 
 
 def _comparison(found: Comparison) -> ShownComparison:
