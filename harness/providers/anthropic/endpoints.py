@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from harness.analysis.endpoint import Endpoint, Fields, Part, Role, Schema
+from harness.analysis.endpoint import Endpoint, Part, Schema
+from harness.analysis.endpoint_table import EndpointTable
 from harness.analysis.json_schema import (
     INTEGER,
     NAME,
-    OBJECT,
     STRING,
     array,
     either,
@@ -24,51 +25,6 @@ from harness.analysis.json_schema import (
 from harness.analysis.reply import NONE_YET, is_refusal, joined, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
 from harness.wire import Missing, compact_bytes, query, resolve
-from harness.wire.patterns import lazy_pattern
-
-STOP_REASONS = frozenset(
-    {
-        "end_turn",
-        "max_tokens",
-        "stop_sequence",
-        "tool_use",
-        "pause_turn",
-        "refusal",
-        "model_context_window_exceeded",
-        "compaction",
-    }
-)
-"""The documented stop reasons."""
-
-FIELDS = Fields(
-    id=("/id", "/message/id"),
-    model=("/model", "/message/model"),
-    content=("/content/[]/text", "/delta/text"),
-    reasoning=("/content/[]/thinking", "/delta/thinking"),
-    finish_reason=("/stop_reason", "/delta/stop_reason"),
-    input_tokens=("/usage/input_tokens", "/message/usage/input_tokens"),
-    output_tokens=("/usage/output_tokens",),
-    total_tokens=("/usage/total_tokens",),
-    refused=("/error",),
-    code=("/error/type", "/error/code", "/code"),
-    message=("/error/message", "/message"),
-    request_id=("/request_id",),
-    role=("/role", "/message/role"),
-    output_parts=("/usage/output_tokens_details/thinking_tokens",),
-    counts=tuple(
-        f"{usage}/cache_{name}_input_tokens"
-        for usage in ("/usage", "/message/usage")
-        for name in ("read", "creation")
-    ),
-    others=(
-        "/content/[]/type",
-        "/content_block/type",
-    ),
-    apart=("/content", "/usage"),
-    own_messages=("/messages",),
-    tools=("/tools",),
-)
-"""The JSON pointers of the fields. `read` joins the blocks."""
 
 # Unknown types of blocks are allowed: services add some for each of their tools.
 BLOCK: Schema = {
@@ -150,19 +106,6 @@ EVENT: Schema = {
 
 # [DOC] `type: error` outside; other services leave it out [FIELD].
 REFUSAL: Schema = object_of({"error": object_of({"type": STRING, "message": STRING})})
-
-_STATUSES = {
-    "invalid_request_error": (400,),
-    "authentication_error": (401,),
-    "billing_error": (402,),
-    "permission_error": (403,),
-    "not_found_error": (404,),
-    "request_too_large": (413,),
-    "rate_limit_error": (429,),
-    "api_error": (500, 502, 503, 504),
-    "timeout_error": (504,),
-    "overloaded_error": (529,),
-}
 
 
 def runs_tools(request: Json) -> bool:
@@ -352,7 +295,16 @@ def _counts(head: Json, events: list[dict[str, Json]]) -> Usage | None:
     return Usage(given, last.output_tokens, last.total_tokens)
 
 
-def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tuple[Endpoint, ...]:
+TABLE = EndpointTable(
+    Path(__file__).with_suffix(".toml"),
+    *(read, runs_tools, conversation),
+    code=globals(),
+)
+
+
+def endpoints(
+    dialect: str, prefix: str = ".*", refusal: Schema | None = None
+) -> tuple[Endpoint, ...]:
     """Return the endpoints of a service in Anthropic's format.
 
     They create messages, count tokens, and manage files, models, batches and skills.
@@ -360,63 +312,15 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
     Args:
         dialect: The part of the endpoints' names before the dot.
         prefix: A regular expression for the part of the path before `/v1/`.
-        refusal: The JSON Schema of the service's refusals.
+        refusal: The JSON Schema of the service's own refusals; None if it has none.
     """
-    either_refusal = (
-        refusal
-        if refusal is REFUSAL
-        else either(
-            "an `error` with a `type` and a `message`, or the service's own refusal",
-            REFUSAL,
-            refusal,
-        )
-    )
-    messages = Endpoint(
-        name=f"{dialect}.messages",
-        method="POST",
-        path=lazy_pattern(prefix + "/v1/messages"),
-        role=Role.ANSWER,
-        answer=MESSAGE,
-        event=EVENT,
-        refusal=either_refusal,
-        read=read,
-        volatile=frozenset({"/id", "/content/[]/id", "/content/[]/signature"}),
-        finish_reasons=STOP_REASONS,
-        repeats_finish=False,
-        fields=FIELDS,
-        statuses={name: frozenset(statuses) for name, statuses in _STATUSES.items()},
-        runs_tools=runs_tools,
-        conversation=conversation,
-        unshown=frozenset({"ping"}),
-        foreign=tuple(
-            f"{block}/{name}"
-            for block in ("/content/[]", "/content_block")
-            for name in ("content", "input")
-        ),
-    )
-    counting = Endpoint(
-        name=f"{dialect}.count-tokens",
-        method="POST",
-        path=lazy_pattern(prefix + "/v1/messages/count_tokens"),
-        role=Role.LOOKUP,
-        answer=object_of({"input_tokens": INTEGER}),
-        refusal=either_refusal,
-        fields=FIELDS,
-    )
-    others = (
-        replace(
-            counting,
-            name=f"{dialect}.stored-{method.lower()}",
-            method=method,
-            path=lazy_pattern(prefix + "/v1/(?:files|models|messages/batches|skills)(?:/.*)?"),
-            answer=OBJECT,
-        )
-        for method in ("POST", "GET", "DELETE")
-    )
-    return (messages, counting, *others)
+    meaning = "an `error` with a `type` and a `message`, or the service's own refusal"
+    changes: dict[str, Any] = {"refusal": either(meaning, REFUSAL, refusal)} if refusal else {}
+    return tuple(TABLE.endpoints(dialect, prefix, **changes).values())
 
 
 _READER = endpoints("anthropic")[0]
+FIELDS = _READER.fields
 
 
 def events(*values: dict[str, Json]) -> bytes:

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 from harness.config.services import Service
 from harness.providers.dashscope import client, compatible, session
-from harness.providers.dashscope.endpoints import ENDPOINTS, HEADERS
+from harness.providers.dashscope.endpoints import COMPATIBLE_FURTHER, ENDPOINTS, FURTHER, TABLE
 from harness.providers.dashscope.functions import has_async, media_of
-from harness.providers.dashscope.further import COMPATIBLE_FURTHER, FURTHER
 from harness.providers.openai.service import declare
 from harness.providers.provider import Provider
 from harness.types import CallKind, Mode
@@ -39,7 +38,7 @@ PROVIDER = Provider(
     open=session.DashScopeSession,
     endpoints=ENDPOINTS,
     further=FURTHER,
-    headers=HEADERS,
+    headers=frozenset(TABLE.words("headers")),
     reasoning=session.reasoning,
     parsers=(client.SDK_PARSER, client.PARSER),
     asynchronous=has_async,

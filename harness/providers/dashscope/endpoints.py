@@ -5,11 +5,10 @@ B1 to B7 are sections of docs/WIRE_FACTS.md. The tags are explained in `harness.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from harness.analysis.endpoint import Endpoint, Fields, Role, Schema, States
+from harness.analysis.endpoint import Endpoint, Schema
+from harness.analysis.endpoint_table import EndpointTable
 from harness.analysis.json_schema import (
     INTEGER,
     NAME,
@@ -23,55 +22,14 @@ from harness.analysis.json_schema import (
 )
 from harness.config.settings import load_models
 from harness.errors import Unsupported
+from harness.providers.anthropic import endpoints as anthropic
 from harness.providers.dashscope import compatible
 from harness.providers.dashscope.compatible import translates
+from harness.providers.openai import endpoints as openai_endpoints
 from harness.providers.openai.endpoints import TOOL_CALL, TOOL_CALL_PIECE
+from harness.providers.responses import endpoints as responses
 from harness.types import Call, Json
 from harness.wire import resolve
-from harness.wire.patterns import lazy_pattern
-
-HEADERS = frozenset(
-    {
-        "req-arrive-time",
-        "req-cost-time",
-        "resp-start-time",
-        "x-dashscope-async",
-        "x-dashscope-call-gateway",
-        "x-dashscope-finished",
-        "x-dashscope-sse",
-        "x-dashscope-timeout",
-        "x-envoy-upstream-service-time",
-    }
-)
-"""The names of DashScope's own request and response headers."""
-
-# [DOC] B2; the string "null" stands for "none yet".
-FINISH_REASONS = frozenset({"stop", "length", "tool_calls"})
-
-# [DOC] B5: an unknown or expired task answers UNKNOWN with HTTP 200 [REC].
-STATES = States(
-    running=("PENDING", "RUNNING"),
-    succeeded=("SUCCEEDED",),
-    failed=("FAILED", "CANCELED", "UNKNOWN"),
-    explained=("FAILED",),
-    forgotten=("UNKNOWN",),
-)
-
-# [REC], [DOC], [FIELD] B7
-STATUSES = {
-    "InvalidApiKey": frozenset({401}),
-    **dict.fromkeys(
-        ("InvalidParameter", "UnsupportedOperation", "DataInspectionFailed", "Arrearage"),
-        frozenset({400}),
-    ),
-    **dict.fromkeys(
-        ("Throttling", "Throttling.RateQuota", "Throttling.AllocationQuota"), frozenset({429})
-    ),
-    "AccessDenied": frozenset({403}),
-}
-
-# [DOC] B7: comes with 400, like errors of a request.
-UNPAID = frozenset({"Arrearage"})
 
 # [REC] B7: flat.
 REFUSAL: Schema = object_of({"code": STRING, "message": STRING, "request_id": STRING})
@@ -250,120 +208,6 @@ RANKING: Schema = object_of(
     }
 )
 
-FIELDS = Fields(
-    id=("/request_id",),
-    request_id=("/request_id",),
-    choices="/output/choices",
-    content=("/output/choices/0/message/content", "/output/text", "/output/message/content"),
-    reasoning=("/output/choices/0/message/reasoning_content",),
-    tool_calls=("/output/choices/0/message/tool_calls",),
-    finish_reason=(
-        "/output/choices/0/finish_reason",
-        "/output/finish_reason",
-        "/output/fininshed_reason",
-    ),
-    index=("/output/choices/0/index",),
-    input_tokens=("/usage/input_tokens",),
-    output_tokens=("/usage/output_tokens",),
-    total_tokens=("/usage/total_tokens",),
-    images=("/output/choices/[]/message/content/[]/image",),
-    sounds=("/output/audio/url",),
-    counts=(
-        "/usage/characters",
-        "/usage/plugins/search/count",
-        "/usage/plugins/code_interpreter/count",
-    ),
-    refused=("/code",),
-    code=("/code", "/output/code"),
-    message=("/message", "/output/message"),
-    constant=("/request_id",),
-    role=("/output/choices/[]/message/role", "/output/message/role"),
-    input_parts=(
-        "/usage/prompt_tokens_details/cached_tokens",
-        "/usage/input_tokens_details/text_tokens",
-        "/usage/input_tokens_details/image_tokens",
-        "/usage/image_tokens",
-    ),
-    output_parts=(
-        "/usage/output_tokens_details/reasoning_tokens",
-        "/usage/output_tokens_details/text_tokens",
-    ),
-    reasoning_tokens=("/usage/output_tokens_details/reasoning_tokens",),
-    # [DOC] qwen3-asr tells the language of a sound without words.
-    others=(
-        *("/output/audio", "/output/choices/[]/message/audio", "/output/tool_info"),
-        "/output/choices/[]/message/annotations",
-    ),
-    apart=("/output/choices/[]", "/output/text", "/output/results/[]"),
-    messages=("/input/messages",),
-    tools=("/parameters/tools",),
-    size=("/parameters/size",),
-    count=("/parameters/n",),
-    prompt=("/input/prompt",),
-    parameters="/parameters",
-)
-
-EMBEDDING_FIELDS = replace(
-    FIELDS,
-    vectors=("/output/embeddings/[]/embedding",),
-    positions=("/output/embeddings/[]/text_index",),
-    texts=("/input/texts",),
-    dimension=("/parameters/dimension",),
-)
-
-RANKING_FIELDS = replace(
-    FIELDS,
-    prompt=("/input/query",),
-    positions=("/output/results/[]/index",),
-    scores=("/output/results/[]/relevance_score",),
-    texts=("/input/documents",),
-    count=("/parameters/top_n",),
-)
-
-TASK_FIELDS = replace(
-    FIELDS,
-    images=("/output/results/[]/url", "/output/choices/[]/message/content/[]/image"),
-    videos=("/output/video_url", "/output/results/video_url"),
-    # [DOC] of several files, and of one (qwen3-asr-flash-filetrans)
-    transcripts=("/output/results/[]/transcription_url", "/output/result/transcription_url"),
-    words=("/transcripts/[]/text",),
-    # [REC] images, videos; the others belong to kinds of task that were never recorded here.
-    results=(
-        "/output/results/[]",
-        "/output/video_url",
-        "/output/results/video_url",
-        "/output/choices/[]",
-        "/output/result",
-        "/output/image_url",
-        "/output/output_image_url",
-        "/output/url",  # the vectors of many texts
-    ),
-    task_id=("/output/task_id",),
-    state=("/output/task_status",),
-    metrics=("/output/task_metrics",),
-    times=("/output/submit_time", "/output/scheduled_time", "/output/end_time"),
-    constant=(),
-)
-
-_VOLATILE = frozenset(
-    {
-        "/request_id",
-        "/output/choices/[]/message/tool_calls/[]/id",
-        "/output/choices/[]/message/content/[]/image",
-        "/output/task_id",
-        "/output/submit_time",
-        "/output/scheduled_time",
-        "/output/end_time",
-        "/output/results/[]/url",
-        "/output/video_url",
-        "/output/results/[]/transcription_url",
-        "/output/result/transcription_url",
-        "/output/audio/url",
-        "/output/audio/id",
-        "/output/audio/expires_at",
-    }
-)
-
 
 def cumulative(request: Json) -> bool | None:
     """Return whether each event of a stream repeats the text so far; None if unknown.
@@ -398,194 +242,61 @@ def keeps_reasoning(request: Json) -> bool:
     return resolve(request, "/parameters/preserve_thinking") is True
 
 
-_post = partial(
-    Endpoint,
-    method="POST",
-    role=Role.ANSWER,
-    refusal=REFUSAL,
-    unpaid=UNPAID,
-    volatile=_VOLATILE,
-    fields=FIELDS,
-    statuses=STATUSES,
+TEXT_ANSWER = _answer(_output(_TEXT, TOOL_CALL), USAGE)
+TEXT_EVENT = _event(_researched(_output(_TEXT, TOOL_CALL_PIECE)), EVENT_USAGE)
+MIXED_ANSWER = _answer(_or_sound(_output(_MIXED, TOOL_CALL)), LOOSE_USAGE)
+MIXED_EVENT = _answer(_or_sound(_output(_MIXED, TOOL_CALL_PIECE)), LOOSE_USAGE)
+SPOKEN = _answer(object_of({"audio": object_of({})}), object_of({}))
+SPOKEN_EVENT = _answer(object_of({}), object_of({}))
+
+TABLE = EndpointTable(
+    Path(__file__).with_suffix(".toml"),
+    *(cumulative, keeps_reasoning, compatible.counts_reasoning, runs_tools),
+    code=globals(),
+    base=openai_endpoints.TABLE,
 )
+_ADDRESS = ".*/api/v1"
+_NAMED = TABLE.endpoints("dashscope", _ADDRESS)
+ENDPOINTS = tuple(_NAMED.values())
 
-_IMAGE_PROMPT = "/input/messages/0/content/0/text"
-"""The description of an image, where models take it as a message."""
+GENERATION, MULTIMODAL = _NAMED["generation"], _NAMED["multimodal"]
+TEXT2IMAGE, IMAGE_GENERATION = _NAMED["text2image"], _NAMED["image-generation"]
+VIDEO, TRANSCRIPTION, TASKS = _NAMED["video"], _NAMED["transcription"], _NAMED["tasks"]
+EMBEDDINGS, MIXED_EMBEDDINGS = _NAMED["embedding"], _NAMED["multimodal-embedding"]
+RERANK, SPEECH = _NAMED["rerank"], _NAMED["speech"]
 
-GENERATION = _post(
-    name="dashscope.generation",
-    path=lazy_pattern(r".*/api/v1/services/aigc/text-generation/generation"),
-    answer=_answer(_output(_TEXT, TOOL_CALL), USAGE),
-    event=_event(_researched(_output(_TEXT, TOOL_CALL_PIECE)), EVENT_USAGE),
-    finish_reasons=FINISH_REASONS,
-    cumulative=cumulative,
-    keeps_reasoning=keeps_reasoning,
-    counts_reasoning=compatible.counts_reasoning,
-    runs_tools=runs_tools,
-    tells_usage=lambda request: True,  # [REC] all
-)
+_OPENAI_REFUSAL = TABLE.schema("openai_refusal")
+_CODING = r"//coding(?:-intl)?\.dashscope\.aliyuncs\.com"
 
-MULTIMODAL = replace(
-    GENERATION,
-    name="dashscope.multimodal",
-    path=lazy_pattern(r".*/api/v1/services/aigc/multimodal-generation/generation"),
-    answer=_answer(_or_sound(_output(_MIXED, TOOL_CALL)), LOOSE_USAGE),
-    event=_answer(_or_sound(_output(_MIXED, TOOL_CALL_PIECE)), LOOSE_USAGE),
-    tells_usage=lambda request: False,
-    fields=replace(FIELDS, prompt=(_IMAGE_PROMPT, "/input/text")),
-)
-
-TEXT2IMAGE = _post(
-    name="dashscope.text2image",
-    path=lazy_pattern(r".*/api/v1/services/aigc/(?:text2image|image2image)/image-synthesis"),
-    role=Role.SUBMIT,
-    answer=SUBMITTED,
-    states=STATES,
-    fields=TASK_FIELDS,
-)
-
-# [DOC] Wan2.7 image API, 2026-11-20: the prompt is a message; the results are choices.
-IMAGE_GENERATION = replace(
-    TEXT2IMAGE,
-    name="dashscope.image-generation",
-    path=lazy_pattern(r".*/api/v1/services/aigc/image-generation/generation"),
-    fields=replace(TASK_FIELDS, prompt=(_IMAGE_PROMPT,)),
-)
-
-VIDEO = replace(
-    TEXT2IMAGE,
-    name="dashscope.video",
-    path=lazy_pattern(r".*/api/v1/services/aigc/(?:video-generation|image2video)/video-synthesis"),
-)
-
-# [DOC] help.aliyun.com, Paraformer, Fun-ASR and Qwen-ASR file transcription
-TRANSCRIPTION = replace(
-    TEXT2IMAGE,
-    name="dashscope.transcription",
-    path=lazy_pattern(r".*/api/v1/services/audio/asr/transcription/?"),
-    fields=replace(TASK_FIELDS, texts=("/input/file_urls", "/input/file_url")),
-)
-
-TASKS = replace(
-    TEXT2IMAGE,
-    name="dashscope.tasks",
-    method="GET",
-    path=lazy_pattern(r".*/api/v1/tasks/(?P<task>[^/]+)"),
-    role=Role.POLL,
-    answer=TASK,
-)
-
-# [REC] cnblogs cancel-completed-task; only its refusal was ever recorded.
-CANCEL = Endpoint(
-    name="dashscope.cancel",
-    method="POST",
-    path=lazy_pattern(r".*/api/v1/tasks/[^/]+/cancel"),
-    role=Role.OTHER,
-    answer=object_of({"request_id": STRING}),
-    refusal=REFUSAL,
-    unpaid=UNPAID,
-    fields=FIELDS,
-)
-
-# The permission to upload a file [DOC] get-temporary-file-url; the storage has a host of its own.
-UPLOADS = replace(
-    CANCEL,
-    name="dashscope.uploads",
-    method="GET",
-    path=lazy_pattern(r".*/api/v1/uploads"),
-    role=Role.LOOKUP,
-    answer=object_of({"request_id": STRING, "data": object_of({"upload_host": STRING})}),
-)
-
-EMBEDDINGS = replace(
-    GENERATION,
-    name="dashscope.embedding",
-    path=lazy_pattern(r".*/api/v1/services/embeddings/text-embedding/text-embedding"),
-    answer=EMBEDDING,
-    event=None,
-    finish_reasons=frozenset(),
-    fields=EMBEDDING_FIELDS,
-)
-
-# Images, videos and texts as vectors; its answers were never recorded here.
-MIXED_EMBEDDINGS = replace(
-    EMBEDDINGS,
-    name="dashscope.multimodal-embedding",
-    path=lazy_pattern(r".*/api/v1/services/embeddings/multimodal-embedding/multimodal-embedding"),
-    answer=object_of(
-        {
-            "output": object_of({"embeddings": array(object_of({"embedding": array(NUMBER)}), 1)}),
-            "usage": object_of({}),
-            "request_id": STRING,
-        }
-    ),
-    # Images are counted beside the tokens of texts here.
-    fields=replace(
-        EMBEDDING_FIELDS,
-        positions=("/output/embeddings/[]/index",),
-        texts=("/input/contents",),
-        input_parts=(),
+FURTHER = (
+    *TABLE.endpoints("dashscope", _ADDRESS, "further").values(),
+    *anthropic.endpoints("dashscope-anthropic", ".*/apps/anthropic", _OPENAI_REFUSAL),
+    *anthropic.endpoints(
+        "dashscope-claude-code", ".*/api/v2/apps/claude-code-proxy", _OPENAI_REFUSAL
     ),
 )
+"""The endpoints on DashScope's hosts that scenarios do not call."""
 
-RERANK = replace(
-    EMBEDDINGS,
-    name="dashscope.rerank",
-    path=lazy_pattern(r".*/api/v1/services/rerank/text-rerank/text-rerank"),
-    answer=RANKING,
-    fields=RANKING_FIELDS,
+COMPATIBLE_FURTHER = (
+    *openai_endpoints.other_endpoints(
+        "compatible", rf"(?:.*/compatible-(?:mode|api)|{_CODING})/v1", _OPENAI_REFUSAL
+    ),
+    *responses.endpoints("compatible-responses", ".*/compatible-mode/v1", _OPENAI_REFUSAL),
+    *TABLE.endpoints("compatible", table="compatible").values(),
 )
+"""The endpoints in OpenAI's format that `compatible.ENDPOINTS` does not have."""
 
-# [SDK] dashscope 2.0.2, audio/http_tts: CosyVoice over HTTP
-SPEECH = replace(
-    GENERATION,
-    name="dashscope.speech",
-    path=lazy_pattern(r".*/api/v1/services/audio/tts/SpeechSynthesizer/?"),
-    answer=_answer(object_of({"audio": object_of({})}), object_of({})),
-    event=_answer(object_of({}), object_of({})),
-    finish_reasons=frozenset({"stop"}),
-    fields=replace(FIELDS, prompt=("/input/text",), content=()),
-)
-
-# [REC] 4 of 4: speech. What travels inside the socket is not recorded.
-WEBSOCKET = replace(
-    CANCEL,
-    name="dashscope.websocket",
-    method="GET",
-    path=lazy_pattern(r".*/api-ws/v1/inference/?"),
-    answer={},
-    refusal={},
-    fields=Fields(),
-)
-
-ENDPOINTS = (
-    GENERATION,
-    MULTIMODAL,
-    TEXT2IMAGE,
-    IMAGE_GENERATION,
-    VIDEO,
-    TRANSCRIPTION,
-    TASKS,
-    CANCEL,
-    EMBEDDINGS,
-    MIXED_EMBEDDINGS,
-    RERANK,
-    SPEECH,
-    WEBSOCKET,
-)
-
-_BY_NAME = {endpoint.name.partition(".")[2]: endpoint for endpoint in ENDPOINTS}
 _OTHERWISE = {
-    "chat": GENERATION,
-    "prompt": GENERATION,
-    "image": MULTIMODAL,
-    "image async": TEXT2IMAGE,
-    "video async": VIDEO,
-    "embedding": EMBEDDINGS,
-    "rerank": RERANK,
-    "speech": MULTIMODAL,
-    "transcription": MULTIMODAL,
-    "transcription async": TRANSCRIPTION,
+    "chat": "generation",
+    "prompt": "generation",
+    "image": "multimodal",
+    "image async": "text2image",
+    "video async": "video",
+    "embedding": "embedding",
+    "rerank": "rerank",
+    "speech": "multimodal",
+    "transcription": "multimodal",
+    "transcription async": "transcription",
 }
 
 
@@ -600,7 +311,7 @@ def endpoint_of(call: Call) -> Endpoint:
         Unsupported: There is no endpoint of that name.
     """
     model = load_models(Path.cwd()).find("dashscope", call.model, call.task_kind)
-    name = call.endpoint or (model.endpoint if model else "")
-    if name and name not in _BY_NAME:
-        raise Unsupported(f"dashscope has no endpoint {name!r}; there are: {', '.join(_BY_NAME)}")
-    return _BY_NAME[name] if name else _OTHERWISE[call.task_kind]
+    name = call.endpoint or (model.endpoint if model else "") or _OTHERWISE[call.task_kind]
+    if name not in _NAMED:
+        raise Unsupported(f"dashscope has no endpoint {name!r}; there are: {', '.join(_NAMED)}")
+    return _NAMED[name]

@@ -328,7 +328,7 @@ def _with_transcripts(reply: Reply) -> Reply:
         for file in reply.files
     )
     bodies = (file.data or b"" for file in files if file.medium is Medium.TEXT)
-    return with_words(replace(reply, files=files), bodies, endpoints.TASK_FIELDS)
+    return with_words(replace(reply, files=files), bodies, endpoints.TASKS.fields)
 
 
 async def _ask_async(

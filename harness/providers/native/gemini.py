@@ -4,97 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from pathlib import Path
 
-from harness.analysis.endpoint import Endpoint, Fields, Part, Role, Schema
-from harness.analysis.json_schema import (
-    INTEGER,
-    NAME,
-    OBJECT,
-    STRING,
-    array,
-    either,
-    nullable,
-    object_of,
-)
+from harness.analysis.endpoint import Part
+from harness.analysis.endpoint_table import EndpointTable
 from harness.analysis.reply import is_refusal, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
 from harness.wire import Missing, as_text, query, resolve
-from harness.wire.patterns import lazy_pattern
-
-FINISH_REASONS = frozenset(
-    {
-        "FINISH_REASON_UNSPECIFIED",
-        "STOP",
-        "MAX_TOKENS",
-        "SAFETY",
-        "RECITATION",
-        "LANGUAGE",
-        "OTHER",
-        "BLOCKLIST",
-        "PROHIBITED_CONTENT",
-        "SPII",
-        "MALFORMED_FUNCTION_CALL",
-        "IMAGE_SAFETY",
-        "IMAGE_PROHIBITED_CONTENT",
-        "IMAGE_OTHER",
-        "IMAGE_RECITATION",
-        "NO_IMAGE",
-        "UNEXPECTED_TOOL_CALL",
-        "TOO_MANY_TOOL_CALLS",
-        "MISSING_THOUGHT_SIGNATURE",
-    }
-)
 
 _NUMBERED = ("STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER")
 """Finish reasons by their numbers from 1, which `enum-encoding=int` asks for [FIELD]."""
-
-FIELDS = Fields(
-    id=("/responseId",),
-    model=("/modelVersion",),
-    content=("/candidates/0/content/parts",),
-    finish_reason=("/candidates/0/finishReason",),
-    input_tokens=("/usageMetadata/promptTokenCount",),
-    output_tokens=("/usageMetadata/candidatesTokenCount",),
-    total_tokens=("/usageMetadata/totalTokenCount",),
-    input_parts=("/usageMetadata/cachedContentTokenCount",),
-    refused=("/error",),
-    code=("/error/status", "/error/code"),
-    message=("/error/message",),
-    apart=("/candidates",),
-    constant=("/responseId", "/modelVersion"),
-    tools=tuple(
-        f"/tools{item}/{name}"
-        for item in ("/[]", "")
-        for name in ("functionDeclarations", "function_declarations")
-    ),
-    others=("/candidates/[]/content/parts",),
-)
-
-_COUNTS = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount")
-
-_CALL: Schema = object_of({"name": NAME}, {"args": nullable(OBJECT)})
-_PIECE: Schema = object_of({}, {"text": STRING, "functionCall": _CALL})
-
-ANSWER: Schema = object_of(
-    {},
-    {
-        "candidates": array(
-            object_of(
-                {},
-                {
-                    "content": object_of({}, {"parts": array(_PIECE), "role": {"const": "model"}}),
-                    "finishReason": either("a name, or a number", NAME, INTEGER),
-                    "index": INTEGER,
-                },
-            )
-        ),
-        "usageMetadata": object_of({}, dict.fromkeys(_COUNTS, INTEGER)),
-        "modelVersion": STRING,
-    },
-)
-
-REFUSAL: Schema = object_of({"error": object_of({"message": STRING, "code": INTEGER})})
 
 
 def read(parts: Sequence[Part], request: Json) -> Outcome | None:
@@ -161,48 +80,7 @@ def _usage(value: Json) -> Usage | None:
     return Usage(given, count("candidatesTokenCount", "thoughtsTokenCount"), total)
 
 
-GENERATE = Endpoint(
-    name="gemini.generate",
-    method="POST",
-    path=lazy_pattern(r".*/models/[^/:]+:generateContent"),
-    role=Role.ANSWER,
-    answer=ANSWER,
-    event=ANSWER,
-    refusal=REFUSAL,
-    read=read,
-    volatile=frozenset({"/responseId"}),
-    finish_reasons=FINISH_REASONS,
-    fields=FIELDS,
-    repeats_finish=True,
-    # [REC] The first events count the text only, without pictures, files and tools; a refusal of a
-    # stream is JSON under the type of the stream.
-    exempt=frozenset({"input_tokens_stay", "usage_never_shrinks", "content_type_agrees_with_body"}),
-)
-
-_LOOKUP = replace(GENERATE, role=Role.LOOKUP, answer=OBJECT, event=None, read=None)
-_CALLS = "countTokens|embedContent|batchEmbedContents|predict|predictLongRunning"
-_STORED = "cachedContents|files|operations|models|batches"
-
-ENDPOINTS = (
-    GENERATE,
-    replace(
-        GENERATE,
-        name="gemini.stream",
-        path=lazy_pattern(r".*/models/[^/:]+:streamGenerateContent"),
-        answer=either("an answer, or a list of them", ANSWER, array(ANSWER, at_least=1)),
-    ),
-    replace(_LOOKUP, name="gemini.lookup", path=lazy_pattern(rf".*/models/[^/:]+:(?:{_CALLS})")),
-    *(
-        replace(
-            _LOOKUP,
-            name=f"gemini.stored-{method.lower()}",
-            method=method,
-            path=lazy_pattern(
-                rf".*/v1(?:alpha|beta\d?)?/(?!openai/)(?:.*/)?(?:{_STORED})(?:/[^:]*)?"
-            ),
-        )
-        for method in ("POST", "GET", "DELETE")
-    ),
-)
-
-_READER = GENERATE
+TABLE = EndpointTable(Path(__file__).with_suffix(".toml"), read)
+ENDPOINTS = tuple(TABLE.endpoints("gemini").values())
+_READER, *_ = ENDPOINTS
+FIELDS = _READER.fields

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import partial
+from pathlib import Path
+from typing import Any
 
-from harness.analysis.endpoint import Endpoint, Fields, Role, Schema
+from harness.analysis.endpoint import Endpoint, Schema
+from harness.analysis.endpoint_table import EndpointTable
 from harness.analysis.json_schema import (
     INTEGER,
     NAME,
@@ -26,65 +28,6 @@ from harness.analysis.json_schema import (
 )
 from harness.types import Json
 from harness.wire import resolve
-from harness.wire.patterns import lazy_pattern
-
-FIELDS = Fields(
-    id=("/id",),
-    request_id=("/request_id",),
-    model=("/model",),
-    choices="/choices",
-    content=("/choices/0/message/content", "/choices/0/delta/content"),
-    reasoning=("/choices/0/message/reasoning_content", "/choices/0/delta/reasoning_content"),
-    tool_calls=("/choices/0/message/tool_calls", "/choices/0/delta/tool_calls"),
-    finish_reason=("/choices/0/finish_reason",),
-    index=("/choices/0/index",),
-    input_tokens=("/usage/prompt_tokens",),
-    output_tokens=("/usage/completion_tokens",),
-    total_tokens=("/usage/total_tokens",),
-    refused=("/error",),
-    code=("/error/code", "/error/type"),
-    message=("/error/message",),
-    constant=("/id", "/created", "/model"),
-    role=("/choices/[]/message/role", "/choices/[]/delta/role"),
-    object=("/object",),
-    created=("/created",),
-    input_parts=("/usage/prompt_tokens_details/cached_tokens",),
-    output_parts=("/usage/completion_tokens_details/reasoning_tokens",),
-    reasoning_tokens=("/usage/completion_tokens_details/reasoning_tokens",),
-    others=tuple(
-        f"/choices/[]/{where}/{name}"
-        for name in ("audio", "refusal")
-        for where in ("message", "delta")
-    ),
-    apart=("/choices/[]/message", "/choices/[]/delta", "/usage"),
-    messages=("/messages",),
-    tools=("/tools",),
-    prompt=("/prompt",),
-)
-"""The JSON pointers of a chat's fields; parameters are top-level members of a request."""
-
-VOLATILE = frozenset(
-    {
-        "/id",
-        "/request_id",
-        "/created",
-        "/choices/[]/message/tool_calls/[]/id",
-        "/choices/[]/delta/tool_calls/[]/id",
-    }
-)
-"""Paths whose values differ between any two answers."""
-
-OBJECTS = frozenset({"chat.completion", "chat.completion.chunk"})
-"""The possible values of the member `object`."""
-
-EMBEDDING_FIELDS = replace(
-    FIELDS,
-    vectors=("/data/[]/embedding",),
-    positions=("/data/[]/index",),
-    texts=("/input",),
-    dimension=("/dimensions",),
-)
-"""The JSON pointers of the fields of an embeddings call."""
 
 # [DOC] A3, [REC]: a whole call has id, type and function, whose arguments are JSON text. A call of
 # the service's built-in tools has a member named after its type instead of `function`.
@@ -220,12 +163,6 @@ EMBEDDING: Schema = object_of(
     {"id": STRING, "object": STRING},
 )
 
-ROLES = ("system", "developer", "user", "assistant", "tool", "function")
-"""The roles of messages that OpenAI documents."""
-
-FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
-"""The finish reasons that OpenAI documents."""
-
 # Some services send a number as `code`, and members of their own beside it.
 REFUSAL: Schema = object_of(
     {"error": object_of({"message": STRING}, {"code": {"type": ["string", "integer", "null"]}})}
@@ -256,38 +193,6 @@ def asks_for_usage(request: Json) -> bool:
 
 # [REC] what services add, leave out or have elsewhere: `reasoning`, the thinking as a part of the
 # content (Mistral), tool calls without a type (Mistral), no content beside tool calls (Groq).
-SERVICE_FIELDS = replace(
-    FIELDS,
-    reasoning=(
-        *FIELDS.reasoning,
-        "/choices/0/message/reasoning",
-        "/choices/0/delta/reasoning",
-    ),
-    # [FIELD] Ollama's events have different times. [REC] OpenRouter sends an error with a delta and
-    # the token counts.
-    constant=("/id", "/model"),
-    apart=("/choices/[]/message",),
-    # [FIELD] MiniMax refuses with HTTP 200 and a status that is not 0.
-    refused=("/error", "/base_resp/status_code"),
-    # [FIELD] reasoning is no part of the output at xAI and in Gemini's endpoint of this format.
-    output_parts=(),
-    reasoning_apart=FIELDS.reasoning_tokens,
-    code=("/error/code", "/error/type", "/base_resp/status_code", "/code", "/type", "/object"),
-    message=(
-        *("/error/message", "/message", "/error", "/detail", "/error_msg"),
-        "/base_resp/status_msg",
-    ),
-    others=(
-        *FIELDS.others,
-        "/choices/[]/message/reasoning_details",
-        "/choices/[]/message/annotations",
-        "/choices/[]/message/images",
-        "/choices/[]/message/function_call",
-        "/choices/[]/delta/images",
-        "/choices/[]/delta/function_call",
-    ),
-)
-
 _SERVICE_CALLS: Schema = {
     "type": ["array", "null"],
     "items": object_of(
@@ -380,15 +285,6 @@ RANKING: Schema = object_of(
     },
 )
 
-RANKING_FIELDS = replace(
-    SERVICE_FIELDS,
-    prompt=("/query",),
-    positions=("/results/[]/index",),
-    scores=("/results/[]/relevance_score",),
-    texts=("/documents",),
-    count=("/top_n",),
-)
-
 # [DOC] platform.openai.com/docs/api-reference/images: a link, or the picture as base64.
 IMAGES: Schema = object_of(
     {
@@ -397,22 +293,8 @@ IMAGES: Schema = object_of(
     }
 )
 
-IMAGE_FIELDS = replace(
-    SERVICE_FIELDS,
-    created=("/created",),
-    prompt=("/prompt",),
-    images=("/data/[]/url",),
-    results=("/data/[]",),
-    size=("/size",),
-    count=("/n",),
-)
-
 WORDS: Schema = object_of({"text": STRING}, dict.fromkeys(("id", "model", "request_id"), STRING))
 """The answer with the words of a sound."""
-
-WORDS_FIELDS = replace(SERVICE_FIELDS, content=("/text",), finish_reason=())
-
-SPEECH_FIELDS = replace(SERVICE_FIELDS, prompt=("/input",))
 
 FILE: Schema = either(
     "a file, or a list of files",
@@ -434,55 +316,21 @@ MODERATION: Schema = either(
 )
 
 
-_STORES = "vector_stores|containers|uploads|assistants|threads"
+TABLE = EndpointTable(Path(__file__).with_suffix(".toml"), asks_for_usage, code=globals())
 
 
-def other_endpoints(dialect: str, prefix: str, refusal: Schema) -> tuple[Endpoint, ...]:
+def other_endpoints(
+    dialect: str, prefix: str, refusal: Schema | None = None
+) -> tuple[Endpoint, ...]:
     """Return the endpoints of OpenAI's format that scenarios do not call, such as files, batches.
 
     Args:
         dialect: The part of the endpoints' names before the dot.
         prefix: A regular expression for the path of the base URL.
-        refusal: The JSON Schema of the service's refusals.
+        refusal: The JSON Schema of the service's refusals; None for the usual ones.
     """
-    fields = replace(SERVICE_FIELDS, finish_reason=("/choices/0/finish_reason",))
-
-    def at(name: str, path: str, answer: Schema, method: str = "POST") -> Endpoint:
-        return Endpoint(
-            name=f"{dialect}.{name}",
-            method=method,
-            path=lazy_pattern(prefix + path),
-            role=Role.LOOKUP,
-            answer=answer,
-            refusal=refusal,
-            fields=fields,
-        )
-
-    completion = object_of({"choices": array(object_of({"text": STRING}))})
-    return (
-        replace(
-            at("completions", "/completions", completion),
-            role=Role.ANSWER,
-            event=completion,
-            ends_with_done=True,
-            finish_reasons=FINISH_REASONS,
-            repeats_finish=True,
-            fields=replace(fields, content=("/choices/0/text",)),
-        ),
-        at("files", "/files(?:/[^/]+)?", FILE),
-        at("file", "/files(?:/[^/]+)?", FILE, "GET"),
-        at("file-deleted", "/files/[^/]+", FILE, "DELETE"),
-        at("batches", "/batches(?:/[^/]+/cancel)?", BATCH),
-        at("batch", "/batches(?:/[^/]+)?", BATCH, "GET"),
-        at("moderations", "/moderations", MODERATION),
-        at("fine-tuning", "/fine_tuning/jobs(?:/.*)?", object_of({"id": NAME})),
-        at("audio-calls", "/audio/.*", OBJECT),
-        at("image-calls", "/images/.*", OBJECT),
-        *(
-            at(f"stored-{method.lower()}", f"/(?:{_STORES})(?:/.*)?", OBJECT, method)
-            for method in ("POST", "GET", "DELETE")
-        ),
-    )
+    changes: dict[str, Any] = {"refusal": refusal} if refusal else {}
+    return tuple(TABLE.endpoints(dialect, prefix, "other", **changes).values())
 
 
 def endpoints(service: str, reasons: Iterable[str] = ()) -> tuple[Endpoint, ...]:
@@ -494,67 +342,7 @@ def endpoints(service: str, reasons: Iterable[str] = ()) -> tuple[Endpoint, ...]
         service: The name of the service.
         reasons: Finish reasons that the service has in addition to OpenAI's.
     """
-    post = partial(Endpoint, method="POST", role=Role.ANSWER, refusal=SERVICE_REFUSAL)
-    chat = post(
-        name=f"{service}.chat",
-        path=lazy_pattern(r".*/chat/completions"),
-        answer=SERVICE_WHOLE,
-        event=SERVICE_CHUNK,
-        ends_with_done=True,
-        volatile=VOLATILE,
-        finish_reasons=FINISH_REASONS.union(reasons),
-        fields=SERVICE_FIELDS,
-        repeats_finish=True,
-        objects=OBJECTS,
-        tells_usage=asks_for_usage,
-        roles=ROLES,
-        takes_prefill=True,
-    )
-    return (
-        chat,
-        post(
-            name=f"{service}.embeddings",
-            path=lazy_pattern(r".*/embeddings"),
-            answer=SERVICE_EMBEDDING,
-            volatile=frozenset({"/id", "/request_id"}),
-            fields=EMBEDDING_FIELDS,
-        ),
-        post(
-            name=f"{service}.images",
-            path=lazy_pattern(r".*/images/generations"),
-            answer=IMAGES,
-            volatile=frozenset({"/created", "/data/[]/url"}),
-            fields=IMAGE_FIELDS,
-        ),
-        post(
-            name=f"{service}.rerank",
-            path=lazy_pattern(r".*/reranks?"),
-            answer=RANKING,
-            volatile=frozenset({"/id"}),
-            fields=RANKING_FIELDS,
-        ),
-        post(
-            name=f"{service}.speech",
-            path=lazy_pattern(r".*/audio/speech"),
-            answer=OBJECT,
-            speaks=True,
-            fields=SPEECH_FIELDS,
-        ),
-        post(
-            name=f"{service}.transcriptions",
-            path=lazy_pattern(r".*/audio/transcriptions"),
-            answer=WORDS,
-            fields=WORDS_FIELDS,
-            exempt=frozenset({"body_is_json"}),  # [DOC] `response_format: text`, `srt`, `vtt`
-        ),
-        replace(chat, name=f"{service}.fill", path=lazy_pattern(r".*/(?:fim|agents)/completions")),
-        Endpoint(
-            name=f"{service}.models",
-            method="GET",
-            path=lazy_pattern(r".*/models(?:/[^/]+)*"),
-            role=Role.LOOKUP,
-            answer=MODELS_OR_ONE,
-            refusal=SERVICE_REFUSAL,
-            fields=SERVICE_FIELDS,
-        ),
+    return tuple(
+        replace(one, finish_reasons=one.finish_reasons.union(reasons if one.event else ()))
+        for one in TABLE.endpoints(service, ".*").values()
     )

@@ -31,7 +31,7 @@ def declare(
     """
     endpoints = endpoints or openai_endpoints.endpoints(service.name, service.finish_reasons)
     further = (
-        *openai_endpoints.other_endpoints(service.name, ".*", openai_endpoints.SERVICE_REFUSAL),
+        *openai_endpoints.other_endpoints(service.name, ".*"),
         *responses.endpoints(service.name),
         *anthropic.endpoints(service.name),
     )

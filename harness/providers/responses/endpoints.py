@@ -7,9 +7,11 @@ read by a function (`read`) and not by field locations.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from harness.analysis.endpoint import Endpoint, Fields, Part, Role, Schema
+from harness.analysis.endpoint import Endpoint, Part, Schema
+from harness.analysis.endpoint_table import EndpointTable
 from harness.analysis.json_schema import (
     INTEGER,
     NAME,
@@ -22,46 +24,12 @@ from harness.analysis.json_schema import (
     object_of,
 )
 from harness.analysis.reply import NONE_YET, is_refusal, joined, read_refusal
-from harness.providers.openai.endpoints import ROLES
+from harness.providers.openai import endpoints as openai_endpoints
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
 from harness.wire import MISSING, as_text, query, resolve
-from harness.wire.patterns import lazy_pattern
 
 ENDED = ("response.completed", "response.incomplete", "response.failed")
 """The types of the last event of a stream; no set, since a damaged type may be a list."""
-
-STATES = frozenset({"completed", "failed", "in_progress", "cancelled", "queued", "incomplete"})
-"""The documented values of `status`."""
-
-FIELDS = Fields(
-    id=("/id", "/response/id"),
-    model=("/model", "/response/model"),
-    content=("/output/[]/content/[]/text", "/delta"),
-    reasoning=("/output/[]/summary/[]/text",),
-    finish_reason=("/status", "/response/status"),
-    input_tokens=("/usage/input_tokens", "/response/usage/input_tokens"),
-    output_tokens=("/usage/output_tokens", "/response/usage/output_tokens"),
-    total_tokens=("/usage/total_tokens", "/response/usage/total_tokens"),
-    refused=("/error", "/response/error"),
-    code=("/error/code", "/error/type", "/code", "/response/error/code"),
-    message=("/error/message", "/message", "/response/error/message"),
-    request_id=("/request_id",),
-    constant=("/response/id", "/response/created_at", "/response/model"),
-    created=("/created_at", "/response/created_at"),
-    role=("/output/[]/role", "/item/role", "/response/output/[]/role"),
-    input_parts=(
-        "/usage/input_tokens_details/cached_tokens",
-        "/response/usage/input_tokens_details/cached_tokens",
-    ),
-    output_parts=(
-        "/usage/output_tokens_details/reasoning_tokens",
-        "/response/usage/output_tokens_details/reasoning_tokens",
-    ),
-    others=("/output/[]/type", "/item/type"),
-    own_messages=("/input",),
-    tools=("/tools",),
-)
-"""The JSON pointers of the fields. `read` joins the items."""
 
 _CONTENT: Schema = object_of(
     {"type": NAME},
@@ -114,15 +82,6 @@ RESPONSE: Schema = {
     "if": {"properties": {"status": {"const": "completed"}}},
     "then": having("usage"),
 }
-
-_ECHOES = (
-    *("background", "content_filters", "conversation", "instructions", "max_output_tokens"),
-    *("max_tool_calls", "metadata", "moderation", "parallel_tool_calls", "previous_response_id"),
-    *("prompt", "prompt_cache_key", "prompt_cache_retention", "reasoning", "safety_identifier"),
-    *("service_tier", "store", "temperature", "text", "tool_choice", "tool_usage", "tools"),
-    *("top_logprobs", "top_p", "truncation", "user", "frequency_penalty", "presence_penalty"),
-)
-"""The members of a response that repeat the request, with the service's defaults."""
 
 _PART: Mapping[str, Schema] = {"output_index": INTEGER}
 _BEGUN: Schema = object_of(
@@ -358,7 +317,18 @@ def _streamed(events: Sequence[dict[str, Json]], last: dict[str, Json] | None) -
     )
 
 
-def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tuple[Endpoint, ...]:
+TABLE = EndpointTable(
+    Path(__file__).with_suffix(".toml"),
+    *(read, runs_tools, conversation, remembers),
+    code=globals(),
+    base=openai_endpoints.TABLE,
+)
+_FOREIGN = tuple(f"{place}/{name}" for place in ("", "/response") for name in TABLE.words("echoes"))
+
+
+def endpoints(
+    dialect: str, prefix: str = ".*", refusal: Schema | None = None
+) -> tuple[Endpoint, ...]:
     """Return the endpoints of a service in the Responses format.
 
     They create responses, and read, change and delete stored responses and conversations.
@@ -366,79 +336,12 @@ def endpoints(dialect: str, prefix: str = ".*", refusal: Schema = REFUSAL) -> tu
     Args:
         dialect: The part of the endpoints' names before the dot.
         prefix: A regular expression for the part of the path before `/responses`.
-        refusal: The JSON Schema of the service's refusals.
+        refusal: The JSON Schema of the service's own refusals; None if it has none.
     """
-    refusals = (
-        REFUSAL
-        if refusal is REFUSAL
-        else either("an `error` with a `message`, or the service's own refusal", REFUSAL, refusal)
-    )
-    create = Endpoint(
-        name=f"{dialect}.responses",
-        method="POST",
-        path=lazy_pattern(prefix + "/responses"),
-        role=Role.ANSWER,
-        answer=RESPONSE,
-        event=EVENT,
-        refusal=refusals,
-        read=read,
-        volatile=frozenset({"/id", "/created_at", "/completed_at", "/output/[]/id"}),
-        finish_reasons=STATES,
-        fields=FIELDS,
-        runs_tools=runs_tools,
-        conversation=conversation,
-        remembers=remembers,
-        roles=ROLES,
-        foreign=tuple(f"{place}/{name}" for place in ("", "/response") for name in _ECHOES),
-        exempt=frozenset({"done_marker"}),  # [REC] OpenAI sends none, OpenRouter does
-    )
-    stored = replace(
-        create,
-        name=f"{dialect}.response",
-        method="GET",
-        path=lazy_pattern(prefix + "/responses/[^/]+"),
-        role=Role.POLL,
-    )
-    lookup = replace(
-        create,
-        role=Role.LOOKUP,
-        answer=either("an `id`, or `input_tokens`", having("id"), having("input_tokens")),
-        event=None,
-        read=None,
-        finish_reasons=frozenset(),
-        fields=replace(FIELDS, role=()),
-    )
-    conversations = lazy_pattern(prefix + "/conversations(?:/.*)?")
-    return (
-        create,
-        stored,
-        replace(
-            lookup,
-            name=f"{dialect}.response-action",
-            path=lazy_pattern(prefix + "/responses/(?:[^/]+/cancel|compact|input_tokens)"),
-        ),
-        replace(
-            lookup,
-            name=f"{dialect}.response-deleted",
-            method="DELETE",
-            path=lazy_pattern(prefix + "/responses/[^/]+"),
-        ),
-        replace(
-            lookup,
-            name=f"{dialect}.input-items",
-            method="GET",
-            path=lazy_pattern(prefix + "/responses/[^/]+/input_items"),
-            answer=object_of({"data": array(object_of({}))}),
-        ),
-        *(
-            replace(lookup, name=f"{dialect}.{name}", method=method, path=conversations)
-            for method, name in (
-                ("POST", "conversations"),
-                ("GET", "conversation"),
-                ("DELETE", "conversation-deleted"),
-            )
-        ),
-    )
+    meaning = "an `error` with a `message`, or the service's own refusal"
+    changes: dict[str, Any] = {"refusal": either(meaning, REFUSAL, refusal)} if refusal else {}
+    return tuple(TABLE.endpoints(dialect, prefix, foreign=_FOREIGN, **changes).values())
 
 
 _READER = endpoints("responses")[0]
+FIELDS = _READER.fields

@@ -2,7 +2,7 @@
 
 from harness.providers.provider import Provider
 from harness.providers.zhipu import session
-from harness.providers.zhipu.endpoints import ENDPOINTS, FURTHER, HEADERS
+from harness.providers.zhipu.endpoints import ENDPOINTS, FURTHER, TABLE
 from harness.types import CallKind, Mode
 
 PROVIDER = Provider(
@@ -31,7 +31,7 @@ PROVIDER = Provider(
     hears_files=True,
     endpoints=ENDPOINTS,
     further=FURTHER,
-    headers=HEADERS,
+    headers=frozenset(TABLE.words("headers")),
     parsers=session.PARSERS,
     secrets=session.secrets,
     reasoning=session.reasoning,

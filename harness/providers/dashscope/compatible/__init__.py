@@ -6,32 +6,13 @@ B1 to B7 are sections of docs/WIRE_FACTS.md. The tags are explained in `harness.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from pathlib import Path
 
-from harness.analysis.endpoint import Endpoint, Role, Schema
-from harness.analysis.json_schema import STRING, nullable, object_of
+from harness.analysis.endpoint_table import EndpointTable
 from harness.providers.openai import endpoints as openai_endpoints
 from harness.providers.openai.session import RERANK as RERANKS
 from harness.types import CallKind, Json
 from harness.wire import resolve
-from harness.wire.patterns import lazy_pattern
-
-# [FIELD] B7
-STATUSES = {
-    "invalid_api_key": frozenset({401}),
-    "insufficient_quota": frozenset({429}),
-}
-
-# [REC] 6 of 6: param and code are there, and null where no key was sent.
-REFUSAL: Schema = object_of(
-    {
-        "error": object_of(
-            {"message": STRING, "type": nullable(STRING)},
-            {"param": nullable(STRING), "code": nullable(STRING)},
-        )
-    },
-    {"request_id": STRING},
-)
 
 SERVER_TOOLS = ("enable_search", "enable_code_interpreter")
 """The parameters by which the service searches or runs code [DOC] C4."""
@@ -80,50 +61,13 @@ def cumulative(request: Json) -> bool | None:
     return None if translates(request) else False
 
 
-_post = partial(Endpoint, method="POST", role=Role.ANSWER, refusal=REFUSAL, statuses=STATUSES)
-
-CHAT = _post(
-    name="compatible.chat",
-    # [DOC] C3: the hosts of coding plans have another path.
-    path=lazy_pattern(
-        r"(?:.*/compatible-mode|//coding(?:-intl)?\.dashscope\.aliyuncs\.com)/v1/chat/completions"
-    ),
-    answer=openai_endpoints.WHOLE,  # [REC] 21 of 21
-    # [REC] 250 of 250: usage is null until an event of its own, whose `choices` are empty.
-    event=openai_endpoints.CHUNK,
-    ends_with_done=True,  # [REC] 33 of 33
-    volatile=openai_endpoints.VOLATILE,
-    # [REC]; `content_filter` and `function_call` were never recorded.
-    finish_reasons=openai_endpoints.FINISH_REASONS,
-    cumulative=cumulative,
-    fields=openai_endpoints.FIELDS,
-    objects=openai_endpoints.OBJECTS,
-    keeps_reasoning=keeps_reasoning,
-    counts_reasoning=counts_reasoning,
-    runs_tools=runs_tools,
-    tells_usage=openai_endpoints.asks_for_usage,  # [REC]
+TABLE = EndpointTable(
+    Path(__file__).with_name("endpoints.toml"),
+    *(cumulative, keeps_reasoning, counts_reasoning, runs_tools, openai_endpoints.asks_for_usage),
+    base=openai_endpoints.TABLE,
 )
-
-# The path and the schema follow those of the chat; never recorded here.
-EMBEDDINGS = _post(
-    name="compatible.embeddings",
-    path=lazy_pattern(r".*/compatible-mode/v1/embeddings"),
-    answer=openai_endpoints.EMBEDDING,
-    volatile=frozenset({"/id", "/request_id"}),
-    fields=openai_endpoints.EMBEDDING_FIELDS,
-)
-
-# [DOC] text rerank: below `compatible-api`, not `compatible-mode`.
-RERANK = _post(
-    name="compatible.rerank",
-    path=lazy_pattern(r".*/compatible-(?:api|mode)/v1/reranks?"),
-    answer=openai_endpoints.RANKING,
-    refusal=openai_endpoints.SERVICE_REFUSAL,
-    volatile=frozenset({"/id"}),
-    fields=openai_endpoints.RANKING_FIELDS,
-)
-
-ENDPOINTS = (CHAT, EMBEDDINGS, RERANK)
+ENDPOINTS = tuple(TABLE.endpoints("compatible").values())
+CHAT = ENDPOINTS[0]
 
 OPERATIONS = {
     "rerank": (

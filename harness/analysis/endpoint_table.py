@@ -1,0 +1,199 @@
+"""Endpoints as data: a provider's `endpoints.toml`, read to endpoints, field locations and schemas.
+
+The tables of such a file, each with entries by name:
+
+- `words`: lists of names or pointers that endpoints share;
+- `statuses`: by HTTP status, the codes of refusals with it; `states`: the tuples of `States`;
+- `schemas`: the members of an object by name; `name?` is an optional one. A value is the name of a
+  type or schema (in capitals: of the code), `=text` for a constant, `[value]` or `[value, 1]` for
+  an array with at least so many items, or an object again; `value|null` may be null. `$having`
+  names members that are not null, `$either` has a description and alternatives;
+- `fields`: the pointers of `Fields`;
+- all others: the attributes of `Endpoint`. A path that begins with one slash follows a prefix.
+
+An entry of the last two is like the entry that its member `like` names, but for its own members.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.analysis.endpoint import Endpoint, Fields, Role, Schema, States
+from harness.analysis.json_schema import (
+    INTEGER,
+    NAME,
+    NUMBER,
+    OBJECT,
+    STRING,
+    array,
+    either,
+    having,
+    nullable,
+    object_of,
+)
+from harness.types import EMPTY, Json
+from harness.wire.patterns import lazy_pattern
+
+_TYPES: Mapping[str, Schema] = {
+    **{"string": STRING, "name": NAME, "integer": INTEGER, "number": NUMBER, "object": OBJECT},
+    **{"boolean": {"type": "boolean"}, "anything": {}},
+}
+_SCHEMAS = ("answer", "event", "refusal")
+_SETS = ("volatile", "finish_reasons", "objects", "unpaid", "unshown", "exempt")
+_FUNCTIONS = (
+    *("read", "cumulative", "tells_usage", "keeps_reasoning", "counts_reasoning", "runs_tools"),
+    *("conversation", "remembers"),
+)
+
+
+def always(request: Json) -> bool:
+    """Return True for every request."""
+    return True
+
+
+def never(request: Json) -> bool:
+    """Return False for every request."""
+    return False
+
+
+class EndpointTable:
+    """The tables of one file; names that it lacks are those of another."""
+
+    def __init__(
+        self,
+        file: Path,
+        *functions: Callable[..., Any],
+        code: Mapping[str, Any] = EMPTY,
+        base: EndpointTable | None = None,
+    ) -> None:
+        """Read a file.
+
+        Args:
+            file: The file.
+            *functions: The functions to which endpoints refer by name.
+            code: The global names of a module, which has the schemas that are named in capitals.
+            base: The table of the names that the file lacks.
+        """
+        self._tables: dict[str, dict[str, Any]] = tomllib.loads(file.read_text(encoding="utf-8"))
+        self._functions = {function.__name__: function for function in (*functions, always, never)}
+        self._base = base
+        self._code = code
+        self._schemas: dict[str, Schema] = dict(_TYPES)
+
+    def words(self, value: str | list[str]) -> tuple[str, ...]:
+        """Return the list that *value* names, or that it is."""
+        return tuple(self._entry("words", value) if isinstance(value, str) else value)
+
+    def _entry(self, table: str, name: str) -> Any:
+        own = self._tables.get(table, {})
+        if name not in own and self._base:
+            return self._base._entry(table, name)
+        return own[name]
+
+    def schema(self, shape: Any) -> Schema:
+        """Return the schema that *shape* names or describes, as the table `schemas` does."""
+        if isinstance(shape, str):
+            return self._named(shape)
+        if isinstance(shape, list):
+            return array(self.schema(shape[0]), *shape[1:])
+        members = {name: value for name, value in shape.items() if not name.startswith("$")}
+        required = {n: self.schema(v) for n, v in members.items() if not n.endswith("?")}
+        optional = {n[:-1]: self.schema(v) for n, v in members.items() if n.endswith("?")}
+        own = object_of(required, optional) if members or not shape else {}
+        if "$having" in shape:
+            own = {**own, **having(*shape["$having"])}
+        if "$either" in shape:
+            meaning, *forms = shape["$either"]
+            own = {**own, **either(meaning, *map(self.schema, forms))}
+        return own
+
+    def _named(self, name: str) -> Schema:
+        if name.endswith("|null"):
+            return nullable(self._named(name.removesuffix("|null")))
+        if name.startswith("="):
+            return {"const": name[1:]}
+        if name.isupper() and name in self._code:
+            schema: Schema = self._code[name]
+            return schema
+        if name not in self._schemas:
+            own = self._tables.get("schemas", {})
+            if self._base and name not in own:
+                return self._base.schema(name)
+            self._schemas[name] = self.schema(own[name])
+        return self._schemas[name]
+
+    def fields(self, value: str | Mapping[str, Any]) -> Fields:
+        """Return the pointers that *value* names or describes, as the table `fields` does."""
+        table = self._tables.get("fields", {})
+        if self._base and isinstance(value, str) and value not in table:
+            return self._base.fields(value)
+        row: Mapping[str, Any] = table[value] if isinstance(value, str) else value
+        own: dict[str, Any] = {
+            name: _pointers(name, places) for name, places in row.items() if name != "like"
+        }
+        return replace(self.fields(row["like"]) if "like" in row else Fields(), **own)
+
+    def endpoints(
+        self, dialect: str, prefix: str = "", table: str = "endpoints", **changes: Any
+    ) -> dict[str, Endpoint]:
+        """Return the endpoints of a table by name.
+
+        Args:
+            dialect: The first part of the endpoints' names.
+            prefix: The pattern before each path that begins with one slash.
+            table: The name of the table.
+            **changes: Attributes with which all of them differ from the file.
+        """
+        made: dict[str, Endpoint] = {}
+        for name in self._tables[table]:
+            row = self._row(name)
+            path = row.pop("path")
+            is_rest = path.startswith("/") and not path.startswith("//")
+            attributes: dict[str, Any] = {n: self._attribute(n, v) for n, v in row.items()}
+            attributes["path"] = lazy_pattern(prefix + path if is_rest else path)
+            made[name] = Endpoint(name=f"{dialect}.{name}", **{**attributes, **changes})
+        return made
+
+    def _row(self, name: str) -> dict[str, Any]:
+        others = ("words", "statuses", "states", "schemas", "fields")
+        tables = (rows for table, rows in self._tables.items() if table not in others)
+        row = next(rows[name] for rows in tables if name in rows)
+        before = self._row(row["like"]) if "like" in row else {}
+        return {**before, **{n: v for n, v in row.items() if n != "like"}}
+
+    def _attribute(self, name: str, value: Any) -> Any:
+        if name in _SCHEMAS:
+            return self.schema(value) if value else None
+        if name in _SETS:
+            return frozenset(self.words(value))
+        if name in _FUNCTIONS:
+            return self._functions[value] if value else None
+        if name in ("roles", "foreign"):
+            return self.words(value)
+        if name == "fields":
+            return self.fields(value)
+        if name in ("statuses", "states"):
+            return self._statuses() if name == "statuses" else _states(self._tables["states"])
+        return Role(value) if name == "role" else value
+
+    def _statuses(self) -> Mapping[str, frozenset[int]]:
+        by_code: dict[str, frozenset[int]] = {}
+        for status, codes in self._tables["statuses"].items():
+            for code in codes:
+                by_code[code] = by_code.get(code, frozenset()) | {int(status)}
+        return by_code
+
+
+def _states(rows: Mapping[str, list[str]]) -> States:
+    return States(**{name: tuple(states) for name, states in rows.items()})
+
+
+def _pointers(name: str, value: str | list[str]) -> str | tuple[str, ...]:
+    """Return the pointers of a field; of `choices` and `parameters`, which have one, that one."""
+    if name in ("choices", "parameters"):
+        return str(value)
+    return (value,) if isinstance(value, str) else tuple(value)
