@@ -227,7 +227,7 @@ fuzz: $(READY)
 
 catalogues: $(READY)
 	@mkdir -p $(dir $(TEMPLATE))
-	@$(BIN)/pybabel -q extract -F pyproject.toml $(KEYWORDS) --add-location=file -o $(TEMPLATE) .
+	@$(BIN)/python -m babel.messages.frontend -q extract -F pyproject.toml $(KEYWORDS) --add-location=file -o $(TEMPLATE) .
 	@$(BIN)/pybabel -q update -D harness -i $(TEMPLATE) -d harness/locale --no-fuzzy-matching \
 	  --ignore-obsolete --ignore-pot-creation-date -w 100
 

@@ -19,7 +19,6 @@ NAMES = [path.relative_to(ROOT).as_posix() for path in FILES]
 
 PROVIDER = re.compile(r"zhipu|dashscope|glm|qwen|bigmodel|aliyun", re.IGNORECASE)
 EXCEPTIONS = {
-    "harness/cli/app.py": "examples in help texts",
     "harness/cli/chat.py": "examples in help texts",
     "harness/cli/git.py": "examples in help texts",
     "harness/cli/init.py": "the first scenario of a project",

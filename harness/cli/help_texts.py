@@ -7,14 +7,11 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from harness.locale import localized, localized_error, mark
-
-if TYPE_CHECKING:
-    from harness.locale.extract import ExtractedMessage
 
 HELP = mark("Show this message and exit.")
 OPTIONS, ARGUMENTS = mark("Options"), mark("Arguments")
@@ -47,7 +44,7 @@ def _words(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 USAGE, EXAMPLE = mark("Usage: "), mark("Example: ")
-_METAVARS = ("[OPTIONS]", "COMMAND [ARGS]...")
+_METAVARS = (mark("[OPTIONS]"), mark("COMMAND [ARGS]..."))
 """The words of typer in the line with the usage."""
 
 _FRAMES: Mapping[str, str] = {
@@ -90,7 +87,7 @@ def localize(command: Any) -> Any:
 
     Lines of a docstring are joined, so that the terminal's width decides where they break.
     """
-    command.help = "\n\n".join(map(localized, _paragraphs(command.help)))
+    command.help = "\n\n".join(map(localized, paragraphs(command.help)))
     command.short_help = localized(command.short_help or "") or None
     command.rich_help_panel = localized(getattr(command, "rich_help_panel", None) or "") or None
     for parameter in command.params:
@@ -128,29 +125,6 @@ def _localize_usage(command: Any) -> None:
     command.format_usage = format_usage
 
 
-def _paragraphs(text: str | None) -> list[str]:
+def paragraphs(text: str | None) -> list[str]:
+    """Return the paragraphs of a docstring, each on one line."""
     return [" ".join(part.split()) for part in inspect.cleandoc(text or "").split("\n\n")]
-
-
-def texts(command: Any) -> Iterator[str]:
-    """Yield every text of the help of *command* and of its subcommands, in English."""
-    yield from _paragraphs(command.help)
-    yield from (command.short_help or "", getattr(command, "rich_help_panel", None) or "")
-    for parameter in command.params:
-        if parameter.name not in COMPLETION:
-            yield getattr(parameter, "help", None) or ""
-            yield getattr(parameter, "rich_help_panel", None) or ""
-    for sub in getattr(command, "commands", {}).values():
-        yield from texts(sub)
-
-
-def extract(
-    _file: IO[bytes], _keywords: object, _tags: object, options: object
-) -> Iterator[ExtractedMessage]:
-    """Yield the texts of the help as messages for Babel, which calls this function."""
-    from harness.cli import GROUPS, HEADINGS, command_line
-
-    every = [*HEADINGS, *(group.short for group in GROUPS), HELP, OPTIONS, ARGUMENTS]
-    every += [USAGE, EXAMPLE, *_METAVARS, *_FRAMES.values()]
-    every += [*COMPLETION.values(), *texts(typer.main.get_command(command_line()))]
-    yield from ((1, None, text, []) for text in dict.fromkeys(every) if text)

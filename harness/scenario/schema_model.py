@@ -5,8 +5,10 @@ The docstrings of the fields are the descriptions in the JSON Schema, which edit
 
 from __future__ import annotations
 
+import json
 import re
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
@@ -23,8 +25,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 
 from harness.scenario.yaml_source import shown
 from harness.types import ClientKind, Credentials, Json, Medium, Mode, Severity, Target
@@ -102,7 +103,7 @@ Slug = Annotated[str, _matching(_SLUG, "may hold only a-z, 0-9, '-' and Chinese 
 Pointer = Annotated[str, _matching(_POINTER, "must be a JSON pointer, such as /output/text")]
 Url = Annotated[str, _matching(_URL, "must be a URL, such as https://host/api/v1")]
 _TARGET_NAME = "must be provider/model, such as zhipuai/glm-5.3-flash"
-_TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
+A_TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
 _POINTER_TEXT: dict[str, Any] = {"type": "string", "pattern": f"^{_POINTER.pattern}$"}
 
 
@@ -325,7 +326,7 @@ class ExpectForm(Form):
     finish_reason: Text | None = Field(default=None, examples=["stop", "tool_calls"])
     """The finish reason that the response must have."""
 
-    contains: Annotated[tuple[Text, ...], BeforeValidator(_as_list), _one_or_many(_TEXT)] = Field(
+    contains: Annotated[tuple[Text, ...], BeforeValidator(_as_list), _one_or_many(A_TEXT)] = Field(
         default=(), min_length=1, examples=["智谱", ["晴", "25"]]
     )
     """A text, or several, that the response must contain."""
@@ -502,45 +503,8 @@ class ScenarioForm(Form):
     """The severity of each named rule, which replaces the rule's own."""
 
 
-class _SchemaGenerator(GenerateJsonSchema):
-    """Pydantic's generator of JSON Schemas, without the type null.
-
-    Pydantic allows null for a key that may be omitted, but a scenario file must not contain it.
-    """
-
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        """Return the schema of a nullable value without the null."""
-        return self.generate_inner(schema["schema"])
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Return a schema with its default only if that is a non-empty scalar."""
-        inner = self.generate_inner(schema["schema"])
-        default = schema.get("default")
-        is_shown = isinstance(default, (str, int, float)) and default != ""
-        return {**inner, "default": self.encode_default(default)} if is_shown else inner
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        """Return False, so that the schema has no titles, which would repeat the keys."""
-        return False
-
-
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of scenario files."""
-    schema = ScenarioForm.model_json_schema(schema_generator=_SchemaGenerator)
-    short = {
-        "type": "string",
-        "description": "Provider and model, as in zhipuai/glm-5.3-flash.",
-        "pattern": schema["$defs"]["TargetForm"]["properties"]["model"]["pattern"],
-        "examples": ["zhipuai/glm-5.3-flash", "dashscope/qwen-flash"],
-    }
-    history = {"$ref": "#/$defs/History"}
-    for form in (schema, schema["$defs"]["StepForm"]):
-        mapping = form["properties"]["history"]
-        described = {"description": mapping.pop("description")}
-        form["properties"]["history"] = {"anyOf": [history, mapping], **described}
-    targets = schema["properties"]["targets"]
-    targets["items"] = {"anyOf": [short, targets["items"]]}
-    schema["$defs"]["StepForm"]["oneOf"] = [{"required": [key]} for key in STEP_TYPES]
-    schema["$defs"]["PartForm"]["oneOf"] = [{"required": [medium.value]} for medium in Medium]
-    schema["$defs"]["PartForm"] = {"anyOf": [_TEXT, schema["$defs"]["PartForm"]]}
-    return {"$schema": DRAFT, **schema, "title": "Scenario"}
+    """Return the JSON Schema of scenario files, which `scripts/scenario_schema.py` wrote."""
+    text = Path(__file__).with_name("schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema

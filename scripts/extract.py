@@ -1,4 +1,4 @@
-"""Extraction of rule texts and error messages for the catalogues; Babel calls it."""
+"""Extraction of the messages of the catalogues that are no calls of gettext; Babel calls it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import ast
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+import typer
 
 from harness import errors
-from harness.locale import ERROR, messages
+from harness.cli import GROUPS, HEADINGS, command_line, help_texts
+from harness.locale import ERROR, FOLDER, messages
 
 _RETURNS = ("Iterator[Finding]", "Iterable[Finding]")
 
@@ -54,7 +57,7 @@ def error_messages(
 ) -> Iterator[ExtractedMessage]:
     """Yield the messages of the errors that the package raises, with `{}` for each value.
 
-    The messages are the texts given to an error, and those in `errors.txt` beside this module.
+    The messages are the texts given to an error, and those in `harness/locale/errors.txt`.
     Babel calls this function for one file only, so it reads all others itself. Messages of fewer
     than two words are left out, and the sandbox's refusals, whose texts are the services'.
     """
@@ -63,7 +66,7 @@ def error_messages(
         own = "sandbox" in path.with_suffix("").relative_to(package).parts
         names = _ERRORS - {"Refused"} if own else _ERRORS
         yield from _error_messages(ast.parse(path.read_bytes()), names)
-    for text in messages(Path(__file__).with_name("errors.txt")):
+    for text in messages(FOLDER / "errors.txt"):
         yield 1, "pgettext", (ERROR, text), []
 
 
@@ -90,3 +93,24 @@ def _template(node: ast.expr) -> str:
         return node.value if isinstance(node.value, str) else ""
     parts = node.values if isinstance(node, ast.JoinedStr) else ()
     return "".join(_template(part) if isinstance(part, ast.Constant) else "{}" for part in parts)
+
+
+def texts(command: Any) -> Iterator[str]:
+    """Yield every text of the help of *command* and of its subcommands, in English."""
+    yield from help_texts.paragraphs(command.help)
+    yield from (command.short_help or "", getattr(command, "rich_help_panel", None) or "")
+    for parameter in command.params:
+        if parameter.name not in help_texts.COMPLETION:
+            yield getattr(parameter, "help", None) or ""
+            yield getattr(parameter, "rich_help_panel", None) or ""
+    for sub in getattr(command, "commands", {}).values():
+        yield from texts(sub)
+
+
+def help_messages(
+    _file: IO[bytes], _keywords: object, _tags: object, options: object
+) -> Iterator[ExtractedMessage]:
+    """Yield the texts of the help of all commands to Babel, which calls this function."""
+    every = [*HEADINGS, *(group.short for group in GROUPS)]
+    every += texts(typer.main.get_command(command_line()))
+    yield from ((1, None, text, []) for text in dict.fromkeys(every) if text)
