@@ -69,6 +69,13 @@ Sleep = Callable[[float], None]
 """A function that waits for a number of seconds."""
 
 
+def ways(**modes: str) -> frozenset[tuple[CallKind, Mode]]:
+    """Return the kinds of call with their modes, given the names of the modes of each kind."""
+    return frozenset(
+        (CallKind(kind), Mode(mode)) for kind, names in modes.items() for mode in names.split()
+    )
+
+
 def usual_media(call: Call) -> Collection[Medium]:
     """Return the media besides text that *call* may have at most services."""
     media: Mapping[CallKind, Collection[Medium]] = {

@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from typing import Any
 
 from harness.sandbox.tokens import (
+    TEXTS,
     count_prompt_tokens,
     excerpt,
     find_cities,
@@ -74,9 +73,15 @@ class ChatHistory:
         digest = hashlib.sha256(self.digest + purpose.encode()).digest()
         return choices[int.from_bytes(digest[:4], "big") % len(choices)]
 
-    def translated(self, chinese: str, english: str) -> str:
-        """Return *chinese* or *english*, by the language of the question."""
-        return english if self.english else chinese
+    @property
+    def language(self) -> str:
+        """The key of the texts in the language of the question."""
+        return "english" if self.english else "chinese"
+
+    def say(self, phrase: str, **values: object) -> str:
+        """Return a phrase of `texts.toml` in the language of the question, filled with *values*."""
+        text: str = TEXTS["phrases"][self.language][phrase]
+        return text.format(**values)
 
     def mentions(self, pattern: str) -> bool:
         """Return whether the question contains a match of the regular expression *pattern*."""
@@ -89,11 +94,8 @@ class ChatHistory:
         """
         if not self.earlier_questions:
             return text
-        number, quote = self.question_number, excerpt(self.earlier_questions[-1])
-        return text + self.translated(
-            f"（这是第 {number} 个问题；您先前说过：“{quote}”）",
-            f' (This is your question no. {number}; before, you said: "{quote}")',
-        )
+        quote = excerpt(self.earlier_questions[-1])
+        return text + self.say("history", number=self.question_number, quote=quote)
 
 
 def read_conversation(call: Call) -> ChatHistory:
@@ -152,11 +154,6 @@ def _digest(call: Call) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
-_TEXTS: dict[str, Any] = tomllib.loads(
-    (files(__package__) / "texts.toml").read_text(encoding="utf-8")
-)
-
-
 def _compose(conversation: ChatHistory, section: str, **values: str) -> str:
     """Return the text of a section of `texts.toml` with its placeholders filled.
 
@@ -165,7 +162,7 @@ def _compose(conversation: ChatHistory, section: str, **values: str) -> str:
         section: The name of the section.
         values: Values of placeholders; they override the choices of the section.
     """
-    section_texts: dict[str, Any] = _TEXTS[section][conversation.translated("chinese", "english")]
+    section_texts: dict[str, Any] = TEXTS[section][conversation.language]
     choices = {
         name: conversation.choose(name, texts)
         for name, texts in section_texts.items()
@@ -181,10 +178,8 @@ def report_tool_results(conversation: ChatHistory) -> str:
     results = [_result_text(result) for result in conversation.tool_results]
     cities = "、".join(find_cities(conversation.question))
     about = f"关于{cities}，" if cities else ""
-    return conversation.translated(
-        f"{about}查询结果如下：{'；'.join(results)}。还有什么可以帮您的吗？",
-        f"Here is what I found: {'; '.join(results)}. Anything else you would like to know?",
-    )
+    separator = "; " if conversation.english else "；"
+    return conversation.say("results", about=about, results=separator.join(results))
 
 
 def _result_text(text: str) -> str:
@@ -220,10 +215,7 @@ def recall_name(conversation: ChatHistory) -> str:
     ):
         return ""
     name = next(_names(conversation.earlier_questions), "")
-    if name:
-        return conversation.translated(f"您叫{name}。", f"Your name is {name}.")
-    unknown = ("您还没有告诉我您的名字。", "You have not told me your name yet.")
-    return conversation.translated(*unknown)
+    return conversation.say("name" if name else "unknown_name", name=name)
 
 
 def _names(texts: Sequence[str]) -> Iterator[str]:
@@ -235,7 +227,7 @@ def _names(texts: Sequence[str]) -> Iterator[str]:
             yield name.group(1)
 
 
-FACTS = tuple((fact["question"], fact["chinese"], fact["english"]) for fact in _TEXTS["facts"])
+FACTS = tuple((fact["question"], fact["chinese"], fact["english"]) for fact in TEXTS["facts"])
 """(regular expression for the question, answer in Chinese, answer in English)."""
 
 
@@ -243,7 +235,7 @@ def state_fact(conversation: ChatHistory) -> str:
     """Return the answer to a question about one of `FACTS`; "" for any other question."""
     for pattern, chinese, english in FACTS:
         if conversation.mentions(pattern):
-            return conversation.with_history(conversation.translated(chinese, english))
+            return conversation.with_history(english if conversation.english else chinese)
     return ""
 
 
@@ -261,11 +253,7 @@ def write_slogan(conversation: ChatHistory) -> str:
         return ""
     product = _product(conversation, asked_before)
     if not product:
-        ask = (
-            "当然，要创作一个吸引人的口号，请告诉我一些关于您产品的信息。",
-            "Gladly! Please tell me about your product first.",
-        )
-        return conversation.with_history(conversation.translated(*ask))
+        return conversation.with_history(conversation.say("ask_product"))
     return _compose(conversation, "slogan", product=product)
 
 
@@ -306,13 +294,15 @@ def recommend(conversation: ChatHistory) -> str:
         return ""
     choices: list[str] = next(
         entry["choices"]
-        for entry in _TEXTS["recommendations"]
+        for entry in TEXTS["recommendations"]
         if conversation.mentions(entry["question"])
     )
     start = choices.index(conversation.choose("recommend", choices))
     three = [choices[(start + n) % len(choices)] for n in range(3)]
-    opening = conversation.translated("为您推荐：", "I would recommend:")
-    lines = [opening, *(f"{n}. {choice}" for n, choice in enumerate(three, 1))]
+    lines = [
+        conversation.say("recommend"),
+        *(f"{n}. {choice}" for n, choice in enumerate(three, 1)),
+    ]
     return conversation.with_history("\n".join(lines))
 
 
@@ -321,20 +311,13 @@ def greet(conversation: ChatHistory) -> str:
     name = next(_names([conversation.question]), "")
     text = ""
     if conversation.mentions("你是谁|介绍(一下)?(你)?自己|who are you"):
-        text = conversation.translated(
-            f"我是沙盒里代替 {conversation.model} 回答的模型，并不是真正的服务。",
-            f"I am a sandbox that answers in place of {conversation.model}.",
-        )
+        text = conversation.say("sandbox", model=conversation.model)
     elif name:
-        text = conversation.translated(
-            f"您好，{name}！我记住了。", f"Nice to meet you, {name}! I will remember."
-        )
+        text = conversation.say("hello_name", name=name)
     elif len(conversation.question) <= 20 and conversation.mentions(
         r"^\W*(你好|您好|嗨|hello|hi|hey)\b|^\W*(你好|您好)"
     ):
-        text = conversation.translated(
-            "你好！有什么我可以帮助你的吗？", "Hello! How can I help you today?"
-        )
+        text = conversation.say("hello")
     return conversation.with_history(text) if text else ""
 
 
@@ -356,10 +339,8 @@ def quote_earlier(conversation: ChatHistory) -> str:
         if conversation.mentions("第一|最开始|first")
         else max(reversed(earlier), key=lambda text: len(keywords(text) & topic))
     )
-    quote = excerpt(quote, 120)
-    return conversation.translated(
-        f"您说过：“{quote}”。这是第 {conversation.question_number} 个问题。", f'You said: "{quote}"'
-    )
+    number = conversation.question_number
+    return conversation.say("quote", quote=excerpt(quote, 120), number=number)
 
 
 def reply_generally(conversation: ChatHistory) -> str:
@@ -380,8 +361,7 @@ def describe_media(conversation: ChatHistory) -> str:
     found = ", ".join(_described(part) for part in conversation.media)
     if not found:
         return ""
-    text = conversation.translated(f"我收到了：{found}。", f"I received: {found}.")
-    return conversation.with_history(text)
+    return conversation.with_history(conversation.say("media", found=found))
 
 
 def _described(part: ContentPart) -> str:
@@ -479,10 +459,7 @@ def _until_stop(text: str, stop: Json) -> str:
 
 def _reasoning(conversation: ChatHistory) -> str:
     question, number = excerpt(conversation.question, 40), conversation.question_number
-    return conversation.translated(
-        f"用户问的是：“{question}”，这是第 {number} 个问题。我先回顾前文，再简明地回答。",
-        f'The user asks: "{question}". It is question no. {number}. I will be brief.',
-    )
+    return conversation.say("reasoning", question=question, number=number)
 
 
 def _text_reply(text: str, reasoning: str | None, input_tokens: int, limit: Json) -> Reply:

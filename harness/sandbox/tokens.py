@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import math
 import re
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from random import Random
+from typing import Any
 
 from harness.types import Call, Json, Message
 from harness.wire import query
@@ -19,20 +22,10 @@ from harness.wire.text import ellipsized
 
 _TOKEN = re.compile(r"\s?[A-Za-z]+|\d+|[\u4e00-\u9fff]{1,2}|\s+|.", re.DOTALL)
 
-_CITY_NAMES = """
-北京 上海 广州 深圳 杭州 成都 重庆 西安 武汉 南京 天津 苏州 青岛 厦门 昆明 哈尔滨 香港 台北
-东京 巴黎 伦敦 纽约 柏林 悉尼
-Beijing Shanghai Guangzhou Shenzhen Hangzhou Chengdu Chongqing Wuhan Nanjing Tianjin
-Paris London Tokyo Berlin Boston Chicago Sydney
-"""
-_CITIES = (*_CITY_NAMES.split(), "New York", "San Francisco", "Hong Kong", "Xi'an")
+TEXTS: dict[str, Any] = tomllib.loads((files(__package__) / "texts.toml").read_text("utf-8"))
+"""What the sandbox's model knows and says."""
 
-_COMMON_WORDS = """
-the and for what how are you your can please with from that this tell give get given use
-查询 获取 一下 一个 什么 怎么 怎样 如何 请问 可以 告诉 今天 明天 现在 这个 那个 信息
-指定 给定 当前 根据 用户 我的 是什 请用 帮我 我查 查一
-"""
-_STOP_WORDS = frozenset(_COMMON_WORDS.split())
+_STOP_WORDS = frozenset(TEXTS["words"]["common"])
 
 
 def tokens(text: str) -> tuple[str, ...]:
@@ -103,7 +96,7 @@ def find_cities(text: str) -> list[str]:
     """
     matches = [
         match
-        for city in _CITIES
+        for city in TEXTS["words"]["cities"]
         if (match := re.search(rf"(?<![A-Za-z]){re.escape(city)}(?![A-Za-z])", text, re.IGNORECASE))
     ]
     if not matches and (unknown := re.search(r"\b(?:in|at|for) ([A-Z][A-Za-z]+)", text)):

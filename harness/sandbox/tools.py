@@ -8,20 +8,10 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.sandbox.tokens import excerpt, find_cities, find_numbers, keywords
+from harness.sandbox.tokens import TEXTS, excerpt, find_cities, find_numbers, keywords
 from harness.types import Json, ToolCall
 
-_SYNONYMS = tuple(
-    frozenset(words.split())
-    for words in (
-        "天气 气温 温度 下雨 带伞 weather forecast temperature rain umbrella",
-        "几点 时间 日期 time date clock",
-        "加上 相加 求和 add sum plus calculator 计算 calculate compute",
-        "股价 股票 stock price",
-        "航班 机票 flight",
-        "火车 高铁 车次 train",
-    )
-)
+_SYNONYMS = tuple(map(frozenset, TEXTS["words"]["synonyms"]))
 """Groups of keywords for the same topic."""
 
 _FOLLOW_UP = re.compile(r"^(那|再|还有|and\b|what about|how about)|呢[？?]?$", re.IGNORECASE)

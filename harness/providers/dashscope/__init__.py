@@ -7,8 +7,7 @@ from harness.providers.dashscope import client, compatible, session
 from harness.providers.dashscope.endpoints import COMPATIBLE_FURTHER, ENDPOINTS, FURTHER, TABLE
 from harness.providers.dashscope.functions import has_async, media_of
 from harness.providers.openai.service import declare
-from harness.providers.provider import Provider
-from harness.types import CallKind, Mode
+from harness.providers.provider import Provider, ways
 
 PROVIDER = Provider(
     package=__name__,
@@ -19,21 +18,9 @@ PROVIDER = Provider(
     key_modules=("dashscope", "dashscope.common.env"),
     address_variable="DASHSCOPE_HTTP_BASE_URL",
     address="https://dashscope.aliyuncs.com/api/v1",
-    can=frozenset(
-        {
-            (CallKind.CHAT, Mode.SYNC),
-            (CallKind.CHAT, Mode.STREAM),
-            (CallKind.PROMPT, Mode.SYNC),
-            (CallKind.PROMPT, Mode.STREAM),
-            (CallKind.IMAGE, Mode.SYNC),
-            (CallKind.IMAGE, Mode.ASYNC),
-            (CallKind.VIDEO, Mode.ASYNC),
-            (CallKind.EMBEDDING, Mode.SYNC),
-            (CallKind.RERANK, Mode.SYNC),
-            (CallKind.SPEECH, Mode.SYNC),
-            (CallKind.TRANSCRIPTION, Mode.SYNC),
-            (CallKind.TRANSCRIPTION, Mode.ASYNC),
-        }
+    can=ways(
+        **{"chat": "sync stream", "prompt": "sync stream", "image": "sync async", "video": "async"},
+        **{"embedding": "sync", "rerank": "sync", "speech": "sync", "transcription": "sync async"},
     ),
     open=session.DashScopeSession,
     endpoints=ENDPOINTS,

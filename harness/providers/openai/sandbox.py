@@ -118,14 +118,14 @@ def _refuse(facts: ServiceFacts, request: Request, refused: Refused) -> Response
     status, code, message = describe(refused, facts.refusals)
     id = str(uuid.uuid4())
     error: Json = {"message": message, "type": INVALID, "param": None, "code": code or None}
-    headers = _headers(facts, request, id, "application/json")
+    headers = facts.headers(id, request, "application/json")
     if status == 429:
         headers.append(("retry-after", "1"))
     return json_response({"error": error, "request_id": id}, headers, status)
 
 
-def _headers(facts: ServiceFacts, request: Request, id: str, content_type: str) -> Headers:
-    return facts.headers(id, request, content_type)
+def _json(facts: ServiceFacts, request: Request, value: Json, id: str = "") -> Response:
+    return json_response(value, facts.headers(id or str(uuid.uuid4()), request, "application/json"))
 
 
 # ---------------------------------------------------------------------------------------- chat
@@ -146,15 +146,14 @@ async def _chat(facts: ServiceFacts, state: SandboxState, request: Request) -> R
         usage = _usage(replies, cache_counts(call)) if with_usage else None
         events = state.stream(_stream_events(replies, head, facts, call.parameters, usage))
         return stream_response(
-            events, _headers(facts, request, id, "text/event-stream;charset=UTF-8")
+            events, facts.headers(id, request, "text/event-stream;charset=UTF-8")
         )
     own: dict[str, Json] = {
         "object": "chat.completion",
         "choices": [_choice(reply, index, call.parameters) for index, reply in enumerate(replies)],
         "usage": _usage(replies, cache_counts(call)),
     }
-    answer = dict(sorted((head | own).items()))  # [REC] in alphabetical order
-    return json_response(answer, _headers(facts, request, id, "application/json"))
+    return _json(facts, request, dict(sorted((head | own).items())), id)  # [REC] in this order
 
 
 def read_chat(facts: ServiceFacts, state: SandboxState, body: dict[str, Json]) -> Call:
@@ -302,16 +301,14 @@ async def _embeddings(facts: ServiceFacts, state: SandboxState, request: Request
     body = await read_object(request)
     _served(facts, state, body, "embedding")
     id = str(uuid.uuid4())
-    answer = answers.embedding(state, body, facts.dimension) | {"id": id}
-    return json_response(answer, _headers(facts, request, id, "application/json"))
+    return _json(facts, request, answers.embedding(state, body, facts.dimension) | {"id": id}, id)
 
 
 async def _rerank(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
     body = await read_object(request)
     model_name, id = _served(facts, state, body, "rerank"), str(uuid.uuid4())
     own: dict[str, Json] = {"object": "list", "model": model_name, "id": id}
-    answer = answers.ranking(state, body) | own
-    return json_response(answer, _headers(facts, request, id, "application/json"))
+    return _json(facts, request, answers.ranking(state, body) | own, id)
 
 
 async def _image(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
@@ -331,23 +328,20 @@ async def _image(facts: ServiceFacts, state: SandboxState, request: Request) -> 
         {"url": state.add_image(request, f"openai/{id}-{number}.png", image)}
         for number, image in enumerate(images)
     ]
-    answer: Json = {"created": int(now().timestamp()), "data": links}
-    return json_response(answer, _headers(facts, request, id, "application/json"))
+    return _json(facts, request, {"created": int(now().timestamp()), "data": links}, id)
 
 
 async def _speech(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
     body = await read_object(request)
     _served(facts, state, body, "speech")
-    headers = _headers(facts, request, str(uuid.uuid4()), "audio/wav")
+    headers = facts.headers(str(uuid.uuid4()), request, "audio/wav")
     return bytes_response(answers.sound(state, body), headers)
 
 
 async def _transcription(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
     heard = await answers.heard(request)
     _served(facts, state, {"model": heard.model}, "transcription")
-    id = str(uuid.uuid4())
-    headers = _headers(facts, request, id, "application/json")
-    return json_response({"text": heard.text}, headers)
+    return _json(facts, request, {"text": heard.text})
 
 
 def _listed(name: str) -> Json:
@@ -355,16 +349,14 @@ def _listed(name: str) -> Json:
 
 
 async def _models(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
-    answer: Json = {"object": "list", "data": [_listed(name) for name in facts.listed]}
-    return json_response(answer, _headers(facts, request, str(uuid.uuid4()), "application/json"))
+    return _json(facts, request, {"object": "list", "data": [*map(_listed, facts.listed)]})
 
 
 async def _model(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
     name = request.path_params["name"]
     if not any(facts.serves(state, name, kind) for kind in ("chat", "embedding")):
         raise Refused(Reason.UNKNOWN_MODEL)
-    id = str(uuid.uuid4())
-    return json_response(_listed(name), _headers(facts, request, id, "application/json"))
+    return _json(facts, request, _listed(name))
 
 
 SERVER = server("/v1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -25,6 +25,7 @@ from harness.providers.dashscope.sandbox.generation import (
 from harness.sandbox import model
 from harness.sandbox.media import ImageRequest, draw_image, film, speak
 from harness.sandbox.provider_server import (
+    Handler,
     Headers,
     ProviderServer,
     arrival_time,
@@ -295,63 +296,17 @@ async def _draw(state: SandboxState, request: Request, body: dict[str, Json]) ->
     return json_response(answer, _headers(request_id, request, [_GATEWAY]))
 
 
-async def _submit_images(state: SandboxState, request: Request) -> Response:
-    return await _submit(state, request, "text2image")
+_Failure = tuple[str, str] | None
+"""The code and the message of a task that is to fail."""
+
+_ReadTask = Callable[[SandboxState, Request, dict[str, Json]], tuple[_ImageTask, _Failure]]
 
 
-async def _submit_drawings(state: SandboxState, request: Request) -> Response:
-    return await _submit(state, request, "image-generation")
-
-
-async def _submit(state: SandboxState, request: Request, endpoint: str) -> Response:
-    """Start an image task and return the response, without `x-dashscope-finished` [REC].
-
-    A task with an invalid size is accepted, and fails later [DOC].
-    """
+async def _submit(read: _ReadTask, state: SandboxState, request: Request) -> Response:
+    """Start a task and return the response, without `x-dashscope-finished` [REC]."""
     if request.headers.get("x-dashscope-async", "").lower() != "enable":
         raise Refused(Reason.NOT_ASYNC)
-    drawing = _read_drawing(state, await read_object(request), "image async", endpoint)
-    image, count = drawing.image, drawing.count
-    failure = _TIMEOUT if state.should_fail(image.prompt) else drawing.failure
-    urls = [] if failure else [_image_url(state, request, image, n) for n in range(count)]
-    task = _ImageTask(count, tuple(urls), in_choices=endpoint == "image-generation")
-    return _submitted(state, request, task, failure)
-
-
-async def _submit_video(state: SandboxState, request: Request) -> Response:
-    """Start a video task and return the response [DOC] Wan video API."""
-    if request.headers.get("x-dashscope-async", "").lower() != "enable":
-        raise Refused(Reason.NOT_ASYNC)
-    body = await read_object(request)
-    state.find_model("dashscope", body.get("model"), "video async", "video")
-    given = read_member(body, "input")
-    prompt = read_prompt(given, "Required parameter(s) missing or invalid: prompt")
-    state.check_rate_limit(prompt)
-    failure = _TIMEOUT if state.should_fail(prompt) else None
-    seed = f"{body.get('model')}/{read_member(body, 'parameters').get('seed')}"
-    url = _file_url(state, request, "mp4", partial(film, prompt, seed))
-    return _submitted(state, request, _ImageTask(1, (url,), prompt=prompt), failure)
-
-
-async def _submit_transcription(state: SandboxState, request: Request) -> Response:
-    """Start the transcription of sounds and return the response [DOC] Paraformer, Qwen-ASR."""
-    if request.headers.get("x-dashscope-async", "").lower() != "enable":
-        raise Refused(Reason.NOT_ASYNC)
-    body = await read_object(request)
-    state.find_model("dashscope", body.get("model"), "transcription async", "transcription")
-    alone = str(body.get("model")).startswith("qwen")
-    sounds = kinds.sounds(body, "file_url" if alone else "file_urls")
-    state.check_rate_limit(sounds[-1])
-    failure = _TIMEOUT if any(map(state.should_fail, sounds)) else None
-    urls = (_file_url(state, request, "json", partial(kinds.transcript, state, s)) for s in sounds)
-    task = _ImageTask(len(sounds), tuple(urls), sounds=sounds, alone=alone)
-    return _submitted(state, request, task, failure)
-
-
-def _submitted(
-    state: SandboxState, request: Request, task: _ImageTask, failure: tuple[str, str] | None
-) -> Response:
-    """Start a task and return the response to its submission."""
+    task, failure = read(state, request, await read_object(request))
     id, request_id = str(uuid.uuid4()), str(uuid.uuid4())
     state.tasks.submit(id, replace(task, urls=()) if failure else task, failure)
     output: Json = {"task_id": id, "task_status": "PENDING"}
@@ -359,7 +314,44 @@ def _submitted(
     return json_response(answer, _headers(request_id, request, [_GATEWAY]))
 
 
-def _size_failure(model_name: str, size: Json) -> tuple[str, str] | None:
+def _images(
+    endpoint: str, state: SandboxState, request: Request, body: dict[str, Json]
+) -> tuple[_ImageTask, _Failure]:
+    """Return an image task. One with an invalid size is accepted, and fails later [DOC]."""
+    drawing = _read_drawing(state, body, "image async", endpoint)
+    image, count = drawing.image, drawing.count
+    failure = _TIMEOUT if state.should_fail(image.prompt) else drawing.failure
+    urls = [] if failure else [_image_url(state, request, image, n) for n in range(count)]
+    return _ImageTask(count, tuple(urls), in_choices=endpoint == "image-generation"), failure
+
+
+def _video(
+    state: SandboxState, request: Request, body: dict[str, Json]
+) -> tuple[_ImageTask, _Failure]:
+    """Return a video task [DOC] Wan video API."""
+    state.find_model("dashscope", body.get("model"), "video async", "video")
+    given = read_member(body, "input")
+    prompt = read_prompt(given, "Required parameter(s) missing or invalid: prompt")
+    state.check_rate_limit(prompt)
+    seed = f"{body.get('model')}/{read_member(body, 'parameters').get('seed')}"
+    url = _file_url(state, request, "mp4", partial(film, prompt, seed))
+    return _ImageTask(1, (url,), prompt=prompt), _TIMEOUT if state.should_fail(prompt) else None
+
+
+def _transcription(
+    state: SandboxState, request: Request, body: dict[str, Json]
+) -> tuple[_ImageTask, _Failure]:
+    """Return a task that transcribes sounds [DOC] Paraformer, Qwen-ASR."""
+    state.find_model("dashscope", body.get("model"), "transcription async", "transcription")
+    alone = str(body.get("model")).startswith("qwen")
+    sounds = kinds.sounds(body, "file_url" if alone else "file_urls")
+    state.check_rate_limit(sounds[-1])
+    failure = _TIMEOUT if any(map(state.should_fail, sounds)) else None
+    urls = (_file_url(state, request, "json", partial(kinds.transcript, state, s)) for s in sounds)
+    return _ImageTask(len(sounds), tuple(urls), sounds=sounds, alone=alone), failure
+
+
+def _size_failure(model_name: str, size: Json) -> _Failure:
     """Return the (code, message) of the failure of a task with this size; None if it is allowed.
 
     wanx-v1 has a list of sizes; later models take 512 to 1440 pixels on each side [DOC], those of
@@ -457,34 +449,27 @@ def _local_time(time: datetime) -> str:
     return time.replace(tzinfo=None).isoformat(" ", "milliseconds")
 
 
+_embed_contents = partial(_answer_whole, kinds.embed_contents)
+_POSTS: Mapping[str, Handler] = {
+    "aigc/text-generation/generation": _generate_text,
+    "aigc/multimodal-generation/generation": _generate_multimodal,
+    "aigc/text2image/image-synthesis": partial(_submit, partial(_images, "text2image")),
+    "aigc/image2image/image-synthesis": partial(_submit, partial(_images, "text2image")),
+    "aigc/image-generation/generation": partial(_submit, partial(_images, "image-generation")),
+    "aigc/video-generation/video-synthesis": partial(_submit, _video),
+    "aigc/image2video/video-synthesis": partial(_submit, _video),
+    "audio/asr/transcription": partial(_submit, _transcription),
+    "audio/tts/SpeechSynthesizer": _synthesize,
+    "embeddings/text-embedding/text-embedding": partial(_answer_whole, kinds.embed_texts),
+    "embeddings/multimodal-embedding/multimodal-embedding": _embed_contents,
+    "rerank/text-rerank/text-rerank": partial(_answer_whole, kinds.rank_documents),
+}
+
 SERVER = ProviderServer(
     prefix="/api/v1",
     key=KEY,
     routes=(
-        ("POST", "/services/aigc/text-generation/generation", _generate_text),
-        ("POST", "/services/aigc/multimodal-generation/generation", _generate_multimodal),
-        ("POST", "/services/aigc/text2image/image-synthesis", _submit_images),
-        ("POST", "/services/aigc/image2image/image-synthesis", _submit_images),
-        ("POST", "/services/aigc/image-generation/generation", _submit_drawings),
-        ("POST", "/services/aigc/video-generation/video-synthesis", _submit_video),
-        ("POST", "/services/aigc/image2video/video-synthesis", _submit_video),
-        ("POST", "/services/audio/asr/transcription", _submit_transcription),
-        ("POST", "/services/audio/tts/SpeechSynthesizer", _synthesize),
-        (
-            "POST",
-            "/services/embeddings/text-embedding/text-embedding",
-            partial(_answer_whole, kinds.embed_texts),
-        ),
-        (
-            "POST",
-            "/services/embeddings/multimodal-embedding/multimodal-embedding",
-            partial(_answer_whole, kinds.embed_contents),
-        ),
-        (
-            "POST",
-            "/services/rerank/text-rerank/text-rerank",
-            partial(_answer_whole, kinds.rank_documents),
-        ),
+        *(("POST", f"/services/{path}", handler) for path, handler in _POSTS.items()),
         ("GET", "/tasks/{id}", _poll_images),
         ("GET", uploads.PATH, _give_policy),
     ),
