@@ -66,17 +66,23 @@ class AnalyzedTranscript:
     turns: tuple[AnalyzedTurn, ...] = field(default=())
 
     @cached_property
-    def answered(self) -> AnalyzedTranscript:
-        """This transcript without the exchanges that have no answer: no rule checks them.
-
-        Of a turn that ended with a network failure, all exchanges are left out; of an exchange
-        that its recorder wrote twice, the copy without the body.
-        """
+    def distinct(self) -> AnalyzedTranscript:
+        """This transcript without copies that a recorder made of an exchange, less its body."""
         pairs = pairwise(reading.exchange for reading in self.readings)
         copies = {id(one) for before, one in pairs if _lost_its_body(one, before)}
-        if not copies and not any(reading.exchange.broken_off for reading in self.readings):
+        if not copies:
             return self
-        return replace(self, turns=tuple(_answered(turn, copies) for turn in self.turns))
+        return replace(self, turns=tuple(_without(turn, copies) for turn in self.turns))
+
+    @cached_property
+    def answered(self) -> AnalyzedTranscript:
+        """The distinct exchanges that no network failure ended: no rule checks the others.
+
+        Of a turn that ended with such a failure, all exchanges are left out.
+        """
+        if not any(reading.exchange.broken_off for reading in self.readings):
+            return self.distinct
+        return replace(self, turns=tuple(map(_answered, self.distinct.turns)))
 
     @cached_property
     def readings(self) -> tuple[AnalyzedExchange, ...]:
@@ -109,15 +115,16 @@ class AnalyzedTranscript:
         return any(turn.turn.call or turn.turn.outcome for turn in self.turns)
 
 
-def _answered(turn: AnalyzedTurn, copies: Container[int]) -> AnalyzedTurn:
+def _answered(turn: AnalyzedTurn) -> AnalyzedTurn:
     if turn.readings and turn.readings[-1].exchange.broken_off:
         return replace(turn, readings=())
-    whole = (
-        reading
-        for reading in turn.readings
-        if not reading.exchange.broken_off and id(reading.exchange) not in copies
-    )
+    whole = (reading for reading in turn.readings if not reading.exchange.broken_off)
     return replace(turn, readings=tuple(whole))
+
+
+def _without(turn: AnalyzedTurn, copies: Container[int]) -> AnalyzedTurn:
+    kept = (reading for reading in turn.readings if id(reading.exchange) not in copies)
+    return replace(turn, readings=tuple(kept))
 
 
 def _lost_its_body(exchange: Exchange, before: Exchange) -> bool:

@@ -188,7 +188,7 @@ class Judge:
         about = transcript.transcript
         return tuple(
             replace(f, scenario=about.scenario, target=about.target, source=about.source)
-            for turn in transcript.turns
+            for turn in transcript.distinct.turns
             for exchange in turn.readings
             for f in self.judge(exchange, witness(transcript, turn, exchange).family)
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from contracts.test_laws import recording
+from harness.analysis.transcript import analyze
 from harness.contracts.clause import (
     Spot,
     against,
@@ -23,7 +25,8 @@ from harness.contracts.evidence import Node
 from harness.contracts.files import dumps
 from harness.contracts.judge import Judge
 from harness.contracts.sections import Section, family
-from harness.types import Severity
+from harness.providers.endpoints import recognise
+from harness.types import Severity, Transcript
 
 ANSWER = Section("zhipuai.chat", "answer")
 
@@ -257,3 +260,16 @@ def test_changes_are_clauses_and_not_counts() -> None:
         '~ /choices/end: type "string" becomes ["null", "string"] (zhipuai.chat, answer)',
     ]
     assert changes(Contract(), old) == ["+ zhipuai.chat, answer: new, 20 exchanges"]
+
+
+def test_a_copy_without_its_body_is_not_judged() -> None:
+    """A recorder wrote it twice; an empty answer of its own is told of."""
+    [turn] = recording([("alpha", [])]).transcript.turns
+    [first] = turn.exchanges
+    dated = replace(first.response, headers=(*first.response.headers, ("Date", "today")))
+    whole = replace(first, response=dated)
+    copy = replace(whole, response=replace(dated, body=b""))
+    read = analyze(Transcript("s", "t", (replace(turn, exchanges=(whole, copy)),)), recognise)
+    assert Judge(learn([("one.yaml", read)])).check(read) == ()
+    alone = analyze(Transcript("s", "t", (replace(turn, exchanges=(copy,)),)), recognise)
+    assert [finding.rule for finding in Judge(Contract()).check(alone)] == ["contract_uncovered"]

@@ -68,6 +68,8 @@ dashscope.task-list GET {QWEN}/api/v1/tasks?page_no=1
 dashscope.uploads GET {QWEN}/api/v1/uploads?action=getPolicy&model=qwen-vl-plus
 dashscope.tokenizer POST {QWEN}/api/v1/tokenizer
 dashscope.files POST {QWEN}/api/v1/files
+dashscope.managed-get GET {QWEN}/api/v1/models?page_no=1
+dashscope.managed-post POST {QWEN}/api/v1/fine-tunes/ft-1/cancel
 dashscope.file-removal DELETE {QWEN}/api/v1/files/file-fe-5d5e
 compatible.embeddings POST {QWEN}/compatible-mode/v1/embeddings
 compatible.files POST {QWEN}/compatible-mode/v1/files
@@ -90,6 +92,8 @@ zhipuai.assistant POST {GLM}/paas/v4/assistant
 zhipuai.layout-parsing POST {GLM}/paas/v4/layout_parsing
 zhipuai.tokenizer POST {GLM}/paas/v4/tokenizer
 zhipuai.fine-tuning POST {GLM}/paas/v4/fine_tuning/jobs
+zhipuai.parsed GET {GLM}/paas/v4/files/parser/result/1/text
+zhipuai.fine-tunings GET {GLM}/paas/v4/fine_tuning/jobs
 zhipuai.agents POST {GLM}/v1/agents
 zhipuai.mcp POST {GLM}/mcp/web_search_prime/mcp
 gemini.generate POST https://generativelanguage.googleapis.com/v1beta/models/gemini-3:generateContent
