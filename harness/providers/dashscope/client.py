@@ -20,13 +20,8 @@ from harness.analysis.reply import read_refusal
 from harness.providers import sdk
 from harness.providers.dashscope import compatible, endpoints
 from harness.providers.dashscope.functions import (
-    DOCUMENTS,
-    FRAMES,
     FUNCTIONS,
-    MESSAGES,
-    PROMPT,
     SERVICES,
-    TEXTS,
     ask,
     dumped,
     inputs_of,
@@ -131,17 +126,22 @@ class ClientFunction:
 
 
 _CHAT = "chat.completions.create"
+_MESSAGES: Mapping[str, Pointers] = {"messages": ("/input/messages",)}
+_PROMPT: Mapping[str, Pointers] = {"prompt": ("/input/prompt",)}
+_TEXTS = FUNCTIONS[endpoints.EMBEDDINGS.name].inputs
+_DOCUMENTS = FUNCTIONS[endpoints.RERANK.name].inputs
+
 OPERATIONS: Mapping[str, ClientFunction] = {
     endpoints.GENERATION.name: ClientFunction(
         SERVICES, _CHAT, {"messages": ("/input/messages", "/input/prompt")}, as_message
     ),
     endpoints.MULTIMODAL.name: ClientFunction(
-        SERVICES, "multimodal.chat.create", MESSAGES, as_pieces
+        SERVICES, "multimodal.chat.create", _MESSAGES, as_pieces
     ),
-    endpoints.EMBEDDINGS.name: ClientFunction(SERVICES, "embeddings.create", TEXTS, as_output),
-    endpoints.RERANK.name: ClientFunction(SERVICES, "rerank.create", DOCUMENTS, as_output),
-    endpoints.TEXT2IMAGE.name: ClientFunction(SERVICES, "images.jobs.create", PROMPT, as_task),
-    endpoints.VIDEO.name: ClientFunction(SERVICES, "videos.jobs.create", PROMPT, as_task),
+    endpoints.EMBEDDINGS.name: ClientFunction(SERVICES, "embeddings.create", _TEXTS, as_output),
+    endpoints.RERANK.name: ClientFunction(SERVICES, "rerank.create", _DOCUMENTS, as_output),
+    endpoints.TEXT2IMAGE.name: ClientFunction(SERVICES, "images.jobs.create", _PROMPT, as_task),
+    endpoints.VIDEO.name: ClientFunction(SERVICES, "videos.jobs.create", _PROMPT, as_task),
     compatible.CHAT.name: ClientFunction(
         "/chat/completions", _CHAT, {"messages": ("/messages",)}, as_openai, protocol="openai"
     ),
@@ -226,7 +226,7 @@ PARSER = Parser(
 )
 
 
-_FILE_INPUTS = ("images", "base_image_url", *FRAMES)
+_FILE_INPUTS = ["images", "base_image_url", "img_url", "first_frame_url", "last_frame_url", "media"]
 
 
 def without_files(body: Json) -> Any:

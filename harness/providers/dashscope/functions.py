@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import inspect
+import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
@@ -39,62 +41,23 @@ class SdkFunction:
     inputs: Mapping[str, Pointers]
 
 
-MESSAGES: Mapping[str, Pointers] = {"messages": ("/input/messages",)}
-PROMPT: Mapping[str, Pointers] = {"prompt": ("/input/prompt",)}
-TEXTS: Mapping[str, Pointers] = {"input": ("/input/texts",)}
-CONTENTS: Mapping[str, Pointers] = {"input": ("/input/contents",)}
-SPEECH: Mapping[str, Pointers] = {
-    name: (f"/input/{name}",) for name in ("text", "voice", "language_type")
+_ROWS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_ALL = {
+    name: SdkFunction(row["function"], {n: (place,) for n, place in row["inputs"].items()})
+    for name, row in _ROWS.items()
 }
-PICTURES: Mapping[str, Pointers] = {
-    name: (f"/input/{name}",) for name in ("images", "base_image_url", "function")
-}
-FRAMES: Mapping[str, Pointers] = {
-    name: (f"/input/{name}",) for name in ("img_url", "first_frame_url", "last_frame_url", "media")
-}
-FILES: Mapping[str, Pointers] = {"file_urls": ("/input/file_urls",)}
-DOCUMENTS: Mapping[str, Pointers] = {
-    "query": ("/input/query",),
-    "documents": ("/input/documents",),
-}
-
-_AIGC = "dashscope.aigc"
-_IMAGES = f"{_AIGC}.image_generation:ImageGeneration"
-
 FUNCTIONS: Mapping[str, SdkFunction] = {
-    endpoints.GENERATION.name: SdkFunction("dashscope:Generation.call", {**PROMPT, **MESSAGES}),
-    endpoints.MULTIMODAL.name: SdkFunction(
-        "dashscope:MultiModalConversation.call", {**MESSAGES, **SPEECH}
-    ),
-    endpoints.EMBEDDINGS.name: SdkFunction("dashscope:TextEmbedding.call", TEXTS),
-    endpoints.MIXED_EMBEDDINGS.name: SdkFunction("dashscope:MultiModalEmbedding.call", CONTENTS),
-    endpoints.RERANK.name: SdkFunction("dashscope:TextReRank.call", DOCUMENTS),
-    endpoints.TEXT2IMAGE.name: SdkFunction(
-        f"{_AIGC}.image_synthesis:ImageSynthesis.async_call", {**PROMPT, **PICTURES}
-    ),
-    endpoints.IMAGE_GENERATION.name: SdkFunction(f"{_IMAGES}.async_call", MESSAGES),
-    endpoints.VIDEO.name: SdkFunction(
-        f"{_AIGC}.video_synthesis:VideoSynthesis.async_call", {**PROMPT, **FRAMES}
-    ),
-    endpoints.TRANSCRIPTION.name: SdkFunction(
-        "dashscope.audio.asr:Transcription.async_call", FILES
-    ),
+    f"dashscope.{name}": function
+    for name, function in _ALL.items()
+    if name not in ("one-file", "images", "speech")
 }
 """The way in which the SDK requests each endpoint except `TASKS` and `SPEECH`, by endpoint name."""
 
-ONE_FILE = SdkFunction(
-    "dashscope.audio.qwen_asr:QwenTranscription.async_call", {"file_url": ("/input/file_url",)}
-)
-"""The way in which the SDK requests the transcription of one file."""
-
-SPOKEN = SdkFunction("dashscope:HttpSpeechSynthesizer.call", SPEECH)
+SPOKEN = _ALL["speech"]
 """The way in which the SDK requests the endpoint `SPEECH`."""
 
 _SYNC_ONLY = (endpoints.EMBEDDINGS, endpoints.TRANSCRIPTION, endpoints.SPEECH)
 """The endpoints that no asynchronous class of the SDK requests."""
-
-IMAGES = SdkFunction(f"{_IMAGES}.call", MESSAGES)
-"""The way in which the SDK requests images at the multimodal endpoint, without a task."""
 
 
 def has_async(call: Call) -> bool:
@@ -115,10 +78,10 @@ def function_of(call: Call, endpoint: Endpoint) -> SdkFunction:
     if endpoint is endpoints.SPEECH:
         return SPOKEN
     if endpoint is endpoints.TRANSCRIPTION and takes_one_file(call):
-        return ONE_FILE
+        return _ALL["one-file"]
     is_image = call.kind is CallKind.IMAGE and call.mode is Mode.SYNC
     if is_image and find_spec("dashscope.aigc.image_generation"):
-        return IMAGES  # an older SDK asks as for a conversation
+        return _ALL["images"]  # an older SDK asks as for a conversation
     return FUNCTIONS[endpoint.name]
 
 
