@@ -41,7 +41,7 @@ class KeyVariables(Protocol):
         """A function that returns all parts of an API key that must be redacted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Environment:
     """The variables from which API keys and base URLs are read.
 
@@ -113,18 +113,23 @@ def load_environment(folder: str | os.PathLike[str]) -> Environment:
         text = ""
     except OSError as error:
         raise BadSettings(f"cannot be read: {error.strerror}", file) from None
-    from_file = _from_file(text) if text else {}
-    own = {name: value for name, value in process_variables().items() if value != NO_KEY}
-    return Environment({**from_file, **own})
-
-
-def process_variables() -> dict[str, str]:
-    """Return the environment variables of this process by name, all decoded at once for speed."""
     kept = getattr(os.environ, "_data", None)  # missing if a test replaces os.environ
     if not isinstance(kept, dict) or type(next(iter(kept), None)) is not bytes:
-        return dict(os.environ)
-    names, values = (os.fsdecode(b"\0".join(part)) for part in (kept, kept.values()))
-    return dict(zip(names.split("\0"), values.split("\0"), strict=True))
+        return _environment(text, dict(os.environ))
+    return _known_environment(text, b"\0".join(kept), b"\0".join(kept.values()))
+
+
+@lru_cache(maxsize=2)
+def _known_environment(file: str, names: bytes, values: bytes) -> Environment:
+    """Return the environment of variables as the process has them, joined by null bytes."""
+    decoded = (os.fsdecode(part).split("\0") for part in (names, values))
+    return _environment(file, dict(zip(*decoded, strict=True)))
+
+
+def _environment(file: str, variables: Mapping[str, str]) -> Environment:
+    """Return the environment of a `.env` with the text *file*, and of a process's variables."""
+    own = {name: value for name, value in variables.items() if value != NO_KEY}
+    return Environment({**(_from_file(file) if file else {}), **own})
 
 
 def _from_file(text: str) -> Mapping[str, str]:

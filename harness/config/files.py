@@ -24,7 +24,8 @@ def read_file(path: Path, largest: int = LARGEST) -> bytes:
     """
     if _size(path) > largest:
         raise OSError(errno.EFBIG, f"larger than {largest // 2**20} MiB", str(path))
-    return path.read_bytes()
+    with open(path, "rb", buffering=0) as opened:
+        return opened.readall()
 
 
 def read_ends(path: Path, first: int, last: int) -> tuple[bytes, bytes]:

@@ -97,6 +97,10 @@ class _Patches:
 
     def acquire(self) -> None:
         """Count one more tape in use, and install the patches if it is the first."""
+        with self._lock:
+            if self._users or self._are_in_place():
+                self._users += 1
+                return
         for awaited in self._imports:
             awaited.wait()  # before the lock, which `_on_import` takes at the end of an import
         with self._lock:

@@ -27,7 +27,11 @@ def project_secrets() -> tuple[str, ...]:
     Raises:
         BadSettings: A file of settings is not valid.
     """
-    return load_environment(os.getcwd()).secrets(PROVIDERS.values())
+    return _secrets(load_environment(os.getcwd()), tuple(PROVIDERS.values()))
+
+
+_secrets = lru_cache(maxsize=4)(Environment.secrets)
+"""The secrets in an environment, kept: `load_environment` returns the same one while it is."""
 
 
 def recording_redactor(secrets: Iterable[str] = ()) -> Redactor:

@@ -29,6 +29,7 @@ from harness.pytest_plugin.cassettes import (
     harness_cassette,
     has_cassette,
     note_finalizer,
+    open_if_due,
     phase,
     use_first,
 )
@@ -296,7 +297,9 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Open the cassette of a test before its function-scoped fixtures are set up."""
     use_first(item)
     with phase(item, is_call=False), checked(item):
-        return (yield)
+        result = yield
+        open_if_due(item)
+        return result
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -307,6 +310,7 @@ def pytest_fixture_setup(
     item = request._pyfuncitem
     is_narrow = fixturedef.scope == "function"
     if is_narrow:
+        open_if_due(item)
         note_finalizer(item, fixturedef.argname, fixturedef.func)
     with nullcontext() if is_narrow else wide_fixtures(item), kept_failure(fixturedef, request):
         return (yield)
@@ -325,6 +329,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Explain a failure, and shorten an InterceptError to the caller's code and the message."""
     report = yield
+    if call.excinfo is None:
+        return report
     explain(report, item, call)
     return shortened(report, item, call)
 

@@ -80,6 +80,8 @@ _NO_OPTIONS = MarkOptions()
 _FETCHED = pytest.StashKey[dict[str, Path | Exception]]()
 _CONTEXT = pytest.StashKey["CassetteContext"]()
 _FAILURE = pytest.StashKey[BaseException | None]()
+_IS_DUE = pytest.StashKey[bool]()
+_HAS_OWN = pytest.StashKey[bool]()
 _MAY_FOLLOW = pytest.StashKey[bool]()
 _MARKED = pytest.StashKey[tuple[pytest.Mark | None, MarkOptions]]()
 """The mark of a test, and the options that it alone sets."""
@@ -102,15 +104,12 @@ def harness_cassette(
 
     The cassette is in use until the fixtures that were set up after this one are torn down.
     """
-    item = request.node
-    context = _create_context(item, cassette_settings)
-    with _errors_as_failures:
-        _check_owner(context)
-        context.__enter__()
-    item.stash[_CONTEXT] = context
-    yield context
-    with _errors_as_failures:
-        _finish(item)
+    context = open_context(request.node)
+    if context is not None:  # opened by the mark; the test asks for this fixture while it runs
+        yield context
+        return
+    yield _open(request.node, cassette_settings)
+    _close(request.node)
 
 
 class CassetteFixture:
@@ -127,7 +126,18 @@ class CassetteFixture:
 
 def has_mark(item: pytest.Item) -> bool:
     """Return whether a test has the mark `cassette`."""
-    return item.get_closest_marker("cassette") is not None
+    return _mark(item) is not None
+
+
+def _mark(item: pytest.Item) -> pytest.Mark | None:
+    """Return the closest mark `cassette` of a test, as `get_closest_marker` does, which is slow."""
+    node: pytest.Item | pytest.Collector | None = item
+    while node is not None:
+        for mark in node.own_markers:
+            if mark.name == "cassette":
+                return mark
+        node = node.parent
+    return None
 
 
 def has_cassette(item: pytest.Item) -> bool:
@@ -139,16 +149,44 @@ def has_cassette(item: pytest.Item) -> bool:
 
 
 def use_first(item: pytest.Item) -> None:
-    """Make pytest set up `harness_cassette` before all other function-scoped fixtures of a test."""
+    """Have a test's cassette opened before the function-scoped fixtures of the test.
+
+    pytest sets up the fixture `harness_cassette` first, if the test uses it, if a project replaces
+    it or `cassette_settings`, and if pytest shows what it sets up. Otherwise `open_if_due` opens
+    the cassette, which takes half the time.
+    """
     names = getattr(item, "fixturenames", None)
     if names is None or not has_cassette(item):
         return
     item.stash[_FAILURE] = None
+    if CASSETTE not in names and _has_own_fixtures(item):
+        item.stash[_IS_DUE] = True
+        return
     if CASSETTE in names:
         names.remove(CASSETTE)
     known: Mapping[str, Any] = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
     is_narrow = (name in known and known[name][-1].scope == "function" for name in names)
     names.insert(next((i for i, narrow in enumerate(is_narrow) if narrow), len(names)), CASSETTE)
+
+
+def _has_own_fixtures(item: pytest.Item) -> bool:
+    """Return whether pytest shows no fixtures, and no project replaces those of a cassette."""
+    node = item.parent or item
+    if _HAS_OWN not in node.stash:
+        manager = item.session._fixturemanager
+        is_shown = item.config.getoption("setupshow", False)
+        node.stash[_HAS_OWN] = not is_shown and all(
+            len(manager.getfixturedefs(name, item) or ()) == 1 for name in (CASSETTE, DEFAULTS)
+        )
+    return node.stash[_HAS_OWN]
+
+
+def open_if_due(item: pytest.Item) -> None:
+    """Open the cassette of a test, unless it is open or a fixture opens it."""
+    if item.stash.get(_IS_DUE, False):
+        item.stash[_IS_DUE] = False
+        _open(item, {})
+        item.addfinalizer(functools.partial(_close, item))
 
 
 def note_finalizer(item: pytest.Item, name: str, function: Callable[..., Any]) -> None:
@@ -245,6 +283,21 @@ def _explained(context: CassetteContext, error: BaseException | None) -> BaseExc
         if note not in getattr(reason, "__notes__", ()):
             reason.add_note(note)
     return reason
+
+
+def _open(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteContext:
+    """Open and return the cassette of a test; *defaults* are the value of `cassette_settings`."""
+    context = _create_context(item, defaults)
+    with _errors_as_failures:
+        _check_owner(context)
+        context.__enter__()
+    item.stash[_CONTEXT] = context
+    return context
+
+
+def _close(item: pytest.Item) -> None:
+    with _errors_as_failures:
+        _finish(item)
 
 
 def _unittest_failure(item: pytest.Item) -> BaseException | None:
@@ -412,7 +465,7 @@ def name_of(item: pytest.Item) -> str:
 
 def _marked(item: pytest.Item) -> MarkOptions:
     """Return the options of a test's cassette that its mark sets."""
-    mark = item.get_closest_marker("cassette")
+    mark = _mark(item)
     known, options = item.stash.get(_MARKED, (None, _NO_OPTIONS))
     if known is not mark:
         options = _options(item, {})
@@ -436,7 +489,7 @@ def _options(item: pytest.Item, defaults: Mapping[str, Any]) -> MarkOptions:
     for name in ("path", "folder"):
         if name in defaults:
             pytest.fail(f"the fixture {DEFAULTS}: only the mark can set {name}", pytrace=False)
-    mark = item.get_closest_marker("cassette")
+    mark = _mark(item)
     args, own = (mark.args, mark.kwargs) if mark else ((), {})
     merged = _NO_OPTIONS
     for where, arguments, options in (

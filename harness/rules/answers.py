@@ -313,11 +313,11 @@ def created_agrees_with_date(reading: AnalyzedExchange) -> Iterator[Finding]:
         created = first(part.value, pointers)
         if type(created) is not int or not created:
             continue
-        place = field_place(reading, part, pointers)
-        if created < 0:
-            yield violation("a time in seconds since 1970", created, place)
-        elif date and abs(created - date) > _MAX_CLOCK_DIFFERENCE:
-            yield violation(f"about {date}, as in the header Date", created, place)
+        expected = "a time in seconds since 1970" if created < 0 else ""
+        if not expected and date and abs(created - date) > _MAX_CLOCK_DIFFERENCE:
+            expected = f"about {date}, as in the header Date"
+        if expected:
+            yield violation(expected, created, field_place(reading, part, pointers))
 
 
 def _date(reading: AnalyzedExchange) -> int | None:

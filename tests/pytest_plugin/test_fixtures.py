@@ -33,11 +33,11 @@ def run(pytester: pytest.Pytester, server: Server, only_our_plugin: None) -> Run
     )
 
     def running(tests: str, *options: str) -> pytest.RunResult:
+        shown = tests.replace("mark.cassette", "mark.cassette(findings='show')")
         pytester.makepyfile(
             test_mine=f"import httpx, pytest, unittest\nBASE = {server.base!r}\n"
             f"def get(path):\n    return httpx.get(BASE + path).status_code\n"
-            "@pytest.fixture(scope='session')\n"
-            "def cassette_settings():\n    return {'findings': 'show'}\n" + tests
+            + shown.replace("show')(", "show', ")
         )
         return pytester.runpytest_inprocess(*options)
 
@@ -267,7 +267,7 @@ def test_one():
 
 
 SHARED = """
-@pytest.mark.cassette("shared.yaml"{options})
+@pytest.mark.cassette(path="shared.yaml"{options})
 @pytest.mark.parametrize("i", range(2))
 def test_shared(i):
     get(f"/echo?s{{i}}")

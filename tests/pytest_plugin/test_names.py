@@ -116,3 +116,19 @@ def test_beside_cassetter(pytester: pytest.Pytester) -> None:
     done = pytester.runpytest_subprocess("--record=none")
     done.assert_outcomes(passed=2)
     done.stdout.fnmatch_lines(["harness: *1 without requests; no test went to the network"])
+
+
+def test_a_marked_test_gets_its_open_cassette_by_the_fixture(
+    pytester: pytest.Pytester, only_our_plugin: None
+) -> None:
+    """A test that asks for the fixture while it runs gets the cassette that its mark opened."""
+    pytester.makepyfile(
+        "import harness, pytest\n"
+        "@pytest.mark.cassette\n"
+        "def test_late(request):\n"
+        "    late = request.getfixturevalue('cassette')\n"
+        "    assert late.test.endswith('::test_late')\n"
+        "    assert late is request.getfixturevalue('harness_cassette')\n"
+        "    assert harness.intercept.context.open_blocks[-1] is late._block\n"
+    )
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
