@@ -579,6 +579,13 @@ OTHERS = {
             "usage": {"total_tokens": 28},
         },
     ),
+    "DashScope: a free quota that is used up": answered(
+        "https://dashscope.aliyuncs.com/compatible-mode/v1/chat/completions",
+        b'{"error":{"message":"x","type":"insufficient_quota","code":"insufficient_quota"}}',
+        "application/json",
+        ASKED,
+        403,
+    ),
     "DashScope: a removed file": exchange(
         "DELETE", f"{QWEN}/files/ed5a", None, b'{"request_id":"r"}', "application/json"
     ),
