@@ -128,7 +128,6 @@ class Fields:
         role: The role of the message.
         object: The name of the type of the body, such as `chat.completion`.
         created: The time of creation, in seconds since 1970 (UTC).
-        counts: Further counts, such as those of spoken characters or cached tokens.
         input_parts: Token counts that `input_tokens` includes.
         output_parts: Token counts that `output_tokens` includes.
         reasoning_tokens: The number of output tokens of the reasoning.
@@ -179,7 +178,6 @@ class Fields:
     role: Pointers = ()
     object: Pointers = ()
     created: Pointers = ()
-    counts: Pointers = ()
     input_parts: Pointers = ()
     output_parts: Pointers = ()
     reasoning_tokens: Pointers = ()
@@ -252,6 +250,8 @@ class Endpoint:
         foreign: The places in an answer that repeat the request, or have what tools returned;
             contracts leave them out.
         exempt: The names of the rules that the service is known to break.
+        estimates_input: Whether the input tokens before the last event of a stream are an estimate.
+        refusal_types: The media types that a refusal of a stream may have beside JSON's.
         speaks: Whether an answer is a sound, not JSON.
     """
 
@@ -284,6 +284,8 @@ class Endpoint:
     takes_prefill: bool = False
     foreign: Pointers = ()
     exempt: frozenset[str] = frozenset()
+    estimates_input: bool = False
+    refusal_types: tuple[str, ...] = ()
     speaks: bool = False
 
     @property

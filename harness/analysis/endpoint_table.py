@@ -172,7 +172,7 @@ class EndpointTable:
             return frozenset(self.words(value))
         if name in _FUNCTIONS:
             return self._functions[value] if value else None
-        if name in ("roles", "foreign"):
+        if name in ("roles", "foreign", "refusal_types"):
             return self.words(value)
         if name == "fields":
             return self.fields(value)

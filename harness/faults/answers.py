@@ -15,7 +15,7 @@ from harness.analysis.edit import (
     with_status,
 )
 from harness.analysis.edit import put as put_value
-from harness.analysis.endpoint import Pointers
+from harness.analysis.endpoint import Pointers, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of
 from harness.analysis.reply import first
@@ -133,6 +133,25 @@ def role_unknown(analyzed: AnalyzedExchange, role: str) -> Exchange | None:
     Returns None if the answer has no role. *role* is the new role.
     """
     return select.put(analyzed, select.field(analyzed, "role"), role)
+
+
+@exchange_fault(
+    "fields_are_spelled_as_documented", str.upper, lambda name: f"{name}s", when=answers
+)
+def field_misspelt(analyzed: AnalyzedExchange, spell: Callable[[str], str]) -> Exchange | None:
+    """Write the name of the input tokens' count in capitals, or with an s at its end.
+
+    Returns None if the answer has no such count. *spell* returns the new name.
+    """
+    endpoint, selected = analyzed.endpoint, select.field(analyzed, "input_tokens")
+    if endpoint is None or endpoint.role is Role.LOOKUP or selected is None:
+        return None
+    parent, _, name = selected.pointer.rpartition("/")
+    counts = resolve(selected.part.value, parent)
+    if not isinstance(counts, dict):
+        return None
+    renamed: Json = {spell(key) if key == name else key: n for key, n in counts.items()}
+    return replace_value(analyzed, selected.part, parent, renamed)
 
 
 @exchange_fault("object_names_its_form", None, "text_completion")

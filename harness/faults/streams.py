@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.analysis.edit import change_values, event_blocks, put_all, remove, with_event_blocks
+from harness.analysis.edit import (
+    change_values,
+    event_blocks,
+    put_all,
+    remove,
+    replace_value,
+    with_event_blocks,
+)
 from harness.analysis.edit import put as put_value
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
@@ -57,7 +64,9 @@ def input_tokens_change(analyzed: AnalyzedExchange, change: int) -> Exchange | N
     is the difference: 1 or -1.
     """
     endpoint = checked_endpoint(analyzed)
-    if endpoint is not None and endpoint.runs_tools(analyzed.request_json.value):
+    if endpoint is None or endpoint.estimates_input:
+        return None
+    if endpoint.runs_tools(analyzed.request_json.value):
         return None
     return _with_last_count(analyzed, "input_tokens", change)
 
@@ -80,6 +89,21 @@ def usage_missing(
     if not endpoint.tells_usage(analyzed.request_json.value):
         return None
     return change_values(analyzed, lambda value: change(value, "/usage"))
+
+
+@exchange_fault("events_have_content", {}, {"role": "assistant"}, when=streamed)
+def event_without_content(analyzed: AnalyzedExchange, message: Json) -> Exchange | None:
+    """Empty the message of the second event with a text, or leave nothing but its role.
+
+    Returns None if that event has no message, or a finish reason. *message* is what is left.
+    """
+    endpoint = analyzed.endpoint
+    said = [(part, reply) for part, reply in streamed(analyzed) if reply.content]
+    if endpoint is None or "events_have_content" in endpoint.exempt or len(said) < 2:
+        return None
+    part, reply = said[1]
+    pointer = f"{fields_of(analyzed).choices}/0/delta"
+    return None if reply.finish_reason else replace_value(analyzed, part, pointer, message)
 
 
 # ---------------------------------------------------------------------------------- identity

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import astuple
 from email.utils import parsedate_to_datetime
 from itertools import islice
 
-from harness.analysis.endpoint import Endpoint, Fields
+from harness.analysis.endpoint import Fields, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, is_whole, seen, status_of
+from harness.rules.members import documented, misspelt
 from harness.rules.rule import (
     answers,
     checked_endpoint,
@@ -24,7 +23,7 @@ from harness.rules.rule import (
 )
 from harness.rules.schemas import violations
 from harness.types import Finding, Json, Place, Reply
-from harness.wire import Missing, escape, query, resolve, walk
+from harness.wire import Missing, escape, query, resolve, tokens
 
 
 def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -159,32 +158,37 @@ def _unknown_texts(reading: AnalyzedExchange) -> Iterator[Place]:
     endpoint = reading.endpoint
     if endpoint is None:
         return
-    located = {p.replace("/[]/", "/0/") for group in astuple(endpoint.fields) for p in group}
-    known = _KNOWN_TEXTS.union(_documented(endpoint))
     parents = (pointer.rpartition("/")[0] for pointer in endpoint.fields.content)
     messages = tuple(parent for parent in parents if parent.endswith(_MESSAGES))
     for part, message, value in values(reading, messages):
+        known = _KNOWN_TEXTS.union(documented(endpoint, message))
         for name, member in value.items() if isinstance(value, dict) else ():
             pointer = f"{message}/{escape(name)}"
             texts = [member, *(text for _, text in query(member, "/[]/text"))]
             is_text = any(isinstance(text, str) and text.strip() for text in texts)
-            if is_text and escape(name) not in known and pointer not in located:
+            if is_text and name not in known:
                 yield reading.place(pointer, part)
 
 
 _MESSAGES = ("/message", "/delta")
 
 
-def _documented(endpoint: Endpoint) -> Iterator[str]:
-    """Yield the names of members that the schemas of *endpoint* have in a message or delta."""
-    try:
-        schemas: Json = json.loads(json.dumps([endpoint.answer, endpoint.event], default=dict))
-    except (TypeError, ValueError, RecursionError):  # such a schema is a finding of its own
+def fields_are_spelled_as_documented(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that no field has nearly the name of a documented one that is missing.
+
+    With `finishReason`, or `texts` in place of `text`, a program that reads the documented field
+    finds nothing. New fields are allowed if their names are new. Only the first of several events
+    with the same field is reported.
+    """
+    endpoint, reported = checked_endpoint(reading), set[str]()
+    if endpoint is None or endpoint.role is Role.LOOKUP:
         return
-    for pointer, _ in walk(schemas):
-        *_, parent, name = ("", *pointer.split("/properties/"))
-        if f"/{parent.partition('/')[0]}" in _MESSAGES:
-            yield name
+    for part in answers(reading):
+        for pointer, name in misspelt(part.value, documented(endpoint)):
+            if pointer not in reported:
+                reported.add(pointer)
+                actual = show(tokens(pointer)[-1])
+                yield violation(f"the field {show(name)}", actual, reading.place(pointer, part))
 
 
 def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:

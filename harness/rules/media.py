@@ -229,8 +229,8 @@ def embedding_has_asked_length(reading: AnalyzedExchange) -> Iterator[Finding]:
 def ranking_is_ordered(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a ranking begins with the highest score and has each document at most once.
 
-    A document is identified by its index in the request, from 0; no more are ranked than requested
-    [REC].
+    A document is identified by its index in the request, from 0; as many are ranked as requested,
+    or all [REC].
     """
     fields, documents = fields_of(reading), len(_texts(reading))
     limit = first(reading.request_json.value, fields.count)
@@ -245,3 +245,5 @@ def ranking_is_ordered(reading: AnalyzedExchange) -> Iterator[Finding]:
             yield violation(expected, show(numbers), place)
         if type(limit) is int and len(numbers) > limit:
             yield violation(f"at most {limit} results as requested", len(numbers), place)
+        elif limit is None and len(numbers) < documents:
+            yield violation(f"a result for each of {documents} documents", len(numbers), place)

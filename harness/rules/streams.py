@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import dropwhile, islice, pairwise
 
 from harness.analysis.endpoint import Part, Role
 from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.reply import NONE_YET
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import checked_endpoint, field_place, fields_of, show, streamed, violation
 from harness.types import Choice, Finding, Json, Reply, ToolCall
-from harness.wire import read_json, resolve
+from harness.wire import MISSING, read_json, resolve
 
 
 def stream_keeps_its_identity(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -133,8 +134,11 @@ _MIN_LENGTH = 10
 def deltas_do_not_repeat(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the events of an incremental stream do not repeat the text so far.
 
-    A client that joins the events would show each text several times.
+    A client that joins the events would show each text several times. So it would if an event came
+    twice: a text of several letters, in events that are the same in each byte.
     """
+    if not _is_cumulative(reading):
+        yield from _repeated(reading)
     for pointers, texts in _texts(reading) if not _is_cumulative(reading) else ():
         pairs = pairwise(text for _, text in texts)
         grows = all(new.startswith(old) and len(new) > len(old) for old, new in pairs)
@@ -142,6 +146,59 @@ def deltas_do_not_repeat(reading: AnalyzedExchange) -> Iterator[Finding]:
             part, text = texts[-1]
             place = field_place(reading, part, pointers)
             yield violation("only the new piece", f"the whole text so far {show(text)}", place)
+
+
+_MIN_LETTERS = 5
+"""Different letters: a model may say the same short word or sign twice."""
+
+
+def _repeated(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Yield a violation for each event that is the one before and has a text of several letters."""
+    pairs = pairwise(reading.stream.events)
+    repeated = {event.number for before, event in pairs if before.data == event.data}
+    for part, reply in streamed(reading) if repeated else ():
+        text = f"{reply.content or ''}{reply.reasoning or ''}"
+        if part.event in repeated and len(set(filter(str.isalpha, text))) >= _MIN_LETTERS:
+            place = reading.place(part=part)
+            yield violation("only the new piece", f"{show(text)} again, in the same event", place)
+
+
+def events_have_content(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that each event between the first text and the finish adds something to the answer.
+
+    Its message has at least one member beside the role, which may be an empty text. An event
+    without choices has token counts. Anything else has lost its content on the way.
+    """
+    fields = fields_of(reading)
+    messages = [p for p in map(_parent, fields.content) if p.endswith(("/message", "/delta"))]
+    said = dropwhile(lambda event: not _adds(event[1]), streamed(reading))
+    for part, _ in islice(said, 1, None):
+        choices = resolve(part.value, fields.choices) if fields.choices else None
+        told = ("/usage", "/prompt_filter_results")
+        if choices == [] and not any(resolve(part.value, name) for name in told):
+            yield violation("a choice, or token counts", "neither", reading.place(part=part))
+        for number, choice in enumerate(choices if isinstance(choices, list) else ()):
+            if resolve(choice, "/finish_reason") not in _NOT_YET:
+                continue
+            for pointer in messages:
+                name = pointer.removeprefix(f"{fields.choices}/0")
+                message = resolve(choice, name)
+                if isinstance(message, dict) and not any(
+                    value is not None for member, value in message.items() if member != "role"
+                ):
+                    place = reading.place(f"{fields.choices}/{number}{name}", part)
+                    yield violation("something that is added", show(message), place)
+
+
+def _adds(reply: Reply) -> bool:
+    return bool(reply.content or reply.reasoning or reply.tool_calls)
+
+
+_NOT_YET = (None, MISSING, "", NONE_YET)
+
+
+def _parent(pointer: str) -> str:
+    return pointer.rpartition("/")[0]
 
 
 def stream_equals_whole(analyzed: AnalyzedTranscript) -> Iterator[Finding]:

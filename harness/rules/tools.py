@@ -103,21 +103,26 @@ def _sent_calls(part: Part, reading: AnalyzedExchange) -> Iterator[tuple[int, st
 def tool_pieces_belong(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a streamed tool call begins with an id and a name, which later pieces keep.
 
-    Later pieces have neither, or the same (DashScope's have `id: ""` [REC B6]; Zhipu's calls come
-    whole [REC A2]). A piece with another name and the same id belongs to another call, and its
-    arguments would be appended to those of this call.
+    Each call has the next index, from 0. Later pieces have neither, or the same (DashScope's have
+    `id: ""` [REC B6]; Zhipu's calls come whole [REC A2]). A piece with another name and the same id
+    belongs to another call, and its arguments would be appended to those of this call.
     """
     outcome = reading.outcome
     if not isinstance(outcome, Reply) or outcome.cumulative:
         return
     may_lack_id = _may_lack_ids(reading)
     known: dict[int, tuple[str, str]] = {}
+    indices: set[int] = set()
     for part, _ in streamed(reading):
         for number, pointer, piece in _sent_calls(part, reading):
-            if resolve(piece, "/type") not in (None, "", FUNCTION):
-                continue  # a tool of the service, whose pieces have a form of their own
             index = resolve(piece, "/index")
             index = index if type(index) is int else number
+            if index > len(indices):
+                place = reading.place(f"{pointer}/index", part)
+                yield violation(f"the index {len(indices)} of the next call", index, place)
+            indices.add(index)
+            if resolve(piece, "/type") not in (None, "", FUNCTION):
+                continue  # a tool of the service, whose pieces have a form of their own
             new_id, new_name = _text(piece, "/id"), _text(piece, "/function/name")
             call_id, name = known.get(index, ("", ""))
             place = reading.place(pointer, part)
@@ -143,8 +148,9 @@ def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
         for number, call in enumerate(calls if isinstance(calls, list) else ()):
             kind, index = _text(call, "/type").removeprefix("builtin_"), resolve(call, "/index")
             is_empty = not reading.is_stream and resolve(call, "/type") == ""
-            if is_empty or (type(index) is int and index < 0):
-                expected = "the type function" if is_empty else "an index from 0"
+            is_other = index != number and not reading.is_stream
+            if is_empty or (type(index) is int and (index < 0 or is_other)):
+                expected = "the type function" if is_empty else f"the index {number}"
                 name = "type" if is_empty else "index"
                 place = reading.place(f"{pointer}/{number}/{name}", part)
                 yield violation(expected, show(kind if is_empty else index), place)

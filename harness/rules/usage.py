@@ -55,25 +55,29 @@ def usage_is_not_negative(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     The details differ between services, and the schemas do not have all of them.
     """
-    for name in (*_COUNTS, "input_parts", "output_parts", "counts"):
+    for name in _COUNTS:
         for part, pointer, count in values(reading, _pointers(reading, name)):
-            if type(count) is int and count < 0:
+            if type(count) is int and count < 0 and not pointer.startswith(_USAGES):
                 yield violation("a count of tokens", count, reading.place(pointer, part))
     for part in answers(reading):
         for base in _USAGES:
-            for pointer, count in _texts(resolve(part.value, base), base):
+            for pointer, count in _no_counts(resolve(part.value, base), base):
                 yield violation("a count of tokens", show(count), reading.place(pointer, part))
 
 
-_USAGES = ("/usage", "/message/usage", "/response/usage")
+_USAGES = ("/usage", "/message/usage", "/response/usage", "/usageMetadata")
+_COUNTED = ("tokens", "characters", "count", "Count")
 
 
-def _texts(usage: Json | Missing, pointer: str) -> Iterator[tuple[str, Json]]:
-    """Yield (pointer, value) of each text or truth value in a usage where a count belongs."""
+def _no_counts(usage: Json | Missing, pointer: str) -> Iterator[tuple[str, Json]]:
+    """Yield (pointer, value) of each negative number, and each text or truth value for a count."""
     for name, value in usage.items() if isinstance(usage, dict) else ():
         if isinstance(value, dict):
-            yield from _texts(value, f"{pointer}/{escape(name)}")
-        elif name.endswith(("tokens", "characters", "count")) and isinstance(value, str | bool):
+            yield from _no_counts(value, f"{pointer}/{escape(name)}")
+        elif isinstance(value, str | bool):
+            if name.endswith(_COUNTED):
+                yield f"{pointer}/{escape(name)}", value
+        elif isinstance(value, int | float) and value < 0:
             yield f"{pointer}/{escape(name)}", value
 
 
@@ -131,11 +135,14 @@ def usage_is_told(reading: AnalyzedExchange) -> Iterator[Finding]:
 def usage_never_shrinks(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the token counts in a stream never become smaller.
 
-    DashScope sends counts in every event [REC]; a smaller count belongs to another answer.
+    DashScope sends counts in every event [REC]; a smaller count belongs to another answer. Gemini
+    estimates the input tokens until the last event [REC].
     """
     largest: dict[str, int] = {}
+    endpoint = checked_endpoint(reading)
+    names = _COUNTS[1:] if endpoint and endpoint.estimates_input else _COUNTS
     for part, reply in streamed(reading):
-        for name in _COUNTS:
+        for name in names:
             count = getattr(reply.usage, name) if reply.usage else None
             if count is None:
                 continue
@@ -149,13 +156,15 @@ def input_tokens_stay(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the input tokens are the same in every event of a stream.
 
     The request does not change while it is answered [REC]. They may grow if the service itself runs
-    tools, whose results are input too, such as a web search [DOC].
+    tools, whose results are input too, such as a web search [DOC]; of estimates, those in the last
+    event may differ.
     """
     expected: int | None = None
     endpoint = checked_endpoint(reading)
     if endpoint is not None and endpoint.runs_tools(reading.request_json.value):
         return
-    for part, reply in streamed(reading):
+    events = streamed(reading)
+    for part, reply in events[:-1] if endpoint and endpoint.estimates_input else events:
         count = reply.usage.input_tokens if reply.usage else None
         if count is not None and expected is not None and count != expected:
             place = field_place(reading, part, _pointers(reading, "input_tokens"))

@@ -96,7 +96,8 @@ def content_type_agrees_with_body(reading: AnalyzedExchange) -> Iterator[Finding
     may_lack = endpoint.role is Role.LOOKUP or response.status >= 400
     if not expected or (not actual and may_lack):
         return
-    if actual != expected:
+    may_be = endpoint.refusal_types if response.status >= 400 else ()
+    if actual not in (expected, *may_be):
         yield violation(f"the content type {expected}", show(actual), reading.place())
     charset = reading.content_type.partition("charset=")[2].partition(";")[0].strip(' "')
     if charset not in ("", "utf-8", "utf8"):

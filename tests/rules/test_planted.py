@@ -120,6 +120,36 @@ PLANTED = {
         '"output":[{"id":"msg_67ccd2bf17f0819081ff3bb2cf6508e6","type":"reasoning","summary":[]},',
         "items_are_as_documented",
     ),
+    "a renamed text of a part": (
+        "responses whole",
+        '"type":"output_text","text":',
+        '"type":"output_text","texts":',
+        "fields_are_spelled_as_documented",
+    ),
+    "a piece of nothing known": (
+        "dashscope multimodal",
+        '"content":[{"text":',
+        '"content":[{"words":',
+        "answer_fits_schema",
+    ),
+    "a negative count that no schema has": (
+        "zhipu reasoning",
+        '"prompt_tokens_details":{',
+        '"prompt_tokens_details":{"audio_tokens":-1,',
+        "usage_is_not_negative",
+    ),
+    "a call beyond the next": (
+        "compatible streamed tool",
+        '"index":0,"id":"call_',
+        '"index":1,"id":"call_',
+        "tool_pieces_belong",
+    ),
+    "a delta of another type than its text": (
+        "anthropic stream",
+        '"text_delta","text":"I look',
+        '"words_delta","text":"I look',
+        "answer_fits_schema",
+    ),
     "a part before the first": (
         "responses stream",
         '"content_index":0',

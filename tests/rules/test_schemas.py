@@ -78,7 +78,7 @@ def test_what_is_kept_changes_no_verdict(schema: Schema, values: list[Any]) -> N
     [
         {"pattern": "^a"},
         {"enum": [1]},
-        {"const": "a"},
+        {"const": ["a"]},
         {"minLength": 2},
         {"minItems": 3},
         {"multipleOf": 5},

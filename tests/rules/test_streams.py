@@ -21,7 +21,8 @@ ASKED: Json = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "s
         (["Hello, my", "Hello, my friend"], False),  # by chance, perhaps
         (["1", "10", "100"], False),
         (["Hello,", " my", " friend and all"], False),
-        (["Hello, my", "Hello, my friend", "Hello, my friend"], False),
+        (["Hello, my", "Hello, my friend", "Hello, my friend"], True),  # the same event twice
+        (["Ha", "Haha", "Haha"], False),
     ],
 )
 def test_three_events_that_grow_repeat_the_text(texts: list[str], repeats: bool) -> None:

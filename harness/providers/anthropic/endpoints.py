@@ -28,7 +28,7 @@ from harness.wire import Missing, compact_bytes, query, resolve
 
 # Unknown types of blocks are allowed: services add some for each of their tools.
 BLOCK: Schema = {
-    **object_of({"type": NAME}),
+    **object_of({"type": NAME}, {"tool_use_id": STRING}),
     "allOf": [
         {"if": {"properties": {"type": {"const": name}}}, "then": object_of(members)}
         for name, members in (
@@ -38,6 +38,10 @@ BLOCK: Schema = {
             ("tool_use", {"id": NAME, "name": NAME, "input": {"type": "object"}}),
             ("server_tool_use", {"id": NAME, "name": NAME}),
         )
+    ]
+    + [
+        {"if": {"required": [name]}, "then": {"properties": {"type": {"const": name}}}}
+        for name in ("text", "thinking")
     ],
 }
 
@@ -71,9 +75,24 @@ MESSAGE: Schema = object_of(
     }
 )
 
-_DELTA: Schema = object_of(
-    {"type": NAME}, dict.fromkeys(("text", "partial_json", "thinking", "signature"), STRING)
-)
+_DELTAS = {
+    "text_delta": "text",
+    "input_json_delta": "partial_json",
+    "thinking_delta": "thinking",
+    "signature_delta": "signature",
+}
+"""The member that a delta has by its type; a delta of an unknown type has none of them."""
+
+_DELTA: Schema = {
+    **object_of({"type": NAME}),
+    "allOf": [
+        {
+            "if": {"anyOf": [{"properties": {"type": {"const": kind}}}, {"required": [name]}]},
+            "then": object_of({"type": {"const": kind}, name: STRING}),
+        }
+        for kind, name in _DELTAS.items()
+    ],
+}
 
 # [REC] an event of an unknown type is allowed, as the documentation asks of clients.
 EVENT: Schema = {

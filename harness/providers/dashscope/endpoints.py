@@ -101,7 +101,7 @@ def _output(content: Schema, call: Schema) -> Schema:
 
 def _or_sound(output: Schema) -> Schema:
     """Return the schema *output*, extended by answers with only `audio`, as from qwen-tts."""
-    sound = {"required": ["audio"], "properties": {"audio": {"type": "object"}}}
+    sound = {"required": ["audio"], "properties": {"audio": _SOUND}}
     meaning = f"{output['description']}, or `audio`"
     return {**output, **either(meaning, *output["anyOf"], sound)}
 
@@ -117,8 +117,24 @@ def _researched(output: Schema) -> Schema:
 # Beside tool calls some models have no text at all.
 _TEXT: Schema = nullable(STRING)
 
+_PIECES = ("text", "image", "audio", "video", "ocr_result")
+
 # [REC] B4: a list of pieces without `type`, each a text, an image or a sound.
-_MIXED: Schema = {"type": ["array", "string", "null"], "items": object_of({}, {"text": STRING})}
+_MIXED: Schema = {
+    "type": ["array", "string", "null"],
+    "items": {
+        **object_of({}, dict.fromkeys(("type", *_PIECES), STRING)),
+        **either(
+            f"a piece with one of {', '.join(_PIECES)}",
+            *({"required": [name]} for name in _PIECES),
+        ),
+    },
+}
+
+# [DOC] qwen-tts, CosyVoice over HTTP; in a stream, the link is empty until the end.
+_SOUND: Schema = object_of(
+    {}, {"data": _TEXT, "url": _TEXT, "id": STRING, "expires_at": {"type": "integer", "minimum": 0}}
+)
 
 
 def _answer(output: Schema, usage: Schema) -> Schema:
@@ -158,15 +174,26 @@ TASK: Schema = object_of(
         "output": object_of(
             {"task_id": STRING, "task_status": NAME},
             {
-                "submit_time": STRING,
-                "scheduled_time": STRING,
-                "end_time": STRING,
+                **dict.fromkeys(("submit_time", "scheduled_time", "end_time"), STRING),
                 "results": {
                     "type": ["array", "object"],
-                    "items": {**object_of({}, {"url": NAME, "code": STRING}), **_RESULT},
+                    "items": {
+                        **object_of(
+                            {},
+                            {
+                                **dict.fromkeys(("url", "file_url", "subtask_status"), NAME),
+                                **dict.fromkeys(("code", "message"), STRING),
+                            },
+                        ),
+                        **_RESULT,
+                    },
                 },
                 "task_metrics": _METRICS,
-                "choices": array(object_of({"message": object_of({}, {"content": _MIXED})})),
+                "choices": array(
+                    object_of(
+                        {"message": object_of({}, {"content": _MIXED})}, {"finish_reason": STRING}
+                    )
+                ),
                 "video_url": NAME,
                 "code": STRING,
                 "message": STRING,
@@ -246,7 +273,7 @@ TEXT_ANSWER = _answer(_output(_TEXT, TOOL_CALL), USAGE)
 TEXT_EVENT = _event(_researched(_output(_TEXT, TOOL_CALL_PIECE)), EVENT_USAGE)
 MIXED_ANSWER = _answer(_or_sound(_output(_MIXED, TOOL_CALL)), LOOSE_USAGE)
 MIXED_EVENT = _answer(_or_sound(_output(_MIXED, TOOL_CALL_PIECE)), LOOSE_USAGE)
-SPOKEN = _answer(object_of({"audio": object_of({})}), object_of({}))
+SPOKEN = _answer(object_of({"audio": _SOUND}), object_of({}))
 SPOKEN_EVENT = _answer(object_of({}), object_of({}))
 
 TABLE = EndpointTable(

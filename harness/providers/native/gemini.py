@@ -80,7 +80,13 @@ def _usage(value: Json) -> Usage | None:
     return Usage(given, count("candidatesTokenCount", "thoughtsTokenCount"), total)
 
 
-TABLE = EndpointTable(Path(__file__).with_suffix(".toml"), read)
+def runs_tools(request: Json) -> bool:
+    """Return whether the service itself runs tools for *request*, such as a search or code."""
+    tools = (tool for _, tool in query(request, "/tools/[]") if isinstance(tool, dict))
+    return any(tool.keys() - {"functionDeclarations", "function_declarations"} for tool in tools)
+
+
+TABLE = EndpointTable(Path(__file__).with_suffix(".toml"), read, runs_tools)
 ENDPOINTS = tuple(TABLE.endpoints("gemini").values())
 _READER, *_ = ENDPOINTS
 FIELDS = _READER.fields

@@ -154,13 +154,17 @@ EMBEDDING: Schema = object_of(
         "data": array(
             object_of(
                 {"index": INTEGER, "embedding": {"type": ["array", "string"], "items": NUMBER}},
-                {"object": STRING},
+                {"object": {"const": "embedding"}},
             ),
             at_least=1,
         ),
-        "usage": object_of({"total_tokens": INTEGER}),
+        # [REC] Mistral spells the name of the details so.
+        "usage": object_of(
+            {"total_tokens": INTEGER},
+            {"prompt_tokens": INTEGER, "prompt_token_details": nullable(object_of({}))},
+        ),
     },
-    {"id": STRING, "object": STRING},
+    {"id": STRING, "object": {"const": "list"}},
 )
 
 # Some services send a number as `code`, and members of their own beside it.

@@ -42,11 +42,11 @@ _CONTENT: Schema = object_of(
 )
 
 ITEM: Schema = {
-    **object_of({"type": NAME}, {"id": nullable(STRING)}),
+    **object_of({"type": NAME}, {"id": nullable(STRING), "encrypted_content": nullable(STRING)}),
     "allOf": [
         {"if": {"properties": {"type": {"const": name}}}, "then": object_of(members)}
         for name, members in (
-            ("message", {"role": STRING, "content": array(_CONTENT)}),
+            ("message", {"role": NAME, "content": array(_CONTENT)}),
             ("function_call", {"call_id": NAME, "name": NAME, "arguments": STRING}),
             ("reasoning", {"summary": array(object_of({}))}),
         )
@@ -85,8 +85,26 @@ RESPONSE: Schema = {
 
 _PART: Mapping[str, Schema] = {"output_index": INTEGER}
 _BEGUN: Schema = object_of(
-    {"id": NAME, "status": NAME}, {"object": {"const": "response"}, "output": {"type": "array"}}
+    {"id": NAME, "status": NAME},
+    {
+        "object": {"const": "response"},
+        "output": {"type": "array"},
+        "model": NAME,
+        "created_at": NUMBER,
+    },
 )
+
+# [REC] all: an item is added with its names, and its texts are empty.
+_ADDED: Schema = {
+    **object_of({"type": NAME}, {"id": nullable(STRING), "status": nullable(NAME)}),
+    "allOf": [
+        {"if": {"properties": {"type": {"const": name}}}, "then": object_of(*members)}
+        for name, members in (
+            ("message", ({"role": NAME}, {"content": {"type": "array"}})),
+            ("function_call", ({"call_id": NAME, "name": NAME}, {"arguments": STRING})),
+        )
+    ],
+}
 
 # [REC] events of further types are allowed: each of the service's tools has some.
 EVENT: Schema = {
@@ -103,7 +121,7 @@ EVENT: Schema = {
                 )
                 for name in ("added", "done")
             ),
-            ("response.output_item.added", {**_PART, "item": object_of({"type": NAME})}),
+            ("response.output_item.added", {**_PART, "item": _ADDED}),
             ("response.output_item.done", {**_PART, "item": ITEM}),
             ("response.output_text.delta", {**_PART, "item_id": STRING, "delta": STRING}),
             ("response.output_text.done", {**_PART, "item_id": STRING, "text": STRING}),

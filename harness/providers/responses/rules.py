@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.providers.responses.endpoints import ENDED, read
 from harness.rules.rule import WARNING, Rule, exchange_rule, show, stream_rule, violation
 from harness.types import Failure, Finding, Json
-from harness.wire import MISSING, query, resolve
+from harness.wire import MISSING, Missing, query, resolve
 
 
 def _events(reading: AnalyzedExchange) -> tuple[Part, ...]:
@@ -190,12 +190,12 @@ def _final(
 
 
 def items_end_as_they_were_done(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that the last event repeats each item that was done, by its type and index.
+    """Check that the last event repeats each item that was done, by its type, names and state.
 
     Programs read the output of the last event and ignore the others. Items may be done in another
     order than they were added [REC OpenRouter].
     """
-    done: dict[int, object] = {}
+    done: dict[int, Json] = {}
     parts = _events(reading)
     if not parts or resolve(parts[0].value, "/type") != "response.created":
         return
@@ -203,13 +203,28 @@ def items_end_as_they_were_done(reading: AnalyzedExchange) -> Iterator[Finding]:
         kind = resolve(part.value, "/type")
         index = resolve(part.value, "/output_index")
         if kind == "response.output_item.done" and type(index) is int:
-            done[index] = resolve(part.value, "/item/type")
+            done[index] = next((item for _, item in query(part.value, "/item")), None)
         elif kind == "response.completed":
-            final = [kind for _, kind in query(part.value, "/response/output/[]/type")]
+            final = [item for _, item in query(part.value, "/response/output/[]")]
             expected = [done[index] for index in sorted(done)]
-            if final and final != expected:
-                place = reading.place("/response/output", part)
-                yield violation(f"the items {show(expected)}", show(final), place)
+            place = reading.place("/response/output", part)
+            if final and _types(final) != _types(expected):
+                yield violation(f"the items {show(_types(expected))}", show(_types(final)), place)
+                continue
+            for number, (before, now) in enumerate(zip(expected, final, strict=False)):
+                for name in (*_KEPT, "/status"):
+                    was, actual = resolve(before, name), resolve(now, name)
+                    if was and was is not MISSING and actual != was:
+                        place = reading.place(f"/response/output/{number}{name}", part)
+                        yield violation(f"{show(was)} as it was done", _shown(actual), place)
+
+
+def _types(items: Sequence[Json]) -> list[Json]:
+    return [next((kind for _, kind in query(item, "/type")), None) for item in items]
+
+
+def _shown(value: Json | Missing) -> str:
+    return "nothing" if value is MISSING else show(value)
 
 
 def status_fits_details(reading: AnalyzedExchange) -> Iterator[Finding]:

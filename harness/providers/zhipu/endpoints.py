@@ -32,7 +32,10 @@ REFUSAL: Schema = object_of({"error": object_of({"code": STRING, "message": STRI
 # [DOC] A1, [REC] 45 of 45. Both SDKs declare `request_id` as optional [SDK].
 ANSWER: Schema = object_of(
     openai_endpoints.ANSWER,
-    {"object": STRING, "request_id": STRING, "web_search": array(object_of({}))},
+    {
+        **dict.fromkeys(("object", "request_id"), STRING),
+        **dict.fromkeys(("web_search", "content_filter"), array(object_of({}))),
+    },
 )
 
 # [DOC] A2, [REC] 5522 of 5522: `object` only in 2026, `usage` only on the last event.

@@ -1,0 +1,100 @@
+"""The documented members of an endpoint's answers, and members with nearly the name of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import fields
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from harness.analysis.endpoint import Endpoint, Fields
+from harness.rules.schemas import ById
+from harness.types import Json
+from harness.wire import escape, tokens
+from harness.wire.pointer import ITEMS
+
+Members: TypeAlias = dict[str, "Members"]
+"""The members of an object by name, each with its own members; `[]` has those of array items."""
+
+_NAMES = [field.name for field in fields(Fields)]
+_OF_ANSWERS = {*_NAMES[: _NAMES.index("messages")]} - {"refused", "code", "message"}
+
+
+def documented(endpoint: Endpoint, pointer: str = "") -> Members:
+    """Return the members that *endpoint*'s answers and events have at *pointer*.
+
+    They are those of its schemas and its field locations.
+    """
+    members = _documented(ById(endpoint))
+    for key in _keys(pointer):
+        members = members.get(key, {})
+    return members
+
+
+def _keys(pointer: str) -> list[str]:
+    return [ITEMS if key == "0" else key for key in tokens(pointer)]
+
+
+@lru_cache(maxsize=512)
+def _documented(by_id: ById) -> Members:
+    endpoint, known = by_id.subject, Members()
+    with suppress(RecursionError):  # such a schema is a finding of its own
+        for schema in (endpoint.answer, endpoint.event):
+            _add(known, schema)
+    located = (getattr(endpoint.fields, name) for name in _OF_ANSWERS)
+    for pointer in (p for one in located for p in ((one,) if isinstance(one, str) else one)):
+        members = known
+        for key in _keys(pointer):
+            members = members.setdefault(key, {})
+    return known
+
+
+def _add(known: Members, schema: Any) -> None:
+    """Add the members that *schema* names in any of its parts."""
+    if not isinstance(schema, Mapping):
+        return
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        parts = schema.get(keyword)
+        for part in parts if isinstance(parts, list | tuple) else ():
+            _add(known, part)
+    for keyword in ("then", "else"):
+        _add(known, schema.get(keyword))
+    if "items" in schema:
+        _add(known.setdefault(ITEMS, {}), schema["items"])
+    properties = schema.get("properties")
+    for name, part in properties.items() if isinstance(properties, Mapping) else ():
+        _add(known.setdefault(name, {}), part)
+
+
+def misspelt(value: Json, known: Members, pointer: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (pointer, documented name) of each member with nearly the name of a missing one.
+
+    *pointer* is the place of *value*; *known* has its documented members.
+    """
+    if isinstance(value, list) and known.get(ITEMS):
+        for number, item in enumerate(value):
+            yield from misspelt(item, known[ITEMS], f"{pointer}/{number}")
+    members = value if isinstance(value, dict) else {}
+    for name, member in members.items():
+        place = f"{pointer}/{escape(name)}"
+        if name in known:
+            if known[name]:
+                yield from misspelt(member, known[name], place)
+        elif meant := next((k for k in known if k not in members and _alike(name, k)), None):
+            yield place, meant
+
+
+@lru_cache(maxsize=4096)
+def _alike(name: str, documented_name: str) -> bool:
+    """Return whether names differ only in capitals and signs, in order, or in a letter or two."""
+    from difflib import SequenceMatcher
+
+    one, other = ("".join(filter(str.isalnum, n)).lower() for n in (name, documented_name))
+    if one == other or len(documented_name) < _LONG:
+        return one == other
+    is_same = sorted(one) == sorted(other)
+    return is_same or SequenceMatcher(None, one, other).ratio() >= _SIMILAR
+
+
+_LONG, _SIMILAR = 4, 0.8
