@@ -20,8 +20,6 @@ Unsupported.
 
 from __future__ import annotations
 
-from functools import partial
-
 from harness.config.extras import extra
 
 with extra("strategies"):
@@ -33,8 +31,8 @@ from harness.providers.operation import ApiForm, Operation
 from harness.providers.samples import API_FORMS
 from harness.strategies import exchanges as _exchanges
 from harness.strategies import forms as _forms
-from harness.strategies import requests as _requests
 from harness.strategies.exchanges import BrokenExchanges, broken_exchanges
+from harness.strategies.requests import GeneratedCall, calls
 from harness.strategies.schema import splits, texts
 from harness.types import Exchange, Request, Response
 
@@ -70,9 +68,7 @@ def requests(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStr
     For a task, the request is the one that starts it. `WAYS` lists the supported (*provider*,
     *mode*, *kind*); any other raises Unsupported.
     """
-    if form := _forms.form_of(provider, mode, kind):
-        return _forms.chats(mode).flatmap(partial(_forms.requests, form))
-    return _requests.calls(*_operation(provider, mode, kind)).flatmap(_requests.requests)
+    return _calls(provider, mode, kind).flatmap(_exchanges.requests)
 
 
 def exchanges(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Exchange]:
@@ -82,9 +78,7 @@ def exchanges(provider: str, mode: str = "sync", kind: str = "chat") -> SearchSt
     has the sizes of the network chunks. `WAYS` lists the supported (*provider*, *mode*, *kind*);
     any other raises Unsupported.
     """
-    if form := _forms.form_of(provider, mode, kind):
-        return _forms.exchanges(form, mode)
-    return _exchanges.exchanges_of(*_operation(provider, mode, kind)).flatmap(st.sampled_from)
+    return _exchanges.exchanges_of(_calls(provider, mode, kind)).flatmap(st.sampled_from)
 
 
 def replies(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStrategy[Response]:
@@ -115,9 +109,7 @@ def refusals(provider: str, mode: str = "sync", kind: str = "chat") -> SearchStr
 
 
 def _refused(provider: str, mode: str, kind: str) -> SearchStrategy[Exchange]:
-    if form := _forms.form_of(provider, mode, kind):
-        return _forms.refused(form, mode)
-    return _exchanges.refused(*_operation(provider, mode, kind))
+    return _exchanges.refused(_calls(provider, mode, kind))
 
 
 def tasks(provider: str, kind: str | None = None) -> SearchStrategy[tuple[Exchange, ...]]:
@@ -129,7 +121,7 @@ def tasks(provider: str, kind: str | None = None) -> SearchStrategy[tuple[Exchan
     """
     kinds = [kind] if kind is not None else _kinds(provider, "async")
     operations = [_operation(provider, "async", name) for name in kinds or [""]]
-    return st.one_of([_exchanges.exchanges_of(*operation) for operation in operations])
+    return st.one_of([_exchanges.exchanges_of(calls(*operation)) for operation in operations])
 
 
 def conversations(provider: str, mode: str = "sync") -> SearchStrategy[tuple[Exchange, ...]]:
@@ -138,9 +130,7 @@ def conversations(provider: str, mode: str = "sync") -> SearchStrategy[tuple[Exc
     Each request has all messages of the turns before. `WAYS` lists the supported *provider* and
     *mode* with the kind `chat`; any other raises Unsupported.
     """
-    if form := _forms.form_of(provider, mode, "chat"):
-        return _forms.conversations(form, mode)
-    return _exchanges.conversations(*_operation(provider, mode, "chat"))
+    return _exchanges.conversations(_calls(provider, mode, "chat"))
 
 
 def broken(
@@ -151,9 +141,14 @@ def broken(
     The faults are those of `harness.faults`. `WAYS` lists the supported (*provider*, *mode*,
     *kind*); any other raises Unsupported.
     """
-    if _forms.form_of(provider, mode, kind):
-        return broken_exchanges(exchanges(provider, mode, kind).map(lambda one: (one,)))
-    return broken_exchanges(_exchanges.exchanges_of(*_operation(provider, mode, kind)))
+    return broken_exchanges(_exchanges.exchanges_of(_calls(provider, mode, kind)))
+
+
+def _calls(provider: str, mode: str, kind: str) -> SearchStrategy[GeneratedCall]:
+    """Generate the calls of a combination; raises Unsupported if there is none."""
+    if _forms.is_form(provider, mode, kind):
+        return calls(*_operation("compatible", mode, kind), provider)
+    return calls(*_operation(provider, mode, kind))
 
 
 def _operation(provider: str, mode: str, kind: str) -> tuple[ApiForm, Operation]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -17,10 +18,11 @@ from harness.analysis.fault import TranscriptFault
 from harness.analysis.transcript import analyze
 from harness.faults.registry import RULE_FAULTS, injected
 from harness.providers import endpoints
-from harness.providers.operation import ApiForm, Operation, Values
+from harness.providers.operation import Values
 from harness.providers.rules import RULES
 from harness.rules.rule import Scope
 from harness.runner.recordings import analyzed
+from harness.strategies import forms
 from harness.strategies.answers import (
     AnswerContent,
     answer_responses,
@@ -35,26 +37,34 @@ from harness.strategies.answers import (
 from harness.strategies.requests import (
     GeneratedCall,
     assistant_message,
-    calls,
     next_messages,
-    requests,
 )
+from harness.strategies.requests import requests as requests_of_api
 from harness.strategies.schema import sentences, splits
 from harness.types import Cassette, Exchange, Json, Request, Transcript
 from harness.wire import read_json
 
+Calls: TypeAlias = SearchStrategy[GeneratedCall]
+
+
+def requests(call: GeneratedCall) -> SearchStrategy[Request]:
+    """Generate the request that makes a call."""
+    return forms.requests(call) if call.form else requests_of_api(call)
+
 
 @st.composite
-def exchanges_of(draw: st.DrawFn, api: ApiForm, operation: Operation) -> tuple[Exchange, ...]:
-    """Generate the exchanges of one call of *operation*: a single one, or those of a task."""
-    call = draw(calls(api, operation))
-    if operation.poll is not None:
-        return draw(_task(call, operation.poll))
+def exchanges_of(draw: st.DrawFn, calls: Calls) -> tuple[Exchange, ...]:
+    """Generate the exchanges of one call: a single one, or those of a task."""
+    call = draw(calls)
+    if call.operation.poll is not None:
+        return draw(_task(call, call.operation.poll))
     return (draw(_exchange(call, draw(answers(call)))),)
 
 
 @st.composite
 def _exchange(draw: st.DrawFn, call: GeneratedCall, answer: AnswerContent) -> Exchange:
+    if call.form:
+        return draw(forms.exchange(call, answer))
     request, head, endpoint = draw(requests(call)), draw(heads(call)), call.operation.endpoint
     if call.operation.mode != "stream":
         values = {**draw(token_counts(endpoint, endpoint.answer)), **answer.whole_values()}
@@ -66,16 +76,18 @@ def _exchange(draw: st.DrawFn, call: GeneratedCall, answer: AnswerContent) -> Ex
 
 
 @st.composite
-def refused(draw: st.DrawFn, api: ApiForm, operation: Operation) -> Exchange:
+def refused(draw: st.DrawFn, calls: Calls) -> Exchange:
     """Generate exchanges in which the request is refused."""
-    call = draw(calls(api, operation))
+    call = draw(calls)
+    if call.form:
+        return draw(forms.refused(call))
     return Exchange(draw(requests(call)), draw(refusal_responses(call)))
 
 
 @st.composite
-def conversations(draw: st.DrawFn, api: ApiForm, operation: Operation) -> tuple[Exchange, ...]:
+def conversations(draw: st.DrawFn, calls: Calls) -> tuple[Exchange, ...]:
     """Generate the exchanges of two or three turns; each request has all messages before it."""
-    call = draw(calls(api, operation))
+    call = draw(calls)
     exchanges: list[Exchange] = []
     for _ in range(draw(st.integers(2, 3))):
         answer = draw(answers(call))

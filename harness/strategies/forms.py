@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
@@ -17,10 +17,9 @@ from harness.config.extras import extra
 from harness.errors import Unsupported
 from harness.providers.anthropic.session import MESSAGES
 from harness.providers.responses.session import RESPONSES
-from harness.providers.samples import API_FORMS
 from harness.scenario.messages import message_of
-from harness.strategies.answers import AnswerContent, answers
-from harness.strategies.requests import GeneratedCall, assistant_message, calls, next_messages
+from harness.strategies.answers import AnswerContent
+from harness.strategies.requests import GeneratedCall
 from harness.strategies.schema import hexadecimal, sentences, splits
 from harness.types import (
     Call,
@@ -102,47 +101,39 @@ FORMS = {
 """The formats, by the names that the strategies have for them."""
 
 
-def form_of(name: str, mode: str, kind: str) -> _Form | None:
-    """Return the format called *name*; None if there is none.
+def is_form(name: str, mode: str, kind: str) -> bool:
+    """Return whether *name* is that of a format.
 
-    Raises Unsupported for such a format with a *kind* other than `chat`, or with the *mode*
-    `async`.
+    Raises Unsupported for a format with a *kind* other than `chat`, or with the *mode* `async`.
     """
     if name in FORMS and (mode not in ("sync", "stream") or kind != "chat"):
         raise Unsupported(f"{kind!r} as {mode!r} is not supported for {name!r}; supported: chat")
-    return FORMS.get(name)
+    return name in FORMS
 
 
-def chats(mode: str) -> st.SearchStrategy[GeneratedCall]:
-    """Generate the calls of chats in OpenAI's format; *mode* is `sync` or `stream`."""
-    api = API_FORMS["compatible"]
-    operation = next(o for o in api.operations if (o.mode, o.kind) == (mode, "chat"))
-    return calls(api, operation)
-
-
-def _call(generated: GeneratedCall, mode: str) -> Call:
+def _call(generated: GeneratedCall) -> Call:
     messages: list[Message] = [
         message_of(sent) for sent in generated.question.messages if isinstance(sent, dict)
     ]
     tools: list[Json] = [function.json for function in generated.question.functions]
     parameters: dict[str, Json] = {"tools": tools} if tools else {}
-    return Call(CallKind.CHAT, Mode(mode), generated.model, tuple(messages), parameters=parameters)
+    mode = Mode(generated.operation.mode)
+    return Call(CallKind.CHAT, mode, generated.model, tuple(messages), parameters=parameters)
 
 
 @st.composite
-def requests(draw: st.DrawFn, form: _Form, generated: GeneratedCall) -> Request:
-    """Generate the request in *form* that makes the call *generated*, a chat in OpenAI's format."""
-    mode = generated.operation.mode
-    body = form.body(_call(generated, mode)) | ({"stream": True} if mode == "stream" else {})
+def requests(draw: st.DrawFn, generated: GeneratedCall) -> Request:
+    """Generate the request in its format that makes the call *generated*."""
+    form, is_stream = FORMS[generated.form], generated.operation.mode == "stream"
+    body = form.body(_call(generated)) | ({"stream": True} if is_stream else {})
     text = json.dumps(body, ensure_ascii=draw(st.booleans()))
     return Request("POST", form.url, (_JSON,), text.encode())
 
 
 @st.composite
-def _exchange(
-    draw: st.DrawFn, form: _Form, generated: GeneratedCall, answer: AnswerContent
-) -> Exchange:
-    request, id = draw(requests(form, generated)), draw(hexadecimal(24))
+def exchange(draw: st.DrawFn, generated: GeneratedCall, answer: AnswerContent) -> Exchange:
+    """Generate the exchange of a call that has *answer*."""
+    request, id = draw(requests(generated)), draw(hexadecimal(24))
     given, thought = draw(st.integers(1, 9999)), 10 * len(answer.reasoning or "")
     made = thought + draw(st.integers(1, 9999))
     reason = answer.finish_reason
@@ -154,40 +145,16 @@ def _exchange(
         usage=Usage(given, made, given + made),
     )
     streamed = generated.operation.mode == "stream"
-    body = form.written(reply, id, generated.model, streamed)
+    body = FORMS[generated.form].written(reply, id, generated.model, streamed)
     response = Response(200, "OK", (_EVENTS if streamed else _JSON,), body)
     sizes = tuple(len(chunk) for chunk in draw(splits(body)) if chunk) if streamed else ()
     return Exchange(request, response, chunks=sizes)
 
 
 @st.composite
-def exchanges(draw: st.DrawFn, form: _Form, mode: str) -> Exchange:
-    """Generate the exchange of a chat in *form*."""
-    generated = draw(chats(mode))
-    return draw(_exchange(form, generated, draw(answers(generated))))
-
-
-@st.composite
-def conversations(draw: st.DrawFn, form: _Form, mode: str) -> tuple[Exchange, ...]:
-    """Generate the exchanges of two or three turns in *form*.
-
-    Each request has all messages before it. *mode* is `sync` or `stream`.
-    """
-    generated = draw(chats(mode))
-    made: list[Exchange] = []
-    for _ in range(draw(st.integers(2, 3))):
-        answer = draw(answers(generated))
-        made.append(draw(_exchange(form, generated, answer)))
-        reply = assistant_message(answer.content, answer.calls)
-        messages = (*generated.question.messages, reply, *draw(next_messages(answer.calls)))
-        generated = replace(generated, question=replace(generated.question, messages=messages))
-    return tuple(made)
-
-
-@st.composite
-def refused(draw: st.DrawFn, form: _Form, mode: str) -> Exchange:
-    """Generate the exchange of a chat in *form* that is refused."""
-    request = draw(requests(form, draw(chats(mode))))
+def refused(draw: st.DrawFn, generated: GeneratedCall) -> Exchange:
+    """Generate the exchange of a call that is refused."""
+    request, form = draw(requests(generated)), FORMS[generated.form]
     kind, status = draw(st.sampled_from(form.refusals))
     body = json.dumps(form.refusal(kind, draw(sentences()))).encode()
     return Exchange(request, Response(status, "", (_JSON,), body))

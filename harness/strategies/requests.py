@@ -159,18 +159,22 @@ class GeneratedCall:
         operation: The operation of the API.
         model: The name of the model.
         question: The content of the request.
+        form: The name of another format in which a chat in OpenAI's format is sent; "" for none.
     """
 
     api: ApiForm
     operation: Operation
     model: str
     question: RequestContent
+    form: str = ""
 
 
-def calls(api: ApiForm, operation: Operation) -> SearchStrategy[GeneratedCall]:
-    """Generate calls of *operation*, with any model of *api*."""
+def calls(api: ApiForm, operation: Operation, form: str = "") -> SearchStrategy[GeneratedCall]:
+    """Generate calls of *operation*, with any model of *api*, sent in *form*."""
     models = st.sampled_from(api.models)
-    return st.builds(GeneratedCall, st.just(api), st.just(operation), models, questions(operation))
+    return st.builds(
+        GeneratedCall, st.just(api), st.just(operation), models, questions(operation), st.just(form)
+    )
 
 
 def questions(operation: Operation) -> SearchStrategy[RequestContent]:
