@@ -5,6 +5,7 @@ The figures of one turn of one target are tokens, times, shares of scripts, and 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -320,13 +321,19 @@ def scripts(text: str) -> tuple[float | None, float | None]:
     >>> scripts("GLM 好")
     (0.25, 0.75)
     """
-    letters = {letter: count for letter, count in Counter(text).items() if letter.isalpha()}
-    if not letters:
+    of_ascii = len(text.encode("ascii", "ignore").translate(None, _NO_LETTERS))
+    others = "" if text.isascii() else _ASCII.sub("", text)
+    letters = {letter: count for letter, count in Counter(others).items() if letter.isalpha()}
+    total = of_ascii + sum(letters.values())
+    if not total:
         return None, None
-    total = sum(letters.values())
     han = sum(count for letter, count in letters.items() if _is_han(letter))
-    latin = sum(count for letter, count in letters.items() if letter < "\u0250")
+    latin = of_ascii + sum(count for letter, count in letters.items() if letter < "\u0250")
     return round(han / total, 3), round(latin / total, 3)
+
+
+_ASCII = re.compile("[\x00-\x7f]+")
+_NO_LETTERS = bytes(byte for byte in range(128) if not chr(byte).isalpha())
 
 
 _HAN = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
+from functools import partial
 from itertools import islice
 
 from harness.analysis.endpoint import Fields, Role
@@ -346,11 +347,11 @@ def reasoning_is_kept_apart(reading: AnalyzedExchange) -> Iterator[Finding]:
     parts = [part for part, reply in replies(reading) if (reply.content or "").strip()]
     if not text or not parts:
         return
-    place = field_place(reading, parts[0], fields_of(reading).content)
+    place = partial(field_place, reading, parts[0], fields_of(reading).content)
     if text.startswith("<think>"):
-        yield violation("the reasoning in a field of its own", f"{show(text)} too", place)
+        yield violation("the reasoning in a field of its own", f"{show(text)} too", place())
     elif len(reasoning) > 20 and text.startswith(reasoning):
-        yield violation("text that is not the reasoning", show(text), place)
+        yield violation("text that is not the reasoning", show(text), place())
 
 
 def refusal_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:

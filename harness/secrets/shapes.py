@@ -14,10 +14,8 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from operator import itemgetter
 
 from harness.wire.patterns import lazy_pattern
 
@@ -148,6 +146,7 @@ class KeyShape:
         confirms: Returns whether a match is a key, for what the pattern alone cannot check; by
             default every match is one.
         before: The number of characters before the match that belong to the key.
+        has_run: Whether every match has a long run of `_RUN_LETTERS` at its anchor or behind it.
     """
 
     kind: str
@@ -155,6 +154,7 @@ class KeyShape:
     anchor: str
     confirms: Callable[[re.Match[str]], bool] = bool
     before: int = 0
+    has_run: bool = True
 
 
 def _prefixed(
@@ -295,6 +295,7 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
         lazy_pattern(r"[Bb]asic(?:[ \t]|%20){1,4}+([A-Za-z0-9+/]{8,512}={0,2})(?![A-Za-z0-9+/=])"),
         "asic",
         _is_user_and_password,
+        has_run=False,
     ),
     KeyShape(
         "a password in a URL",
@@ -303,6 +304,7 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
         ),
         "://",
         _is_password,
+        has_run=False,
     ),
     KeyShape(
         "a private key",
@@ -312,79 +314,50 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
         ),
         "-----BEGIN ",
         _has_key_data,
+        has_run=False,
     ),
 )
 """The kinds of keys that are recognised by their shape; a new kind is one entry."""
 
 _SIGNS = "-_."
-"""The signs in most anchors: one search for each tells which of those anchors may be there."""
+"""The signs in most anchors: without them, none of those anchors is in a text."""
+_LONG = 500
+_RUN_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-=.~"
+_AS_RUN = bytes(b"a"[0] if byte in _RUN_LETTERS else b" "[0] for byte in range(256))
+LONG_RUN = b"a" * 16
+_BEFORE_RUN = 32
+"""More characters than an anchor begins before its run."""
 
 
-def _start(anchor: str) -> str:
-    """Return an anchor up to its first sign; empty if it has none but as its first character."""
-    end = next((n for n, letter in enumerate(anchor) if n and letter in _SIGNS), -1)
-    return anchor[: end + 1]
+def near_runs(text: str, letters: bytes) -> str:
+    """Return the long runs of certain letters in *text*, each with some characters before it.
 
-
-def _grouped() -> dict[str, list[tuple[int, KeyShape]]]:
-    """Return the numbered shapes by the starts of their anchors."""
-    groups: dict[str, list[tuple[int, KeyShape]]] = {}
-    for number, shape in enumerate(KEY_SHAPES):
-        groups.setdefault(_start(shape.anchor), []).append((number, shape))
-    return groups
-
-
-_ANYWHERE = _grouped()[""]
-_BY_START = {start: shapes for start, shapes in _grouped().items() if start}
-
-
-def _behind(starts: Sequence[str], end: str) -> str:
-    """Return a pattern that matches behind each of *starts*, which have the same *end*.
-
-    The last group that matches is named after the longest of them.
+    *letters* has an `a` for each such letter of *text*, and a space for each other one.
     """
-    letters = sorted({start[-len(end) - 1] for start in starts if start != end})
-    ends = [f"{letter}{end}" for letter in letters]
-    parts = [_behind([start for start in starts if start.endswith(one)], one) for one in ends]
-    parts += [f"(?P<_{end.encode().hex()}>)"] if end in starts else []
-    choice = f"(?<=[{''.join(letters)}]{re.escape(end)})" if len(letters) > 2 else ""
-    return rf"{choice}(?<={re.escape(end)})(?:{'|'.join(parts)})"
+    parts, end = [], 0
+    while (start := letters.find(LONG_RUN, end)) >= 0:
+        first = max(end, start - _BEFORE_RUN)
+        end = letters.find(b" ", start)
+        end = len(text) if end < 0 else end
+        parts.append(text[first:end])
+    return "\n".join(parts)
 
 
-def _searches() -> Iterator[tuple[str, re.Pattern[str]]]:
-    """Yield each sign with a pattern that finds the anchors that begin up to it."""
-    for sign in _SIGNS:
-        starts = [start for start in _BY_START if start[-1] == sign]
-        yield sign, lazy_pattern(re.escape(sign) + _behind(starts, sign))
-
-
-_SEARCHES = tuple(_searches())
-
-
-@cache
-def _of_start(group: str) -> tuple[tuple[int, KeyShape], ...]:
-    """Return the numbered shapes whose anchors begin as the text that *group* is named after."""
-    text = bytes.fromhex(group[1:]).decode()
-    return tuple(one for start, some in _BY_START.items() if text.endswith(start) for one in some)
-
-
-def _possible(text: str) -> list[tuple[int, KeyShape]]:
-    """Return the shapes whose anchors are in *text*, with their numbers, in order."""
-    groups = {
-        match.lastgroup or ""
-        for sign, search in _SEARCHES
-        if sign in text
-        for match in search.finditer(text)
-    }
-    shapes = {number: shape for group in groups for number, shape in _of_start(group)}
-    return sorted(
-        [one for one in (*_ANYWHERE, *shapes.items()) if one[1].anchor in text], key=itemgetter(0)
+def _possible(text: str) -> list[KeyShape]:
+    """Return the shapes whose anchors are in *text*."""
+    near = text
+    if len(text) > _LONG:
+        near = near_runs(text, text.encode("latin-1", "replace").translate(_AS_RUN))
+    lacking = frozenset(sign for sign in _SIGNS if sign not in near)
+    shapes = (
+        shape for shape in KEY_SHAPES if not shape.has_run or lacking.isdisjoint(shape.anchor)
     )
+    return [shape for shape in shapes if shape.anchor in (near if shape.has_run else text)]
 
 
 def keys(text: str) -> Iterator[Hit]:
     """Yield each text with the shape of a key, except placeholders and made-up examples."""
-    for _, shape in _possible(text):
+    for shape in _possible(text):
         for match in shape.pattern.finditer(text):
             start, end = match.span(match.lastindex or 0)
             start -= shape.before

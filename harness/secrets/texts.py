@@ -17,7 +17,7 @@ from functools import lru_cache
 from sys import intern
 from typing import NamedTuple
 
-from harness.secrets.shapes import PLACEHOLDER
+from harness.secrets.shapes import LONG_RUN, PLACEHOLDER, near_runs
 from harness.types import Json
 from harness.wire import Event, escape, read_events, read_lines
 from harness.wire.codings import Coding, compressed
@@ -95,13 +95,14 @@ class _Escape:
             return self.run.sub(lambda match: self.undo(match[0]), text)
         # One search for each letter is much quicker than a call for each escape.
         text = text.replace(2 * self.sign, "\0")
-        for letter, plain in self.letters.items():
-            text = text.replace(self.sign + letter, plain)
+        for letter in self.letters.keys() & set(_AFTER_BACKSLASH.findall(text)):
+            text = text.replace(self.sign + letter, self.letters[letter])
         if self.sign in text:
             text = self.run.sub(lambda match: self.undo(match[0]), text)
         return text.replace("\0", self.sign)
 
 
+_AFTER_BACKSLASH = re.compile(r"\\(.)")
 _SHORT = {'"': '"', "/": "/", "n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
@@ -281,7 +282,6 @@ _BASE64_RUN = lazy_pattern(
 )
 _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-")
 _AS_LETTERS = bytes(b"a"[0] if byte in _BASE64 else b" "[0] for byte in range(256))
-_LETTERS = b"a" * 16
 MIN_PACKED = 20
 """The smallest length of base64 that is searched."""
 _MAX_PATH = 1000
@@ -321,12 +321,13 @@ def packed(text: str, seen: set[str]) -> Iterator[Packed]:
         yield Packed(start, end, plain.decode("latin-1"), _packer(coding))
     letters = whole.translate(_AS_LETTERS)
     del whole
-    for start, run in _base64_runs(text, letters) if _LETTERS in letters else ():
+    for start, run in _base64_runs(text, letters):
         if run not in seen:
             here.add(run)
             if (raw := base64_bytes(run)) is not None:
                 yield Packed(start, start + len(run), raw.decode("latin-1"), _base64_packer(run))
-    for match in _HEX.finditer(text) if any(sign in text for sign in _COMPRESSED_HEX) else ():
+    near = near_runs(text, letters)
+    for match in _HEX.finditer(text) if any(sign in near for sign in _COMPRESSED_HEX) else ():
         yield Packed(*match.span(), bytes.fromhex(match[0]).decode("latin-1"), _as_hex)
     seen |= here
 
@@ -341,7 +342,7 @@ def _base64_runs(text: str, letters: bytes) -> Iterator[tuple[int, str]]:
     *letters* has an `a` for each letter of base64 in *text*: what is to be matched is found in it.
     """
     end = 0
-    while (found := letters.find(_LETTERS, end)) >= 0:
+    while (found := letters.find(LONG_RUN, end)) >= 0:
         match = _BASE64_RUN.match(text, found)
         if match is None:
             return

@@ -30,8 +30,12 @@ KEYWORDS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     optional={
         "type": st.sampled_from(["object", "array", "string", "integer", "number", "null"]),
         "required": st.lists(NAMES, max_size=2, unique=True),
-        "minLength": st.sampled_from([0, 1]),
+        "const": st.sampled_from(["a", "ab"]),
+        "enum": st.lists(st.sampled_from(["", "a", "ab"])),
+        "minLength": st.sampled_from([0, 1, 2]),
+        "maxLength": st.sampled_from([0, 1]),
         "minItems": st.sampled_from([0, 1]),
+        "maxItems": st.sampled_from([0, 2]),
         "minimum": st.sampled_from([-1, 0, 0.5]),
         "maximum": st.sampled_from([0.5, 1, 2]),
     },
@@ -42,6 +46,7 @@ FORMAL = st.recursive(
         {},
         optional={
             "properties": st.dictionaries(NAMES, inner, max_size=3),
+            "additionalProperties": inner,
             "items": inner,
             "not": inner,
             "anyOf": st.lists(inner, min_size=1, max_size=2),
@@ -78,9 +83,10 @@ def test_what_is_kept_changes_no_verdict(schema: Schema, values: list[Any]) -> N
     [
         {"pattern": "^a"},
         {"enum": [1]},
-        {"const": ["a"]},
-        {"minLength": 2},
-        {"minItems": 3},
+        {"const": None},
+        {"minLength": -1},
+        {"maxItems": 0.5},
+        {"additionalProperties": "a"},
         {"multipleOf": 5},
         {"maximum": "5"},
         {"format": "uri"},
@@ -109,7 +115,7 @@ def test_a_schema_that_asks_for_more_is_not_formal(schema: Schema) -> None:
 
 def test_a_schema_that_is_not_formal_looks_at_every_value() -> None:
     """Two values of one form, and one of them does not fit."""
-    schema = {"properties": {"role": {"enum": ["assistant"]}}}
+    schema = {"properties": {"role": {"enum": ["assistant", None]}}}
     assert not violations(schema, {"role": "assistant"})
     assert violations(schema, {"role": "user"})
 

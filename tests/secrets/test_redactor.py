@@ -446,6 +446,28 @@ def test_an_unknown_key_is_masked(key: str, where: str) -> None:
     assert clean == replace(PLACES[where](key.replace(masked, "REDACTED")), chunks=chunks)
 
 
+IN_LONG_TEXTS = (
+    "Authorization: Bearer%20%20%20mF9-B5f4_1JqMxQ2",
+    "Basic bWU6aHVudGVyMng=",
+    "https://me:hunter2x@host/",
+    r"password\\\": \\\"hunter2-Xq!\\\"",
+    "client_assertion   =>   '7Gh2kQ9xLm4Zp1Rt'",
+)
+
+
+@pytest.mark.parametrize("before", ["the cat sat on a mat; ", "chatcmpl-0123456789abcdef and 1"])
+def test_a_secret_in_a_long_text_is_found(before: str) -> None:
+    """A long text is searched near its runs of letters and its signs only."""
+    for text in (*IN_LONG_TEXTS, *(key for listed in UNKNOWN.values() for key in listed)):
+        secret, around = f" {text} --", before * 50
+        shifted = [
+            (found.start + len(around), found.end + len(around)) for found in Search().find(secret)
+        ]
+        found = Search().find(around + secret + " a b" * 100)
+        assert [(one.start, one.end) for one in found] == shifted
+        assert found or text not in IN_LONG_TEXTS
+
+
 def url(text: str) -> str:
     """Return *text* with every character escaped as in a URL."""
     return "".join(f"%{byte:02x}" for byte in text.encode())

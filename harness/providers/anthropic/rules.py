@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from harness.analysis.endpoint import Part, Role
 from harness.analysis.exchange import AnalyzedExchange
@@ -18,7 +19,7 @@ from harness.rules.rule import (
     stream_rule,
     violation,
 )
-from harness.types import Failure, Finding, Json, Reply
+from harness.types import Failure, Finding, Json, Place, Reply
 from harness.wire import query, resolve
 
 _DELTAS = {
@@ -119,24 +120,25 @@ def stop_reason_fits_blocks(reading: AnalyzedExchange) -> Iterator[Finding]:
     endpoint = reading.endpoint
     if endpoint is None or endpoint.read is not read:
         return
-    reason, sequence, kinds, place = None, None, set[str](), reading.place()
+    reason, sequence, kinds = None, None, set[str]()
+    place: Callable[[], Place] = reading.place
     for part in answers(reading):
         for pointer in ("/content/[]/type", "/content_block/type"):
             kinds |= {kind for _, kind in query(part.value, pointer) if isinstance(kind, str)}
         for pointer in ("", "/delta"):
             found = resolve(part.value, f"{pointer}/stop_reason")
             if isinstance(found, str):
-                reason, place = found, reading.place(f"{pointer}/stop_reason", part)
+                reason, place = found, partial(reading.place, f"{pointer}/stop_reason", part)
                 sequence = resolve(part.value, f"{pointer}/stop_sequence") or None
     if reason == "tool_use" and "tool_use" not in kinds:
-        yield violation("a block of the type tool_use, as the stop reason says", "none", place)
+        yield violation("a block of the type tool_use, as the stop reason says", "none", place())
     if reason in ("end_turn", "stop_sequence") and "tool_use" in kinds:
-        yield violation("the stop reason tool_use of an answer with such a block", reason, place)
+        yield violation("the stop reason tool_use of an answer with such a block", reason, place())
     is_sequence = isinstance(sequence, str)
     if reason == "stop_sequence" and not is_sequence:
-        yield violation("the stop sequence, as the reason says", "none", place)
+        yield violation("the stop sequence, as the reason says", "none", place())
     if reason and is_sequence and reason != "stop_sequence":
-        yield violation(f"no stop sequence with the reason {reason}", show(sequence), place)
+        yield violation(f"no stop sequence with the reason {reason}", show(sequence), place())
 
 
 def cache_tokens_add_up(reading: AnalyzedExchange) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
@@ -80,19 +81,22 @@ def items_are_added_first(reading: AnalyzedExchange) -> Iterator[Finding]:
         kind, index = resolve(part.value, "/type"), resolve(part.value, "/output_index")
         if type(index) is not int:
             continue
-        place, item_id = reading.place("/output_index", part), resolve(part.value, "/item_id")
+        index_place = partial(reading.place, "/output_index", part)
+        item_id = resolve(part.value, "/item_id")
         content_index = resolve(part.value, "/content_index")
         if type(content_index) is int and content_index < 0:
             yield violation("an index from 0", content_index, reading.place("/content_index", part))
             return
         if kind == "response.output_item.added":
             if index != len(added):
-                yield violation(f"the output index {len(added)}", index, place)
+                yield violation(f"the output index {len(added)}", index, index_place())
                 return
             added[index] = resolve(part.value, "/item/id")
             begun[index] = next((item for _, item in query(part.value, "/item")), None)
         elif index not in added or index in done:
-            yield violation("events of items that were added and are not done", index, place)
+            yield violation(
+                "events of items that were added and are not done", index, index_place()
+            )
             return
         elif item_id is not MISSING and added[index] and item_id != added[index]:
             place = reading.place("/item_id", part)
@@ -247,11 +251,13 @@ def status_fits_details(reading: AnalyzedExchange) -> Iterator[Finding]:
                 place = reading.place(f"{pointer}/error", part)
                 yield violation("an error of a failed response", "none", place)
             details = resolve(part.value, f"{pointer}/incomplete_details")
-            place = reading.place(f"{pointer}/incomplete_details", part)
+            details_place = partial(reading.place, f"{pointer}/incomplete_details", part)
             if status == "completed" and isinstance(details, dict) and details.get("reason"):
-                yield violation("no reason of a completed response", show(details), place)
+                yield violation("no reason of a completed response", show(details), details_place())
             elif status == "incomplete" and not isinstance(details, dict):
-                yield violation("a reason of an incomplete response", show(details), place)
+                yield violation(
+                    "a reason of an incomplete response", show(details), details_place()
+                )
 
 
 _ITEM_STATES = (
