@@ -81,7 +81,8 @@ def history_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     client writes after a stop word, or as `Observation:` after an `Action:`, into the assistant's
     message, is its own (agents) [REC]. JSON may be written with other spaces, and calls may have
     other ids if their results have the same ones [REC]. An answer that is one call and nothing else
-    may be sent as the text of its arguments [FIELD].
+    may be sent as the text of its arguments, and the client's own messages of that role may stand
+    before it [FIELD].
     """
     for turn, request, past in _with_past(analyzed):
         yield from _continuation(turn, request, past)
@@ -221,13 +222,14 @@ def _continuation(turn: AnalyzedTurn, request: AnalyzedExchange, past: _Past) ->
             yield violation(expected, show(bare), request.request_place(sent.pointer))
         return
     length, number = continued[-1]
-    cut = _cut(bare[length], request)
+    said = list(takewhile(lambda one: resolve(one, "/role") == "assistant", bare[length:]))
     is_spread = bool(sent.pointers) and _has_calls_of(past.latest[number], bare[length:])
-    keys = {_message_key(bare[length]), _message_key(cut)}
+    keys = {_message_key(form) for one in said for form in (one, _cut(one, request))}
     if keys & past.replies[number].keys() or is_spread:
         return
-    replies = (one for same in past.replies[number].values() for one in same.values())
-    if not any(_repeats(bare[length:], one) for one in replies):
+    replies = [one for same in past.replies[number].values() for one in same.values()]
+    starts = range(length, length + len(said))
+    if not any(_repeats(bare[start:], one) for start in starts for one in replies):
         place = request.request_place(sent.at(length))
         expected, actual = _parted(bare[length], past.latest[number])
         yield violation(f"the earlier answer {expected} in the request", actual, place)
@@ -345,12 +347,12 @@ def _reply_key(reply: Reply) -> Hashable:
     return _said(reply.content), tuple(calls)
 
 
-_THINKING = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
+_THINKING = re.compile(r"\s*<(think|thinking)>.*?</\1>", re.DOTALL)
 
 
 def _said(text: str | None) -> str:
-    """Return a text without the reasoning that some models begin it with, and outer spaces."""
-    return _THINKING.sub("", text or "", count=1).strip()
+    """Return a text without outer spaces and the reasoning that models or clients write into it."""
+    return _THINKING.sub("", text or "").strip()
 
 
 def _parsed(arguments: Json | Missing) -> Json | Missing:

@@ -55,11 +55,15 @@ def nothing_after_finish(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that neither text nor tool calls follow the finish reason of a stream.
 
     A client that stops at the finish reason would lose them; only usage may follow. A model that
-    repeats the finish reason (glm-4.5 [REC]) may do so with each tool call.
+    repeats the finish reason (glm-4.5 [REC]) may do so with each tool call, and one whose service
+    runs code may do so with each step [FIELD].
     """
-    has_ended, endpoint = False, checked_endpoint(reading)
+    has_ended, endpoint, parts = False, checked_endpoint(reading), streamed(reading)
     may_repeat = endpoint is not None and endpoint.repeats_finish
-    for part, reply in streamed(reading):
+    if endpoint and may_repeat and endpoint.runs_tools(reading.request_json.value):
+        ends = [number for number, (_, reply) in enumerate(parts) if reply.finish_reason]
+        parts = parts[ends[-1] :] if ends else []
+    for part, reply in parts:
         if may_repeat and reply.tool_calls and reply.finish_reason and not reply.content:
             has_ended = True
             continue

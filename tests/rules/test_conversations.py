@@ -284,6 +284,21 @@ REWRITTEN: dict[str, tuple[Json, list[Json], list[Json]]] = {
         [],
         [{"role": "assistant", "content": f"```\n{ACTION}\nObservation: sunny"}],
     ),
+    "reasoning that the client wrote into the text": (
+        "Sunny.",
+        [],
+        [
+            {
+                "role": "assistant",
+                "content": "<thinking>One.</thinking>\n<think>Two.</think>\n\nSunny.",
+            }
+        ],
+    ),
+    "after a message of the client's own": (
+        "Sunny.",
+        [],
+        [{"role": "assistant", "content": "42"}, {"role": "assistant", "content": "Sunny."}],
+    ),
 }
 
 

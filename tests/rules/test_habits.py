@@ -173,6 +173,19 @@ NUMBERED = (
     b'{"candidates": [{"content": {"role": "model", "parts": [{"text": "4"}]}, "finishReason": 1}]}'
 )
 SAID: dict[str, Json] = {"index": 0, "message": {"role": "assistant", "content": "4"}}
+ANTHROPIC = "https://api.anthropic.com/v1/messages"
+CODE: Json = {"name": "roll", "input_schema": {"type": "object"}}
+CODE_CALL: dict[str, Json] = {
+    **{"type": "message", "id": "msg_1", "role": "assistant", "model": "claude"},
+    "content": [
+        {
+            **{"type": "tool_use", "id": "toolu_1", "name": "roll", "input": {}},
+            "caller": {"type": "code_execution_20250825", "tool_id": "srvtoolu_1"},
+        }
+    ],
+    **{"stop_reason": "tool_use", "stop_sequence": None},
+    "usage": {"input_tokens": 0, "output_tokens": 0},
+}
 
 
 def undone(*values: Json) -> bytes:
@@ -205,6 +218,37 @@ def gemini() -> Exchange:
     }
     uri = f"{GEMINI}/models/g:streamGenerateContent?alt=sse"
     return data_stream(uri, asked, undone(first, last))
+
+
+def code_run(reason: Json, **tools: Json) -> Exchange:
+    """Return a stream of Gemini that runs code, says a text, and ends for *reason*."""
+    code: Json = {"executableCode": {"language": "PYTHON", "code": "print(4)"}}
+    steps: list[tuple[Json, Json]] = [
+        (code, "STOP"),
+        ({"text": "4"}, None),
+        ({"text": "."}, reason),
+    ]
+    events: list[Json] = [
+        {
+            "candidates": [
+                {
+                    "content": {"role": "model", "parts": [part]},
+                    **({"finishReason": end} if end else {}),
+                }
+            ],
+            "usageMetadata": {
+                "promptTokenCount": 8,
+                "candidatesTokenCount": 4,
+                "totalTokenCount": 12,
+            },
+        }
+        for part, end in steps
+    ]
+    asked: Json = {
+        "contents": [{"role": "user", "parts": [{"text": "2 + 2?"}]}],
+        "tools": [tools or {"codeExecution": {}}],
+    }
+    return data_stream(f"{GEMINI}/models/g:streamGenerateContent?alt=sse", asked, undone(*events))
 
 
 def with_type(one: Exchange, kind: str) -> Exchange:
@@ -367,10 +411,27 @@ HABITS = {
         ),
     ),
     "Anthropic: tokens of earlier steps of a search": post(
-        "https://api.anthropic.com/v1/messages",
+        ANTHROPIC,
         {"model": "claude", "max_tokens": 9, "messages": [USER]},
         SEARCHED,
     ),
+    "Anthropic: a stream that is the next call of running code": data_stream(
+        ANTHROPIC,
+        {"model": "claude", "max_tokens": 9, "messages": [USER], "stream": True, "tools": [CODE]},
+        undone({"type": "message_start", "message": CODE_CALL}, {"type": "message_stop"}),
+    ),
+    "Anthropic: an answer after a call of running code": post(
+        ANTHROPIC,
+        {"model": "claude", "max_tokens": 9, "messages": [USER], "tools": [CODE]},
+        {**CODE_CALL, "stop_reason": "end_turn"},
+    ),
+    "Gemini: a total without the thinking": edited(
+        as_numbers("generateContent", NUMBERED),
+        '"finishReason": 1}]',
+        '"finishReason": 1}], "usageMetadata": {"promptTokenCount": 8, "candidatesTokenCount": 4,'
+        ' "thoughtsTokenCount": 5, "totalTokenCount": 12}',
+    ),
+    "Gemini: a finish reason with each step of its own code": code_run("STOP"),
     "Gemini: finish reasons as numbers": as_numbers("generateContent", NUMBERED),
     "Gemini: a stream as a list": as_numbers("streamGenerateContent", b"[" + NUMBERED + b"]"),
     "Ollama: tool results without ids": post(
@@ -448,6 +509,14 @@ def test_habits_of_unseen_recordings_have_their_limits() -> None:
     searched = HABITS["Anthropic: tokens of earlier steps of a search"]
     assert rules(edited(searched, ":90", ":20")) == {"cache_tokens_add_up"}
     assert rules(edited(searched, '_requests":3', '_requests":0')) == {"cache_tokens_add_up"}
+    called = HABITS["Anthropic: an answer after a call of running code"]
+    assert rules(edited(called, "code_execution_20250825", "direct")) == {"stop_reason_fits_blocks"}
+    begun = HABITS["Anthropic: a stream that is the next call of running code"]
+    assert "answer_fits_schema" in rules(edited(begun, '"tool_use","stop_seq', 'null,"stop_seq'))
+    thought = HABITS["Gemini: a total without the thinking"]
+    assert rules(edited(thought, 'Count": 12', 'Count": 13')) == {"usage_adds_up"}
+    for run in (code_run(None), code_run("STOP", functionDeclarations=[])):
+        assert rules(run) == {"nothing_after_finish"}
     listed = HABITS["Gemini: a stream as a list"]
     assert rules(edited(listed, "finishReason", "reason")) == {"answer_says_why_it_ended"}
     assert rules(ANSWERED_BY_CALL, resumed('{"city": "Beijing"}')) == set()

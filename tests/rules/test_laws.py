@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from exchanges import data_events
+from exchanges import data_events, stream
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.analysis.edit import with_body, with_header, with_status
 from harness.providers.rules import check
 from harness.providers.samples import SAMPLES as VALID
-from harness.types import Exchange, Expectation, Failure, Reply, ToolCall, Turn, Usage, View
+from harness.types import Exchange, Expectation, Failure, Json, Reply, ToolCall, Turn, Usage, View
 from harness.wire import compact_bytes, walk
 
 from .dashscope_exchanges import named_events
@@ -141,6 +141,19 @@ def test_no_rule_raises_on_any_address(address: str) -> None:
     """A request may go anywhere."""
     (whole,) = VALID["zhipu sync"]
     check(foreign(replace(whole, request=replace(whole.request, uri=address)), whole))
+
+
+@pytest.mark.parametrize("name", ["type", "output_index", "content_index"])
+def test_an_event_whose_type_or_index_is_a_list_is_read(name: str) -> None:
+    """It is no key of a dictionary."""
+    events: list[dict[str, Json]] = [
+        {"type": "response.created"},
+        {"type": "response.output_text.delta", "delta": "4", "output_index": 0, name: []},
+        {"type": "response.content_part.done", "output_index": 0, name: []},
+    ]
+    asked: Json = {"model": "m", "input": "2 + 2?", "stream": True}
+    uri = "https://api.openai.com/v1/responses"
+    assert check(foreign(stream(uri, asked, data_events(*events))))
 
 
 def test_no_rule_finds_anything_where_nothing_was_said() -> None:

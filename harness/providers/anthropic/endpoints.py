@@ -46,7 +46,18 @@ BLOCK: Schema = {
 }
 
 _COUNTS: Mapping[str, Schema] = {"input_tokens": INTEGER, "output_tokens": INTEGER}
-_NOTHING_YET: Schema = {"type": "array", "maxItems": 0}
+_BEGUN: Schema = {
+    **object_of(
+        {"id": NAME, "role": STRING, "model": NAME, "content": array(BLOCK)},
+        {"type": {"const": "message"}, "usage": object_of({}, _COUNTS)},
+    ),
+    "if": {"properties": {"stop_reason": {"const": None}}},
+    "then": {"properties": {"content": {"maxItems": 0}}},
+}
+"""The message that a stream begins with: an empty one, or all of it.
+
+It is all of it where code that the service runs goes on to call the next tool [FIELD].
+"""
 
 USAGE: Schema = object_of(
     _COUNTS,
@@ -100,15 +111,7 @@ EVENT: Schema = {
     "allOf": [
         {"if": {"properties": {"type": {"const": name}}}, "then": object_of(members)}
         for name, members in (
-            (
-                "message_start",
-                {
-                    "message": object_of(
-                        {"id": NAME, "role": STRING, "model": NAME, "content": _NOTHING_YET},
-                        {"type": {"const": "message"}, "usage": object_of({}, _COUNTS)},
-                    )
-                },
-            ),
+            ("message_start", {"message": _BEGUN}),
             ("content_block_start", {"index": INTEGER, "content_block": BLOCK}),
             ("content_block_delta", {"index": INTEGER, "delta": _DELTA}),
             ("content_block_stop", {"index": INTEGER}),
@@ -265,14 +268,15 @@ def _whole(value: dict[str, Json]) -> Reply:
 
 def _streamed(events: list[dict[str, Json]]) -> Reply:
     head = next((e["message"] for e in events if "message" in e), None)
-    pieces = [text for text in map(_piece, events) if text is not None]
-    reasons = [_reason(e.get("delta")) for e in events]
+    begun = _whole(head) if isinstance(head, dict) else Reply()
+    pieces = [text for text in (begun.content, *map(_piece, events)) if text is not None]
+    reasons = [begun.finish_reason, *(_reason(e.get("delta")) for e in events)]
     return Reply(
         id=_text(head, "id"),
         model=_text(head, "model"),
         content="".join(pieces) if pieces else None,
         reasoning=joined(_text(e.get("delta"), "thinking") for e in events),
-        tool_calls=tuple(_calls(events)),
+        tool_calls=(*begun.tool_calls, *_calls(events)),
         finish_reason=next((reason for reason in reversed(reasons) if reason), None),
         usage=_counts(head, events),
         pieces=tuple(pieces),

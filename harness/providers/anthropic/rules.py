@@ -114,25 +114,27 @@ def stop_reason_fits_blocks(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the stop reason agrees with the blocks and with the stop sequence.
 
     An answer that ends with `tool_use` has a block of that type. An answer with such a block ends
-    with `tool_use`, unless it was cut off. `stop_sequence` is set if, and only if, it is the reason
-    [DOC].
+    with `tool_use`, unless it was cut off, or code that the service runs called the tool.
+    `stop_sequence` is set if, and only if, it is the reason [DOC].
     """
     endpoint = reading.endpoint
     if endpoint is None or endpoint.read is not read:
         return
-    reason, sequence, kinds = None, None, set[str]()
+    reason, sequence, callers = None, None, set[str]()
     place: Callable[[], Place] = reading.place
     for part in answers(reading):
-        for pointer in ("/content/[]/type", "/content_block/type"):
-            kinds |= {kind for _, kind in query(part.value, pointer) if isinstance(kind, str)}
-        for pointer in ("", "/delta"):
+        for pointer in ("/content/[]", "/content_block", "/message/content/[]"):
+            for _, block in query(part.value, pointer):
+                if resolve(block, "/type") == "tool_use":
+                    callers.add(str(resolve(block, "/caller/type") or "direct"))
+        for pointer in ("", "/delta", "/message"):
             found = resolve(part.value, f"{pointer}/stop_reason")
             if isinstance(found, str):
                 reason, place = found, partial(reading.place, f"{pointer}/stop_reason", part)
                 sequence = resolve(part.value, f"{pointer}/stop_sequence") or None
-    if reason == "tool_use" and "tool_use" not in kinds:
+    if reason == "tool_use" and not callers:
         yield violation("a block of the type tool_use, as the stop reason says", "none", place())
-    if reason in ("end_turn", "stop_sequence") and "tool_use" in kinds:
+    if reason in ("end_turn", "stop_sequence") and "direct" in callers:
         yield violation("the stop reason tool_use of an answer with such a block", reason, place())
     is_sequence = isinstance(sequence, str)
     if reason == "stop_sequence" and not is_sequence:

@@ -142,17 +142,17 @@ def deltas_join_to_items(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     A program that shows the deltas shows something else than one that reads the answer [DOC].
     """
-    joined: dict[tuple[str, object, object], str] = {}
+    joined: dict[tuple[str, str, str], str] = {}
     parts = _events(reading)
     if not parts or resolve(parts[0].value, "/type") != "response.created":
         return
     for part in parts:
-        kind = resolve(part.value, "/type")
-        name, _, step = kind.rpartition(".") if isinstance(kind, str) else ("", "", "")
+        kind = str(resolve(part.value, "/type"))
+        name, _, step = kind.rpartition(".")
         if name in _JOINED:
             member, index, _place = _JOINED[name]
             number = resolve(part.value, f"/{index}") if index else 0
-            key = (name, resolve(part.value, "/output_index"), number)
+            key = (name, str(resolve(part.value, "/output_index")), str(number))
             piece = resolve(part.value, "/delta")
             if step == "delta" and isinstance(piece, str):
                 joined[key] = joined.get(key, "") + piece
@@ -162,25 +162,25 @@ def deltas_join_to_items(reading: AnalyzedExchange) -> Iterator[Finding]:
                 yield violation(f"the joined deltas {show(joined[key])}", show(whole), place)
         elif kind in _PARTS:
             name, index, pointer = _PARTS[kind]
-            key = (name, resolve(part.value, "/output_index"), resolve(part.value, index))
+            key = (name, str(resolve(part.value, "/output_index")), str(resolve(part.value, index)))
             whole = resolve(part.value, pointer)
             if key in joined and whole is not MISSING and whole != joined[key]:
                 place = reading.place(pointer, part)
                 yield violation(f"the joined deltas {show(joined[key])}", show(whole), place)
         elif kind == "response.output_item.done":
-            index_ = resolve(part.value, "/output_index")
-            yield from _final(reading, part, "/item", index_, joined)
+            number = resolve(part.value, "/output_index")
+            yield from _final(reading, part, "/item", str(number), joined)
         elif kind in ENDED and not isinstance(reading.outcome, Failure):
-            for number, (pointer, _) in enumerate(query(part.value, "/response/output/[]")):
-                yield from _final(reading, part, pointer, number, joined)
+            for at, (pointer, _) in enumerate(query(part.value, "/response/output/[]")):
+                yield from _final(reading, part, pointer, str(at), joined)
 
 
 def _final(
     reading: AnalyzedExchange,
     part: Part,
     pointer: str,
-    number: object,
-    joined: dict[tuple[str, object, object], str],
+    number: str,
+    joined: dict[tuple[str, str, str], str],
 ) -> Iterator[Finding]:
     """Yield a violation for each text of the final item at *pointer* that is not its deltas."""
     for (name, index, position), text in joined.items():
