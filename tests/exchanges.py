@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from collections.abc import Iterable
 
+from harness.analysis.endpoint import Endpoint, Recognise, find
 from harness.types import Exchange, Json, Request, Response
 from harness.wire import compact_bytes
 
@@ -91,3 +93,12 @@ def png(width: int, height: int) -> bytes:
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
     )
+
+
+def recogniser(endpoints: Iterable[Endpoint]) -> Recognise:
+    """Return a function that finds the endpoint of an exchange among *endpoints*.
+
+    The function ignores the name of the provider, and returns None if no endpoint matches.
+    """
+    table = tuple(endpoints)
+    return lambda exchange, provider="": find(table, exchange.request.method, exchange.request.uri)

@@ -21,7 +21,7 @@ from harness.comparison.pairs import REASONS
 from harness.comparison.summary import PARTS
 from harness.providers.rules import RULES
 from harness.report.html.messages import LABELS
-from harness.report.overview import State
+from harness.report.model import State
 from harness.report.rule_texts import RULE_TEXTS
 from harness.types import Severity
 

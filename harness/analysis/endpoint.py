@@ -313,12 +313,3 @@ class Recognise(Protocol):
 def find(endpoints: Iterable[Endpoint], method: str, uri: str) -> Endpoint | None:
     """Return the first of *endpoints* that takes requests with this method and URI, or None."""
     return next((endpoint for endpoint in endpoints if endpoint.fits(method, uri)), None)
-
-
-def recogniser(endpoints: Iterable[Endpoint]) -> Recognise:
-    """Return a function that finds the endpoint of an exchange among *endpoints*.
-
-    The function ignores the name of the provider, and returns None if no endpoint matches.
-    """
-    table = tuple(endpoints)
-    return lambda exchange, provider="": find(table, exchange.request.method, exchange.request.uri)

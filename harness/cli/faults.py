@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -16,7 +17,6 @@ from harness.locale import localized, localized_error, mark
 if TYPE_CHECKING:
     from harness.faults.cases import AnswerSource, ClientResults, FaultResults, Saved, Skipped
     from harness.secrets.redactor import Redactor
-    from harness.types import Json
 
 
 EXAMPLE = "harness faults cassettes --against my_client:send"
@@ -56,16 +56,15 @@ def faults(
         with app.progress() as show:
             results = run_faults(names, exchanges, chosen, limits, show)
         redactor = recording_redactor()
-        _require_results(results, skipped, redactor)
-        saved = (
-            {client.name: list(save_failures(save, client, redactor)) for client in results}
-            if save
-            else {}
-        )
+        tried = _Tried(results, skipped, redactor)
+        tried.require_results()
+        if save:
+            of_clients = {one.name: list(save_failures(save, one, redactor)) for one in results}
+            tried.saved.update(of_clients)
         if as_json:
-            _print_json(results, skipped, saved, redactor)
+            app.print_json(tried.document())
         else:
-            _print(results, skipped, saved, redactor)
+            tried.print()
         least = at_least if at_least is not None else 100.0 if against else 0.0
         raise typer.Exit(1 if any((client.score or 0) < least for client in results) else 0)
 
@@ -93,43 +92,110 @@ def _clients(against: str, clients: Sequence[str], exchanges: Sequence[AnswerSou
     return list(dict.fromkeys(names))
 
 
-def _require_results(
-    results: Sequence[ClientResults], skipped: Sequence[Skipped], redactor: Redactor
-) -> None:
-    """Raise HarnessError if no case was tried with any client."""
-    if not any(client.results for client in results):
-        groups = [_reasons(g, redactor) for g in (skipped, *(r.skipped for r in results)) if g]
-        raise HarnessError(f"nothing was tried; skipped: {'; '.join(groups) or 'no exchange here'}")
+@dataclass(frozen=True)
+class _Tried:
+    """What was tried with each client; texts of recordings and errors are shown redacted."""
 
+    results: Sequence[ClientResults]
+    skipped: Sequence[Skipped]
+    redactor: Redactor
+    saved: dict[str, list[Saved]] = field(default_factory=dict)
 
-def _print(
-    results: Sequence[ClientResults],
-    skipped: Sequence[Skipped],
-    saved: dict[str, list[Saved]],
-    redactor: Redactor,
-) -> None:
-    from harness.report.console import draw
-    from harness.report.tables import Table
+    def require_results(self) -> None:
+        """Raise HarnessError if no case was tried with any client."""
+        if not any(client.results for client in self.results):
+            every = (self.skipped, *(client.skipped for client in self.results))
+            reasons = "; ".join(self._reasons(group) for group in every if group)
+            raise HarnessError(f"nothing was tried; skipped: {reasons or 'no exchange here'}")
 
-    screen = app.console()
-    rows: list[list[str]] = []
-    styles: dict[int, str] = {}
-    for harmful, meaning in _MEANING.items():
-        styles[len(rows)] = "dim"
-        rows.append([localized(meaning), *("" for _ in results)])
-        rows += [
-            [f"  {name}", *(_cell(client.by_fault.get(name)) for client in results)]
-            for name in _tried(results, harmful=harmful)
+    def print(self) -> None:
+        """Print a table of faults and clients, the failures, and what was skipped."""
+        from harness.report.console import draw
+        from harness.report.tables import Table
+
+        rows: list[list[str]] = []
+        styles: dict[int, str] = {}
+        for harmful, meaning in _MEANING.items():
+            styles[len(rows)] = "dim"
+            rows.append([localized(meaning), *("" for _ in self.results)])
+            rows += [
+                [f"  {name}", *(_cell(client.by_fault.get(name)) for client in self.results)]
+                for name in _tried(self.results, harmful=harmful)
+            ]
+        styles[len(rows)] = "bold"
+        scores = ("-" if one.score is None else f"{one.score:.1f}" for one in self.results)
+        rows.append([localized("score"), *scores])
+        widths = {"fault": max(len(row[0]) for row in rows)}
+        columns = (mark("fault"), *(client.name for client in self.results))
+        draw(app.console(), Table(columns, rows, styles=styles, widths=widths))
+        for client in self.results:
+            self._print_failures(client)
+        self._print_skipped()
+
+    def _print_failures(self, client: ClientResults) -> None:
+        where = {item.fault: item.path or item.reason for item in self.saved.get(client.name, [])}
+        for name, results in client.by_fault.items():
+            failure = results.smallest_failure
+            if failure is None:
+                continue
+            change = localized_error(failure.delivery.description)
+            typer.echo(f"{client.name} {name}: {change} ({failure.case.source})")
+            detail = self.redactor.text(failure.detail) or "the same answer as the unchanged one"
+            app.echo(f"  {localized(failure.reaction.value)}: {localized_error(detail)}")
+            if name in where:
+                app.echo(f"  saved: {where[name]}")
+
+    def _print_skipped(self) -> None:
+        """Print how many exchanges and cases were not tried, by reason; --json lists each."""
+        if self.skipped:
+            app.echo(f"skipped: {self._reasons(self.skipped)}")
+        for client in self.results:
+            missing = client.planned - len(client.results)
+            line = f"{len(client.results)} cases of {client.exchanges} exchanges"
+            line += f", {missing} more when the time was up" if missing else ""
+            line += f"; skipped: {self._reasons(client.skipped)}" if client.skipped else ""
+            app.echo(f"{client.name}: {line}")
+
+    def _reasons(self, skipped: Sequence[Skipped]) -> str:
+        counts = Counter(self.redactor.text(item.reason) for item in skipped)
+        return "; ".join(f"{count} ({localized_error(reason)})" for reason, count in counts.items())
+
+    def document(self) -> dict[str, Any]:
+        """Return all of it as a JSON object."""
+        clients = [
+            {
+                "client": client.name,
+                "score": client.score,
+                "exchanges": client.exchanges,
+                "planned": client.planned,
+                "skipped": [
+                    {**asdict(s), "reason": self.redactor.text(s.reason)} for s in client.skipped
+                ],
+                "faults": [self._of_fault(results) for results in client.by_fault.values()],
+                "saved": [
+                    {**asdict(s), "path": str(s.path) if s.path else None}
+                    for s in self.saved.get(client.name, [])
+                ],
+            }
+            for client in self.results
         ]
-    styles[len(rows)] = "bold"
-    scores = ("-" if client.score is None else f"{client.score:.1f}" for client in results)
-    rows.append([localized("score"), *scores])
-    widths = {"fault": max(len(row[0]) for row in rows)}
-    columns = (mark("fault"), *(client.name for client in results))
-    draw(screen, Table(columns, rows, styles=styles, widths=widths))
-    for client in results:
-        _print_failures(client, saved.get(client.name, []), redactor)
-    _print_skipped(results, skipped, redactor)
+        return {"skipped": [asdict(item) for item in self.skipped], "clients": clients}
+
+    def _of_fault(self, results: FaultResults) -> dict[str, Any]:
+        cases = [
+            {
+                "source": str(result.case.source.path),
+                "exchange": result.case.source.number,
+                "change": result.delivery.description,
+                "reaction": str(result.reaction),
+                "passed": result.passed,
+                "detail": self.redactor.text(result.detail),
+            }
+            for result in results.results
+        ]
+        expected = "error" if results.fault.harmful else "same"
+        name, passed = results.fault.name, results.passed
+        return {"fault": name, "expected": expected, "passed": passed, "cases": cases}
 
 
 _MEANING = {False: mark("expected: the same answer"), True: mark("expected: an error")}
@@ -152,87 +218,3 @@ def _cell(results: FaultResults | None) -> str:
     failed = [result.reaction for result in results.results if not result.passed]
     endings = [f"{failed.count(v)} {localized(v.value)}" for v in Reaction if v in failed]
     return f"{results.passed}/{len(results.results)} {', '.join(endings)}".rstrip()
-
-
-def _print_failures(client: ClientResults, saved: Sequence[Saved], redactor: Redactor) -> None:
-    where = {item.fault: item.path or item.reason for item in saved}
-    for name, results in client.by_fault.items():
-        failure = results.smallest_failure
-        if failure is None:
-            continue
-        change = localized_error(failure.delivery.description)
-        typer.echo(f"{client.name} {name}: {change} ({failure.case.source})")
-        detail = redactor.text(failure.detail) or "the same answer as the unchanged one"
-        app.echo(f"  {localized(failure.reaction.value)}: {localized_error(detail)}")
-        if name in where:
-            app.echo(f"  saved: {where[name]}")
-
-
-def _print_skipped(
-    results: Sequence[ClientResults], skipped: Sequence[Skipped], redactor: Redactor
-) -> None:
-    """Print how many exchanges and cases were not tried, by reason; --json lists each."""
-    if skipped:
-        app.echo(f"skipped: {_reasons(skipped, redactor)}")
-    for client in results:
-        missing = client.planned - len(client.results)
-        line = f"{len(client.results)} cases of {client.exchanges} exchanges"
-        line += f", {missing} more when the time was up" if missing else ""
-        line += f"; skipped: {_reasons(client.skipped, redactor)}" if client.skipped else ""
-        app.echo(f"{client.name}: {line}")
-
-
-def _reasons(skipped: Sequence[Skipped], redactor: Redactor) -> str:
-    counts = Counter(redactor.text(item.reason) for item in skipped)
-    return "; ".join(f"{count} ({localized_error(reason)})" for reason, count in counts.items())
-
-
-def _print_json(
-    results: Sequence[ClientResults],
-    skipped: Sequence[Skipped],
-    saved: dict[str, list[Saved]],
-    redactor: Redactor,
-) -> None:
-    report = {
-        "skipped": [{"subject": item.subject, "reason": item.reason} for item in skipped],
-        "clients": [
-            _client_json(client, saved.get(client.name, []), redactor) for client in results
-        ],
-    }
-    app.print_json(report)
-
-
-def _client_json(client: ClientResults, saved: Sequence[Saved], redactor: Redactor) -> Json:
-    return {
-        "client": client.name,
-        "score": client.score,
-        "exchanges": client.exchanges,
-        "planned": client.planned,
-        "skipped": [
-            {"subject": s.subject, "reason": redactor.text(s.reason)} for s in client.skipped
-        ],
-        "faults": [_fault_json(results, redactor) for results in client.by_fault.values()],
-        "saved": [
-            {"fault": s.fault, "path": str(s.path) if s.path else None, "reason": s.reason}
-            for s in saved
-        ],
-    }
-
-
-def _fault_json(results: FaultResults, redactor: Redactor) -> Json:
-    return {
-        "fault": results.fault.name,
-        "expected": "error" if results.fault.harmful else "same",
-        "passed": results.passed,
-        "cases": [
-            {
-                "source": str(result.case.source.path),
-                "exchange": result.case.source.number,
-                "change": result.delivery.description,
-                "reaction": str(result.reaction),
-                "passed": result.passed,
-                "detail": redactor.text(result.detail),
-            }
-            for result in results.results
-        ],
-    }

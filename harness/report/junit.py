@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from harness.report.format import describe, headline
-from harness.report.model import Report
-from harness.report.overview import Cell
+from harness.report.model import Cell, Report
 from harness.types import Severity
 from harness.wire.text import cut, line, plain
 

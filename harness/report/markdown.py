@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from harness.report import tables
 from harness.report.field_map import Contrast, Topic
 from harness.report.format import money, seconds
-from harness.report.model import Report
-from harness.report.overview import State
+from harness.report.model import Report, State
 from harness.report.ranking import Entry, Ranking
 from harness.report.tables import Table
 from harness.types import Finding, Severity

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.locale import mark
 from harness.report.format import money, number, seconds
-from harness.report.overview import Cell, State
+from harness.report.model import Cell, State
 from harness.report.ranking import Entry, Ranking, Sum
 from harness.wire.text import count, line
 

@@ -15,8 +15,7 @@ from harness.report import comparison_text, tables
 from harness.report import conversation as conversations
 from harness.report.console import draw, put, say, say_lines, tell
 from harness.report.format import headline, number, seconds
-from harness.report.model import Report
-from harness.report.overview import Cell, State
+from harness.report.model import Cell, Report, State
 from harness.types import Finding, Problem, Reply, Severity, ToolCall, Verbosity
 from harness.wire.text import count, plain
 

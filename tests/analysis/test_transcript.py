@@ -6,8 +6,9 @@ import re
 from dataclasses import replace
 
 import pytest
+from exchanges import recogniser
 
-from harness.analysis.endpoint import Endpoint, Fields, Part, Role, States, recogniser
+from harness.analysis.endpoint import Endpoint, Fields, Part, Role, States
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTurn, analyze, transcript_of
 from harness.types import (

@@ -7,7 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from harness.analysis.endpoint import Endpoint, Fields, Part, Role, States, recogniser
+from exchanges import recogniser
+
+from harness.analysis.endpoint import Endpoint, Fields, Part, Role, States
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.types import (
     Exchange,

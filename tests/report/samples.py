@@ -8,11 +8,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from exchanges import recogniser
 from rich.console import Console
 
 from harness.analysis.difference import ChangeKind as What
 from harness.analysis.difference import Verdict
-from harness.analysis.endpoint import Endpoint, Fields, Part, Role, recogniser
+from harness.analysis.endpoint import Endpoint, Fields, Part, Role
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.comparison.matrix import matrix
 from harness.comparison.pairs import compare

@@ -19,8 +19,7 @@ from harness.locale import LANGUAGE, Language, localized, translate
 from harness.report import format
 from harness.report.forks import Forks, Recording
 from harness.report.html import bodies, charts, contents, drift, messages, packing, sections
-from harness.report.model import ORIGINS, Report
-from harness.report.overview import Cell, State
+from harness.report.model import ORIGINS, Cell, Report, State
 from harness.report.rule_texts import RULE_TEXTS
 from harness.report.trends import FIELDS, FINDINGS, Trend, trends
 from harness.types import Finding, Origin, Severity

@@ -28,8 +28,7 @@ from harness.report.build import check_report, compare_report, served_report
 from harness.report.forks import Recording
 from harness.report.html.packing import masked
 from harness.report.html.page import index, report
-from harness.report.model import Report
-from harness.report.overview import Cell
+from harness.report.model import Cell, Report
 from harness.runner.recordings import read_cassette
 from harness.types import Cassette, Provenance
 
