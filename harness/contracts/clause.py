@@ -163,7 +163,8 @@ class Spot:
         if state == "integer" and "number" in self.node.types:
             return Support(0, Severity.INFO)
         held = against(self.node.counts, state, family)
-        level = Severity.INFO if self.documented.allows(state) else severity(held)
+        same = state == "absent" and set(self.node.types) == {"null"}
+        level = Severity.INFO if same or self.documented.allows(state) else severity(held)
         return Support(held, level, self._noun(family))
 
     def _noun(self, family: str) -> str:

@@ -273,3 +273,10 @@ def test_a_copy_without_its_body_is_not_judged() -> None:
     assert Judge(learn([("one.yaml", read)])).check(read) == ()
     alone = analyze(Transcript("s", "t", (replace(turn, exchanges=(copy,)),)), recognise)
     assert [finding.rule for finding in Judge(Contract()).check(alone)] == ["contract_uncovered"]
+
+
+def test_a_field_that_was_always_null_may_be_absent() -> None:
+    """It has said as much as no field; one that ever had a value is promised."""
+    null, both = [{"mark": None}] * 60, [{"mark": None}, {"mark": "fp"}] * 30
+    assert values(learned(*null), {}) == [("contract_removed", "/choices/mark", Severity.INFO)]
+    assert values(learned(*both), {}) == [("contract_removed", "/choices/mark", Severity.ERROR)]
