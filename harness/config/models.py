@@ -7,7 +7,7 @@ names is not judged: it may be new.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -55,9 +55,16 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """A table of models; of several rows that name a model, the first one counts."""
+    """A table of models; of several rows that name a model, the first one counts.
+
+    Attributes:
+        table: The rows.
+        under: The table that says what a row of this one leaves out: the kinds of call, the
+            endpoint and whether the model thinks.
+    """
 
     table: tuple[Model, ...] = ()
+    under: Models | None = None
 
     def find(self, provider: str, model: str, kind: str = "") -> Model | None:
         """Return the row of a model; None if the table does not have it.
@@ -70,18 +77,33 @@ class Models:
         """
         names = (provider, provider.partition("-")[0])
         rows = (row for row in self.table if row.provider in names and row.names(model))
-        return next((row for row in rows if not kind or not row.kinds or kind in row.kinds), None)
+        own = next((row for row in rows if not kind or not row.kinds or kind in row.kinds), None)
+        base = self.under.find(provider, model, kind) if self.under else None
+        if own is None or base is None:
+            is_other = own and self.under and not own.kinds and self.under.kinds(provider, model)
+            return base if is_other else own or base
+        return replace(
+            own,
+            kinds=own.kinds or base.kinds,
+            endpoint=own.endpoint or base.endpoint,
+            thinking=own.thinking or base.thinking,
+        )
 
     def kinds(self, provider: str, model: str) -> list[str]:
         """Return the kinds of call of a provider's model, such as `chat`; empty if unknown."""
         names = (provider, provider.partition("-")[0])
         rows = [row for row in self.table if row.provider in names and row.names(model)]
-        every = (kind for row in rows for kind in row.kinds)
-        return [*dict.fromkeys(every)] if all(row.kinds for row in rows) else []
+        own = [kind for row in rows for kind in row.kinds] if all(row.kinds for row in rows) else []
+        return [*dict.fromkeys((*own, *(self.under.kinds(provider, model) if self.under else ())))]
+
+    def does(self, provider: str, model: str, kind: str) -> bool:
+        """Return whether the table says that a provider's model is one for a kind of call."""
+        row = self.find(provider, model, kind)
+        return row is not None and kind in row.kinds
 
     def over(self, other: Models) -> Models:
         """Return a table with the rows of this one before those of *other*."""
-        return Models((*self.table, *other.table))
+        return Models(self.table, other)
 
     def warnings(self, models: Iterable[tuple[str, str]], day: date) -> Iterator[str]:
         """Yield a sentence for each retired model, and for each whose retirement is announced.

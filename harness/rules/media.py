@@ -233,7 +233,7 @@ def ranking_is_ordered(reading: AnalyzedExchange) -> Iterator[Finding]:
     or all [REC].
     """
     fields, documents = fields_of(reading), len(_texts(reading))
-    limit = first(reading.request_json.value, fields.count)
+    limit = first(reading.request_json.value, fields.count) or None  # [DOC] Zhipu: 0 is all
     for part in answers(reading) if fields.scores else ():
         numbers, scores = _values(part, fields.positions), _values(part, fields.scores)
         place = reading.place(_array(part, fields.scores), part)

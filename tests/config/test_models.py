@@ -117,6 +117,21 @@ def test_a_users_own_table_lies_over_the_shipped_one(tmp_path: Path) -> None:
     ]
 
 
+def test_a_users_row_has_the_rest_from_the_shipped_one(tmp_path: Path) -> None:
+    """A row with a successor only leaves the endpoint, the thinking and the kinds as they are."""
+    row = '[[model]]\nprovider = "dashscope"\nmodels = ["qwen3.7-plus"]\nsource = "x"\n'
+    (tmp_path / "pyproject.toml").write_text('[tool.harness]\nmodels = "models.toml"\n')
+    written(tmp_path, row + 'successor = "qwen9"\n')
+    models = load_models(tmp_path)
+    found = models.find("dashscope", "qwen3.7-plus", "chat")
+    assert found is not None
+    assert (found.successor, found.endpoint, found.thinking) == ("qwen9", "multimodal", "on")
+    assert models.does("dashscope", "qwen3.7-plus", "chat")
+    assert models.find("dashscope", "qwen3.7-plus", "image") is None
+    assert not models.does("dashscope", "qwen3.7-plus", "transcription")
+    assert "transcription" not in models.kinds("dashscope", "qwen3.7-plus")
+
+
 def test_the_shipped_table() -> None:
     """It names known providers and endpoints; no successor of a model is itself retired."""
     models = load(SHIPPED)
