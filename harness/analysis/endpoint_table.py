@@ -6,8 +6,10 @@ The tables of such a file, each with entries by name:
 - `statuses`: by HTTP status, the codes of refusals with it; `states`: the tuples of `States`;
 - `schemas`: the members of an object by name; `name?` is an optional one. A value is the name of a
   type or schema (in capitals: of the code), `=text` for a constant, `[value]` or `[value, 1]` for
-  an array with at least so many items, or an object again; `value|null` may be null. `$having`
-  names members that are not null, `$either` has a description and alternatives;
+  an array with at least so many items, or an object again; `value|null` may be null. A name that
+  begins with `$` is a keyword of JSON Schema, or one of these: `$like` (an object, whose members
+  this one has too), `$having` (members that are not null), `$either` (a description, and
+  alternatives), `$by_type` (schemas by the value of the member `type`);
 - `fields`: the pointers of `Fields`;
 - all others: the attributes of `Endpoint`. A path that begins with one slash follows a prefix.
 
@@ -61,7 +63,11 @@ def never(request: Json) -> bool:
 
 
 class EndpointTable:
-    """The tables of one file; names that it lacks are those of another."""
+    """The tables of one file; names that it lacks are those of another.
+
+    Attributes:
+        schemas: The schemas by name, as far as they were needed or added.
+    """
 
     def __init__(
         self,
@@ -82,7 +88,7 @@ class EndpointTable:
         self._functions = {function.__name__: function for function in (*functions, always, never)}
         self._base = base
         self._code = code
-        self._schemas: dict[str, Schema] = dict(_TYPES)
+        self.schemas: dict[str, Schema] = dict(_TYPES)
 
     def words(self, value: str | list[str]) -> tuple[str, ...]:
         """Return the list that *value* names, or that it is."""
@@ -100,16 +106,34 @@ class EndpointTable:
             return self._named(shape)
         if isinstance(shape, list):
             return array(self.schema(shape[0]), *shape[1:])
+        if "$like" in shape:
+            like = self._entry("schemas", shape["$like"])
+            return self.schema({**like, **{n: v for n, v in shape.items() if n != "$like"}})
         members = {name: value for name, value in shape.items() if not name.startswith("$")}
         required = {n: self.schema(v) for n, v in members.items() if not n.endswith("?")}
         optional = {n[:-1]: self.schema(v) for n, v in members.items() if n.endswith("?")}
         own = object_of(required, optional) if members or not shape else {}
-        if "$having" in shape:
-            own = {**own, **having(*shape["$having"])}
-        if "$either" in shape:
-            meaning, *forms = shape["$either"]
-            own = {**own, **either(meaning, *map(self.schema, forms))}
+        for name in (name for name in shape if name.startswith("$")):
+            own = {**own, **self._keyword(name[1:], shape[name])}
         return own
+
+    def _keyword(self, name: str, value: Any) -> Schema:
+        match name:
+            case "having":
+                return having(*value)
+            case "either":
+                return either(value[0], *map(self.schema, value[1:]))
+            case "by_type":
+                conditions = {kind: {"properties": {"type": {"const": kind}}} for kind in value}
+                forms = [{"if": conditions[k], "then": self.schema(v)} for k, v in value.items()]
+                return {"allOf": forms}
+            case "anyOf" | "allOf":
+                return {name: [self.schema(shape) for shape in value]}
+            case "items" | "not" | "if" | "then" | "else":
+                return {name: self.schema(value)}
+            case "properties":
+                return {name: {member: self.schema(shape) for member, shape in value.items()}}
+        return {name: value}
 
     def _named(self, name: str) -> Schema:
         if name.endswith("|null"):
@@ -119,12 +143,12 @@ class EndpointTable:
         if name.isupper() and name in self._code:
             schema: Schema = self._code[name]
             return schema
-        if name not in self._schemas:
+        if name not in self.schemas:
             own = self._tables.get("schemas", {})
             if self._base and name not in own:
                 return self._base.schema(name)
-            self._schemas[name] = self.schema(own[name])
-        return self._schemas[name]
+            self.schemas[name] = self.schema(own[name])
+        return self.schemas[name]
 
     def fields(self, value: str | Mapping[str, Any]) -> Fields:
         """Return the pointers that *value* names or describes, as the table `fields` does."""

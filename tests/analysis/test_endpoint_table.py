@@ -25,6 +25,7 @@ running = ["RUNNING"]
 [schemas]
 refusal = {message = "string", "code?" = "integer|null"}
 answer = {id = "name", why = "refusal", size = "SIZE"}
+longer = {"$like" = "refusal", id = "name"}
 
 [fields.task]
 id = "/id"
@@ -83,6 +84,16 @@ def table(tmp_path: Path) -> EndpointTable:
         ({"a": "string", "b?": {}}, object_of({"a": STRING}, {"b": object_of({})})),
         ({"$having": ["a"]}, having("a")),
         ({"$either": ["x", "name", "integer"]}, either("x", NAME, INTEGER)),
+        (
+            {"$if": {"$properties": {"a": "=b"}}, "$then": "name"},
+            {"if": {"properties": {"a": {"const": "b"}}}, "then": NAME},
+        ),
+        (
+            {"$by_type": {"x": "name"}},
+            {"allOf": [{"if": {"properties": {"type": {"const": "x"}}}, "then": NAME}]},
+        ),
+        ({"$type": "array", "$items": "name", "$maxItems": 2}, {**array(NAME), "maxItems": 2}),
+        ({"$not": {"$anyOf": ["name"]}}, {"not": {"anyOf": [NAME]}}),
     ],
     ids=str,
 )
@@ -95,6 +106,7 @@ def test_a_shape_is_a_schema(
 def test_a_schema_names_others(table: EndpointTable) -> None:
     why = object_of({"message": STRING}, {"code": {"type": ["integer", "null"]}})
     assert table.schema("answer") == object_of({"id": NAME, "why": why, "size": SIZE})
+    assert table.schema("longer")["required"] == ["message", "id"]
 
 
 def test_endpoints_are_read_with_what_they_name(table: EndpointTable) -> None:

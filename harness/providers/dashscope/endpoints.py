@@ -6,234 +6,20 @@ B1 to B7 are sections of docs/WIRE_FACTS.md. The tags are explained in `harness.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from harness.analysis.endpoint import Endpoint, Schema
 from harness.analysis.endpoint_table import EndpointTable
-from harness.analysis.json_schema import (
-    INTEGER,
-    NAME,
-    NUMBER,
-    STRING,
-    array,
-    either,
-    having,
-    nullable,
-    object_of,
-)
+from harness.analysis.json_schema import either
 from harness.config.settings import load_models
 from harness.errors import Unsupported
 from harness.providers.anthropic import endpoints as anthropic
 from harness.providers.dashscope import compatible
 from harness.providers.dashscope.compatible import translates
 from harness.providers.openai import endpoints as openai_endpoints
-from harness.providers.openai.endpoints import TOOL_CALL, TOOL_CALL_PIECE
 from harness.providers.responses import endpoints as responses
 from harness.types import Call, Json
 from harness.wire import resolve
-
-# [REC] B7: flat.
-REFUSAL: Schema = object_of({"code": STRING, "message": STRING, "request_id": STRING})
-
-# [DOC] B3: without total_tokens; [REC] with it.
-USAGE: Schema = object_of(
-    {"input_tokens": INTEGER, "output_tokens": INTEGER}, {"total_tokens": INTEGER}
-)
-
-# [REC] B4: no tokens where images are answered.
-# [FIELD] the first event of a stream with a search has `usage: {}`.
-EVENT_USAGE: Schema = {
-    **object_of({}, {"input_tokens": INTEGER, "output_tokens": INTEGER, "total_tokens": INTEGER}),
-    **either(
-        "`input_tokens` and `output_tokens`, or {}",
-        having("input_tokens", "output_tokens"),
-        {"not": {"anyOf": [{"required": ["input_tokens"]}, {"required": ["output_tokens"]}]}},
-    ),
-}
-
-LOOSE_USAGE: Schema = object_of(
-    {}, {"input_tokens": INTEGER, "output_tokens": INTEGER, "total_tokens": INTEGER}
-)
-
-
-def _choices(content: Schema, call: Schema) -> Schema:
-    """Return the schema of `choices` [REC] B2.
-
-    `index` is optional: it is absent in answers of 2024 and in multimodal ones. So is the finish
-    reason of an event: models of other vendors have one in the last event only [FIELD].
-
-    Args:
-        content: The schema of a message's content.
-        call: The schema of a tool call.
-    """
-    message = object_of(
-        {"role": STRING, "content": content},
-        {
-            "reasoning_content": nullable(STRING),
-            "tool_calls": {"type": ["array", "null"], "items": call},
-        },
-    )
-    reason = {"finish_reason": {**NAME, "type": ["string", "null"]}}
-    required = {} if call is TOOL_CALL_PIECE else reason
-    return array(
-        object_of({"message": message, **required}, {"index": INTEGER, **reason}), at_least=1
-    )
-
-
-def _output(content: Schema, call: Schema) -> Schema:
-    """Return the schema of `output` [REC] B1, B2.
-
-    It has either `text` and `finish_reason`, or `choices`.
-
-    Args:
-        content: The schema of a message's content.
-        call: The schema of a tool call.
-    """
-    members = {
-        **{"text": STRING, "finish_reason": STRING, "choices": _choices(content, call)},
-        "tool_info": array(object_of({"type": NAME})),
-    }
-    forms = ({"required": ["text", "finish_reason"]}, {"required": ["choices"]})
-    return {
-        **object_of({}, members),
-        **either("`text` and `finish_reason`, or `choices`", *forms),
-    }
-
-
-def _or_sound(output: Schema) -> Schema:
-    """Return the schema *output*, extended by answers with only `audio`, as from qwen-tts."""
-    sound = {"required": ["audio"], "properties": {"audio": _SOUND}}
-    meaning = f"{output['description']}, or `audio`"
-    return {**output, **either(meaning, *output["anyOf"], sound)}
-
-
-def _researched(output: Schema) -> Schema:
-    """Return the schema *output*, extended by the events of qwen-deep-research [FIELD] C4."""
-    said = object_of({}, dict.fromkeys(("phase", "status", "content"), _TEXT))
-    research = object_of({"message": said, "fininshed_reason": _TEXT})  # the service's spelling
-    meaning = f"{output['description']}, or `message` and `fininshed_reason`"
-    return {**output, **either(meaning, *output["anyOf"], research)}
-
-
-# Beside tool calls some models have no text at all.
-_TEXT: Schema = nullable(STRING)
-
-_PIECES = ("text", "image", "audio", "video", "ocr_result")
-
-# [REC] B4: a list of pieces without `type`, each a text, an image or a sound.
-_MIXED: Schema = {
-    "type": ["array", "string", "null"],
-    "items": {
-        **object_of({}, dict.fromkeys(("type", *_PIECES), STRING)),
-        **either(
-            f"a piece with one of {', '.join(_PIECES)}",
-            *({"required": [name]} for name in _PIECES),
-        ),
-    },
-}
-
-# [DOC] qwen-tts, CosyVoice over HTTP; in a stream, the link is empty until the end.
-_SOUND: Schema = object_of(
-    {}, {"data": _TEXT, "url": _TEXT, "id": STRING, "expires_at": {"type": "integer", "minimum": 0}}
-)
-
-
-def _answer(output: Schema, usage: Schema) -> Schema:
-    return object_of({"output": output, "usage": usage, "request_id": STRING})
-
-
-def _event(output: Schema, usage: Schema) -> Schema:
-    """Return the schema of an event; those before the last may lack the counts [FIELD]."""
-    return object_of({"output": output, "request_id": STRING}, {"usage": usage})
-
-
-# [DOC] B5, [REC] 6 of 6
-SUBMITTED: Schema = object_of(
-    {"output": object_of({"task_id": STRING, "task_status": NAME}), "request_id": STRING}
-)
-
-_METRICS: Schema = object_of({"TOTAL": INTEGER, "SUCCEEDED": INTEGER, "FAILED": INTEGER})
-
-# [DOC] B5: images that failed have a code instead of a url. Other kinds of task give one object,
-# or a link of another name.
-_RESULT: Schema = either(
-    "a `url` or `transcription_url`, or a `code` and a `message`",
-    having("url"),
-    having("transcription_url"),
-    having("code", "message"),
-    {
-        "not": {
-            "anyOf": [{"required": [name]} for name in ("url", "code", "message", "subtask_status")]
-        }
-    },
-)
-
-# [DOC] B5, [REC] 23 of 23; times are Beijing time without a zone.
-TASK: Schema = object_of(
-    {
-        "request_id": STRING,
-        "output": object_of(
-            {"task_id": STRING, "task_status": NAME},
-            {
-                **dict.fromkeys(("submit_time", "scheduled_time", "end_time"), STRING),
-                "results": {
-                    "type": ["array", "object"],
-                    "items": {
-                        **object_of(
-                            {},
-                            {
-                                **dict.fromkeys(("url", "file_url", "subtask_status"), NAME),
-                                **dict.fromkeys(("code", "message"), STRING),
-                            },
-                        ),
-                        **_RESULT,
-                    },
-                },
-                "task_metrics": _METRICS,
-                "choices": array(
-                    object_of(
-                        {"message": object_of({}, {"content": _MIXED})}, {"finish_reason": STRING}
-                    )
-                ),
-                "video_url": NAME,
-                "code": STRING,
-                "message": STRING,
-            },
-        ),
-    },
-    {"usage": nullable(object_of({}))},
-)
-
-# [REC] 3 of 3; a sparse vector, where one is asked for, is in a field of its own.
-_VECTOR: Schema = object_of(
-    {"text_index": INTEGER},
-    {"embedding": array(NUMBER, at_least=1)},
-)
-_EMBEDDED: Schema = object_of(
-    {
-        "output": object_of({"embeddings": array(_VECTOR, at_least=1)}),
-        "usage": object_of({"total_tokens": INTEGER}),
-        "request_id": STRING,
-    }
-)
-
-# A file of texts is embedded by a task, at the same address (text-embedding-async).
-EMBEDDING: Schema = {
-    "if": {"properties": {"output": {"required": ["task_id"]}}},
-    "then": SUBMITTED,
-    "else": _EMBEDDED,
-}
-
-# [REC] 3 of 3; [DOC] the scores are from 0 to 1.
-_SCORE: Schema = {**NUMBER, "minimum": 0, "maximum": 1}
-RANKING: Schema = object_of(
-    {
-        "output": object_of(
-            {"results": array(object_of({"index": INTEGER, "relevance_score": _SCORE}), at_least=1)}
-        ),
-        "usage": object_of({"total_tokens": INTEGER}),
-        "request_id": STRING,
-    }
-)
 
 
 def cumulative(request: Json) -> bool | None:
@@ -269,19 +55,58 @@ def keeps_reasoning(request: Json) -> bool:
     return resolve(request, "/parameters/preserve_thinking") is True
 
 
-TEXT_ANSWER = _answer(_output(_TEXT, TOOL_CALL), USAGE)
-TEXT_EVENT = _event(_researched(_output(_TEXT, TOOL_CALL_PIECE)), EVENT_USAGE)
-MIXED_ANSWER = _answer(_or_sound(_output(_MIXED, TOOL_CALL)), LOOSE_USAGE)
-MIXED_EVENT = _answer(_or_sound(_output(_MIXED, TOOL_CALL_PIECE)), LOOSE_USAGE)
-SPOKEN = _answer(object_of({"audio": _SOUND}), object_of({}))
-SPOKEN_EVENT = _answer(object_of({}), object_of({}))
-
 TABLE = EndpointTable(
     Path(__file__).with_suffix(".toml"),
     *(cumulative, keeps_reasoning, compatible.counts_reasoning, runs_tools),
-    code=globals(),
     base=openai_endpoints.TABLE,
 )
+
+
+def _output(content: str, call: str) -> Schema:
+    """Return the schema of `output` [REC] B1, B2.
+
+    It has either `text` and `finish_reason`, or `choices`. Of a choice `index` is optional: it is
+    absent in answers of 2024 and in multimodal ones. So is the finish reason of an event: models of
+    other vendors have one in the last event only [FIELD].
+
+    Args:
+        content: The name of the schema of a message's content.
+        call: The name of the schema of a tool call.
+    """
+    calls = {"$type": ["array", "null"], "$items": call}
+    message = {
+        **{"role": "string", "content": content},
+        **{"reasoning_content?": "text", "tool_calls?": calls},
+    }
+    reason = "finish_reason?" if call == "tool_call_piece" else "finish_reason"
+    choice = {"message": message, "index?": "integer", reason: "name|null"}
+    members = {"text?": "string", "finish_reason?": "string", "choices?": [choice, 1]}
+    forms = ({"$required": ["text", "finish_reason"]}, {"$required": ["choices"]})
+    meaning = "`text` and `finish_reason`, or `choices`"
+    tools = [{"type": "name"}]
+    return TABLE.schema({**members, "tool_info?": tools, "$either": [meaning, *forms]})
+
+
+def _or(output: Schema, what: str, form: Any) -> Schema:
+    """Return the schema *output* with one more alternative, described by *what*."""
+    meaning = f"{output['description']}, or {what}"
+    return {**output, **either(meaning, *output["anyOf"], TABLE.schema(form))}
+
+
+# As from qwen-tts: an answer with nothing but a sound.
+_SOUND = ("`audio`", {"$required": ["audio"], "$properties": {"audio": "sound"}})
+
+# [FIELD] C4: the events of qwen-deep-research, with the service's spelling.
+_SAID = dict.fromkeys(("phase?", "status?", "content?"), "text")
+_RESEARCH = ("`message` and `fininshed_reason`", {"message": _SAID, "fininshed_reason": "text"})
+
+TABLE.schemas |= {
+    "text_output": _output("text", "tool_call"),
+    "text_pieces": _or(_output("text", "tool_call_piece"), *_RESEARCH),
+    "mixed_output": _or(_output("mixed", "tool_call"), *_SOUND),
+    "mixed_pieces": _or(_output("mixed", "tool_call_piece"), *_SOUND),
+}
+
 _ADDRESS = ".*/api/v1"
 _NAMED = TABLE.endpoints("dashscope", _ADDRESS)
 ENDPOINTS = tuple(_NAMED.values())

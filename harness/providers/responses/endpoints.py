@@ -6,23 +6,13 @@ read by a function (`read`) and not by field locations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.analysis.endpoint import Endpoint, Part, Schema
 from harness.analysis.endpoint_table import EndpointTable
-from harness.analysis.json_schema import (
-    INTEGER,
-    NAME,
-    NUMBER,
-    STRING,
-    array,
-    either,
-    having,
-    nullable,
-    object_of,
-)
+from harness.analysis.json_schema import either
 from harness.analysis.reply import NONE_YET, is_refusal, joined, read_refusal
 from harness.providers.openai import endpoints as openai_endpoints
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
@@ -30,114 +20,6 @@ from harness.wire import MISSING, as_text, query, resolve
 
 ENDED = ("response.completed", "response.incomplete", "response.failed")
 """The types of the last event of a stream; no set, since a damaged type may be a list."""
-
-_CONTENT: Schema = object_of(
-    {"type": NAME},
-    {
-        "text": STRING,
-        "annotations": array(object_of({})),
-        "logprobs": {"type": ["array", "null"]},
-        "refusal": STRING,
-    },
-)
-
-ITEM: Schema = {
-    **object_of({"type": NAME}, {"id": nullable(STRING), "encrypted_content": nullable(STRING)}),
-    "allOf": [
-        {"if": {"properties": {"type": {"const": name}}}, "then": object_of(members)}
-        for name, members in (
-            ("message", {"role": NAME, "content": array(_CONTENT)}),
-            ("function_call", {"call_id": NAME, "name": NAME, "arguments": STRING}),
-            ("reasoning", {"summary": array(object_of({}))}),
-        )
-    ],
-}
-
-USAGE: Schema = object_of(
-    {"input_tokens": INTEGER, "output_tokens": INTEGER, "total_tokens": INTEGER},
-    {
-        "input_tokens_details": nullable(object_of({})),
-        "output_tokens_details": nullable(object_of({})),
-    },
-)
-
-# [REC] the token counts of a response that is complete; they are null before.
-RESPONSE: Schema = {
-    **object_of(
-        {
-            "id": NAME,
-            "object": {"const": "response"},
-            "created_at": NUMBER,
-            "model": NAME,
-            "status": NAME,
-            "output": array(ITEM),
-        },
-        {
-            "usage": nullable(USAGE),
-            "error": nullable(object_of({})),
-            "incomplete_details": nullable(object_of({})),
-            "completed_at": nullable(NUMBER),
-        },
-    ),
-    "if": {"properties": {"status": {"const": "completed"}}},
-    "then": having("usage"),
-}
-
-_PART: Mapping[str, Schema] = {"output_index": INTEGER}
-_BEGUN: Schema = object_of(
-    {"id": NAME, "status": NAME},
-    {
-        "object": {"const": "response"},
-        "output": {"type": "array"},
-        "model": NAME,
-        "created_at": NUMBER,
-    },
-)
-
-# [REC] all: an item is added with its names, and its texts are empty.
-_ADDED: Schema = {
-    **object_of({"type": NAME}, {"id": nullable(STRING), "status": nullable(NAME)}),
-    "allOf": [
-        {"if": {"properties": {"type": {"const": name}}}, "then": object_of(*members)}
-        for name, members in (
-            ("message", ({"role": NAME}, {"content": {"type": "array"}})),
-            ("function_call", ({"call_id": NAME, "name": NAME}, {"arguments": STRING})),
-        )
-    ],
-}
-
-# [REC] events of further types are allowed: each of the service's tools has some.
-EVENT: Schema = {
-    **object_of({"type": NAME}, {"sequence_number": INTEGER, "content_index": INTEGER}),
-    "allOf": [
-        {"if": {"properties": {"type": {"const": name}}}, "then": object_of(members)}
-        for name, members in (
-            *((name, {"response": RESPONSE}) for name in sorted(ENDED)),
-            *((f"response.{name}", {"response": _BEGUN}) for name in ("created", "in_progress")),
-            *(
-                (
-                    f"response.content_part.{name}",
-                    {**_PART, "content_index": INTEGER, "part": _CONTENT},
-                )
-                for name in ("added", "done")
-            ),
-            ("response.output_item.added", {**_PART, "item": _ADDED}),
-            ("response.output_item.done", {**_PART, "item": ITEM}),
-            ("response.output_text.delta", {**_PART, "item_id": STRING, "delta": STRING}),
-            ("response.output_text.done", {**_PART, "item_id": STRING, "text": STRING}),
-            ("response.function_call_arguments.delta", {**_PART, "delta": STRING}),
-            ("response.function_call_arguments.done", {**_PART, "arguments": STRING}),
-        )
-    ],
-}
-
-# [DOC], [REC]: an error of a stream is an event with `error`, or with flat members.
-REFUSAL: Schema = either(
-    "an `error` with a `message`, or a `message`",
-    object_of({"error": object_of({"message": STRING}, {"code": nullable(STRING)})}),
-    object_of({"message": STRING}),
-    object_of({"response": object_of({"error": object_of({"message": STRING})})}),
-)
 
 
 def runs_tools(request: Json) -> bool:
@@ -338,9 +220,9 @@ def _streamed(events: Sequence[dict[str, Json]], last: dict[str, Json] | None) -
 TABLE = EndpointTable(
     Path(__file__).with_suffix(".toml"),
     *(read, runs_tools, conversation, remembers),
-    code=globals(),
     base=openai_endpoints.TABLE,
 )
+_REFUSAL = TABLE.schema("refusal")
 _FOREIGN = tuple(f"{place}/{name}" for place in ("", "/response") for name in TABLE.words("echoes"))
 
 
@@ -357,7 +239,7 @@ def endpoints(
         refusal: The JSON Schema of the service's own refusals; None if it has none.
     """
     meaning = "an `error` with a `message`, or the service's own refusal"
-    changes: dict[str, Any] = {"refusal": either(meaning, REFUSAL, refusal)} if refusal else {}
+    changes: dict[str, Any] = {"refusal": either(meaning, _REFUSAL, refusal)} if refusal else {}
     return tuple(TABLE.endpoints(dialect, prefix, foreign=_FOREIGN, **changes).values())
 
 
