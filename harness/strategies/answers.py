@@ -201,6 +201,8 @@ def token_counts(draw: st.DrawFn, endpoint: Endpoint, schema: Schema) -> dict[st
     If *schema* has detailed counts, they may be generated too; none exceeds its total.
     """
     inputs, outputs = draw(st.integers(1, 9_999)), draw(st.integers(1, 9_999))
+    if not field_pointer(endpoint, schema, "output_tokens"):
+        outputs = 0  # what is only read, such as texts to embed
     values = usage_values(inputs, outputs)
     fields = endpoint.fields
     for total, parts in ((inputs, fields.input_parts), (outputs, fields.output_parts)):
