@@ -203,7 +203,9 @@ class _Walk:
             left_value, right_value = pair.left, pair.right
             if isinstance(left_value, dict) and isinstance(right_value, dict):
                 if not _identical(left_value, right_value):
-                    stack.extend(_members(pair, left_value, right_value))
+                    for key in {**left_value, **right_value}:
+                        sides = left_value.get(key, MISSING), right_value.get(key, MISSING)
+                        stack.append(pair.key(key, *sides))
             elif isinstance(left_value, list) and isinstance(right_value, list):
                 if not _identical(left_value, right_value):
                     yield from self._lists(pair, left_value, right_value, stack)
@@ -240,11 +242,6 @@ class _WalkByPosition(_Walk):
             stack.extend(_zipped(pair, 0, left, 0, right))
         else:
             yield _change(pair)
-
-
-def _members(pair: _Pair, left: dict[str, Json], right: dict[str, Json]) -> Iterator[_Pair]:
-    for key in {**left, **right}:
-        yield pair.key(key, left.get(key, MISSING), right.get(key, MISSING))
 
 
 def _zipped(

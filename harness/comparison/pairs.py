@@ -79,11 +79,8 @@ def _noise(
     """Yield the places at which a value differs between a transcript and one of its repeats."""
     for repeat in repeats_among(transcript, repeats):
         for turn in _turns(transcript, repeat):
-            yield from (_place(d) for d in turn.differences if d.layer in _VALUES)
-
-
-def _place(difference: Difference) -> _Place:
-    return difference.turn, difference.part, difference.pointer
+            values = (d for d in turn.differences if d.layer in _VALUES)
+            yield from ((d.turn, d.part, d.pointer) for d in values)
 
 
 def _without_noise(turn: TurnComparison, noise: Set[_Place]) -> TurnComparison:

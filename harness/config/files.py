@@ -6,6 +6,9 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import Any
+
+from harness.errors import BadSettings
 
 LARGEST = 256 * 2**20
 """The largest file that is read, in bytes."""
@@ -56,3 +59,15 @@ def read_text_file(path: Path) -> str:
     except UnicodeDecodeError as error:
         problem = f"not UTF-8 (at byte {error.start})"
         raise OSError(errno.EINVAL, problem, str(path)) from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the content of a TOML file. Raises BadSettings if it cannot be read."""
+    import tomllib
+
+    try:
+        return tomllib.loads(read_text_file(path))
+    except OSError as error:
+        raise BadSettings(f"cannot be read: {error.strerror}", path) from None
+    except ValueError as error:
+        raise BadSettings(f"cannot be read: {error}", path) from None

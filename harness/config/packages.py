@@ -166,13 +166,11 @@ def _requirements_of(texts: Iterable[str], extra: str) -> Iterator[Requirement]:
     for one in map(Requirement, texts):
         if one.name == DISTRIBUTION:
             continue
-        for_core = one.marker is None or one.marker.evaluate({"extra": ""})
-        if for_core if extra == CORE else not for_core and _applies(one, extra):
+        for_core, for_extra = (
+            one.marker is None or one.marker.evaluate({"extra": name}) for name in ("", extra)
+        )
+        if for_core if extra == CORE else for_extra and not for_core:
             yield one
-
-
-def _applies(one: Requirement, extra: str) -> bool:
-    return one.marker is not None and one.marker.evaluate({"extra": extra})
 
 
 def this_environment() -> Installed:

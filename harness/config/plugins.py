@@ -37,7 +37,10 @@ class Plugin(Generic[T]):
 
     def broken(self, reason: str) -> HarnessError:
         """Return an exception that names the package, what is wrong (*reason*) and what to do."""
-        return HarnessError(_broken(self.origin, self.package, self.name, reason))
+        return HarnessError(
+            f"the plug-in {self.name!r} of the package {self.origin} cannot be used: {reason}; "
+            f"fix or update that package, or remove it: pip uninstall {self.package}"
+        )
 
 
 def load(group: str, expected: type[T] | tuple[type[T], ...]) -> tuple[Plugin[T], ...]:
@@ -60,7 +63,7 @@ def load(group: str, expected: type[T] | tuple[type[T], ...]) -> tuple[Plugin[T]
             value = point.load()
         except (Exception, SystemExit) as error:
             reason = f"{point.value} cannot be imported ({type(error).__name__}: {error})"
-            raise HarnessError(_broken(origin, package, point.name, reason)) from error
+            raise Plugin(point.name, origin, package, None).broken(reason) from error
         plugin = Plugin(point.name, origin, package, value)
         if not isinstance(value, expected):
             types = expected if isinstance(expected, tuple) else (expected,)
@@ -81,10 +84,3 @@ def are_installed(*groups: str) -> bool:
 def _entry_points(_path: tuple[str, ...]) -> Any:
     """Return the entry points of all packages; they are read once for each `sys.path`."""
     return entry_points()
-
-
-def _broken(origin: str, package: str, name: str, reason: str) -> str:
-    return (
-        f"the plug-in {name!r} of the package {origin} cannot be used: {reason}; "
-        f"fix or update that package, or remove it: pip uninstall {package}"
-    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.config import services
-from harness.config.files import read_text_file
+from harness.config.files import read_toml
 from harness.config.hosts import AllowedHosts
 from harness.config.services import Service
 from harness.errors import BadSettings, HarnessError
@@ -151,14 +151,7 @@ def _read_models(path: Path, _modified: int) -> models.Models:
 @lru_cache(maxsize=16)
 def _read(file: Path, _modified: int) -> Settings:
     """Return the settings in *file*; the cache is keyed by its modification time."""
-    import tomllib
-
-    try:
-        document = tomllib.loads(read_text_file(file))
-    except OSError as error:
-        raise BadSettings(f"cannot be read: {error.strerror}", file) from None
-    except ValueError as error:
-        raise BadSettings(f"cannot be read: {error}", file) from None
+    document = read_toml(file)
     tools = document.get("tool")
     table = tools.get("harness", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):

@@ -6,14 +6,13 @@ required. Price tables and tables of models are such files.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
-from harness.config.files import read_text_file
+from harness.config.files import read_toml
 from harness.errors import BadSettings
 
 Row = TypeVar("Row")
@@ -33,12 +32,7 @@ def load_rows(
     Raises:
         BadSettings: The table is invalid; the message names the file and the row.
     """
-    try:
-        document = tomllib.loads(read_text_file(path))
-    except OSError as error:
-        raise BadSettings(f"cannot be read: {error.strerror}", path) from None
-    except ValueError as error:
-        raise BadSettings(f"cannot be read: {error}", path) from None
+    document = read_toml(path)
     table = document.pop(name, [])
     try:
         if document or not isinstance(table, list):

@@ -171,14 +171,10 @@ def _words(texts: list[str], witness: Witness, path: str) -> Words:
 
 def _formats(values: Sequence[Json], witness: Witness, path: str) -> frozenset[str]:
     texts = [value for value in values if isinstance(value, str)]
-    numbers = [int(v) for v in values if isinstance(v, int | float) and _is_whole(v)]
+    numbers = [int(v) for v in values if isinstance(v, int | float) and schema_type(v) == "integer"]
     has_format = texts and path not in witness.texts
     formats = words.text_formats(texts) if has_format else frozenset()
     return formats | (words.integer_formats(numbers) if numbers else frozenset())
-
-
-def _is_whole(number: float) -> bool:
-    return schema_type(number) == "integer"
 
 
 def _span(numbers: Iterable[float]) -> NumberRange | None:

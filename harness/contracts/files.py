@@ -180,13 +180,14 @@ def _sections(value: Json) -> dict[Section, Node]:
 def _node(value: Json, where: KeyPath) -> Node:
     schema = expect(value, dict, where)
     counts = _counts(schema.get("x-exchanges"), (*where, "x-exchanges"))
+    cited = (*where, "x-cites")
     strings = any("string" in states for states in counts.values())
     members = expect(schema.get("properties", {}), dict, (*where, "properties"))
     fields = {str(key): _node(child, (*where, "properties", key)) for key, child in members.items()}
     first, last = _pair(schema.get("x-seen", ["", ""]), str, (*where, "x-seen"))
     return Node(
         counts=counts,
-        cites=_cites(schema.get("x-cites"), (*where, "x-cites")),
+        cites=tuple(_cite(text, cited) for text in _strings(schema.get("x-cites"), cited)),
         first=first,
         last=last,
         words=_words(schema, (*where, "x-words")) if strings else {},
@@ -221,10 +222,6 @@ def _words(schema: dict[str, Json], where: KeyPath) -> dict[str, int] | None:
         return None
     listed = expect(schema["x-words"], dict, where)
     return {str(word): _count(n, (*where, word)) for word, n in listed.items()}
-
-
-def _cites(value: Json, where: KeyPath) -> tuple[Cite, ...]:
-    return tuple(_cite(text, where) for text in _strings(value, where))
 
 
 def _cite(text: str, where: KeyPath) -> Cite:

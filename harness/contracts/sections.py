@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 
 from harness.analysis.endpoint import Endpoint, Part, Role, Schema
 from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.json_schema import types_of
 from harness.analysis.reply import first
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.contracts.evidence import Witness
@@ -118,7 +119,7 @@ class Documented:
         """Return whether *state*, a JSON type or `absent`, is documented for this place."""
         if state == "absent" or self.is_open:
             return self.optional
-        types = [_types(schema["type"]) for schema in self.schemas if "type" in schema]
+        types = [types_of(schema) for schema in self.schemas if "type" in schema]
         return bool(types) and all(state in names for names in types)
 
     def field(self, key: str) -> Documented:
@@ -162,10 +163,6 @@ def _parts(schema: object) -> Iterator[Schema]:
         conditional = {**schema["then"], "required": ()} if "then" in schema else None
         for part in (*_all_of(schema), conditional, schema.get("else")):
             yield from _parts(part)
-
-
-def _types(names: str | list[str]) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
 
 
 # ---------------------------------------------------------------- who answered, and when

@@ -314,14 +314,12 @@ class _Selection:
             }
             if not gains:
                 return chosen
-            chosen.append(min(gains, key=lambda c: (-self._rate(c, gains[c]), *self._order(c))))
+            rates = {c: self._rate(c, gain) for c, gain in gains.items()}
+            chosen.append(min(gains, key=lambda c: (-rates[c], self.price(c), c.name)))
 
     def _rate(self, candidate: Candidate, gain: int) -> Decimal:
         price = self.price(candidate)
         return gain / price if price else Decimal("Infinity")
-
-    def _order(self, candidate: Candidate) -> tuple[Decimal, str]:
-        return self.price(candidate), candidate.name
 
     def without_needless(self, chosen: list[Candidate]) -> list[Candidate]:
         """Return the chosen candidates without those whose checks the others exercise together.

@@ -101,7 +101,8 @@ class Sample:
             self.values.setdefault(path, Counter())[token] += 1
             if not isinstance(leaf, str) or leaf in echoes:
                 continue
-            if not _is_id(path) and not is_within(path, free):
+            is_id = path.rpartition("/")[2].endswith(("id", "fingerprint"))
+            if not is_id and not is_within(path, free):
                 self.words.setdefault(path, set()).add(leaf)
 
 
@@ -178,10 +179,6 @@ def _empty(
 def is_within(path: str, holders: Iterable[str]) -> bool:
     """Return whether *path* is one of the paths *holders*, or below one of them."""
     return any(path == holder or path.startswith(f"{holder}/") for holder in holders)
-
-
-def _is_id(path: str) -> bool:
-    return path.rpartition("/")[2].endswith(("id", "fingerprint"))
 
 
 def merged(parts: Sequence[Sample]) -> Sample:

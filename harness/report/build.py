@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -62,7 +62,8 @@ def replay_report(
     examined = [(j, o) for j, o in zip(work, outcomes, strict=True) if isinstance(o, Examined)]
     firsts = [outcome.transcript for job, outcome in examined if job.repeat == 1]
     repeats = [outcome.transcript for job, outcome in examined if job.repeat > 1]
-    matrices = tuple(matrix(group, prices, repeats) for group in _by_scenario(firsts))
+    groups = groupby(firsts, key=lambda one: one.transcript.scenario)
+    matrices = tuple(matrix(list(group), prices, repeats) for _, group in groups)
     return replace(
         _report(title, outcomes, start), matrices=matrices, processes=_processes(at_once)
     )
@@ -70,11 +71,6 @@ def replay_report(
 
 def _processes(workers: Workers) -> int:
     return workers if isinstance(workers, int) else 1
-
-
-def _by_scenario(transcripts: Iterable[AnalyzedTranscript]) -> Iterator[list[AnalyzedTranscript]]:
-    for _, group in groupby(transcripts, key=lambda one: one.transcript.scenario):
-        yield list(group)
 
 
 def record_report(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from harness.comparison.fields import Evidence, FieldMatrix, FieldRow, Presence, Site, presence
+from harness.comparison.fields import Evidence, FieldMatrix, FieldRow, presence
 from harness.locale import localized, mark
 from harness.report.console import draw, say, tell
 from harness.report.field_map import path
@@ -137,7 +137,8 @@ def _lines(row: FieldRow) -> Iterator[_Line]:
             absent = absent or _Line(ABSENT, "", cell.evidence)
             absent.add(number, 0, cell.of)
         for site in cell.sites:
-            key = site.pointer, site.types, site.presence, _events(site)
+            events = presence(site.events, site.of_events) if site.of_events else None
+            key = site.pointer, site.types, site.presence, events
             line = lines.setdefault(
                 key, _Line(path(site.pointer), "|".join(site.types), site.evidence)
             )
@@ -146,11 +147,6 @@ def _lines(row: FieldRow) -> Iterator[_Line]:
     yield from lines.values()
     if absent:
         yield absent
-
-
-def _events(site: Site) -> Presence | None:
-    """Return how many of the stream's events have the field; None if there is no stream."""
-    return presence(site.events, site.of_events) if site.of_events else None
 
 
 def numbers(forms: Sequence[int]) -> str:

@@ -32,16 +32,11 @@ def wire(console: Console, read: AnalyzedTranscript) -> None:
     """Print the raw HTTP of the transcript *read*; JSON bodies are indented."""
     for reading in read.readings:
         console.print()
-        lines = (
-            (_STYLES[prefix], f"{prefix}{_own(prefix, text)}")
+        lines = (  # what was recorded is not translated
+            (_STYLES[prefix], prefix + (text if prefix in ("> ", "< ") else localized_error(text)))
             for prefix, text in _exchange(reading)
         )
         say_lines(console, lines)
-
-
-def _own(prefix: str, text: str) -> str:
-    """Return *text* in the language of the user, unless it was recorded."""
-    return text if prefix in ("> ", "< ") else localized_error(text)
 
 
 def _exchange(reading: AnalyzedExchange) -> Iterator[Line]:
