@@ -5,11 +5,11 @@ The tables of such a file, each with entries by name:
 - `words`: lists of names or pointers that endpoints share;
 - `statuses`: by HTTP status, the codes of refusals with it; `states`: the tuples of `States`;
 - `schemas`: the members of an object by name; `name?` is an optional one. A value is the name of a
-  type or schema (in capitals: of the code), `=text` for a constant, `[value]` or `[value, 1]` for
-  an array with at least so many items, or an object again; `value|null` may be null. A name that
-  begins with `$` is a keyword of JSON Schema, or one of these: `$like` (an object, whose members
-  this one has too), `$having` (members that are not null), `$either` (a description, and
-  alternatives), `$by_type` (schemas by the value of the member `type`);
+  type or schema, `=text` for a constant, `[value]` or `[value, 1]` for an array with at least so
+  many items, or an object again; `value|null` may be null. A name that begins with `$` is a keyword
+  of JSON Schema, or one of these: `$like` (an object, whose members this one has too), `$having`
+  (members that are not null), `$either` (a description, and alternatives), `$by_type` (schemas by
+  the value of the member `type`);
 - `fields`: the pointers of `Fields`;
 - all others: the attributes of `Endpoint`. A path that begins with one slash follows a prefix.
 
@@ -37,7 +37,7 @@ from harness.analysis.json_schema import (
     nullable,
     object_of,
 )
-from harness.types import EMPTY, Json
+from harness.types import Json
 from harness.wire.patterns import lazy_pattern
 
 _TYPES: Mapping[str, Schema] = {
@@ -70,24 +70,18 @@ class EndpointTable:
     """
 
     def __init__(
-        self,
-        file: Path,
-        *functions: Callable[..., Any],
-        code: Mapping[str, Any] = EMPTY,
-        base: EndpointTable | None = None,
+        self, file: Path, *functions: Callable[..., Any], base: EndpointTable | None = None
     ) -> None:
         """Read a file.
 
         Args:
             file: The file.
             *functions: The functions to which endpoints refer by name.
-            code: The global names of a module, which has the schemas that are named in capitals.
             base: The table of the names that the file lacks.
         """
         self._tables: dict[str, dict[str, Any]] = tomllib.loads(file.read_text(encoding="utf-8"))
         self._functions = {function.__name__: function for function in (*functions, always, never)}
         self._base = base
-        self._code = code
         self.schemas: dict[str, Schema] = dict(_TYPES)
 
     def words(self, value: str | list[str]) -> tuple[str, ...]:
@@ -114,7 +108,9 @@ class EndpointTable:
         optional = {n[:-1]: self.schema(v) for n, v in members.items() if n.endswith("?")}
         own = object_of(required, optional) if members or not shape else {}
         for name in (name for name in shape if name.startswith("$")):
-            own = {**own, **self._keyword(name[1:], shape[name])}
+            made = self._keyword(name[1:], shape[name])
+            both = [*made.get("allOf", ()), *own.get("allOf", ())]
+            own = {**own, **made, **({"allOf": both} if both else {})}
         return own
 
     def _keyword(self, name: str, value: Any) -> Schema:
@@ -140,9 +136,6 @@ class EndpointTable:
             return nullable(self._named(name.removesuffix("|null")))
         if name.startswith("="):
             return {"const": name[1:]}
-        if name.isupper() and name in self._code:
-            schema: Schema = self._code[name]
-            return schema
         if name not in self.schemas:
             own = self._tables.get("schemas", {})
             if self._base and name not in own:

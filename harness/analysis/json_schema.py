@@ -47,11 +47,6 @@ def either(meaning: str, *schemas: Schema) -> Schema:
     return {"anyOf": list(schemas), "description": meaning}
 
 
-def both(*schemas: Schema) -> Schema:
-    """Return the schema of a value that fits all of *schemas*."""
-    return {"allOf": list(schemas)}
-
-
 def having(*names: str) -> Schema:
     """Return the schema of an object in which the members *names* are present and not null."""
     return {

@@ -24,7 +24,7 @@ running = ["RUNNING"]
 
 [schemas]
 refusal = {message = "string", "code?" = "integer|null"}
-answer = {id = "name", why = "refusal", size = "SIZE"}
+answer = {id = "name", why = "refusal"}
 longer = {"$like" = "refusal", id = "name"}
 
 [fields.task]
@@ -58,8 +58,6 @@ path = "//host/ask"
 tells_usage = "always"
 """
 
-SIZE = {"maximum": 3}
-
 
 def runs_tools(request: Json) -> bool:
     """Return whether the request is null."""
@@ -70,7 +68,7 @@ def runs_tools(request: Json) -> bool:
 def table(tmp_path: Path) -> EndpointTable:
     file = tmp_path / "endpoints.toml"
     file.write_text(TABLES, encoding="utf-8")
-    return EndpointTable(file, runs_tools, code=globals())
+    return EndpointTable(file, runs_tools)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +91,15 @@ def table(tmp_path: Path) -> EndpointTable:
             {"allOf": [{"if": {"properties": {"type": {"const": "x"}}}, "then": NAME}]},
         ),
         ({"$type": "array", "$items": "name", "$maxItems": 2}, {**array(NAME), "maxItems": 2}),
+        (
+            {"$allOf": ["name"], "$by_type": {"x": "name"}},
+            {
+                "allOf": [
+                    {"if": {"properties": {"type": {"const": "x"}}}, "then": NAME},
+                    NAME,
+                ]
+            },
+        ),
         ({"$not": {"$anyOf": ["name"]}}, {"not": {"anyOf": [NAME]}}),
     ],
     ids=str,
@@ -105,7 +112,7 @@ def test_a_shape_is_a_schema(
 
 def test_a_schema_names_others(table: EndpointTable) -> None:
     why = object_of({"message": STRING}, {"code": {"type": ["integer", "null"]}})
-    assert table.schema("answer") == object_of({"id": NAME, "why": why, "size": SIZE})
+    assert table.schema("answer") == object_of({"id": NAME, "why": why})
     assert table.schema("longer")["required"] == ["message", "id"]
 
 

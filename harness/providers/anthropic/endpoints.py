@@ -7,127 +7,16 @@ read by a function (`read`) and not by field locations.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.analysis.endpoint import Endpoint, Part, Schema
 from harness.analysis.endpoint_table import EndpointTable
-from harness.analysis.json_schema import (
-    INTEGER,
-    NAME,
-    STRING,
-    array,
-    either,
-    nullable,
-    object_of,
-)
+from harness.analysis.json_schema import either
 from harness.analysis.reply import NONE_YET, is_refusal, joined, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
 from harness.wire import Missing, compact_bytes, query, resolve
-
-# Unknown types of blocks are allowed: services add some for each of their tools.
-BLOCK: Schema = {
-    **object_of({"type": NAME}, {"tool_use_id": STRING}),
-    "allOf": [
-        {"if": {"properties": {"type": {"const": name}}}, "then": object_of(members)}
-        for name, members in (
-            ("text", {"text": STRING}),
-            ("thinking", {"thinking": STRING, "signature": STRING}),
-            ("redacted_thinking", {"data": STRING}),
-            ("tool_use", {"id": NAME, "name": NAME, "input": {"type": "object"}}),
-            ("server_tool_use", {"id": NAME, "name": NAME}),
-        )
-    ]
-    + [
-        {"if": {"required": [name]}, "then": {"properties": {"type": {"const": name}}}}
-        for name in ("text", "thinking")
-    ],
-}
-
-_COUNTS: Mapping[str, Schema] = {"input_tokens": INTEGER, "output_tokens": INTEGER}
-_BEGUN: Schema = {
-    **object_of(
-        {"id": NAME, "role": STRING, "model": NAME, "content": array(BLOCK)},
-        {"type": {"const": "message"}, "usage": object_of({}, _COUNTS)},
-    ),
-    "if": {"properties": {"stop_reason": {"const": None}}},
-    "then": {"properties": {"content": {"maxItems": 0}}},
-}
-"""The message that a stream begins with: an empty one, or all of it.
-
-It is all of it where code that the service runs goes on to call the next tool [FIELD].
-"""
-
-USAGE: Schema = object_of(
-    _COUNTS,
-    {
-        "cache_creation_input_tokens": nullable(INTEGER),
-        "cache_read_input_tokens": nullable(INTEGER),
-        "cache_creation": nullable(object_of({})),
-        "server_tool_use": nullable(object_of({})),
-        "output_tokens_details": nullable(object_of({})),
-        "iterations": {"type": ["array", "null"]},
-        "service_tier": nullable(STRING),
-        "inference_geo": nullable(STRING),
-    },
-)
-
-# [REC]
-MESSAGE: Schema = object_of(
-    {
-        "id": NAME,
-        "type": {"const": "message"},
-        "role": STRING,
-        "model": NAME,
-        "content": array(BLOCK),
-        "stop_reason": nullable(STRING),
-        "usage": USAGE,
-    }
-)
-
-_DELTAS = {
-    "text_delta": "text",
-    "input_json_delta": "partial_json",
-    "thinking_delta": "thinking",
-    "signature_delta": "signature",
-}
-"""The member that a delta has by its type; a delta of an unknown type has none of them."""
-
-_DELTA: Schema = {
-    **object_of({"type": NAME}),
-    "allOf": [
-        {
-            "if": {"anyOf": [{"properties": {"type": {"const": kind}}}, {"required": [name]}]},
-            "then": object_of({"type": {"const": kind}, name: STRING}),
-        }
-        for kind, name in _DELTAS.items()
-    ],
-}
-
-# [REC] an event of an unknown type is allowed, as the documentation asks of clients.
-EVENT: Schema = {
-    **object_of({"type": NAME}),
-    "allOf": [
-        {"if": {"properties": {"type": {"const": name}}}, "then": object_of(members)}
-        for name, members in (
-            ("message_start", {"message": _BEGUN}),
-            ("content_block_start", {"index": INTEGER, "content_block": BLOCK}),
-            ("content_block_delta", {"index": INTEGER, "delta": _DELTA}),
-            ("content_block_stop", {"index": INTEGER}),
-            (
-                "message_delta",
-                {
-                    "delta": object_of({"stop_reason": nullable(STRING)}),
-                    "usage": object_of({"output_tokens": INTEGER}),
-                },
-            ),
-        )
-    ],
-}
-
-# [DOC] `type: error` outside; other services leave it out [FIELD].
-REFUSAL: Schema = object_of({"error": object_of({"type": STRING, "message": STRING})})
 
 
 def runs_tools(request: Json) -> bool:
@@ -321,7 +210,6 @@ def _counts(head: Json, events: list[dict[str, Json]]) -> Usage | None:
 TABLE = EndpointTable(
     Path(__file__).with_suffix(".toml"),
     *(read, runs_tools, conversation),
-    code=globals(),
 )
 
 
@@ -338,7 +226,9 @@ def endpoints(
         refusal: The JSON Schema of the service's own refusals; None if it has none.
     """
     meaning = "an `error` with a `type` and a `message`, or the service's own refusal"
-    changes: dict[str, Any] = {"refusal": either(meaning, REFUSAL, refusal)} if refusal else {}
+    changes: dict[str, Any] = (
+        {"refusal": either(meaning, TABLE.schema("refusal"), refusal)} if refusal else {}
+    )
     return tuple(TABLE.endpoints(dialect, prefix, **changes).values())
 
 

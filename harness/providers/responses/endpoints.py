@@ -222,7 +222,6 @@ TABLE = EndpointTable(
     *(read, runs_tools, conversation, remembers),
     base=openai_endpoints.TABLE,
 )
-_REFUSAL = TABLE.schema("refusal")
 _FOREIGN = tuple(f"{place}/{name}" for place in ("", "/response") for name in TABLE.words("echoes"))
 
 
@@ -239,7 +238,9 @@ def endpoints(
         refusal: The JSON Schema of the service's own refusals; None if it has none.
     """
     meaning = "an `error` with a `message`, or the service's own refusal"
-    changes: dict[str, Any] = {"refusal": either(meaning, _REFUSAL, refusal)} if refusal else {}
+    changes: dict[str, Any] = (
+        {"refusal": either(meaning, TABLE.schema("refusal"), refusal)} if refusal else {}
+    )
     return tuple(TABLE.endpoints(dialect, prefix, foreign=_FOREIGN, **changes).values())
 
 
