@@ -432,6 +432,10 @@ HABITS = {
         ' "thoughtsTokenCount": 5, "totalTokenCount": 12}',
     ),
     "Gemini: a finish reason with each step of its own code": code_run("STOP"),
+    "Gemini: an answer that a template of Model Armor withheld": as_numbers(
+        "generateContent",
+        b'{"candidates": [{"finishReason": "MODEL_ARMOR", "finishMessage": "It was withheld."}]}',
+    ),
     "Gemini: finish reasons as numbers": as_numbers("generateContent", NUMBERED),
     "Gemini: a stream as a list": as_numbers("streamGenerateContent", b"[" + NUMBERED + b"]"),
     "Ollama: tool results without ids": post(
