@@ -63,8 +63,8 @@ COMMANDS = tuple(command for command in LISTED if command.name not in _GROUPS)
 GROUPS = tuple(command for command in LISTED if command.name in _GROUPS)
 """Every group of commands; its module has `COMMANDS`, and the help `ABOUT`."""
 
-_RESERVED = {"import": ("import_",), "list": ("list", "list_")}
-"""The module, and the function if it has another name, of commands with names that Python uses."""
+_RESERVED = {"import": ("import_", "import_"), "list": ("list", "list_")}
+"""The module and the function of commands with names that Python uses."""
 
 WITH_CHILD = ("record", "sandbox", "serve")
 """The commands that run another command, which stands after `--`."""
@@ -90,10 +90,7 @@ class _Line(TyperGroup):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.commands = _Commands(
-            {command.name: partial(_command, command) for command in COMMANDS}
-            | {group.name: partial(_group, group.name) for group in GROUPS}
-        )
+        self.commands = _Commands({listed.name: partial(_loaded, listed) for listed in LISTED})
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help in plain text: an import of rich takes longer than all the rest."""
@@ -125,40 +122,32 @@ def command_line() -> typer.Typer:
     return app.application(_Line)
 
 
-def _command(command: Command) -> Any:
-    """Return a command as typer has it, with its module imported."""
-    name = command.name.replace("-", "_")
-    module: Any = import_module(f"harness.cli.{_RESERVED.get(name, (name,))[0]}")
+def _loaded(listed: Command) -> Any:
+    """Return a command, or a group of commands, as typer has it, with its module imported."""
+    name, is_group = listed.name, listed.name in _GROUPS
+    in_module, function = _RESERVED.get(name, (name, name))
+    module: Any = import_module(f"harness.cli.{in_module}")
     line = typer.Typer(
-        rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
-    )
-    line.command(
-        command.name,
-        context_settings=app.CONTEXT,
-        epilog=localized(help_texts.EXAMPLE) + module.EXAMPLE,
-        short_help=command.short,
-    )(_prepared(getattr(module, _RESERVED.get(name, (name,))[-1])))
-    return help_texts.localize(typer.main.get_command(line))
-
-
-def _group(name: str) -> Any:
-    """Return a group of commands as typer has it, with its module imported."""
-    loaded: Any = import_module(f"harness.cli.{name}")
-    group = typer.Typer(
         name=name,
-        help=loaded.ABOUT,
+        help=module.ABOUT if is_group else None,
         no_args_is_help=True,
         rich_markup_mode="rich",
         context_settings=app.CONTEXT,
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    for own, function, example in loaded.COMMANDS:
-        group.command(own, epilog=localized(help_texts.EXAMPLE) + example)(_prepared(function))
-    loaded_group: Any = help_texts.localize(typer.main.get_command(group))
-    for sub in loaded_group.commands.values():
+    alone = () if is_group else ((name, getattr(module, function), module.EXAMPLE),)
+    for own, run, example in alone or module.COMMANDS:
+        line.command(
+            own,
+            context_settings=app.CONTEXT,
+            epilog=localized(help_texts.EXAMPLE) + example,
+            short_help=None if is_group else listed.short,
+        )(_prepared(run))
+    loaded: Any = help_texts.localize(typer.main.get_command(line))
+    for sub in getattr(loaded, "commands", {}).values():
         help_texts.localize(sub)
-    return loaded_group
+    return loaded
 
 
 def _prepared(command: Callable[P, None]) -> Callable[P, None]:

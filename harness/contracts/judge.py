@@ -23,15 +23,18 @@ from harness.types import Finding, Json, Severity
 from harness.wire import escape, resolve
 from harness.wire.text import count
 
+_CLAUSES = {
+    ChangeKind.REMOVED: mark("A field that was always there is there."),
+    ChangeKind.NEWLY_NULL: mark("What was never null is not null."),
+    ChangeKind.RETYPED: mark("A value has one of the types it was seen with."),
+    ChangeKind.NEW_VALUE: mark("A word is one of the vocabulary that was seen."),
+    ChangeKind.OUT_OF_FORMAT: mark("A value has the format that all before it had."),
+    ChangeKind.ADDED: mark("Every field was seen before. An addition breaks no reader."),
+}
+
 RULES: Mapping[ChangeKind, str] = MappingProxyType(
-    {
-        ChangeKind.REMOVED: "contract_removed",
-        ChangeKind.NEWLY_NULL: "contract_newly_null",
-        ChangeKind.RETYPED: "contract_retyped",
-        ChangeKind.NEW_VALUE: "contract_new_value",
-        ChangeKind.OUT_OF_FORMAT: "contract_out_of_format",
-        ChangeKind.ADDED: "contract_new_field",
-    }
+    {kind: f"contract_{kind.replace(' ', '_')}" for kind in _CLAUSES}
+    | {ChangeKind.ADDED: "contract_new_field"}
 )
 """The rule that is violated by each kind of change."""
 
@@ -45,15 +48,8 @@ UNCOVERED = "contract_uncovered"
 """The rule that is violated by an answer without a section in the contract."""
 
 CLAUSES: Mapping[str, str] = MappingProxyType(
-    {
-        "contract_removed": mark("A field that was always there is there."),
-        "contract_newly_null": mark("What was never null is not null."),
-        "contract_retyped": mark("A value has one of the types it was seen with."),
-        "contract_new_value": mark("A word is one of the vocabulary that was seen."),
-        "contract_out_of_format": mark("A value has the format that all before it had."),
-        "contract_new_field": mark("Every field was seen before. An addition breaks no reader."),
-        UNCOVERED: mark("The contract says something of every answer."),
-    }
+    {RULES[kind]: text for kind, text in _CLAUSES.items()}
+    | {UNCOVERED: mark("The contract says something of every answer.")}
 )
 """The text of each rule in reports: what it requires."""
 

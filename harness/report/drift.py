@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -28,6 +27,7 @@ from harness.report.drift_groups import RENAMED, change_groups
 from harness.report.format import localized_message
 from harness.report.model import Report
 from harness.report.tables import Table
+from harness.report.text import describe_problem
 from harness.types import Finding, Place, Severity
 from harness.wire.text import count, cut, line
 
@@ -51,9 +51,7 @@ def text(console: Console, run: DriftRun) -> None:
         where = ", ".join(filter(None, names))
         tell(console, f"only on the {unmatched.side} side, not compared: {where}", "yellow")
     for problem in run.problems:
-        where = ", ".join(filter(None, (problem.scenario, problem.target)))
-        text = localized_error(problem.text)
-        say(console, f"{where}: {text}" if where else text, "bold red")
+        say(console, describe_problem(problem), "bold red")
     if run.spent is not None:
         most = f"; budget: {run.spent.budget}" if run.spent.budget else ""
         tell(console, f"\nspent: {run.spent}{most}")
@@ -136,8 +134,12 @@ def plan_text(console: Console, plan: Plan) -> None:
     )
     for omitted in plan.omitted:
         tell(console, f"omitted: {omitted.candidate.name}: {omitted.reason}", "dim")
-    for number, price in enumerate(_price_lines(plan)):
-        say(console, price if number else f"\n{price}", "dim")
+    prices = _prices(plan)
+    if prices:
+        say(console, f"\n{localized('Prices behind the costs, without guarantee')}", "dim")
+    for price in prices:
+        source = f"{localized_error(price.dated)}, {price.source}"
+        say(console, line(f"{price.provider}/{price.model}: {source}"), "dim")
     say(console, f"\n{_summary(plan)}\n", "bold")
 
 
@@ -145,15 +147,6 @@ def _prices(plan: Plan) -> list[Price]:
     """Return the prices that costs are computed by; none if the budget is not money."""
     prices = plan.cost.prices if _currency(plan.budget) else ()
     return sorted(prices, key=lambda price: (price.provider, price.model))
-
-
-def _price_lines(plan: Plan) -> Iterator[str]:
-    """Yield a heading, then the model, date and source of each price; nothing without prices."""
-    for number, price in enumerate(_prices(plan)):
-        if not number:
-            yield localized("Prices behind the costs, without guarantee")
-        dated = localized_error(price.dated)
-        yield line(f"{price.provider}/{price.model}: {dated}, {price.source}")
 
 
 def _currency(budget: Budget | None) -> list[str]:
