@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import (
+    asking,
     cassettes,
     compare_large,
     figures,
@@ -29,7 +30,7 @@ from benchmarks import (
 )
 from benchmarks.clients import CLIENTS, Client
 from benchmarks.docs import write_docs
-from benchmarks.figures import OURS, Row
+from benchmarks.figures import OURS, STANDING, Row
 from benchmarks.tools import TOOLS, Tool
 
 BASELINE = Path(__file__).with_name("baseline.json")
@@ -79,9 +80,9 @@ def _check(rows: list[Row], known: figures.Baseline) -> int:
 
 
 def _measured(tools: list[Tool], folder: Path, quick: bool, only: str) -> list[Row]:
-    rounds = 5 if quick else 9
+    rounds = 5 if quick else 7
     parts: dict[str, Callable[[], list[Row]]] = {
-        "startup": lambda: startup.rows(folder, 9 if quick else 20),
+        "startup": lambda: startup.rows(folder, 12 if quick else 36),
         "suites": lambda: _suites(tools, folder, quick),
         "calls": lambda: _of_clients(tools, folder, quick, rounds),
         "serving": lambda: serving.rows(1_024 if quick else 20_000, folder),
@@ -105,7 +106,9 @@ def _measured(tools: list[Tool], folder: Path, quick: bool, only: str) -> list[R
     return rows
 
 
-MAX_SECONDS = 14 * 60.0
+TURNS = 10
+"""The turns of calls that make a round."""
+MAX_SECONDS = 11 * 60.0
 """Seconds after which no further part begins."""
 
 
@@ -127,14 +130,12 @@ def _loads(tools: list[Tool], folder: Path, rounds: int) -> list[Row]:
 
 
 def _suites(tools: list[Tool], folder: Path, quick: bool) -> list[Row]:
-    number, rounds = (60, 3) if quick else (300, 5)
+    number, rounds = (60, 3) if quick else (300, 3)
     return [
         row
         for client in CLIENTS
-        for row in (
-            *_over_the_floor(tools, client, number, folder, rounds),
-            _suite(tools, client, number, 4, folder, rounds),
-        )
+        for calls_each in (1, 4)
+        for row in _suite(tools, client, number, calls_each, folder, rounds)
     ]
 
 
@@ -142,8 +143,7 @@ def _calls(tools: list[Tool], client: Client, count: int, folder: Path, rounds: 
     _progress(f"{client.name}: calls, {count} exchanges")
     able = [tool for tool in tools if count <= tool.max_exchanges]
     path = cassettes.of_exchanges(client, count, folder)
-    # Few rounds for large cassettes: opening them would take most of the time.
-    values = measuring.calls(able, client, path, count, rounds if count <= 100 else 5)
+    values = measuring.medians(asking.calls(able, client, path, count, rounds * TURNS), TURNS)
     label = f"a call, {client.name}, {count} exchanges"
     return Row(label, "s", _by_name(able, values), "floor")
 
@@ -151,9 +151,8 @@ def _calls(tools: list[Tool], client: Client, count: int, folder: Path, rounds: 
 def _opening(tools: list[Tool], client: Client, folder: Path, rounds: int) -> Row:
     _progress(f"{client.name}: opening and closing")
     path = cassettes.of_exchanges(client, 10, folder)
-    values = measuring.actions(
-        [measuring.opened_and_closed(tool, client, path) for tool in tools], rounds
-    )
+    actions = [measuring.opened_and_closed(tool, client, path) for tool in tools]
+    values = measuring.medians(measuring.actions(actions, rounds * 5), 5)
     label = f"open and close, {client.name}, 10 exchanges"
     return Row(label, "s", _by_name(tools, values), "floor")
 
@@ -170,7 +169,8 @@ def _loading(tools: list[Tool], size: int, folder: Path, rounds: int) -> Row:
     _progress(f"loading {size} bytes")
     path = cassettes.of_size(CLIENTS[0], size, folder)
     loading = [(tool, tool.load) for tool in tools if tool.load]
-    values = measuring.actions([partial(load, path) for _, load in loading], rounds)
+    actions = [partial(load, path) for _, load in loading]
+    values = measuring.medians(measuring.actions(actions, rounds * 3), 3)
     label = f"load {path.stat().st_size / 1000:,.0f} kB"
     return Row(label, "s", _by_name([tool for tool, _ in loading], values), OURS)
 
@@ -180,7 +180,8 @@ def _loading_again(tools: list[Tool], size: int, folder: Path, rounds: int) -> R
     _progress(f"loading {size} bytes again")
     path = cassettes.of_size(CLIENTS[0], size, folder)
     loading = [(tool, tool.load_again or tool.load) for tool in tools if tool.load]
-    values = measuring.actions([partial(load, path) for _, load in loading], rounds)
+    actions = [partial(load, path) for _, load in loading]
+    values = measuring.medians(measuring.actions(actions, rounds * 3), 3)
     label = f"load {path.stat().st_size / 1000:,.0f} kB again"
     return Row(label, "s", _by_name([tool for tool, _ in loading], values), OURS)
 
@@ -204,47 +205,23 @@ def _comparing(rounds: int) -> Row:
     return Row("compare 1 MB, 10,000 values", "s", {OURS: values}, OURS)
 
 
-def _over_the_floor(
-    tools: list[Tool], client: Client, number: int, folder: Path, rounds: int
-) -> list[Row]:
-    """Measure a suite of one-exchange tests: in all, and what a tool adds once and per test."""
-    one = _suite(tools, client, 1, 1, folder / "one", rounds)
-    many = _suite(tools, client, number, 1, folder, rounds)
-    floors = one.samples["floor"], many.samples["floor"]
-    once: dict[str, list[float]] = {}
-    each: dict[str, list[float]] = {}
-    for tool in many.samples.keys() & one.samples.keys() - {"floor"}:
-        runs = zip(one.samples[tool], many.samples[tool], *floors, strict=False)
-        pairs = [(first - floor, whole - all_) for first, whole, floor, all_ in runs]
-        each[tool] = [(whole - first) / (number - 1) for first, whole in pairs]
-        once[tool] = [first - by for (first, _), by in zip(pairs, each[tool], strict=True)]
-    names = [tool.name for tool in tools if tool.name in each] + [
-        tool for tool in each if tool == suites.FIRST
-    ]
-    return [
-        many,
-        Row(f"over the floor, once, {client.name}", "s", {n: once[n] for n in names}, OURS),
-        Row(f"over the floor, per test, {client.name}", "s", {n: each[n] for n in names}, OURS),
-    ]
-
-
 def _suite(
-    tools: list[Tool], client: Client, count: int, calls_each: int, folder: Path, rounds: int
-) -> Row:
-    _progress(f"{client.name}: a pytest suite of {count} cassettes with {calls_each} exchanges")
-    names = [*(tool.name for tool in tools), suites.FIRST]
-    folder.mkdir(exist_ok=True)
-    written = [suites.written(name, client, count, calls_each, folder) for name in names]
-    runs = [partial(suites.started, *both) for both in zip(names, written, strict=True)]
-    values = measuring.processes(runs, rounds, ROW_SECONDS)
-    samples = {name: run for name, run in zip(names, values, strict=True) if run}
-    missing = {name: "timed out" for name in names if name not in samples}
-    label = f"pytest, {count} cassettes of {calls_each}, {client.name}"
-    return Row(label, "s", samples, "floor", missing)
-
-
-ROW_SECONDS = 90.0
-"""Seconds after which a row of suites gets no further round."""
+    tools: list[Tool], client: Client, number: int, calls_each: int, folder: Path, rounds: int
+) -> list[Row]:
+    """Measure a suite: in all, and what a tool adds once and per test to the floor."""
+    _progress(f"{client.name}: a pytest suite of {number} cassettes with {calls_each} exchanges")
+    names = [*(tool.name for tool in tools), *suites.FIRST]
+    costs = suites.costs(names, client, number, calls_each, folder, rounds)
+    suite, why = f"{number} cassettes of {calls_each}, {client.name}", suites.why(costs)
+    added = {name: costs[name] for name in names if name != suites.FLOOR}
+    whole = {name: costs[name].all for name in names}
+    once = {name: cost.once for name, cost in added.items()}
+    each = {name: cost.each for name, cost in added.items()}
+    return [
+        Row(f"pytest, {suite}", "s", whole, suites.FLOOR, why),
+        Row(f"over the floor, once, {suite}", "s", once, OURS, why),
+        Row(f"over the floor, per test, {suite}", "s", each, OURS, why),
+    ]
 
 
 def _absent() -> list[str]:
@@ -266,10 +243,11 @@ def _progress(text: str) -> None:
 
 
 def _print(rows: list[Row], names: list[str]) -> None:
-    table = Table("", *names)
+    table = Table("", *names, STANDING)
     for row in rows:
-        table.add_row(row.label, *(figures.cell(row, name) for name in names))
-    Console(width=200).print(table)
+        cells = (figures.cell(row, name) for name in names)
+        table.add_row(row.label, *cells, figures.standing(row))
+    Console(width=240).print(table)
 
 
 if __name__ == "__main__":

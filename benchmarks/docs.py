@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks.figures import Row, cell
+from benchmarks.figures import STANDING, Row, cell, standing
 
 PAGES = (Path("docs/performance.md"), Path("docs/performance.zh-CN.md"))
 _FIGURES = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
@@ -23,12 +23,13 @@ def write_docs(rows: Sequence[Row]) -> None:
 
 def _names(row: Row) -> tuple[str, ...]:
     """Return the names of the columns that a row has figures for; rows with the same share them."""
-    return tuple(sorted({*row.samples, *row.missing} - {"vcrpy", "cassetter", "floor"}))
+    return tuple(sorted({*row.samples} - {"vcrpy", "cassetter", "floor"}))
 
 
 def _table(rows: Sequence[Row]) -> Iterable[str]:
     names = list(dict.fromkeys(name for row in rows for name in row.samples))
-    yield f"| | {' | '.join(names)} |"
-    yield "|---" * (len(names) + 1) + "|"
+    yield f"| | {' | '.join([*names, STANDING])} |"
+    yield "|---" * (len(names) + 2) + "|"
     for row in rows:
-        yield f"| {row.label} | {' | '.join(cell(row, name) for name in names)} |"
+        cells = [*(cell(row, name) for name in names), standing(row)]
+        yield f"| {row.label} | {' | '.join(cells)} |"

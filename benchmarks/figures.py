@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from statistics import median, quantiles
 
 NOISY = 0.2
 """The spread above which a ratio is no verdict: half of the runs differ by more than this part."""
 
 OURS = "this tape"
+PEERS = ("vcrpy", "cassetter", "aimock")
+"""The tools that this tape is to be ahead of."""
+STANDING = "beside peers"
+"""The title of the column with the standing of this tape."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +26,14 @@ class Row:
         unit: `s` (seconds of a processor, or of a clock where something waits) or `B` (bytes).
         samples: The runs of each tool; all tools have the same number.
         base: The tool of ratio 1.
-        missing: Why a tool has no runs, by tool.
+        why: What this tape does that its peers do not, in case one of them takes less.
     """
 
     label: str
     unit: str
     samples: Mapping[str, Sequence[float]]
     base: str
-    missing: Mapping[str, str] = field(default_factory=dict)
+    why: str = ""
 
     def value(self, tool: str) -> float:
         """Return the median of a tool's runs."""
@@ -64,7 +68,7 @@ class Row:
 def cell(row: Row, tool: str) -> str:
     """Return a figure of a table: the median, and the ratio or why there is none."""
     if tool not in row.samples or row.base not in row.samples:
-        return row.missing.get(tool, "-")
+        return "-"
     value = row.value(tool)
     shown = f"{value * 1000:.2f} ms" if row.unit == "s" else f"{value / 1e6:.0f} MB"
     if math.isinf(row.spread(tool)):
@@ -74,6 +78,19 @@ def cell(row: Row, tool: str) -> str:
     if row.is_noisy(tool):
         return f"{shown}  too noisy (±{row.spread(tool) / 2:.0%})"
     return f"{shown}  {row.ratio(tool):.2f} x ±{row.spread(tool) / 2:.0%}"
+
+
+def standing(row: Row) -> str:
+    """Return whether this tape takes less than each of its peers, or which of them it does not.
+
+    Return a dash if there are none.
+    """
+    peers = [tool for tool in PEERS if tool in row.samples and OURS in row.samples]
+    beside = {tool: replace(row, base=tool).ratio(OURS) for tool in peers}
+    behind = ", ".join(f"{ratio:.2f} x {tool}" for tool, ratio in beside.items() if ratio > 1)
+    if not behind:
+        return "ahead" if peers else "-"
+    return f"{behind}: {row.why}" if row.why else behind
 
 
 def document(rows: Iterable[Row]) -> list[dict[str, object]]:

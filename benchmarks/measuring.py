@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import gc
 import json
-import math
 import os
-import random
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from threading import Timer
-from time import monotonic, process_time
+from statistics import median
+from time import process_time
 
-from benchmarks.clients import Ask, Client
+from benchmarks.clients import Client
 from benchmarks.tools import Tool
 
 _COMPILED = Path(tempfile.gettempdir(), "harness-benchmarks-compiled")
@@ -28,36 +25,15 @@ Runs = list[list[float]]
 """The seconds of each run, for each of several tools."""
 
 
-def calls(tools: list[Tool], client: Client, path: Path, count: int, rounds: int) -> Runs:
-    """Return the seconds per call of each tool, over calls spread across a cassette.
+def medians(runs: Runs, of: int) -> Runs:
+    """Return the medians of each *of* runs that follow one another: a few noisy ones do not count.
 
-    The first call (question 0) opens connections and the like and is not counted.
+    A rest of fewer runs is left out.
     """
-    numbers = list(range(1, count + 1, max(1, count // 100)))
-    random.Random(0).shuffle(numbers)  # noqa: S311 - so that a few of them stand for all
-    runs: Runs = [[] for _ in tools]
-    for _ in range(rounds):
-        for i, tool in enumerate(tools):
-            with tool.open(client, path) as ask:
-                ask(0)
-                gc.collect()
-                runs[i].append(_per_call(ask, numbers))
-    return runs
-
-
-MAX_SECONDS = 1.0
-"""Seconds after which a round ends."""
-
-
-def _per_call(ask: Ask, numbers: list[int]) -> float:
-    done = 0
-    began = process_time()
-    for number in numbers:
-        ask(number)
-        done += 1
-        if process_time() - began > MAX_SECONDS:
-            break
-    return (process_time() - began) / done
+    return [
+        [median(run[start : start + of]) for start in range(0, len(run) - of + 1, of)]
+        for run in runs
+    ]
 
 
 def actions(callables: Sequence[Callable[[], object]], rounds: int) -> Runs:
@@ -87,46 +63,24 @@ def _repetitions(action: Callable[[], object]) -> int:
 Start = Callable[[], "subprocess.Popen[bytes]"]
 
 
-def processes(starts: Sequence[Start], rounds: int, limit: float = math.inf) -> Runs:
-    """Return the seconds of each process that is started; a first run of each is not counted.
-
-    After *limit* seconds by the clock no round begins; a process that takes longer is killed, and
-    has no runs.
-    """
+def processes(starts: Sequence[Start], rounds: int) -> Runs:
+    """Return the seconds of each process that is started; a first run of each is not counted."""
     runs: Runs = [[] for _ in starts]
-    began, given_up = monotonic(), set[int]()
     for number in range(rounds + 1):
-        if number > 1 and monotonic() - began > limit:
-            break
-        for i, start in enumerate(starts):
-            if i in given_up:
-                continue
-            seconds = seconds_of(start(), limit)
-            if seconds is None:
-                given_up.add(i)
-                runs[i].clear()
-            elif number:
-                runs[i].append(seconds)
+        for run, start in zip(runs, starts, strict=True):
+            seconds = seconds_of(start())
+            if number:
+                run.append(seconds)
     return runs
 
 
-def seconds_of(process: subprocess.Popen[bytes], limit: float) -> float | None:
-    """Return the seconds of a process and of those that it waited for, when it has ended.
-
-    Return None if it is killed after *limit* seconds by the clock.
-    """
-    watch = Timer(limit, process.kill) if limit < math.inf else None
-    if watch:
-        watch.start()
+def seconds_of(process: subprocess.Popen[bytes]) -> float:
+    """Return the seconds of a process and of those that it waited for, when it has ended."""
     output = process.stdout.read() if process.stdout else b""
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if watch:
-        watch.cancel()
     if process.stdout:
         process.stdout.close()
-    if process.returncode == -signal.SIGKILL:
-        return None
     if process.returncode:
         raise RuntimeError(output[-2000:].decode("utf-8", "replace"))
     return used.ru_utime + used.ru_stime
@@ -134,12 +88,20 @@ def seconds_of(process: subprocess.Popen[bytes], limit: float) -> float | None:
 
 def started(*command: str, folder: Path | None = None, **variables: str) -> subprocess.Popen[bytes]:
     """Start a process whose output is read, with further environment variables."""
+    return started_with_pipes(command, folder, (), variables)
+
+
+def started_with_pipes(
+    command: Sequence[str], folder: Path | None, pipes: Sequence[int], variables: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a process as `started` does, which gets the ends *pipes* of pipes."""
     return subprocess.Popen(  # noqa: S603 - Python
         command,
         cwd=folder,
         env={**environment(), **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        pass_fds=pipes,
     )
 
 

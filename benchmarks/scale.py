@@ -9,7 +9,6 @@ limit what many machines give. `--docs` writes the figures into the page on spee
 from __future__ import annotations
 
 import json
-import math
 import re
 import subprocess
 import sys
@@ -62,7 +61,7 @@ def row(count: int, folder: Path, rounds: int, scheduler: str = "") -> Row:
         runs = measuring.processes([*starts.values()], rounds)
     else:
         starts[KNOWN]().communicate()
-        runs = [[measuring.seconds_of(start(), math.inf) or 0.0] for start in starts.values()]
+        runs = [[measuring.seconds_of(start())] for start in starts.values()]
     samples = {
         name: [seconds / count for seconds in run] for name, run in zip(starts, runs, strict=True)
     }

@@ -7,6 +7,7 @@ that is slow for a while slows all.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import socket
@@ -20,11 +21,12 @@ from pathlib import Path
 
 from benchmarks import bare, chats
 from benchmarks.figures import OURS, Row
-from benchmarks.measuring import environment
+from benchmarks.measuring import environment, medians
 
 CLIENTS = 256
-ROUNDS = 3
-ROUND_SECONDS = 30.0
+ROUNDS, RUN = 9, 3
+"""The rounds, and how many of them make a run, which is their median."""
+ROUND_SECONDS = 15.0
 """Seconds after which no more requests are sent in a round."""
 
 
@@ -43,6 +45,7 @@ class Server:
         headers: Further header lines of each request.
         times: The sorted seconds of the requests of each round.
         memory: The bytes of memory that it uses after each round.
+        seconds: The seconds of a processor that a request took, in each round.
     """
 
     name: str
@@ -52,10 +55,13 @@ class Server:
     headers: str = ""
     times: list[list[float]] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
 
     def measure(self, number: int, requests: int) -> None:
         """Send the requests of round *number*, as many as are answered in `ROUND_SECONDS`."""
+        before = used(self.process.pid)
         self.times.append(asyncio.run(_loaded(self, number, requests)))
+        self.seconds.append((used(self.process.pid) - before) / len(self.times[-1]))
         self.memory.append(resident(self.process.pid))
 
     @property
@@ -65,14 +71,14 @@ class Server:
 
 
 def rows(requests: int, folder: Path) -> list[Row]:
-    """Return the median and the 99th percentile of *requests*, the memory, and a large stream."""
+    """Return what *requests* take, by the clock and of a processor, the memory, and a stream."""
     with ExitStack() as stack:
         servers = {one.name: one for one in _servers(stack, folder)}
         for number in range(ROUNDS):
             for one in servers.values():
                 one.measure(number, requests // ROUNDS)
         found = [
-            *_times(servers),
+            *_times(servers, requests),
             *map(_memory, servers.values()),
         ]
         if "proxy" in servers:
@@ -172,6 +178,15 @@ def resident(pid: int) -> float:
     return float(line.split()[1]) * 1024
 
 
+def used(pid: int) -> float:
+    """Return the seconds of a processor that a process has used; 0 where that is unknown."""
+    status = Path(f"/proc/{pid}/stat")
+    if not status.exists():
+        return 0.0
+    user, system = status.read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 # ------------------------------------------------------------------------------------ clients
 
 
@@ -241,18 +256,19 @@ async def _streams(port: int, base: str, go: int) -> tuple[float, float]:
 # --------------------------------------------------------------------------------------- rows
 
 
-def _times(servers: Mapping[str, Server]) -> Iterator[Row]:
+def _times(servers: Mapping[str, Server], requests: int) -> Iterator[Row]:
     floor = servers["floor"]
     for name, others in (("serve", ("aimock",)), ("proxy", ()), ("sandbox", ())):
         measured = {"floor": floor, OURS: servers[name]}
         measured |= {other: servers[other] for other in others if other in servers}
+        asked = f"{name}: {CLIENTS} clients, {requests:,} requests"
         for label, place in (("median", 0.5), ("99 %", 0.99)):
-            samples = {
-                tool: [run[int(place * len(run))] for run in one.times]
-                for tool, one in measured.items()
-            }
-            title = f"{name}: {CLIENTS} clients, {servers[name].count:,} requests, {label}"
-            yield Row(title, "s", samples, "floor")
+            times = [[run[int(place * len(run))] for run in one.times] for one in measured.values()]
+            runs = zip(measured, medians(times, RUN), strict=True)
+            yield Row(f"{asked}, {label}", "s", dict(runs), "floor")
+        if min(floor.seconds) > 0:
+            runs = zip(measured, medians([o.seconds for o in measured.values()], RUN), strict=True)
+            yield Row(f"{asked}, of a processor", "s", dict(runs), "floor")
 
 
 def _memory(server: Server) -> Row:

@@ -33,5 +33,5 @@ def rows(folder: Path, rounds: int) -> list[Row]:
 
 
 def _row(label: str, base: measuring.Start, ours: measuring.Start, rounds: int) -> Row:
-    floor, mine = measuring.processes([base, ours], rounds)
+    floor, mine = measuring.medians(measuring.processes([base, ours], rounds), 4)
     return Row(label, "s", {"floor": floor, OURS: mine}, "floor")

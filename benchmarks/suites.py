@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
-from benchmarks import cassettes, measuring
+from benchmarks import cassettes
 from benchmarks.clients import ANSWER, CLIENTS, Client
+from benchmarks.figures import OURS
+from benchmarks.steps import Stepped, take_turns
 
-FIRST = "first run"
-"""This tape in a run that knows no cassette yet; the difference is what the rules cost."""
+FLOOR = "floor"
+RULES, NO_RULES = "first run", "first run, one rule"
+FIRST = (RULES, NO_RULES)
+"""This tape in a run that knows no cassette yet, with all rules, and with one alone."""
 
 PLUGINS: Mapping[str, tuple[str, str]] = {
-    "floor": ("", ""),
-    "this tape": ("harness.pytest_plugin", "@pytest.mark.cassette"),
-    FIRST: ("harness.pytest_plugin", "@pytest.mark.cassette"),
+    FLOOR: ("", ""),
+    OURS: ("harness.pytest_plugin", "@pytest.mark.cassette"),
+    **dict.fromkeys(FIRST, ("harness.pytest_plugin", "@pytest.mark.cassette")),
     "vcrpy": (
         "pytest_recording.plugin",
         "@pytest.mark.vcr(match_on=['method', 'scheme', 'host', 'port', 'path', 'query', 'body'])",
@@ -47,6 +51,7 @@ def test_{number}(ask):
     for number in range({calls_each}):
         assert ask(number)
 """
+_ONE_RULE = '[tool.harness.rules]\nselect = ["status_agrees_with_body"]\n'
 _WORDS = ANSWER[-3:]
 """The end of each answer; a number of the same length replaces it."""
 _CLIENT = {"floor": "client.over_memory(lambda method, uri, body: client.answer)"}
@@ -58,6 +63,8 @@ def written(tool: str, client: Client, count: int, calls_each: int, folder: Path
     cassette_folder = suite / "cassettes" / "test_suite"
     cassette_folder.mkdir(parents=True)
     (suite / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")  # the root folder
+    if tool == NO_RULES:
+        (suite / "pyproject.toml").write_text(_ONE_RULE, encoding="utf-8")
     text = cassettes.of_exchanges(client, calls_each - 1, folder).read_text(encoding="utf-8")
     if tool == "vcrpy":  # pytest-recording cannot read what newer versions of vcrpy call metadata
         text = text[text.index("\ninteractions:") + 1 :]
@@ -74,21 +81,70 @@ def written(tool: str, client: Client, count: int, calls_each: int, folder: Path
     return suite
 
 
-def started(tool: str, suite: Path) -> subprocess.Popen[bytes]:
-    """Start a suite in a process of its own, with no plugin but its tool's.
+def stepped(tool: str, suite: Path, tests: int) -> Stepped:
+    """Start a suite in a process of its own, with no plugin but its tool's; a step is of *tests*.
 
     It exits with 3 if a test fails, so that a suite that does nothing is not measured.
     """
     plugin = PLUGINS[tool][0]
     chosen = ["-p", plugin] if plugin else []
-    if tool == FIRST:
+    if tool in FIRST:
         chosen.append("--cache-clear")
-    return measuring.started(
-        *(sys.executable, "-c", _EXIT, "-q", *chosen, str(suite)),
-        folder=suite,
-        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
-        PYTHONPATH=os.getcwd(),
-    )
+    command = (sys.executable, "-c", _EXIT, "-q", "-p", "benchmarks.steps", *chosen, str(suite))
+    return Stepped(*command, folder=suite, tests=tests)
 
 
 _EXIT = "import pytest, sys; sys.exit(pytest.main(sys.argv[1:]) and 3)"
+
+
+@dataclass
+class Cost:
+    """What a tool takes, in seconds, in each round.
+
+    Attributes:
+        all: The whole suite.
+        once: What the tool adds to the floor at the start, in the first test and at the end.
+        each: What it adds to each further test.
+    """
+
+    all: list[float] = field(default_factory=list)
+    once: list[float] = field(default_factory=list)
+    each: list[float] = field(default_factory=list)
+
+
+def costs(
+    tools: Sequence[str], client: Client, count: int, calls_each: int, folder: Path, rounds: int
+) -> dict[str, Cost]:
+    """Return what suites of *count* tests take, which run in turn, a few tests at a time.
+
+    What a tool adds to a test is the median of the differences to the floor, step by step. A run
+    before the first lets this tape know its cassettes.
+    """
+    suites = {tool: written(tool, client, count, calls_each, folder) for tool in tools}
+    found, size = {tool: Cost() for tool in tools}, count // STEPS
+    stepped(OURS, suites[OURS], count).end()
+    for _ in range(rounds):
+        running = {tool: stepped(tool, suite, size) for tool, suite in suites.items()}
+        take_turns([*running.values()], STEPS - 1)
+        seconds = {tool: one.end() for tool, one in running.items()}
+        for tool, one in running.items():
+            pairs = zip(one.steps[1:], running[FLOOR].steps[1:], strict=True)
+            each = median(mine - floor for mine, floor in pairs) / size
+            found[tool].all.append(seconds[tool])
+            found[tool].each.append(each)
+            found[tool].once.append(seconds[tool] - seconds[FLOOR] - (count - 1) * each)
+    return found
+
+
+def why(costs: Mapping[str, Cost]) -> str:
+    """Return what this tape does in a test that its peers leave out, with what it costs."""
+    pairs = zip(costs[RULES].each, costs[NO_RULES].each, strict=True)
+    rules = median(all_rules - one for all_rules, one in pairs)
+    return (
+        f"it checks answers ({rules * 1000:.2f} ms a test in a first run), guards the "
+        "network, simulates time, and fails for unused answers"
+    )
+
+
+STEPS = 15
+"""The steps of a suite."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
+from dataclasses import replace
+from pathlib import Path
 
-from benchmarks.figures import OURS, Row, baseline, cell, comparable, document, worse
-from benchmarks.measuring import processes, started
+from benchmarks.figures import OURS, Row, baseline, cell, comparable, document, standing, worse
+from benchmarks.measuring import medians
+from benchmarks.steps import Stepped, take_turns
 
 QUIET = Row("a call", "s", {"floor": [1.0, 2.0, 1.0], OURS: [1.2, 2.4, 1.3]}, "floor")
 NOISY = Row("a call", "s", {"floor": [1.0, 1.0, 1.0], OURS: [1.0, 2.0, 4.0]}, "floor")
@@ -53,17 +55,31 @@ def test_a_row_whose_base_is_this_tool() -> None:
     assert baseline([row]) == {"load": {"ratio": 0.5, "spread": 0.0}}
 
 
-def test_a_tool_without_runs_says_why() -> None:
-    """It took too long, or is not there."""
-    row = Row("a call", "s", {"floor": [1.0]}, "floor", {"vcrpy": "timed out"})
-    assert cell(row, "vcrpy") == "timed out"
-    assert cell(row, "cassetter") == "-"
+def test_standing_beside_peers() -> None:
+    """The row names the peers that take less, and what this tape does for it."""
+    samples = {"floor": [1.0, 1.0], OURS: [2.0, 2.0], "vcrpy": [9.0, 9.0], "cassetter": [1.6, 1.6]}
+    row = Row("a test", "s", samples, "floor", "it checks answers")
+    assert standing(row) == "1.25 x cassetter: it checks answers"
+    assert standing(replace(row, samples={**samples, "cassetter": [2.1, 2.1]})) == "ahead"
+    assert standing(QUIET) == "-"
 
 
-def test_a_process_that_takes_too_long_is_killed() -> None:
-    """It has no runs."""
-    sleeping = partial(started, sys.executable, "-c", "import time; time.sleep(600)")
-    assert processes([sleeping], 2, limit=0.1) == [[]]
+def test_medians_of_runs_that_follow_one_another() -> None:
+    """One noisy run of three does not count; a rest of fewer does not either."""
+    assert medians([[1.0, 9.0, 2.0, 5.0, 4.0, 0.0, 7.0]], 3) == [[2.0, 4.0]]
+
+
+def test_processes_take_steps_in_turn() -> None:
+    """A process waits between its steps, and ends when it gets no further turn."""
+    program = (
+        "import os, struct\n"
+        "turns, reports = map(int, os.environ['HARNESS_BENCHMARK_PIPES'].split())\n"
+        "while os.write(reports, struct.pack('d', 0.5)) and os.read(turns, 1): pass"
+    )
+    running = [Stepped(sys.executable, "-c", program, folder=Path.cwd()) for _ in range(2)]
+    take_turns(running, 3)
+    assert [one.steps for one in running] == [[0.5] * 4] * 2
+    assert min(one.end() for one in running) > 0
 
 
 def test_as_json() -> None:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import compress, count
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 from weakref import ref
 
 from harness.errors import HarnessError
@@ -59,8 +59,10 @@ class Clock:
     Attributes:
         pace: The real duration of a sleep, as a multiple of its nominal duration; 0 is instant.
         offset: The seconds by which this clock is ahead of real time.
+        was_advanced: Whether any clock of this process was ever ahead of real time.
     """
 
+    was_advanced: ClassVar[bool] = False
     pace: float = 0.0
     offset: float = field(init=False, default=0.0)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
@@ -74,6 +76,7 @@ class Clock:
         """Set the time to *moment* (monotonic, in seconds); do nothing if it is already later."""
         with self._lock:
             self.offset = max(self.offset, moment - _monotonic())
+            Clock.was_advanced |= self.offset > 0
 
     def sleep(self, seconds: float) -> None:
         """Advance the simulated time by *seconds*; the real wait is `pace` times as long.
@@ -245,7 +248,7 @@ def _simulated(original: Callable[[], Any], unit: Callable[[float], Any]) -> Cal
 
     @functools.wraps(original)
     def now() -> Any:
-        clock = _current_clock()
+        clock = _current_clock() if Clock.was_advanced else None
         if clock is None or not clock.offset:
             return original()
         module = sys._getframe(1).f_globals.get("__name__", "")

@@ -132,19 +132,25 @@ def replay(
     answer = cast("Playback", intercept(_request(method, uri, content, headers)))
     received = ReplayedResponse(ReplaySocket(answer), method=method)
     received.begin()
+    fields = urllib3.HTTPHeaderDict(received.msg.raw_items())
+    is_read_by_others = received.chunked or any(name in fields for name in _COOKIES)
     response = urllib3.HTTPResponse(
         received,
-        urllib3.HTTPHeaderDict(received.msg.raw_items()),
+        fields,
         received.status,
         received.version,
         reason=received.reason,
         preload_content=False,
-        original_response=received,
+        original_response=received if is_read_by_others else None,
         request_method=method,
         request_url=uri,
     )
     response.version_string = "HTTP/1.1"  # as urllib3 asks for
     return _with_recorded_framing(response, answer.response)
+
+
+_COOKIES = ("set-cookie", "set-cookie2")
+"""The headers for which requests searches the original response, twice, in 50 calls each."""
 
 
 def _request(method: str, uri: str, content: bytes, headers: Iterable[tuple[Any, Any]]) -> Request:
