@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Iterator
+from itertools import combinations, pairwise
 
 from harness.analysis.edit import change_request, change_values, remove
 from harness.analysis.edit import put as put_value
@@ -12,7 +12,7 @@ from harness.analysis.fault import exchange_fault, faults_of, transcript_fault, 
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults.select import SelectedValue, finishing, pointers, put, put_whole, tool_calls
 from harness.rules.requests import REASONING
-from harness.rules.rule import answered, messages
+from harness.rules.rule import Answered, answered, messages
 from harness.types import Exchange, Json, Reply, Transcript
 from harness.wire import MISSING, resolve
 
@@ -286,6 +286,21 @@ def message_without_content(analyzed: AnalyzedExchange) -> Exchange | None:
     )
 
 
+def _pairs(read: AnalyzedTranscript) -> Iterator[tuple[Answered, Answered, int]]:
+    """Yield each answered turn with each later one that has more messages, and its own number."""
+    for before, later in combinations(answered(read), 2):
+        length = len(messages(before.request)[1])
+        if len(messages(later.request)[1]) > length:
+            yield before, later, length
+
+
+def _continues(pair: tuple[Answered, Answered, int]) -> bool:
+    """Return whether the later request of a pair begins with the messages of the earlier one."""
+    before, later, length = pair
+    first = messages(before.request)[1]
+    return bool(first) and messages(later.request)[1][:length] == first
+
+
 @transcript_fault(
     "history_is_carried", ("/content", "Something else."), ("/tool_calls", [_ANOTHER_CALL])
 )
@@ -295,16 +310,12 @@ def history_changed(read: AnalyzedTranscript, member: tuple[str, Json]) -> Trans
     Returns None if no later request repeats an answer. *member* is the JSON pointer of the member
     to change in the message, and its new value.
     """
-    turns = list(answered(read))
-    for n, before in enumerate(turns):
-        first = messages(before.request)[1]
-        for turn in turns[n + 1 :]:
-            pointer, sent = messages(turn.request)
-            continues = first and sent[: len(first)] == first and len(sent) > len(first)
-            if continues and resolve(sent[len(first)], "/role") == "assistant":
-                place = f"{pointer}/{len(first)}{member[0]}"
-                exchange = change_request(turn.request, place, member[1])
-                return with_exchange(read, turn.request, exchange)
+    for _, later, length in filter(_continues, _pairs(read)):
+        pointer, sent = messages(later.request)
+        if resolve(sent[length], "/role") == "assistant":
+            place = f"{pointer}/{length}{member[0]}"
+            exchange = change_request(later.request, place, member[1])
+            return with_exchange(read, later.request, exchange)
     return None
 
 
@@ -314,20 +325,13 @@ def reasoning_changed(read: AnalyzedTranscript, reasoning: str) -> Transcript | 
 
     Returns None if no later request repeats reasoning. *reasoning* is the new reasoning.
     """
-    turns = list(answered(read))
-    for n, before in enumerate(turns):
-        length = len(messages(before.request)[1])
-        for turn in turns[n + 1 :]:
-            pointer, sent = messages(turn.request)
-            place = f"{pointer}/{length}{REASONING}"
-            said = resolve(sent[length], REASONING) if len(sent) > length else None
-            endpoint = turn.request.endpoint
-            body = turn.request.request_json.value
-            if not reasoning and not (endpoint and endpoint.keeps_reasoning(body)):
-                continue
-            if said and said == before.reply.reasoning:
-                exchange = change_request(turn.request, place, reasoning)
-                return with_exchange(read, turn.request, exchange)
+    for before, later, length in _pairs(read):
+        pointer, sent = messages(later.request)
+        said, endpoint = resolve(sent[length], REASONING), later.request.endpoint
+        needed = endpoint and endpoint.keeps_reasoning(later.request.request_json.value)
+        if said and said == before.reply.reasoning and (reasoning or needed):
+            exchange = change_request(later.request, f"{pointer}/{length}{REASONING}", reasoning)
+            return with_exchange(read, later.request, exchange)
     return None
 
 
@@ -337,16 +341,12 @@ def first_message_changed(read: AnalyzedTranscript) -> Transcript | None:
 
     Returns None if no request repeats an answer with text.
     """
-    turns = list(answered(read))
-    for n, before in enumerate(turns):
-        first = messages(before.request)[1]
-        for turn in turns[n + 1 :]:
-            pointer, sent = messages(turn.request)
-            follows = first and sent[: len(first)] == first and len(sent) > len(first)
-            repeated = resolve(sent[len(first)], "/content") if follows else None
-            if isinstance(repeated, str) and repeated and repeated == before.reply.content:
-                exchange = change_request(turn.request, f"{pointer}/0/content", "It is 12:01.")
-                return with_exchange(read, turn.request, exchange)
+    for before, later, length in filter(_continues, _pairs(read)):
+        pointer, sent = messages(later.request)
+        repeated = resolve(sent[length], "/content")
+        if isinstance(repeated, str) and repeated and repeated == before.reply.content:
+            exchange = change_request(later.request, f"{pointer}/0/content", "It is 12:01.")
+            return with_exchange(read, later.request, exchange)
     return None
 
 

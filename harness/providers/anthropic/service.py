@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from harness.config.services import Service
 from harness.providers.anthropic.endpoints import endpoints
 from harness.providers.anthropic.session import MESSAGES
-from harness.providers.openai.service import declared
-from harness.providers.provider import Provider, only_images
-from harness.types import CallKind
+from harness.providers.openai.service import declared_for_chats
+from harness.providers.provider import Provider
 
 
 def declare(service: Service) -> Provider:
     """Return the provider for *service*, which a project declares in Anthropic's format."""
-    create, *further = endpoints(service.name)
-    provider = declared(
-        service,
-        __package__,
-        "Anthropic's Messages format",
-        "anthropic",
-        {CallKind.CHAT: (create, MESSAGES)},
-        (create,),
-        tuple(further),
-    )
-    return replace(provider, media=only_images)
+    names = ("Anthropic's Messages format", "anthropic")
+    return declared_for_chats(service, __package__, *names, endpoints(service.name), MESSAGES)

@@ -11,7 +11,7 @@ from harness.config.services import Service
 from harness.providers.anthropic import endpoints as anthropic
 from harness.providers.openai import endpoints as openai_endpoints
 from harness.providers.openai.session import OPERATIONS, OpenAISession, SdkOperation
-from harness.providers.provider import Provider
+from harness.providers.provider import Provider, only_images
 from harness.providers.responses import endpoints as responses
 from harness.types import EMPTY, CallKind, Mode
 
@@ -92,6 +92,30 @@ def declared(
         hosts=service.hosts,
         further=further,
     )
+
+
+def declared_for_chats(
+    service: Service,
+    package: str,
+    format_name: str,
+    distribution: str,
+    endpoints: tuple[Endpoint, ...],
+    operation: SdkOperation,
+) -> Provider:
+    """Return the provider for a service in a format of chats, which the first endpoint answers.
+
+    Args:
+        service: The service.
+        package: The name of the package of the format.
+        format_name: The name of the format, as a user reads it.
+        distribution: The package that has the SDK.
+        endpoints: The endpoints of the service.
+        operation: The function of the SDK that asks for an answer.
+    """
+    create, *further = endpoints
+    operations = {CallKind.CHAT: (create, operation)}
+    own = (format_name, distribution, operations, (create,), tuple(further))
+    return replace(declared(service, package, *own), media=only_images)
 
 
 def _at(service: Service, endpoint: Endpoint) -> Endpoint:
