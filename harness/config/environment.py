@@ -116,7 +116,13 @@ def load_environment(folder: str | os.PathLike[str]) -> Environment:
     kept = getattr(os.environ, "_data", None)  # missing if a test replaces os.environ
     if not isinstance(kept, dict) or type(next(iter(kept), None)) is not bytes:
         return _environment(text, dict(os.environ))
+    kept = {**kept}
+    kept.pop(_OF_PYTEST, None)
     return _known_environment(text, b"\0".join(kept), b"\0".join(kept.values()))
+
+
+_OF_PYTEST = b"PYTEST_CURRENT_TEST"
+"""A variable that pytest changes in each phase of a test; it is neither a key nor an address."""
 
 
 @lru_cache(maxsize=2)

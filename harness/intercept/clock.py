@@ -355,6 +355,8 @@ class _ModuleNames:
         namespace, number = _namespace(module), id(module)
         reference = ref(module, lambda _: self._forget(number))
         self._scanned[number] = reference, size
+        if number not in self._names and _IDS.isdisjoint(map(id, list(namespace.values()))):
+            return
         if str(namespace.get("__name__")).partition(".")[0] not in _REAL_TIME_MODULES:
             names = [
                 name

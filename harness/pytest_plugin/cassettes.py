@@ -162,6 +162,7 @@ def use_first(item: pytest.Item) -> None:
     if CASSETTE not in names and _has_own_fixtures(item):
         item.stash[_IS_DUE] = True
         return
+    item.stash[_IS_DUE] = False
     if CASSETTE in names:
         names.remove(CASSETTE)
     known: Mapping[str, Any] = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
@@ -423,8 +424,13 @@ def cassette_path(item: pytest.Item) -> Path:
 
 def _chosen_path(item: pytest.Item) -> Path:
     chosen, is_file = _chosen(item)
-    folder = _fetched(item, chosen) if store_of(item) else item.path.parent / chosen
+    folder = _fetched(item, chosen) if store_of(item) else _beside(item.path, chosen)
     return folder if is_file else folder / _default_path(item)
+
+
+@functools.lru_cache(maxsize=256)
+def _beside(file: Path, chosen: str | Path) -> Path:
+    return file.parent / chosen
 
 
 def _chosen(item: pytest.Item) -> tuple[str | Path, bool]:

@@ -99,9 +99,16 @@ FAULTLESS = pytest.StashKey[Faultless]()
 @cache
 def _surroundings() -> bytes:
     """Return a digest of what the findings of every cassette depend on."""
-    installed = (path for path in sys.path if path.endswith("-packages"))
-    stamps = [str(os.stat(path).st_mtime_ns) for path in installed if os.path.isdir(path)]
+    stamps = [str(os.stat(path or ".").st_mtime_ns) for path in filter(_has_packages, sys.path)]
     return hashlib.sha256("\n".join([sys.version, *stamps, *_files()]).encode()).digest()
+
+
+def _has_packages(folder: str) -> bool:
+    """Return whether packages are installed in *folder*: each has a folder with its metadata."""
+    try:
+        return any(name.endswith((".dist-info", ".egg-info")) for name in os.listdir(folder or "."))
+    except OSError:  # it is no folder, or there is none
+        return False
 
 
 def _files() -> Iterator[str]:

@@ -37,6 +37,20 @@ def test_a_file_says_what_no_variable_does(tmp_path: Path, monkeypatch: pytest.M
     assert not load_environment(tmp_path).has_key(DASH)
 
 
+def test_an_unchanged_environment_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new value of any variable is seen, but for the one that pytest changes all the time."""
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "one")
+    before = load_environment(tmp_path)
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "another")
+    assert load_environment(tmp_path) is before
+    monkeypatch.setenv("ZHIPUAI_API_KEY", "new.key")
+    assert load_environment(tmp_path).key(ZHIPU) == "new.key"
+    (tmp_path / ".env").write_text("DASHSCOPE_API_KEY=sk-file\n")
+    assert load_environment(tmp_path).key(DASH) == "sk-file"
+
+
 def test_a_folder_without_a_file(tmp_path: Path) -> None:
     """Nothing is known."""
     assert not any(load_environment(tmp_path).has_key(provider) for provider in PROVIDERS.values())
