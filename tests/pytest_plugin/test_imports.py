@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 from collections.abc import Iterator
+from weakref import ref
 
 import pytest
 
@@ -27,16 +28,29 @@ def collection() -> Iterator[None]:
 def test_garbage_is_collected_as_before(enabled: bool, collection: None) -> None:
     """Whether that was switched on or off."""
     (gc.enable if enabled else gc.disable)()
-    import_all.__wrapped__()
+    import_all.__wrapped__(is_first=True)
     assert gc.isenabled() == enabled
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_garbage_of_earlier_tests_is_collected(is_first: bool, collection: None) -> None:
+    """What exists later is left out of collections, but no garbage."""
+    gc.disable()
+    gc.unfreeze()
+    gone = ref(type("Garbage", (), {}))  # every class refers to itself
+    import_all.__wrapped__(is_first=is_first)
+    assert (gone() is None) is not is_first
+    assert gc.get_freeze_count()
+    gc.unfreeze()
 
 
 def test_no_collection_while_importing() -> None:
     """The imports start no collection of all objects, and leave out what is seldom needed."""
     code = (
         "import gc, sys, harness.pytest_plugin as plugin; gc.collect(); before = {*sys.modules}\n"
-        "runs = []; gc.callbacks.append(lambda phase, _: runs.append(phase)); plugin.import_all()\n"
-        f"print(runs, sorted({{*sys.modules}} - before & {{*{HEAVY!r}}}), gc.get_freeze_count())"
+        "runs = []; gc.callbacks.append(lambda phase, _: runs.append(phase))\n"
+        "plugin.import_all(is_first=True); left_out = gc.get_freeze_count() > 0\n"
+        f"print(runs, sorted({{*sys.modules}} - before & {{*{HEAVY!r}}}), left_out)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
-    assert done.stdout == "[] [] 0\n"
+    assert done.stdout == "[] [] True\n"
