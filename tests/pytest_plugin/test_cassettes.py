@@ -244,7 +244,7 @@ class TestAll(unittest.TestCase):
     result = repository.runpytest_inprocess()
     result.assert_outcomes(failed=2)
     expected = ["E   *TypeError*", "*- findings -*", "error: answer_fits_schema"]
-    result.stdout.fnmatch_lines([*expected, *expected, "and 2 more"])
+    result.stdout.fnmatch_lines([*expected, *expected, "and * more"])
     assert result.stdout.str().count("error: answer_fits_schema") == 11
 
 

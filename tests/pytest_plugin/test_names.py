@@ -129,6 +129,6 @@ def test_a_marked_test_gets_its_open_cassette_by_the_fixture(
         "    late = request.getfixturevalue('cassette')\n"
         "    assert late.test.endswith('::test_late')\n"
         "    assert late is request.getfixturevalue('harness_cassette')\n"
-        "    assert harness.intercept.context.open_blocks[-1] is late._block\n"
+        "    assert harness.intercept.context.own_block() is late._block\n"
     )
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
