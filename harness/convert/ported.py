@@ -130,7 +130,7 @@ def _untranslated(messages: Sequence[Json]) -> Iterator[str]:
 
 
 def portable(messages: Sequence[Json], lost: list[str]) -> Iterator[Json]:
-    """Yield *messages*, in OpenAI's format, with only the members that other formats have, too.
+    """Yield *messages*, in OpenAI's format, without the members that other formats lack.
 
     The names of removed members are added to *lost*.
     """

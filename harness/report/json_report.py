@@ -150,7 +150,7 @@ def matrix(found: Matrix) -> JsonObject:
 
 
 def fields(found: FieldMatrix) -> JsonObject:
-    """Return the field mapping as a JSON object; in it, forms of answers are numbered from 0."""
+    """Return the field mapping as a JSON object, which names forms of answers by their index."""
     return {
         "forms": [
             {**asdict(form), "answers": answers}

@@ -37,7 +37,8 @@ class Pack(NamedTuple):
 def packs(render: Callable[[T], str], sections: Sequence[T], processes: int) -> list[Pack]:
     """Return a pack for each section: its HTML and its plain text, both with secrets masked.
 
-    *render* returns the HTML of a section, which is gzipped in Base64; the text is for the search.
+    *render* returns the HTML of a section. A pack has it gzipped and encoded in Base64; its text is
+    for the search.
     On Linux, up to *processes* processes share the work.
     """
 
