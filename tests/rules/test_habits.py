@@ -659,6 +659,25 @@ OTHERS = {
         ASKED,
         403,
     ),
+    "DashScope: what an image says, as an object": post(
+        f"{QWEN}/services/aigc/multimodal-generation/generation",
+        {"model": "qwen-vl-ocr", "input": {"messages": [USER]}, "parameters": {}},
+        {
+            "output": {
+                "choices": [
+                    {
+                        "finish_reason": "stop",
+                        "message": {
+                            "role": "assistant",
+                            "content": [{"ocr_result": {"kv_result": {"a": "1"}}, "text": "1"}],
+                        },
+                    }
+                ]
+            },
+            "usage": {"input_tokens": 8, "output_tokens": 4, "total_tokens": 12},
+            "request_id": "r",
+        },
+    ),
     "DashScope: a removed file": exchange(
         "DELETE", f"{QWEN}/files/ed5a", None, b'{"request_id":"r"}', "application/json"
     ),
