@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -75,6 +76,14 @@ def lines(
 ) -> Iterator[ExtractedMessage]:
     """Yield each message of a text file to Babel, which calls this function: one on each line."""
     yield from ((1, None, text, []) for text in messages(Path(file.name)))
+
+
+def values(
+    file: IO[bytes], _keywords: object, _tags: object, options: object
+) -> Iterator[ExtractedMessage]:
+    """Yield each text of a JSON file of objects of texts to Babel, which calls this function."""
+    for part in json.load(file).values():
+        yield from ((1, None, text, []) for text in part.values())
 
 
 def _error_messages(module: ast.Module, names: Collection[str]) -> Iterator[ExtractedMessage]:

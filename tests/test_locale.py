@@ -20,9 +20,8 @@ from harness.comparison.fields import FIELDS, RESPONSES, Presence
 from harness.comparison.pairs import REASONS
 from harness.comparison.summary import PARTS
 from harness.providers.rules import RULES
-from harness.report.html.messages import LABELS
 from harness.report.model import State
-from harness.report.rule_texts import RULE_TEXTS
+from harness.report.rule_texts import LABELS, RULE_TEXTS
 from harness.types import Severity
 
 if TYPE_CHECKING:

@@ -8,21 +8,25 @@ field is shown with its name in the OpenTelemetry GenAI conventions.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from harness.analysis.endpoint import Fields, Pointers, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.comparison.summary import model_of, part_of
+from harness.config.files import read_toml
 from harness.types import Failure, Json
 from harness.wire import MISSING, query, resolve, type_name
 
-_COMPLETE = frozenset({"answer", "stream", "task ended"})
-_TASK = frozenset({"task accepted", "task running", "task ended"})
-_REFUSED = frozenset({"refusal"})
-_OPTIONAL: frozenset[str] = frozenset()
+_EXPECTED = {
+    "complete": frozenset({"answer", "stream", "task ended"}),
+    "task": frozenset({"task accepted", "task running", "task ended"}),
+    "refused": frozenset({"refusal"}),
+    "optional": frozenset[str](),
+}
 
 RESPONSES: Mapping[str, str] = {
     "event": "stream",
@@ -48,52 +52,31 @@ class Field:
     Attributes:
         name: The name in reports.
         otel: The name in the OpenTelemetry GenAI conventions; empty if they have none.
-        pointers: A function that returns the field's JSON pointers from an endpoint's `Fields`.
+        at: Its places: the name of one of an endpoint's `Fields`, and a path below its pointers.
         expected: The kinds of response, as in `AnswerForm.response`, that should have the field;
             its absence from them is reported.
     """
 
     name: str
     otel: str
-    pointers: Callable[[Fields], Pointers]
-    expected: frozenset[str] = _COMPLETE
+    at: tuple[str, ...]
+    expected: frozenset[str]
+
+    def pointers(self, fields: Fields) -> Pointers:
+        """Return the field's JSON pointers at an endpoint with these *fields*."""
+        places = (place.partition("/") for place in self.at)
+        return tuple(
+            f"{pointer}{slash}{path}"
+            for name, slash, path in places
+            for pointer in getattr(fields, name)
+        )
 
 
-def _within(pointers: Pointers, path: str) -> Pointers:
-    return tuple(f"{pointer}/[]/{path}" for pointer in pointers)
-
-
-FIELDS = (
-    Field("response id", "gen_ai.response.id", lambda f: f.id),
-    Field("model", "gen_ai.response.model", lambda f: f.model),
-    Field(
-        "content",
-        "gen_ai.output.messages, text",
-        lambda f: f.content + _within(f.content, "text"),
-    ),
-    Field("reasoning", "gen_ai.output.messages, reasoning", lambda f: f.reasoning),
-    Field("tool call id", "gen_ai.tool.call.id", lambda f: _within(f.tool_calls, "id")),
-    Field("tool call name", "gen_ai.tool.name", lambda f: _within(f.tool_calls, "function/name")),
-    Field(
-        "tool call arguments",
-        "gen_ai.tool.call.arguments",
-        lambda f: _within(f.tool_calls, "function/arguments"),
-    ),
-    Field("finish reason", "gen_ai.response.finish_reasons", lambda f: f.finish_reason),
-    Field("input tokens", "gen_ai.usage.input_tokens", lambda f: f.input_tokens),
-    Field("output tokens", "gen_ai.usage.output_tokens", lambda f: f.output_tokens),
-    Field("total tokens", "", lambda f: f.total_tokens),
-    Field("image url", "gen_ai.output.messages, uri", lambda f: f.images, _OPTIONAL),
-    Field("video url", "gen_ai.output.messages, uri", lambda f: f.videos, _OPTIONAL),
-    Field("sound url", "gen_ai.output.messages, uri", lambda f: f.sounds, _OPTIONAL),
-    Field("vector", "", lambda f: f.vectors, _OPTIONAL),
-    Field("relevance score", "", lambda f: f.scores, _OPTIONAL),
-    Field("task id", "", lambda f: f.task_id, _TASK),
-    Field("task state", "", lambda f: f.state, _TASK),
-    Field("error code", "error.type", lambda f: f.code, _REFUSED),
-    Field("error message", "", lambda f: f.message, _REFUSED),
+FIELDS = tuple(
+    Field(row["name"], row["otel"], tuple(row["at"]), _EXPECTED[row["expected"]])
+    for row in read_toml(Path(__file__).with_suffix(".toml"))["field"]
 )
-"""Every field, in the order of reports. A tool call has the same JSON format at all endpoints."""
+"""Every field, in the order of reports."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

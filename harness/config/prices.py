@@ -16,6 +16,9 @@ from harness.types import Medium, Reply, Usage
 SHIPPED = Path(__file__).with_name("prices.toml")
 """The price table that comes with the harness."""
 
+CURRENCIES = frozenset(Path(__file__).with_name("currencies.txt").read_text("ascii").split())
+"""The codes of the currencies in circulation, by ISO 4217."""
+
 _MILLION = 1_000_000
 
 

@@ -18,7 +18,7 @@ from decimal import Decimal
 from harness.analysis.endpoint import Role
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.comparison.summary import model_of
-from harness.config.prices import Price, Prices
+from harness.config.prices import CURRENCIES, Price, Prices
 from harness.contracts.clause import clauses
 from harness.contracts.contract import Contract
 from harness.contracts.sections import sections
@@ -169,18 +169,6 @@ def plain_number(amount: Decimal) -> str:
     text = format(amount, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
-
-_ISO_4217 = """
-    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD
-    CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD
-    GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD
-    KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO
-    NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE
-    SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND
-    VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
-"""
-CURRENCIES = frozenset(_ISO_4217.split())
-"""The codes of the currencies in circulation, by ISO 4217."""
 
 _CALLS = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _MONEY = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([A-Z]{3})", re.ASCII)

@@ -107,16 +107,19 @@ def table(tmp_path: Path) -> EndpointTable:
 def test_a_shape_is_a_schema(
     table: EndpointTable, shape: object, schema: dict[str, object]
 ) -> None:
+    """A shape of a table is the JSON Schema that it stands for."""
     assert {"minItems": 0, **table.schema(shape)} == {"minItems": 0, **schema}
 
 
 def test_a_schema_names_others(table: EndpointTable) -> None:
+    """A named schema is put in place of its name, and extended by members of its own."""
     why = object_of({"message": STRING}, {"code": {"type": ["integer", "null"]}})
     assert table.schema("answer") == object_of({"id": NAME, "why": why})
     assert table.schema("longer")["required"] == ["message", "id"]
 
 
 def test_endpoints_are_read_with_what_they_name(table: EndpointTable) -> None:
+    """An endpoint has the fields, schemas and functions that its row names."""
     ask, away = table.endpoints("x", ".*/v1").values()
     assert (ask.name, ask.path.pattern, ask.role) == ("x.ask", ".*/v1/ask", Role.ANSWER)
     assert (away.name, away.path.pattern, ask.event) == ("x.away", "//host/ask", None)
@@ -129,6 +132,7 @@ def test_endpoints_are_read_with_what_they_name(table: EndpointTable) -> None:
 def test_names_that_a_file_lacks_are_those_of_its_base(
     table: EndpointTable, tmp_path: Path
 ) -> None:
+    """A file that builds on another has its names too."""
     file = tmp_path / "own.toml"
     file.write_text('[schemas]\nanswer = "refusal"\n', encoding="utf-8")
     own = EndpointTable(file, base=table)

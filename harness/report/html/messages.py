@@ -5,31 +5,15 @@ The page's script switches between the two.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
-from types import MappingProxyType
 
 from markupsafe import Markup, escape
 
-from harness.locale import chinese_error, mark, translate, translate_count
+from harness.locale import chinese_error, translate, translate_count
 from harness.report.format import chinese_place, chinese_sentence
+from harness.report.rule_texts import LABELS
 from harness.types import Place
 from harness.wire.text import plain
-
-LABELS: Mapping[str, str] = MappingProxyType(
-    {
-        "event": mark("stream event"),
-        "submit": mark("task submitted"),
-        "poll": mark("task running"),
-        "result": mark("task ended"),
-        "rule": mark("rule broken"),
-        "failure": mark("refused on one side"),
-        "info": mark("note"),
-        "shape": mark("structure"),
-        "task": mark("asynchronous task"),
-    }
-)
-"""The words that the page shows for values of the report whose own name is not shown."""
 
 
 @lru_cache(4096)
