@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from dataclasses import fields as dataclass_fields
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from harness.types import EMPTY, Exchange, Json, Outcome
+from harness.wire.pointer import tokens
 
 Schema = Mapping[str, Any]
 """A JSON Schema (draft 2020-12)."""
@@ -201,6 +204,30 @@ class Fields:
 
 
 NO_FIELDS = Fields()
+
+
+@lru_cache(maxsize=1024)
+def first_names(pointers: Pointers) -> frozenset[str] | None:
+    """Return the names of the members that *pointers* begin with; None if one has no token."""
+    names = [tokens(pointer)[:1] for pointer in pointers]
+    return frozenset(name for (name,) in names) if all(names) else None
+
+
+def may_have(value: Json, pointers: Pointers) -> bool:
+    """Return False for an object without any member that *pointers* begin with."""
+    names = first_names(pointers)
+    return names is None or type(value) is not dict or not names.isdisjoint(value)
+
+
+def fields_within(found: Fields, value: Json) -> Fields:
+    """Return *found* with only the pointers that may exist in *value*, an answer or an event."""
+    kept: dict[str, Any] = {
+        one.name: tuple(pointer for pointer in pointers if may_have(value, (pointer,)))
+        for one in dataclass_fields(found)
+        if isinstance(pointers := getattr(found, one.name), tuple)
+    }
+    return replace(found, **kept)
+
 
 ReadAnswer = Callable[[Sequence[Part], Json], "Outcome | None"]
 """A function that reads the outcome in a 2xx answer, from its parts and the JSON of the request."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from harness.analysis.endpoint import NO_FIELDS, Endpoint, Part, Role
+from harness.analysis.endpoint import NO_FIELDS, Endpoint, Part, Role, fields_within
 from harness.analysis.reply import is_refusal, only_choice, read_answer, read_refusal
 from harness.analysis.shape import Shape, shape
 from harness.types import (
@@ -30,6 +30,8 @@ LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 """The media types of streams: server-sent events, and JSON objects one by line."""
 
 
+_MANY = 50
+"""The number of events from which on each is read by the fields that it may have."""
 _KEPT = frozenset({"exchange", "endpoint", "number", "turn", "request_json", "outcome"})
 
 
@@ -207,7 +209,22 @@ class AnalyzedExchange:
         if len(self.parts) == 1:
             return ((self.parts[0], self.outcome),)
         request = self.request_json.value
-        return tuple((part, read_answer(endpoint, (part,), request)) for part in self.parts)
+        if len(self.parts) < _MANY or endpoint.read is not None:
+            return tuple((part, read_answer(endpoint, (part,), request)) for part in self.parts)
+        by_names: dict[tuple[str, ...] | None, Endpoint] = {None: endpoint}
+        outcomes: list[tuple[Part, Outcome | None]] = []
+        for part in self.parts:
+            names = tuple(part.value) if isinstance(part.value, dict) else None
+            if names not in by_names:
+                fields = fields_within(endpoint.fields, part.value)
+                by_names[names] = replace(endpoint, fields=fields)
+            outcomes.append((part, read_answer(by_names[names], (part,), request)))
+        return tuple(outcomes)
+
+    @cached_property
+    def replies(self) -> list[tuple[Part, Reply]]:
+        """The items of `outcomes_by_part` that are replies."""
+        return [(part, one) for part, one in self.outcomes_by_part if isinstance(one, Reply)]
 
     @cached_property
     def other_choices(self) -> tuple[AnalyzedChoice, ...]:

@@ -11,7 +11,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from harness.analysis.endpoint import NO_FIELDS, Endpoint, Fields, Part, Pointers, Role
+from harness.analysis.endpoint import NO_FIELDS, Endpoint, Fields, Part, Pointers, Role, may_have
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, seen
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
@@ -240,8 +240,9 @@ def values(reading: AnalyzedExchange, pointers: Pointers) -> Iterator[tuple[Part
     checked.
     """
     for part in answers(reading):
-        for pointer, value in seen(part.value, pointers):
-            yield part, pointer, value
+        if may_have(part.value, pointers):
+            for pointer, value in seen(part.value, pointers):
+                yield part, pointer, value
 
 
 def refusals(reading: AnalyzedExchange) -> Sequence[Part]:
@@ -259,9 +260,7 @@ def replies(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
 
     Empty if there are none, or if the endpoint is not checked.
     """
-    if reading.checked_endpoint is None:
-        return []
-    return [(part, reply) for part, reply in reading.outcomes_by_part if isinstance(reply, Reply)]
+    return [] if reading.checked_endpoint is None else reading.replies
 
 
 def streamed(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:

@@ -69,7 +69,7 @@ class Redactor:
 
     secrets: tuple[str, ...] = field(repr=False, default=())
     headers: frozenset[str] = frozenset()
-    _search: Search = field(init=False, repr=False, default_factory=Search)
+    _search: Search = field(init=False, repr=False, compare=False, default_factory=Search)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_search", Search(self.secrets))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from harness.secrets.names import beside_names, named
 from harness.secrets.shapes import MIN_LENGTH, PLACEHOLDER, Hit, keys
@@ -50,7 +51,7 @@ class Found:
     hits: tuple[Hit, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Search:
     """The search of texts for given secrets in any encoding, and for what looks like a secret.
 
@@ -153,10 +154,20 @@ class Search:
     def _packed(self, data: Iterable[Packed], depth: int) -> Iterator[Found]:
         """Yield each piece of encoded data that has secrets, with its text without them."""
         for part in data:
-            if found := self.find(part.plain, depth=depth):
+            find = _find_again if len(part.plain) <= _LONGEST_KEPT else _find
+            if found := find(self, part.plain, depth):
                 text = part.pack(replaced(part.plain, found))
                 hits = tuple(hit for inner in found for hit in inner.hits)
                 yield Found(part.start, part.end, text, hits)
+
+
+def _find(search: Search, plain: str, depth: int) -> list[Found]:
+    return search.find(plain, depth=depth)
+
+
+_find_again = lru_cache(maxsize=4096)(_find)
+"""Decoded data is found by the data itself: ids, which look like base64, come again and again."""
+_LONGEST_KEPT = 100
 
 
 def _apart(found: Sequence[Found], *, union: bool = False) -> list[Found]:

@@ -135,7 +135,7 @@ def _has_key_data(match: re.Match[str]) -> bool:
 # --------------------------------------------------------------------------------- the table
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KeyShape:
     """The look of one kind of key: a pattern, and a further check.
 
@@ -321,7 +321,6 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
 
 _SIGNS = "-_."
 """The signs in most anchors: without them, none of those anchors is in a text."""
-_LONG = 500
 _RUN_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-=.~"
 _AS_RUN = bytes(b"a"[0] if byte in _RUN_LETTERS else b" "[0] for byte in range(256))
 LONG_RUN = b"a" * 16
@@ -343,21 +342,28 @@ def near_runs(text: str, letters: bytes) -> str:
     return "\n".join(parts)
 
 
-def _possible(text: str) -> list[KeyShape]:
-    """Return the shapes whose anchors are in *text*."""
-    near = text
-    if len(text) > _LONG:
-        near = near_runs(text, text.encode("latin-1", "replace").translate(_AS_RUN))
-    lacking = frozenset(sign for sign in _SIGNS if sign not in near)
-    shapes = (
-        shape for shape in KEY_SHAPES if not shape.has_run or lacking.isdisjoint(shape.anchor)
-    )
-    return [shape for shape in shapes if shape.anchor in (near if shape.has_run else text)]
+def _of_sign(sign: str) -> tuple[KeyShape, ...]:
+    """Return the shapes with a long run whose anchors have *sign* as their first sign, or none."""
+    signs = ((shape, [c for c in shape.anchor if c in _SIGNS]) for shape in KEY_SHAPES)
+    return tuple(shape for shape, of in signs if shape.has_run and (of[:1] or [""])[0] == sign)
+
+
+_SHAPES_BY_SIGN = {sign: _of_sign(sign) for sign in ("", *_SIGNS)}
+_OF_ANY_TEXT = tuple(shape for shape in KEY_SHAPES if not shape.has_run)
+
+
+def _possible(text: str) -> Iterator[KeyShape]:
+    """Yield the shapes whose anchors are in *text*."""
+    near = near_runs(text, text.encode("latin-1", "replace").translate(_AS_RUN))
+    for sign, shapes in _SHAPES_BY_SIGN.items() if near else ():
+        if sign in near:
+            yield from (shape for shape in shapes if shape.anchor in near)
+    yield from (shape for shape in _OF_ANY_TEXT if shape.anchor in text)
 
 
 def keys(text: str) -> Iterator[Hit]:
     """Yield each text with the shape of a key, except placeholders and made-up examples."""
-    for shape in _possible(text):
+    for shape in sorted(_possible(text), key=KEY_SHAPES.index):
         for match in shape.pattern.finditer(text):
             start, end = match.span(match.lastindex or 0)
             start -= shape.before

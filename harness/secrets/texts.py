@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from sys import intern
 from typing import NamedTuple
 
 from harness.secrets.shapes import LONG_RUN, PLACEHOLDER, near_runs
@@ -407,8 +406,7 @@ _MAX_REPEATS = 300
 """Largest number of equal pieces in a row that are joined: each event repeats ids and names."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """A text in one event of a stream.
 
     Attributes:
@@ -491,8 +489,8 @@ def streams(body: bytes) -> Iterator[Pieces]:
     for event in (read_lines if is_lines else read_events)(body).events:
         document = event.json
         for places, text in _texts(event.data if document.problem else document.value, event.event):
-            piece = _Piece(event, None if document.problem else intern(places[0]), text)
-            for place in dict.fromkeys(places):
+            piece = _Piece(event, None if document.problem else places[0], text)
+            for place in _different(places):
                 listed = pieces.setdefault(place, [])
                 is_repeat = bool(listed) and listed[-1].text == text
                 repeats[place] = repeats[place] + 1 if is_repeat else 1
@@ -515,27 +513,51 @@ with all members that tell the objects above it from others, after the name of t
 """
 
 
+@lru_cache(maxsize=1024)
+def _different(places: _Places) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(places))
+
+
 def _texts(value: Json, name: str) -> Iterator[tuple[_Places, str]]:
     """Yield (places, text) for each string in the JSON value of the event *name*, in its order."""
     stack: list[tuple[_Places, Json]] = [(("", "", "", name), value)]
     while stack:
-        (pointer, by_index, by_item, by_kind), node = stack.pop()
+        places, node = stack.pop()
         if isinstance(node, str):
-            yield (pointer, by_index, by_item, by_kind), node
+            yield places, node
         elif isinstance(node, dict):
-            by_index += _index(node)
-            by_kind += _kind(node)
-            for s, child in zip(reversed(_names(node).steps), reversed(node.values()), strict=True):
+            members = _places_of_few if len(node) < _FEW else _places_of_members
+            below = members(places, tuple(node), _index(node), _kind(node))
+            for inner, child in zip(reversed(below), reversed(node.values()), strict=True):
                 if isinstance(child, str | dict | list):
-                    places = (pointer + s, by_index + s, by_item + s, by_kind + s)
-                    stack.append((places, child))
+                    stack.append((inner, child))
         elif isinstance(node, list):
             for number, item in reversed([*enumerate(node)]):
                 index = _index(item)
-                position = "/[]" if index else f"/{number}"
-                by_own = f"{by_item}/[]{index or _id(item)}"
-                places = (f"{pointer}/{number}", by_index + position, by_own, f"{by_kind}/[]")
-                stack.append((places, item))
+                stack.append((_place_of_item(places, number, index, index or _id(item)), item))
+
+
+def _places_of_members(
+    places: _Places, names: tuple[str, ...], index: str, kind: str
+) -> tuple[_Places, ...]:
+    """Return the places of the members of an object, which has an index and a kind."""
+    pointer, by_index, by_item, by_kind = places
+    steps = (f"/{escape(name)}" for name in names)
+    return tuple(
+        (pointer + step, by_index + index + step, by_item + step, by_kind + kind + step)
+        for step in steps
+    )
+
+
+_places_of_few = lru_cache(maxsize=512)(_places_of_members)
+
+
+@lru_cache(maxsize=512)
+def _place_of_item(places: _Places, number: int, index: str, own: str) -> _Places:
+    """Return the places of an item of an array, which has an index, or else an id, of its own."""
+    pointer, by_index, by_item, by_kind = places
+    position = "/[]" if index else f"/{number}"
+    return f"{pointer}/{number}", by_index + position, f"{by_item}/[]{own}", f"{by_kind}/[]"
 
 
 _KIND = re.compile("(?:[a-z_]+_)?(?:id|index)|[a-z]+I[dD]|type|event|role|kind|channel|thought")
@@ -544,15 +566,13 @@ _FEW = 32
 
 
 class _Names(NamedTuple):
-    """The names of an object's members: as steps of a pointer, and those that tell it from others.
+    """The names of an object's members that tell it from others.
 
     Attributes:
-        steps: A step for each name.
         kinds: The names of members that tell the object from others.
         indexes: The names of members that may be its index.
     """
 
-    steps: tuple[str, ...]
     kinds: tuple[str, ...]
     indexes: tuple[str, ...]
 
@@ -560,7 +580,6 @@ class _Names(NamedTuple):
     def of(cls, names: tuple[str, ...]) -> _Names:
         """Return the names of an object's members."""
         return cls(
-            tuple(f"/{escape(name)}" for name in names),
             tuple(name for name in names if len(name) < _MAX_KIND and _KIND.fullmatch(name)),
             tuple(name for name in names if name == "index" or name.endswith("_index")),
         )
@@ -575,11 +594,14 @@ def _names(node: dict[str, Json]) -> _Names:
 
 def _kind(node: dict[str, Json]) -> str:
     """Return the members of an object that tell it from others as text, such as `[type=answer]`."""
-    members = ((name, node[name]) for name in _names(node).kinds)
+    kinds = _names(node).kinds
+    members = [(name, node[name]) for name in kinds] if kinds else ()
     return "".join(
-        f"[{name}={str(value)[:_MAX_KIND]}]"
-        for name, value in members
-        if isinstance(value, str | int)
+        [
+            f"[{name}={str(value)[:_MAX_KIND]}]"
+            for name, value in members
+            if isinstance(value, str | int)
+        ]
     )
 
 
@@ -587,8 +609,9 @@ def _index(node: Json) -> str:
     """Return the index members of an object as text, such as `[index=0]`, else its `item_id`."""
     if not isinstance(node, dict):
         return ""
-    indexes = ((name, node[name]) for name in _names(node).indexes)
-    found = "".join(f"[{name}={value}]" for name, value in indexes if str(value).isdecimal())
+    names = _names(node).indexes
+    indexes = [(name, node[name]) for name in names] if names else ()
+    found = "".join([f"[{name}={value}]" for name, value in indexes if str(value).isdecimal()])
     return found or _id(node, "item_id")
 
 

@@ -7,6 +7,7 @@ which is the common case here.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -48,29 +49,36 @@ def escape(key: object) -> str:
 
 def resolve(value: Json, pointer: str) -> Json | Missing:
     """Return the value at *pointer*; `MISSING` if there is none."""
-    found: Json | Missing = value
-    for key in tokens(pointer):
-        found = found.get(key, MISSING) if type(found) is dict else _member(found, key)
-        if found is MISSING:
-            break
+    found: Json | Missing = _resolve(value, _steps(pointer))
     return found
 
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+_TOO_LARGE = sys.maxsize
+_Steps = tuple[tuple[str, int], ...]
+"""The tokens of a pointer, each with its value as an index of an array, which may be too large."""
 
 
-@lru_cache(maxsize=1024)
-def _index(key: str) -> int | None:
-    return int(key) if _INDEX.fullmatch(key) else None
+@lru_cache(maxsize=4096)
+def _steps(pointer: str) -> _Steps:
+    return tuple((key, _index(key)) for key in tokens(pointer))
 
 
-def _member(value: Json | Missing, key: str) -> Json | Missing:
-    if isinstance(value, dict):
-        return value.get(key, MISSING)
-    if isinstance(value, list):
-        index = _index(key)
-        return MISSING if index is None or index >= len(value) else value[index]
-    return MISSING
+def _index(key: str) -> int:
+    return int(key) if _INDEX.fullmatch(key) else _TOO_LARGE
+
+
+def _resolve(value: Any, steps: _Steps) -> Any:
+    for key, index in steps:
+        if isinstance(value, dict):
+            if key not in value:
+                return MISSING
+            value = value[key]
+        elif isinstance(value, list) and index < len(value):
+            value = value[index]
+        else:
+            return MISSING
+    return value
 
 
 def query(value: Json, pattern: str) -> list[tuple[str, Json]]:
@@ -88,19 +96,20 @@ def query(value: Json, pattern: str) -> list[tuple[str, Json]]:
     return matches
 
 
-_Runs = tuple[tuple[tuple[str, ...], str], ...]
+_Runs = tuple[tuple[_Steps, str], ...]
 
 
 @lru_cache(maxsize=1024)
 def _runs(pattern: str) -> _Runs:
-    """Return the tokens before, between and after the `[]` of *pattern*, and each run's pointer."""
+    """Return the steps before, between and after the `[]` of *pattern*, and each run's pointer."""
     runs: list[list[str]] = [[]]
     for key in tokens(pattern):
         if key == ITEMS:
             runs.append([])
         else:
             runs[-1].append(key)
-    return tuple((tuple(keys), "".join(f"/{escape(key)}" for key in keys)) for keys in runs)
+    paths = ("".join(f"/{escape(key)}" for key in keys) for keys in runs)
+    return tuple((_steps(path), path) for path in paths)
 
 
 def _collect(node: Any, runs: _Runs, pointer: str, matches: list[tuple[str, Json]]) -> None:
@@ -112,11 +121,10 @@ def _collect(node: Any, runs: _Runs, pointer: str, matches: list[tuple[str, Json
         pointer: The pointer to *node*.
         matches: The list to append to.
     """
-    keys, path = runs[0]
-    for key in keys:
-        node = node.get(key, MISSING) if type(node) is dict else _member(node, key)
-        if node is MISSING:
-            return
+    steps, path = runs[0]
+    node = _resolve(node, steps)
+    if node is MISSING:
+        return
     if len(runs) == 1:
         matches.append((pointer + path, node))
     elif isinstance(node, list):

@@ -229,14 +229,13 @@ def test_what_is_not_the_artefact_is_told(
 
 def test_a_file_nobody_may_read_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests may run as root, who may read everything; so the refusal is played."""
-    real = Path.read_bytes
 
-    def refuse(self: Path) -> bytes:
-        if self.name == NAME:
+    def refuse(path: Path, largest: int) -> bytes:
+        if path.name == NAME:
             raise PermissionError(13, "Permission denied")
-        return real(self)
+        return path.read_bytes()
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("harness.cassette.store.read_file", refuse)
     with pytest.raises(BadCassette, match=f"{NAME} cannot be read: Permission denied; restore"):
         read(path)
 

@@ -118,10 +118,10 @@ def test_a_file_nobody_may_read_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "a.yaml"
     path.write_text(EMPTY)
 
-    def refuse(self: Path) -> bytes:
+    def refuse(path: Path, largest: int) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("harness.cassette.store.read_file", refuse)
     with pytest.raises(BadCassette) as caught:
         read(path)
     assert str(caught.value) == f"{path}: cannot be read: Permission denied"
