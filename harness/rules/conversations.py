@@ -82,7 +82,7 @@ def history_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     message, is its own (agents) [REC]. JSON may be written with other spaces, and calls may have
     other ids if their results have the same ones [REC]. An answer that is one call and nothing else
     may be sent as the text of its arguments, and the client's own messages of that role may stand
-    before it [FIELD].
+    before it, or for an answer that says nothing [FIELD].
     """
     for turn, request, past in _with_past(analyzed):
         yield from _continuation(turn, request, past)
@@ -279,7 +279,7 @@ def _repeats(messages: Sequence[Json], reply: Reply) -> bool:
     if len(called) == 1 and said and not (calls or meant):
         return _frozen(_parsed(said)) == called[0][1]
     alike = _frozen(_parsed(said)) == _frozen(_parsed(meant))
-    alike = alike or "".join(said.split()) == "".join(meant.split())
+    alike = alike or "".join(said.split()) == "".join(meant.split()) or not (meant or called)
     return calls == called and alike and sent.issuperset(ids)
 
 

@@ -137,11 +137,13 @@ def usage_never_shrinks(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the token counts in a stream never become smaller.
 
     DashScope sends counts in every event [REC]; a smaller count belongs to another answer. Gemini
-    estimates the input tokens until the last event [REC].
+    estimates the input tokens until the last event [REC], and Anthropic may compact the input
+    [FIELD].
     """
     largest: dict[str, int] = {}
     endpoint = checked_endpoint(reading)
-    names = _COUNTS[1:] if endpoint and endpoint.estimates_input else _COUNTS
+    is_edited = endpoint is not None and endpoint.runs_tools(reading.request_json.value)
+    names = _COUNTS[1:] if endpoint and (endpoint.estimates_input or is_edited) else _COUNTS
     for part, reply in streamed(reading):
         for name in names:
             count = getattr(reply.usage, name) if reply.usage else None

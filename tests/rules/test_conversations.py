@@ -320,6 +320,15 @@ def test_a_call_with_another_id_keeps_its_arguments_and_its_result(old: str, new
     assert ("history_is_carried", "/messages/1") in found(asked, asking(further, old, new))
 
 
+def test_an_answer_that_says_nothing_may_be_sent_as_any_text() -> None:
+    """Anthropic refuses an empty one, so that clients write something."""
+    stood_in: Json = {"role": "assistant", "content": "[empty string]"}
+    further = whole_chat([QUESTION, stood_in, MORE], "Sunny.")
+    assert found(whole_chat([QUESTION], ""), further) == [
+        ("answer_says_something", "/choices/0/message/content")
+    ]
+
+
 def test_what_an_agent_did_before_it_observed_is_the_answer() -> None:
     """Another action is a change."""
     said, _, sent = REWRITTEN["what an agent observed"]

@@ -420,6 +420,35 @@ HABITS = {
         {"model": "claude", "max_tokens": 9, "messages": [USER], "stream": True, "tools": [CODE]},
         undone({"type": "message_start", "message": CODE_CALL}, {"type": "message_stop"}),
     ),
+    "Anthropic: a long input that is compacted": data_stream(
+        ANTHROPIC,
+        {
+            **{"model": "claude", "max_tokens": 9, "messages": [USER], "stream": True},
+            "context_management": {"edits": [{"type": "compact_20260112"}]},
+        },
+        undone(
+            {
+                "type": "message_start",
+                "message": {
+                    **{"type": "message", "id": "msg_1", "role": "assistant", "model": "claude"},
+                    **{"content": [], "stop_reason": None, "stop_sequence": None},
+                    "usage": {"input_tokens": 83555, "output_tokens": 1},
+                },
+            },
+            {
+                "type": "content_block_start",
+                "index": 0,
+                "content_block": {"type": "text", "text": "4"},
+            },
+            {"type": "content_block_stop", "index": 0},
+            {
+                "type": "message_delta",
+                "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+                "usage": {"input_tokens": 224, "output_tokens": 4},
+            },
+            {"type": "message_stop"},
+        ),
+    ),
     "Anthropic: an answer after a call of running code": post(
         ANTHROPIC,
         {"model": "claude", "max_tokens": 9, "messages": [USER], "tools": [CODE]},
