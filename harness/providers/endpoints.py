@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
-from harness.analysis.endpoint import Endpoint, Role, find
-from harness.analysis.json_schema import STRING, array, object_of
+from harness.analysis.endpoint import Endpoint, find
+from harness.analysis.endpoint_table import EndpointTable
 from harness.config.hosts import AllowedHosts, host_of
 from harness.config.services import shipped
 from harness.errors import HarnessError
 from harness.providers import INSTALLED, PROVIDERS, Provider
 from harness.providers.forms import NATIVE, known_service, known_services
 from harness.types import Exchange
-from harness.wire.patterns import lazy_pattern
 
-FILE = Endpoint(
-    name="files.file",
-    method="GET",
-    path=lazy_pattern(r".*\.(?:png|jpe?g|webp|gif|bmp|mp4|webm|mp3|wav)", re.IGNORECASE),
-    role=Role.FILE,
-    answer={},
-    refusal={},
+_FILES = EndpointTable(Path(__file__).with_suffix(".toml")).endpoints("files")
+
+ENDPOINTS = (
+    *(e for provider in INSTALLED.values() for e in provider.endpoints),
+    *_FILES.values(),
 )
-"""The endpoint of files that answers link to, such as generated images, on any host."""
-
-TRANSCRIPT = replace(
-    FILE,
-    name="files.transcript",
-    path=lazy_pattern(r".*/[0-9a-f-]{36}-[0-9]+\.json"),
-    answer=object_of({"transcripts": array(object_of({"text": STRING}), at_least=1)}),
-)
-"""The endpoint of the words of a sound [DOC] Paraformer, Fun-ASR, Qwen-ASR; on any host."""
-
-ENDPOINTS = (*(e for provider in INSTALLED.values() for e in provider.endpoints), FILE, TRANSCRIPT)
 """Every endpoint of the installed providers. Those of declared services are named after them."""
 
 HEADERS = frozenset(name for provider in INSTALLED.values() for name in provider.headers)
@@ -62,7 +47,7 @@ def _recognised(
         for one in owners
         for endpoint in (*NATIVE.get(one.name, ()), *one.endpoints, *one.further)
     )
-    return find((*candidates, FILE, TRANSCRIPT), method, uri)
+    return find((*candidates, *_FILES.values()), method, uri)
 
 
 def asker(exchange: Exchange, provider: str = "") -> Provider | None:
