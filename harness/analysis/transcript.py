@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count, pairwise
@@ -68,8 +68,7 @@ class AnalyzedTranscript:
     @cached_property
     def distinct(self) -> AnalyzedTranscript:
         """This transcript without copies that a recorder made of an exchange, less its body."""
-        pairs = pairwise(reading.exchange for reading in self.readings)
-        copies = {id(one) for before, one in pairs if _lost_its_body(one, before)}
+        copies = copies_of(reading.exchange for reading in self.readings)
         if not copies:
             return self
         return replace(self, turns=tuple(_without(turn, copies) for turn in self.turns))
@@ -125,6 +124,11 @@ def _answered(turn: AnalyzedTurn) -> AnalyzedTurn:
 def _without(turn: AnalyzedTurn, copies: Container[int]) -> AnalyzedTurn:
     kept = (reading for reading in turn.readings if id(reading.exchange) not in copies)
     return replace(turn, readings=tuple(kept))
+
+
+def copies_of(exchanges: Iterable[Exchange]) -> Container[int]:
+    """Return the `id` of each exchange that copies the one before it, less its body."""
+    return {id(one) for before, one in pairwise(exchanges) if _lost_its_body(one, before)}
 
 
 def _lost_its_body(exchange: Exchange, before: Exchange) -> bool:

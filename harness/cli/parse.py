@@ -80,7 +80,7 @@ def _parsed(
 def _parse(parsers: list[Parser], path: Path) -> tuple[list[ParsedExchange], list[str]]:
     """Return the results of one cassette, and what is to be said about its recorder."""
     from harness.analysis.exchange import AnalyzedExchange
-    from harness.analysis.transcript import provider_of
+    from harness.analysis.transcript import copies_of, provider_of
     from harness.parse.run import parse_all
     from harness.providers.endpoints import recognise
     from harness.runner.recordings import read_masked
@@ -94,10 +94,11 @@ def _parse(parsers: list[Parser], path: Path) -> tuple[list[ParsedExchange], lis
             coding = text.plain(response.header("content-encoding") or "")
             fault = f"its recorder kept Content-Encoding: {coding} beside a decoded body"
             notes.append(f"{path}: exchange {number}: {fault}; it is read as plain")
-    provider = provider_of(cassette.provenance.target)
+    provider, copies = provider_of(cassette.provenance.target), copies_of(cassette.exchanges)
     readings = [
         AnalyzedExchange(exchange, recognise(exchange, provider), number)
         for number, exchange in enumerate(cassette.exchanges, start=1)
+        if id(exchange) not in copies
     ]
     return list(parse_all(str(path), readings, parsers)), notes
 

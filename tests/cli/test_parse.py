@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +69,20 @@ def test_a_header_that_the_recorder_left_is_its_own_fault(harness: Harness, fold
         "it is read as plain"
     ) in done.err
     assert "crash" not in done.out.partition("not applicable")[2]
+
+
+def test_a_copy_without_its_body_is_not_asked(harness: Harness, folder: Path) -> None:
+    """vcrpy writes a response twice if it is read twice; no SDK ever saw the empty one."""
+    url = "https://dashscope.aliyuncs.com/compatible-mode/v1/chat/completions"
+    headers = (("content-type", "application/json"), ("date", "Fri, 30 Jan 2026 09:27:21 GMT"))
+    first = Exchange(
+        Request("POST", url, body=b'{"model":"qwen-plus","messages":[]}'),
+        Response(200, "OK", headers, b'{"object":"chat.completion","choices":[]}'),
+    )
+    copy = replace(first, response=replace(first.response, body=b""))
+    (folder / "a.yaml").write_text(dumps(Cassette((first, copy))))
+    done = harness("parse", "a.yaml", "--sdk", "openai", folder=folder)
+    assert done.out.endswith("\n1 reading, 0 disagreements\n")
 
 
 def test_parse_prints_json(harness: Harness, folder: Path) -> None:
