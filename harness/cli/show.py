@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from harness.analysis.transcript import AnalyzedTranscript
 
+    View = Callable[[Console, AnalyzedTranscript], None]
 
 EXAMPLE = "harness show multi-turn/zhipuai --wire"
 """An example for the help text."""
@@ -44,25 +45,15 @@ def show(
         if as_json:
             app.print_json([json_report.conversation(read) for reads in sides for read in reads])
         elif len(sides) == 1:
-            _views(app.console(), sides[0], view)
+            screen = app.console()
+            for number, read in enumerate(sides[0]):
+                screen.print() if number else None
+                view(screen, read)
         else:
             _difference(recordings.pair_sides(*sides), view)
 
 
-def _views(
-    screen: Console,
-    reads: list[AnalyzedTranscript],
-    view: Callable[[Console, AnalyzedTranscript], None],
-) -> None:
-    for number, read in enumerate(reads):
-        screen.print() if number else None
-        view(screen, read)
-
-
-def _difference(
-    pairs: list[tuple[AnalyzedTranscript, AnalyzedTranscript]],
-    view: Callable[[Console, AnalyzedTranscript], None],
-) -> None:
+def _difference(pairs: list[tuple[AnalyzedTranscript, AnalyzedTranscript]], view: View) -> None:
     from harness.report import text
 
     screen = app.console()
@@ -71,9 +62,7 @@ def _difference(
             screen.print(localized("no difference"))
 
 
-def _lines(
-    read: AnalyzedTranscript, view: Callable[[Console, AnalyzedTranscript], None]
-) -> list[str]:
+def _lines(read: AnalyzedTranscript, view: View) -> list[str]:
     """Return what *view* prints of a transcript as lines that are not wrapped."""
     import io
 

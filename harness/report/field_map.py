@@ -99,6 +99,8 @@ class FieldPlace:
         present: the number of responses of these kinds that have the field at the path.
         of: the number of all responses of these kinds.
         evidence: the first exchange with the field; the first answer if the field is absent.
+        events: the number of stream events that have the field at the path.
+        of_events: the number of all events of the streams; 0 if there are none, or several forms.
     """
 
     path: str
@@ -107,28 +109,13 @@ class FieldPlace:
     present: int
     of: int
     evidence: Evidence
+    events: int = 0
+    of_events: int = 0
 
     @property
     def presence(self) -> Presence:
         """Whether all, some or none of the `of` responses have the field at the path."""
         return presence(self.present, self.of)
-
-
-@dataclass(frozen=True, slots=True)
-class TargetPlace:
-    """A field's place in the responses of one form; its path is empty if the field is absent.
-
-    Attributes:
-        form: the form of the responses: endpoint, request format, kind of response and target.
-        place: the place.
-        events: the number of stream events that have the field at the place.
-        of_events: the number of all events of the streams; 0 if the responses are no streams.
-    """
-
-    form: AnswerForm
-    place: FieldPlace
-    events: int = 0
-    of_events: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +132,7 @@ class MappedField:
     name: str
     otel: str
     cells: tuple[tuple[FieldPlace, ...], ...]
-    targets: tuple[TargetPlace, ...]
+    targets: tuple[tuple[AnswerForm, FieldPlace], ...]
 
     @property
     def differs(self) -> bool:
@@ -244,7 +231,7 @@ def _mapped(
         row.field.name,
         row.field.otel,
         tuple(tuple(_places(cell)) for cell in cells),
-        tuple(place for form, cell in known for place in _target_places(form, cell)),
+        tuple((form, place) for form, cell in known for place in _places_of(form, cell)),
     )
 
 
@@ -272,16 +259,14 @@ def _places(cells: Iterable[tuple[AnswerForm, FieldCell]]) -> Iterator[FieldPlac
         )
 
 
-def _target_places(form: AnswerForm, cell: FieldCell) -> Iterator[TargetPlace]:
+def _places_of(form: AnswerForm, cell: FieldCell) -> Iterator[FieldPlace]:
     """Yield a field's places in one form; one without a path if it is expected there but absent."""
     kinds = (form.response,)
     for site in cell.sites:
-        place = FieldPlace(
-            path(site.pointer), site.types, kinds, site.present, site.of, site.evidence
-        )
-        yield TargetPlace(form, place, site.events, site.of_events)
+        counts = site.present, site.of, site.evidence, site.events, site.of_events
+        yield FieldPlace(path(site.pointer), site.types, kinds, *counts)
     if not cell.sites and cell.expected:
-        yield TargetPlace(form, FieldPlace("", (), kinds, 0, cell.of, cell.evidence))
+        yield FieldPlace("", (), kinds, 0, cell.of, cell.evidence)
 
 
 def _contrast(forms: Sequence[CallForm], fields: Sequence[MappedField], i: int, j: int) -> Contrast:

@@ -112,11 +112,11 @@ def _prompted(exchange: Exchange) -> Exchange:
 def test_each_target_is_told_with_its_evidence(text: Topic) -> None:
     """Also where a field could be expected and is nowhere, and in how many events of a stream."""
     found = named(text, "model").targets
-    nowhere = [line for line in found if not line.place.path]
-    assert {line.form.target for line in nowhere} == {"dashscope/qwen-flash"}
-    stream = next(line for line in found if line.form.response == "stream")
+    nowhere = [form for form, place in found if not place.path]
+    assert {form.target for form in nowhere} == {"dashscope/qwen-flash"}
+    stream = next(place for form, place in found if form.response == "stream")
     assert stream.events == stream.of_events > 60
-    assert stream.place.evidence.source.endswith("zhipuai-glm-5.3-flash.yaml")
+    assert stream.evidence.source.endswith("zhipuai-glm-5.3-flash.yaml")
 
 
 def test_evidence_leads_to_the_bytes(reads: tuple[AnalyzedTranscript, ...]) -> None:
