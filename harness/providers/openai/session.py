@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import mimetypes
+import tomllib
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -53,9 +54,6 @@ from harness.wire import read_json
 
 if TYPE_CHECKING:
     from harness.providers.provider import Sleep
-
-OPERATION = "/chat/completions"
-"""The path that the SDK appends to the base URL."""
 
 
 def message(line: Message) -> dict[str, Any]:
@@ -128,8 +126,6 @@ WRONG_KEY = "sk-00000000000000000000000000000000"
 """An invalid API key in the usual format."""
 
 # The access paths in the examples of OpenAI's documentation.
-ANSWER_PATHS = ("choices[0].message.content",)
-EMBEDDING_PATHS = ("data[0].embedding[0]",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,8 +318,11 @@ def embeddings_body(call: Call) -> dict[str, Any]:
     return {"model": call.model, "input": texts, **call.parameters}
 
 
-def _embeddings_body(call: Call) -> dict[str, Any]:
-    # A number for each dimension: the SDK would ask for base64, which no reader can review.
+def float_embeddings_body(call: Call) -> dict[str, Any]:
+    """Return the JSON body of a call for embeddings, with a number for each dimension.
+
+    The SDK would ask for base64, which no reader can review.
+    """
     return {"encoding_format": "float", **embeddings_body(call)}
 
 
@@ -349,30 +348,39 @@ def transcription_body(call: Call) -> dict[str, Any]:
     return {"model": call.model, "file": (path.name, path.read_bytes()), **call.parameters}
 
 
-CHAT = SdkOperation(OPERATION, "chat.completions.create", chat_body, ANSWER_PATHS)
-RERANK = SdkOperation("/rerank", "", ranking_body)
+BODIES: Mapping[str, Callable[[Call], dict[str, Any]]] = {
+    body.__name__: body
+    for body in (
+        *(chat_body, embeddings_body, float_embeddings_body, ranking_body, prompt_body),
+        *(speech_body, transcription_body),
+    )
+}
+"""The functions that return the body of a call, by their names."""
+
+
+def read_operations(
+    file: Path, bodies: Mapping[str, Callable[[Call], dict[str, Any]]] = BODIES
+) -> dict[str, tuple[str, SdkOperation]]:
+    """Return (kind of call, operation) by the end of an endpoint's name, as a file has them."""
+    return {
+        name: (
+            row.get("kind", ""),
+            SdkOperation(
+                row["path"],
+                row.get("function", ""),
+                bodies[row["body"]],
+                tuple(row.get("shown", ())),
+            ),
+        )
+        for name, row in tomllib.loads(file.read_text(encoding="utf-8")).items()
+    }
+
 
 OPERATIONS: Mapping[str, tuple[CallKind, SdkOperation]] = {
-    "chat": (CallKind.CHAT, CHAT),
-    "embeddings": (
-        CallKind.EMBEDDING,
-        SdkOperation("/embeddings", "embeddings.create", _embeddings_body, EMBEDDING_PATHS),
-    ),
-    "images": (
-        CallKind.IMAGE,
-        SdkOperation("/images/generations", "images.generate", prompt_body, ("data[0].url",)),
-    ),
-    "rerank": (CallKind.RERANK, RERANK),
-    "speech": (
-        CallKind.SPEECH,
-        SdkOperation("/audio/speech", "audio.speech.create", speech_body),
-    ),
-    "transcriptions": (
-        CallKind.TRANSCRIPTION,
-        SdkOperation(
-            "/audio/transcriptions", "audio.transcriptions.create", transcription_body, ("text",)
-        ),
-    ),
+    name: (CallKind(kind), operation)
+    for name, (kind, operation) in read_operations(
+        Path(__file__).with_name("functions.toml")
+    ).items()
 }
 """The kind of call and the SDK's function for each endpoint, by the end of its name."""
 

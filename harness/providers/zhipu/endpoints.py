@@ -44,11 +44,10 @@ TABLE = EndpointTable(
     *(runs_tools, keeps_reasoning, counts_reasoning),
     base=openai_endpoints.TABLE,
 )
-_NAMED = TABLE.endpoints("zhipuai", _ADDRESS)
-ENDPOINTS = tuple(_NAMED.values())
-CHAT, ASYNC_CHAT, ASYNC_RESULT = _NAMED["chat"], _NAMED["async-chat"], _NAMED["async-result"]
-VIDEOS, IMAGE, EMBEDDINGS = _NAMED["videos"], _NAMED["images"], _NAMED["embeddings"]
-RERANK, SPEECH, TRANSCRIPTIONS = _NAMED["rerank"], _NAMED["speech"], _NAMED["transcriptions"]
+NAMED = TABLE.endpoints("zhipuai", _ADDRESS)
+ENDPOINTS = tuple(NAMED.values())
+CHAT, ASYNC_RESULT, VIDEOS = NAMED["chat"], NAMED["async-result"], NAMED["videos"]
+SPEECH, TRANSCRIPTIONS = NAMED["speech"], NAMED["transcriptions"]
 
 _REFUSAL = TABLE.schema("loose_refusal")
 

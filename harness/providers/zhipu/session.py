@@ -7,12 +7,13 @@ PyJWT, in different versions. Recorded answers are parsed by both.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import cache, partial
 from importlib.util import find_spec
 from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from harness.analysis.endpoint import Endpoint
@@ -21,26 +22,22 @@ from harness.config.extras import extra
 from harness.providers import sdk
 from harness.providers.http import bound_client, tls_context
 from harness.providers.openai.session import (
+    BODIES,
+    SdkOperation,
     arguments,
     chat_body,
     data_url,
-    embeddings_body,
     prompt_body,
-    ranking_body,
+    read_operations,
     settings_in,
-    speech_body,
     spoken,
-    transcription_body,
 )
 from harness.providers.provider import Sleep
 from harness.providers.retries import retry_after
 from harness.providers.zhipu.endpoints import (
-    ASYNC_CHAT,
     ASYNC_RESULT,
     CHAT,
-    EMBEDDINGS,
-    IMAGE,
-    RERANK,
+    NAMED,
     SPEECH,
     TRANSCRIPTIONS,
     VIDEOS,
@@ -66,28 +63,8 @@ WRONG_KEY = "00000000000000000000000000000000.0000000000000000"
 
 # The access paths in the examples of the documentation (bigmodel.cn/dev/api/normal-model/glm-4 and
 # .../cogview).
-ANSWER_PATHS = ("choices[0].message.content",)
 EVENT_PATHS = ("choices[0].delta.content",)
 TASK_PATHS = ("id", "task_status")
-IMAGE_PATHS = ("data[0].url",)
-VIDEO_PATHS = ("video_result[0].url",)
-EMBEDDING_PATHS = ("data[0].embedding",)
-
-OPERATIONS: Mapping[str, tuple[str, str]] = {
-    CHAT.name: ("/chat/completions", "chat.completions.create"),
-    ASYNC_CHAT.name: ("/async/chat/completions", "chat.asyncCompletions.create"),
-    ASYNC_RESULT.name: ("/async-result/", "chat.asyncCompletions.retrieve_completion_result"),
-    VIDEOS.name: ("/videos/generations", "videos.generations"),
-    IMAGE.name: ("/images/generations", "images.generations"),
-    EMBEDDINGS.name: ("/embeddings", "embeddings.create"),
-    RERANK.name: ("/rerank", ""),
-    SPEECH.name: ("/audio/speech", "audio.speech"),
-    TRANSCRIPTIONS.name: ("/audio/transcriptions", "audio.transcriptions.create"),
-}
-"""(path that the SDK appends to the base URL, name of the SDK's function) by endpoint name.
-
-The name is empty if the SDK has no function.
-"""
 
 
 def ask(
@@ -105,10 +82,10 @@ def ask(
     Returns:
         The SDK's object, or its stream of objects if the body asks for one.
     """
-    path, name = OPERATIONS[endpoint.name]
-    if not name:
-        return client.post(path, cast_type=object, body=body)
-    function = attrgetter(name)(client)
+    operation = OPERATIONS[endpoint.name]
+    if not operation.function:
+        return client.post(operation.path, cast_type=object, body=body)
+    function = attrgetter(operation.function)(client)
     sent = arguments(function, body, settings)
     if endpoint is SPEECH:  # zhipuai requires what only a stream has
         sent.setdefault("encode_format", None)
@@ -220,11 +197,11 @@ class ZhipuSession:
                 return self._task(client, call)
             if call.mode is Mode.STREAM:
                 return self._stream(client, call)
-            endpoint, body, paths = _WAYS[call.task_kind]
-            answer = _send(client, endpoint, body(call))
+            endpoint, operation = _WAYS[call.task_kind]
+            answer = _send(client, endpoint, operation.body(call))
             if endpoint.speaks:
                 return spoken(answer.content)
-            return sdk.outcome_of(endpoint, [_view(answer, paths)])
+            return sdk.outcome_of(endpoint, [_view(answer, operation.shown)])
         except vendor.error as error:
             return _failure(error)
 
@@ -242,8 +219,8 @@ class ZhipuSession:
         return sdk.outcome_of(CHAT, views, streamed=True) if views else sdk.EMPTY_STREAM
 
     def _task(self, client: Any, call: Call) -> Outcome:
-        endpoint, body, _ = _WAYS[call.task_kind]
-        submitted = _view(_send(client, endpoint, body(call)), TASK_PATHS)
+        endpoint, operation = _WAYS[call.task_kind]
+        submitted = _view(_send(client, endpoint, operation.body(call)), TASK_PATHS)
         outcome = sdk.outcome_of(endpoint, [submitted])
         if isinstance(outcome, Failure) or outcome.task_id is None:
             return outcome
@@ -252,34 +229,34 @@ class ZhipuSession:
 
 
 def _state(client: Any, call: Call, task: str) -> View | Failure:
-    endpoint, _, paths = _WAYS[call.task_kind]
+    endpoint, operation = _WAYS[call.task_kind]
     retrieve = client.videos.retrieve_videos_result if endpoint is VIDEOS else None
     try:
         result = retrieve(id=task) if retrieve else ask(client, ASYNC_RESULT, {"id": task})
     except _vendor(call.sdk or DISTRIBUTION).status_error as error:
         return _failure(error)
     succeeded = getattr(result, "task_status", None) in ASYNC_RESULT.states.succeeded
-    return _view(result, (*TASK_PATHS[1:], *(paths if succeeded else ())))
+    return _view(result, (*TASK_PATHS[1:], *(operation.shown if succeeded else ())))
 
 
-def _video_body(call: Call) -> dict[str, Any]:
+def video_body(call: Call) -> dict[str, Any]:
+    """Return the JSON body of a call for a video."""
     """Return the JSON body of a call for a video; its pictures are sent in it."""
     urls = [data_url(part) for part in call.media]
     picture = {"image_url": urls[0] if len(urls) == 1 else urls} if urls else {}
     return {**prompt_body(call), **picture}
 
 
-_WAYS: Mapping[str, tuple[Endpoint, Callable[[Call], dict[str, Any]], tuple[str, ...]]] = {
-    "chat": (CHAT, chat_body, ANSWER_PATHS),
-    "chat async": (ASYNC_CHAT, chat_body, ANSWER_PATHS),
-    "image": (IMAGE, prompt_body, IMAGE_PATHS),
-    "video async": (VIDEOS, _video_body, VIDEO_PATHS),
-    "embedding": (EMBEDDINGS, embeddings_body, EMBEDDING_PATHS),
-    "rerank": (RERANK, ranking_body, ()),
-    "speech": (SPEECH, speech_body, ()),
-    "transcription": (TRANSCRIPTIONS, transcription_body, ("text",)),
+_ROWS = read_operations(
+    Path(__file__).with_name("functions.toml"), {**BODIES, "video_body": video_body}
+)
+OPERATIONS: Mapping[str, SdkOperation] = {f"zhipuai.{n}": row[1] for n, row in _ROWS.items()}
+"""The SDKs' functions by the names of endpoints."""
+
+_WAYS: Mapping[str, tuple[Endpoint, SdkOperation]] = {
+    kind: (NAMED[name], operation) for name, (kind, operation) in _ROWS.items() if kind
 }
-"""(endpoint, function that returns a body, documented access paths) by the kind of a call."""
+"""(endpoint, the SDKs' function) by the kind of a call."""
 
 
 def reasoning(call: Call) -> Reasoning:
@@ -337,7 +314,7 @@ def _parse(client_class: str, request: sdk.RecordedRequest) -> Outcome:
     *client_class* is the SDK's client, as `module:Class`.
     """
     endpoint = request.endpoint
-    base = request.base(OPERATIONS[endpoint.name][0])
+    base = request.base(OPERATIONS[endpoint.name].path)
     body = {"id": request.task_id} if endpoint is ASYNC_RESULT else request.body
     with (
         bound_client(request.address, request.timeout) as http,

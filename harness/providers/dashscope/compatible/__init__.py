@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.analysis.endpoint_table import EndpointTable
 from harness.providers.openai import endpoints as openai_endpoints
-from harness.providers.openai.session import RERANK as RERANKS
+from harness.providers.openai.session import OPERATIONS as OPENAI_OPERATIONS
 from harness.types import CallKind, Json
 from harness.wire import resolve
 
@@ -69,10 +69,7 @@ TABLE = EndpointTable(
 ENDPOINTS = tuple(TABLE.endpoints("compatible").values())
 CHAT = ENDPOINTS[0]
 
-OPERATIONS = {
-    "rerank": (
-        CallKind.RERANK,
-        replace(RERANKS, path="/reranks", other_base=("/compatible-mode/", "/compatible-api/")),
-    )
-}
+_BASE = ("/compatible-mode/", "/compatible-api/")
+_RERANK = replace(OPENAI_OPERATIONS["rerank"][1], path="/reranks", other_base=_BASE)
+OPERATIONS = {"rerank": (CallKind.RERANK, _RERANK)}
 """The operations that differ from those of OpenAI's format, by the end of an endpoint's name."""
