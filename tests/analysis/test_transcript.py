@@ -276,3 +276,13 @@ def test_a_copy_without_its_body_is_no_answer() -> None:
     found = transcript_of(Cassette((first, copy, replace(copy, response=later))), RECOGNISE)
     answered = analyze(found, RECOGNISE).answered
     assert [reading.number for reading in answered.readings] == [1, 3]
+
+
+def test_an_event_of_a_long_stream_is_read_as_that_of_a_short_one() -> None:
+    """Whatever members it has; it may be no object at all."""
+    events = ('{"text":"a"}', '{"state":"DONE"}', '{"text":"b","state":"RUNNING"}', "[1]", "{}")
+    body = "".join(f"data: {event}\n\n" for event in events).encode()
+    short, long = (reading(exchange(body=body * times, kind=SSE)) for times in (1, 20))
+    outcomes = [outcome for _, outcome in short.outcomes_by_part]
+    assert [outcome for _, outcome in long.outcomes_by_part] == outcomes * 20
+    assert [reply.content for _, reply in short.replies] == ["a", None, "b", None]
