@@ -112,7 +112,8 @@ def travelled(turns: Recording) -> list[tuple[Request, Response]]:
 
 def public(turns: Recording) -> str:
     """All outcomes, without the signatures of links, which no cassette keeps."""
-    return Redactor().text(json.dumps([asdict(turn)["outcome"] for turn in turns], default=repr))
+    outcomes = [asdict(turn.outcome) for turn in turns if turn.outcome]
+    return Redactor().text(json.dumps(outcomes, default=repr))
 
 
 # -------------------------------------------------------------------------------- round trips

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self, TypeVar
@@ -241,6 +242,10 @@ def imported(name: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
+distribution_version = lru_cache(version)
+"""`importlib.metadata.version` with a cache, because each call reads a distribution's metadata."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parser:
     """An SDK that can parse recorded answers.
@@ -293,7 +298,7 @@ class Parser:
     def version(self) -> str | None:
         """The version of the SDK; None if it is not installed."""
         try:
-            return version(self.distribution)
+            return distribution_version(self.distribution)
         except PackageNotFoundError:
             return None
 

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache, partial
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +35,7 @@ from harness.intercept.resume import OnInterrupted, RecordedPrefix, discard_refu
 from harness.providers import NO_KEY, Provider, Session, endpoints, find_provider
 from harness.providers.http import download
 from harness.providers.retries import DEFAULT_RETRIES, NO_RETRIES, Retries, send_with_retries
-from harness.providers.sdk import failure_of
+from harness.providers.sdk import distribution_version, failure_of
 from harness.rules.tools import functions
 from harness.scenario.steps import Past, Scenario, Step, digests
 from harness.secrets.redactor import Redactor
@@ -482,15 +481,11 @@ def _provenance(
         scenario=scenario.name,
         target=str(target),
         address=address or provider.address,
-        sdk=Sdk(sdk, _version(sdk)),
+        sdk=Sdk(sdk, distribution_version(sdk)),
         script=digests(scenario, target),
         volatile=scenario.volatile,
         parent=scenario.form.parent or "",
     )
-
-
-_version = lru_cache(version)
-"""`importlib.metadata.version` with a cache, because each call reads all installed metadata."""
 
 
 # ------------------------------------------------------------------------------- replaying
