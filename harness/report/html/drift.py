@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,29 +16,6 @@ if TYPE_CHECKING:
 MAX_CHANGES = 200
 """The largest number of changes that are listed for one verdict; the JSON report has all."""
 
-STYLES: Mapping[str, str] = {
-    "same": "good",
-    "wording only": "good",
-    "new field": "warning",
-    "breaking": "error",
-}
-"""The CSS class of each verdict."""
-
-
-@dataclass(frozen=True, slots=True)
-class VerdictChanges:
-    """The changes of a drift that have one verdict.
-
-    Attributes:
-        verdict: the verdict.
-        changes: the first `MAX_CHANGES` changes.
-        more: the number of the other changes.
-    """
-
-    verdict: Verdict
-    changes: tuple[DriftChange, ...]
-    more: int
-
 
 @dataclass(frozen=True, slots=True)
 class ShownDrift:
@@ -48,13 +25,17 @@ class ShownDrift:
         anchor: the id of the drift's HTML element.
         href: the id of the element with the new recording's conversation; empty if there is none.
         drift: the drift.
-        groups: the changes by verdict, the most severe first.
     """
 
     anchor: str
     href: str
     drift: Drift
-    groups: tuple[VerdictChanges, ...]
+
+    @property
+    def groups(self) -> list[tuple[Verdict, tuple[DriftChange, ...]]]:
+        """The verdicts of the changes, the most severe first, each with its changes."""
+        verdicts = sorted({change.verdict for change in self.drift.changes}, key=lambda v: -v.rank)
+        return [(verdict, self.drift.of(verdict)) for verdict in verdicts]
 
     def count(self, verdict: str) -> int:
         """Return the number of changes with *verdict*."""
@@ -67,13 +48,6 @@ def shown_drifts(report: Report, sections: Sequence[ScenarioSection]) -> tuple[S
     columns = (column for section in sections for column in section.columns)
     anchors = {(c.transcript.scenario, c.target): c.anchor for c in columns}
     return tuple(
-        ShownDrift(f"d-{number}", anchors.get((d.scenario, d.target), ""), d, tuple(_groups(d)))
+        ShownDrift(f"d-{number}", anchors.get((d.scenario, d.target), ""), d)
         for number, d in enumerate(order, start=1)
     )
-
-
-def _groups(drift: Drift) -> Iterator[VerdictChanges]:
-    verdicts = sorted({change.verdict for change in drift.changes}, key=lambda v: -v.rank)
-    for verdict in verdicts:
-        found = drift.of(verdict)
-        yield VerdictChanges(verdict, found[:MAX_CHANGES], max(0, len(found) - MAX_CHANGES))

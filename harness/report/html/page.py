@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
+from pathlib import Path
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -19,34 +21,16 @@ from harness.locale import LANGUAGE, Language, localized, translate
 from harness.report import format
 from harness.report.forks import Forks, Recording
 from harness.report.html import bodies, charts, contents, drift, messages, packing, sections
-from harness.report.model import ORIGINS, Cell, Report, State
+from harness.report.model import ORIGINS, Cell, Report
 from harness.report.rule_texts import RULE_TEXTS
 from harness.report.trends import FIELDS, FINDINGS, Trend, trends
 from harness.types import Finding, Origin, Severity
 from harness.wire.text import cut, line, plain
 
-SIGNS: Mapping[str, str] = {
-    State.PASSED.value: "✓",
-    State.WARNED.value: "!",
-    State.FAILED.value: "✗",
-    State.PROBLEM.value: "✗",
-}
-
-CHIPS: Mapping[str, str] = {
-    State.PASSED.value: "good",
-    State.WARNED.value: "warning",
-    State.FAILED.value: "error",
-    State.PROBLEM.value: "error",
-}
-"""The CSS class of each state."""
-
-SIDES: Mapping[str, str] = {
-    "system": "system",
-    "developer": "system",
-    "tool": "tool",
-    "assistant": "said",
-}
-"""The CSS class of a message that is sent, by its role; the user's is `asked`."""
+STYLES: Mapping[str, Mapping[str, str]] = json.loads(
+    Path(__file__).with_name("styles.json").read_text(encoding="utf-8")
+)
+"""The signs and CSS classes of states, roles and verdicts of drift."""
 
 _SHORT = 300
 """The largest number of characters that are shown of a long text."""
@@ -87,8 +71,6 @@ def report(
         "album": album,
         "gallery": list(sections.gallery(shown, album)),
         "matrix": list(_matrix(report, shown, targets)),
-        "signs": SIGNS,
-        "sides": SIDES,
         "targets": targets,
         "providers": list(_providers(targets)),
         "rules": rules,
@@ -97,8 +79,6 @@ def report(
         "races": () if report.is_list else report.races,
         "drifts": drifts,
         "drift_anchors": {one.drift: one.anchor for one in drifts},
-        "chips": CHIPS,
-        "verdicts": drift.STYLES,
         "evidence": sections.evidence_anchors(shown),
         "max_paths": sections.MAX_PATHS,
         "max_body": bodies.MAX_BODY,
@@ -133,7 +113,6 @@ def index(**values: object) -> str:
         .get_template("index.html.j2")
         .render(
             **values,
-            chips=CHIPS,
             lang="zh-Hans" if LANGUAGE.get() is Language.ZH else "en",
             policy=_policy(style, Markup(""), form="'self'"),
             style=style,
@@ -220,6 +199,8 @@ def _environment() -> Environment:
         finalize=lambda value: plain(value) if type(value) is str else value,
     )
     environment.globals |= {
+        **STYLES,
+        "max_changes": drift.MAX_CHANGES,
         "t": messages.text,
         "word": messages.word,
         "plural": messages.plural,

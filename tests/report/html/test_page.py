@@ -20,6 +20,7 @@ from harness.drift.types import Drift, DriftChange
 from harness.report import Report, html
 from harness.report.build import check_report
 from harness.report.html import contents, drift
+from harness.report.html.page import STYLES
 from harness.report.model import ORIGINS
 from harness.types import BrokenOff, Finding, NetworkError, Origin, Place
 
@@ -311,4 +312,4 @@ def test_noise_is_told_as_noise() -> None:
 
 def test_every_verdict_has_its_looks() -> None:
     """A verdict without a style would be shown as plain text."""
-    assert set(drift.STYLES) == {verdict.value for verdict in Verdict}
+    assert set(STYLES["verdicts"]) == {verdict.value for verdict in Verdict}
