@@ -51,8 +51,11 @@ def count_shrinks(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Set the last output, or total, token count of a stream to one less than the one before.
 
     *name* is the count: `output_tokens` or `total_tokens`. Returns None if the stream has fewer
-    than two such counts.
+    than two such counts, or it estimates the total.
     """
+    endpoint = checked_endpoint(analyzed)
+    if name == "total_tokens" and (endpoint is None or endpoint.estimates_input):
+        return None
     return _with_last_count(analyzed, name, -1)
 
 

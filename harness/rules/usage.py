@@ -21,7 +21,7 @@ from harness.rules.rule import (
 from harness.types import Finding, Json, Reply, Usage
 from harness.wire import Missing, escape, resolve
 
-_COUNTS = ("input_tokens", "output_tokens", "total_tokens")
+_COUNTS: tuple[str, ...] = ("input_tokens", "output_tokens", "total_tokens")
 
 
 def _pointers(reading: AnalyzedExchange, name: str) -> Pointers:
@@ -137,13 +137,16 @@ def usage_never_shrinks(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the token counts in a stream never become smaller.
 
     DashScope sends counts in every event [REC]; a smaller count belongs to another answer. Gemini
-    estimates the input tokens until the last event [REC], and Anthropic may compact the input
-    [FIELD].
+    estimates the input tokens, and so the total, until the last event [REC], and Anthropic may
+    compact the input [FIELD].
     """
     largest: dict[str, int] = {}
     endpoint = checked_endpoint(reading)
-    is_edited = endpoint is not None and endpoint.runs_tools(reading.request_json.value)
-    names = _COUNTS[1:] if endpoint and (endpoint.estimates_input or is_edited) else _COUNTS
+    names = _COUNTS
+    if endpoint is not None and endpoint.estimates_input:
+        names = ("output_tokens",)
+    elif endpoint is not None and endpoint.runs_tools(reading.request_json.value):
+        names = ("output_tokens", "total_tokens")
     for part, reply in streamed(reading):
         for name in names:
             count = getattr(reply.usage, name) if reply.usage else None

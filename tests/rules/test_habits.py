@@ -354,6 +354,7 @@ HABITS = {
     "Gemini: stored contents": post(f"{GEMINI}/cachedContents", {"model": "m"}, {"name": "x"}),
     "Gemini: a list of models": get(f"{GEMINI}/models", {"models": [{"name": "models/g"}]}),
     "Gemini: tokens of a picture later, types in capitals": gemini(),
+    "Gemini: an estimate that was too high": edited(gemini(), ":8", ":2000", 2),
     "glm-4.5: the finish reason with each call": data_stream(
         "https://api.z.ai/api/coding/paas/v4/chat/completions",
         {**STREAMED, "tools": TOOLS},
