@@ -74,8 +74,6 @@ class _Placeholders:
             self._recording += recording
             if self._recording or not (self._replaying or self._are_kept):
                 self._restore()
-            elif not self._replaying:
-                self._folder = ""  # of the next block, others may be missing
             elif replaying > 0 or recording < 0:
                 self._set()
 

@@ -99,7 +99,8 @@ def load_settings(folder: str | os.PathLike[str]) -> Settings:
     Raises:
         BadSettings: A key is unknown or a value invalid; the message has the file's path.
     """
-    for file in _candidates(os.path.join(os.getcwd(), folder)):
+    path = os.fspath(folder)
+    for file in _candidates(path if os.path.isabs(path) else os.path.join(os.getcwd(), path)):
         if os.access(file, os.F_OK) and os.path.isfile(file):
             return _read(Path(file), os.stat(file).st_mtime_ns)
     return NO_SETTINGS

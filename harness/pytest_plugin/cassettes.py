@@ -290,7 +290,8 @@ def _open(item: pytest.Item, defaults: Mapping[str, Any]) -> CassetteContext:
     """Open and return the cassette of a test; *defaults* are the value of `cassette_settings`."""
     context = _create_context(item, defaults)
     with _errors_as_failures:
-        _check_owner(context)
+        if context.record == "all":
+            _check_owner(context)
         context.__enter__()
     item.stash[_CONTEXT] = context
     return context
@@ -340,7 +341,7 @@ def _check_owner(context: CassetteContext) -> None:
     from harness.cassette.store import file_stamp, read
     from harness.errors import HarnessError
 
-    if context.record != "all" or not file_stamp(context.path):
+    if not file_stamp(context.path):
         return
     try:
         tests = read(context.path).provenance.test.splitlines()
@@ -529,6 +530,8 @@ class _ErrorsAsFailures:
         """Do nothing."""
 
     def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
         from harness.errors import HarnessError, InterceptError
 
         if isinstance(error, HarnessError | InterceptError):
