@@ -43,7 +43,8 @@ def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
         for pointer, expected, actual in violations(schema, part.value):
             yield violation(expected, actual, reading.place(pointer, part))
     for choice in (reading, *reading.other_choices):
-        for place in islice(_unknown_texts(choice), 1) if _says_nothing(choice) else ():
+        unknown = _unknown_texts(choice, alone=not _says_nothing(choice))
+        for place in islice(unknown, 1):
             actual = f"an unknown field {place.pointer} has a text"
             yield violation("a text in a documented field", actual, place)
 
@@ -154,20 +155,27 @@ _KNOWN_TEXTS = frozenset(
 """Members of messages that services are known to send and that are not the text of the answer."""
 
 
-def _unknown_texts(reading: AnalyzedExchange) -> Iterator[Place]:
-    """Yield the place of each undocumented member of a message or delta that has a text."""
+def _unknown_texts(reading: AnalyzedExchange, *, alone: bool = False) -> Iterator[Place]:
+    """Yield the place of each undocumented member of a message or delta that has a text.
+
+    With *alone*, only if the member for the text is missing; in a stream, if all others are, too.
+    """
     endpoint = reading.endpoint
     if endpoint is None:
         return
     parents = (pointer.rpartition("/")[0] for pointer in endpoint.fields.content)
     messages = tuple(parent for parent in parents if parent.endswith(_MESSAGES))
     for part, message, value in values(reading, messages):
-        known = _KNOWN_TEXTS.union(documented(endpoint, message))
-        for name, member in value.items() if isinstance(value, dict) else ():
+        members = value if isinstance(value, dict) else {}
+        unknown = members.keys() - _KNOWN_TEXTS - documented(endpoint, message).keys()
+        needed = (members.keys() - unknown - {"role"}) if reading.is_stream else {"content"}
+        if alone and any(members.get(name) is not None for name in needed):
+            continue
+        for name, member in members.items() if unknown else ():
             pointer = f"{message}/{escape(name)}"
             texts = [member, *(text for _, text in query(member, "/[]/text"))]
             is_text = any(isinstance(text, str) and text.strip() for text in texts)
-            if is_text and name not in known:
+            if is_text and name in unknown:
                 yield reading.place(pointer, part)
 
 

@@ -35,7 +35,8 @@ def stream_finishes_once(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that a stream has one finish reason.
 
     A stream without one was cut off. Some models are known to repeat it (glm-4.5v [REC]): a second
-    one is a violation if the endpoint does not allow repeats, or if it differs from the first.
+    one is a violation if the endpoint does not allow repeats, if it differs from the first, or if
+    the whole event came twice.
     """
     endpoint, replies = checked_endpoint(reading), streamed(reading)
     if endpoint is None or not endpoint.finish_reasons or not replies:
@@ -45,8 +46,10 @@ def stream_finishes_once(reading: AnalyzedExchange) -> Iterator[Finding]:
     if not ends:
         place = reading.place(part=replies[-1][0])
         yield violation("a finish reason in the last event", "none", place)
+    repeated = _repeated_events(reading)
     for part, reason in ends[1:]:
-        if reason != ends[0][1] or not endpoint.repeats_finish:
+        is_same = reason == ends[0][1] and part.event not in repeated
+        if not is_same or not endpoint.repeats_finish:
             place = field_place(reading, part, endpoint.fields.finish_reason)
             yield violation("one finish reason", f"{show(reason)} after {show(ends[0][1])}", place)
 
@@ -158,8 +161,7 @@ _MIN_LETTERS = 5
 
 def _repeated(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Yield a violation for each event that is the one before and has a text of several letters."""
-    pairs = pairwise(reading.stream.events)
-    repeated = {event.number for before, event in pairs if before.data == event.data}
+    repeated = _repeated_events(reading)
     for part, reply in streamed(reading) if repeated else ():
         text = f"{reply.content or ''}{reply.reasoning or ''}"
         if part.event in repeated and len(set(filter(str.isalpha, text))) >= _MIN_LETTERS:
@@ -196,6 +198,12 @@ def events_have_content(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 def _adds(reply: Reply) -> bool:
     return bool(reply.content or reply.reasoning or reply.tool_calls)
+
+
+def _repeated_events(reading: AnalyzedExchange) -> set[int | None]:
+    """Return the numbers of the events whose data is that of the event before."""
+    pairs = pairwise(reading.stream.events)
+    return {event.number for before, event in pairs if before.data == event.data}
 
 
 _NOT_YET = (None, MISSING, "", NONE_YET)

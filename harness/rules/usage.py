@@ -66,17 +66,18 @@ def usage_is_not_negative(reading: AnalyzedExchange) -> Iterator[Finding]:
                 yield violation("a count of tokens", show(count), reading.place(pointer, part))
 
 
-_USAGES = ("/usage", "/message/usage", "/response/usage", "/usageMetadata")
+_USAGES = ("/usage", "/message/usage", "/response/usage", "/usageMetadata", "/x_groq/usage")
 _COUNTED = ("tokens", "characters", "count", "Count")
 
 
 def _no_counts(usage: Json | Missing, pointer: str) -> Iterator[tuple[str, Json]]:
     """Yield (pointer, value) of each negative number, and each text or truth value for a count."""
-    for name, value in usage.items() if isinstance(usage, dict) else ():
-        if isinstance(value, dict):
+    items = enumerate(usage) if isinstance(usage, list) else ()
+    for name, value in usage.items() if isinstance(usage, dict) else items:
+        if isinstance(value, dict | list):
             yield from _no_counts(value, f"{pointer}/{escape(name)}")
         elif isinstance(value, str | bool):
-            if name.endswith(_COUNTED):
+            if str(name).endswith(_COUNTED):
                 yield f"{pointer}/{escape(name)}", value
         elif isinstance(value, int | float) and value < 0:
             yield f"{pointer}/{escape(name)}", value

@@ -138,6 +138,18 @@ PLANTED = {
         '"prompt_tokens_details":{"audio_tokens":-1,',
         "usage_is_not_negative",
     ),
+    "a delta whose text has another name": (
+        "zhipu stream",
+        '"content":"',
+        '"payload":"',
+        "answer_fits_schema",
+    ),
+    "a part that was not added": (
+        "responses stream",
+        '"content_index":0,"delta"',
+        '"content_index":9,"delta"',
+        "items_are_added_first",
+    ),
     "a call beyond the next": (
         "compatible streamed tool",
         '"index":0,"id":"call_',

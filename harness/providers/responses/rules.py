@@ -73,6 +73,7 @@ def items_are_added_first(reading: AnalyzedExchange) -> Iterator[Finding]:
     """
     added: dict[object, object] = {}
     begun: dict[object, Json] = {}
+    contents: dict[int, int] = {}
     done: set[object] = set()
     parts = _events(reading)
     if not parts or resolve(parts[0].value, "/type") != "response.created":
@@ -84,9 +85,14 @@ def items_are_added_first(reading: AnalyzedExchange) -> Iterator[Finding]:
         index_place = partial(reading.place, "/output_index", part)
         item_id = resolve(part.value, "/item_id")
         content_index = resolve(part.value, "/content_index")
-        if type(content_index) is int and content_index < 0:
-            yield violation("an index from 0", content_index, reading.place("/content_index", part))
-            return
+        if type(content_index) is int:
+            begun_parts = contents.get(index, 0) + (kind == "response.content_part.added")
+            if content_index < 0 or 0 < begun_parts <= content_index:
+                expected = f"an index from 0 to {max(begun_parts, 1) - 1}"
+                at_content = reading.place("/content_index", part)
+                yield violation(expected, content_index, at_content)
+                return
+            contents[index] = begun_parts
         if kind == "response.output_item.added":
             if index != len(added):
                 yield violation(f"the output index {len(added)}", index, index_place())
