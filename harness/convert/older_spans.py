@@ -11,7 +11,9 @@ Logfire have names of their own.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from harness.wire import read_json
@@ -22,14 +24,10 @@ _NUMBERED = re.compile(
     r"\.(\d{1,5})\.(?:message\.)?(.+)"
 )
 _EVENT = re.compile(r"gen_ai\.(system|user|assistant|tool)\.message")
-_OTHER_NAMES = {
-    "gen_ai.usage.prompt_tokens": "gen_ai.usage.input_tokens",
-    "gen_ai.usage.completion_tokens": "gen_ai.usage.output_tokens",
-    "llm.token_count.prompt": "gen_ai.usage.input_tokens",
-    "llm.token_count.completion": "gen_ai.usage.output_tokens",
-    "llm.model_name": "gen_ai.request.model",
-    "ai.model.id": "gen_ai.request.model",
-}
+NAMES: dict[str, dict[str, str]] = tomllib.loads(
+    Path(__file__).with_name("otel.toml").read_text(encoding="utf-8")
+)
+"""The names in spans by what they name, with those of OpenAI's format or of current conventions."""
 
 
 def with_messages(
@@ -42,7 +40,7 @@ def with_messages(
         events: (name, attributes) of each of its events.
     """
     given = dict(attributes)
-    for old, new in _OTHER_NAMES.items():
+    for old, new in NAMES["attributes"].items():
         if old in given:
             given.setdefault(new, given[old])
     asked = [

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.convert import synthetic
 from harness.convert.converted import Converted
-from harness.convert.older_spans import INPUT, OUTPUT, decoded, objects, with_messages
+from harness.convert.older_spans import INPUT, NAMES, OUTPUT, decoded, objects, with_messages
 from harness.convert.synthetic import KnownAnswer
 from harness.errors import BadCassette
 from harness.report.conversation import sent_messages
@@ -28,15 +28,6 @@ from harness.wire import compact, read_json
 _CHATS = ("chat", "text_completion", "generate_content")
 _NO_CONTENT = "its messages were not captured (gen_ai.input.messages is missing)"
 LOSSES = ["the bytes, headers and chunks that travelled: a span has messages and counts"]
-_REASONS = {
-    "tool_call": "tool_calls",
-    "tool_use": "tool_calls",
-    "end_turn": "stop",
-    "max_tokens": "length",
-}
-_REASONS_BACK = {"tool_calls": "tool_call"}
-
-
 _NO_ANSWER = "its answer was not captured (gen_ai.output.messages is missing)"
 _OTHER_PARTS = "parts of messages that are no text, such as pictures"
 _OTHER_CHOICES = "all choices but the first"
@@ -125,30 +116,19 @@ _KNOWN_PARTS = ("text", "reasoning", "tool_call", "tool_call_response")
 
 def _parameters(attributes: Mapping[str, Any]) -> dict[str, Json]:
     """Return the parameters of a request that a span has."""
-    pairs = ((name, attributes.get(f"gen_ai.request.{old}")) for old, name in _PARAMETERS.items())
+    pairs = (
+        (name, attributes.get(f"gen_ai.request.{old}")) for old, name in NAMES["parameters"].items()
+    )
     found: dict[str, Json] = {name: value for name, value in pairs if value is not None}
     others = decoded(attributes.get("llm.invocation_parameters"))  # of OpenInference
     given = others.items() if isinstance(others, dict) else ()
-    found |= {name: value for name, value in given if name in _PARAMETERS.values()}
+    found |= {name: value for name, value in given if name in NAMES["parameters"].values()}
     tools: list[Json] = [
         {"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}}
         for tool in _structured(attributes.get("gen_ai.tool.definitions"))
         if isinstance(tool, dict) and tool.get("type") == "function" and "name" in tool
     ]
     return {**found, "tools": tools} if tools else found
-
-
-_PARAMETERS: Mapping[str, str] = {
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "max_tokens": "max_tokens",
-    "seed": "seed",
-    "frequency_penalty": "frequency_penalty",
-    "presence_penalty": "presence_penalty",
-    "stop_sequences": "stop",
-    "choice.count": "n",
-}
-"""The members of a request by the names of their attributes."""
 
 
 def _documents(content: bytes) -> list[Any]:
@@ -269,6 +249,10 @@ def _calls(parts: Sequence[Mapping[str, Any]]) -> tuple[ToolCall, ...]:
     )
 
 
+def _finish_reason(reason: Any) -> str:
+    return NAMES["reasons"].get(str(reason), str(reason or ""))
+
+
 def _answer(attributes: Mapping[str, Any]) -> KnownAnswer:
     given = _structured(attributes.get(OUTPUT))
     first = given[0] if given and isinstance(given[0], dict) else {}
@@ -284,7 +268,7 @@ def _answer(attributes: Mapping[str, Any]) -> KnownAnswer:
         content=text if text or not calls else None,
         reasoning=_text(parts, "reasoning") or None,
         tool_calls=calls,
-        finish_reason=_REASONS.get(str(reasons[0]), str(reasons[0] or "")) if reasons else "",
+        finish_reason=_finish_reason(reasons[0]) if reasons else "",
         usage=usage,
         id=str(attributes.get("gen_ai.response.id", "")),
         model=str(attributes.get("gen_ai.response.model", "")),
@@ -378,7 +362,7 @@ def _choice(choice: Choice) -> dict[str, Json]:
         assert isinstance(parts, list)  # noqa: S101 - narrows a union
         parts.insert(0, {"type": "reasoning", "content": choice.reasoning})
     reason = choice.finish_reason or ""
-    return {**message, "finish_reason": _REASONS_BACK.get(reason, reason)}
+    return {**message, "finish_reason": "tool_call" if reason == "tool_calls" else reason}
 
 
 def _out(message: Message) -> dict[str, Json]:
