@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import harness
 from harness.cassette.artefacts import FILE_NAME
 from harness.cassette.store import artefact_path, file_bytes, file_stamp
-from harness.checks.outline import Outline
+from harness.comparison.matrix import Outline
 from harness.config import plugins
 from harness.config.settings import load_settings
 from harness.providers.masking import environment_secrets

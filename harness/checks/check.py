@@ -12,7 +12,7 @@ from harness.cassette import store
 from harness.cassette.age import ALWAYS, Period
 from harness.cassette.workers import Workers, in_order
 from harness.checks.cache import NO_CACHE, CheckCache
-from harness.checks.outline import Outline, outline
+from harness.comparison.matrix import Outline, outline
 from harness.config.settings import RuleSelection
 from harness.providers.rules import project_rules
 from harness.rules import Judged

@@ -30,7 +30,8 @@ from harness.comparison.summary import (
 )
 from harness.comparison.types import Comparison, Layer
 from harness.config.prices import NO_PRICES, Cost, Price, Prices
-from harness.types import Failure, Outcome, Reply, Timing, ToolCall
+from harness.types import Failure, Outcome, Provenance, Reply, Timing, ToolCall
+from harness.wire import resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,3 +401,53 @@ def _cost(outcome: Outcome | None, price: Price | None) -> Cost | None:
     if price is None or not isinstance(outcome, Reply):
         return None
     return price.of_reply(outcome)
+
+
+# ------------------------------------------------------------------- outline of a transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A transcript in figures, without its texts and exchanges.
+
+    Attributes:
+        scenario: The name of the scenario.
+        target: The target as text.
+        source: The path of the cassette.
+        provenance: The provenance of the cassette.
+        exchanges: The number of exchanges.
+        unused: The number of recorded exchanges whose requests were not made.
+        skipped: A sentence for each skipped step.
+        ignored: The rules that do not apply, each with the reason.
+        models: The models that requests name, each once.
+        facts: The figures of each turn, without the texts and tool calls of answers.
+    """
+
+    scenario: str
+    target: str
+    source: str
+    provenance: Provenance
+    exchanges: int
+    unused: int
+    skipped: tuple[str, ...]
+    ignored: dict[str, str]
+    models: tuple[str, ...]
+    facts: tuple[TurnFigures, ...]
+
+
+def outline(read: AnalyzedTranscript) -> Outline:
+    """Return the outline of a transcript."""
+    transcript = read.transcript
+    models = (resolve(one.request_json.value, "/model") for one in read.readings)
+    return Outline(
+        transcript.scenario,
+        transcript.target,
+        transcript.source,
+        transcript.provenance,
+        len(read.readings),
+        len(transcript.unused),
+        transcript.skipped,
+        dict(transcript.ignored),
+        tuple(dict.fromkeys(model for model in models if isinstance(model, str))),
+        tuple(replace(facts(read, turn), content=None, tool_calls=()) for turn in read.turns),
+    )

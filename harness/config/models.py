@@ -12,7 +12,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from harness.config.tables import load_rows
+from harness.config.files import load_rows
 
 SHIPPED = Path(__file__).with_name("models.toml")
 """The table of models that comes with the harness."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from harness.config.tables import load_rows
+from harness.config.files import load_rows
 from harness.types import Medium, Reply, Usage
 
 SHIPPED = Path(__file__).with_name("prices.toml")

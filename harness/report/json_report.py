@@ -10,9 +10,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.checks.outline import Outline, outline
 from harness.comparison.fields import FieldCell, FieldMatrix
-from harness.comparison.matrix import Matrix
+from harness.comparison.matrix import Matrix, Outline, outline
 from harness.comparison.types import Comparison, Difference, Divergence
 from harness.report import conversation as conversations
 from harness.report.conversation import ConversationTurn

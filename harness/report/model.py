@@ -15,9 +15,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.checks.outline import Outline, outline
 from harness.comparison.fields import FieldMatrix, field_matrix
-from harness.comparison.matrix import Matrix
+from harness.comparison.matrix import Matrix, Outline, outline
 from harness.comparison.types import Comparison
 from harness.config.git import git_output
 from harness.config.prices import Price

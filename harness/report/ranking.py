@@ -13,8 +13,7 @@ from enum import StrEnum
 from statistics import fmean
 
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.checks.outline import Outline, outline
-from harness.comparison.matrix import Matrix, TurnFigures
+from harness.comparison.matrix import Matrix, Outline, TurnFigures, outline
 from harness.config.prices import Cost, Price
 from harness.types import Origin
 

@@ -13,7 +13,7 @@ import pytest
 from harness.checks import check
 from harness.checks.cache import CheckCache
 from harness.checks.check import CheckOptions, check_cassettes
-from harness.checks.outline import outline
+from harness.comparison.matrix import outline
 from harness.report.build import check_report
 from harness.report.json_report import document
 from harness.report.model import Report
