@@ -77,12 +77,12 @@ def misspelt(value: Json, known: Members, pointer: str = "") -> Iterator[tuple[s
             yield from misspelt(item, known[ITEMS], f"{pointer}/{number}")
     members = value if isinstance(value, dict) else {}
     for name, member in members.items():
-        place = f"{pointer}/{escape(name)}"
-        if name in known:
-            if known[name]:
-                yield from misspelt(member, known[name], place)
+        inner = known.get(name)
+        if inner is not None:
+            if inner and isinstance(member, dict | list):
+                yield from misspelt(member, inner, f"{pointer}/{escape(name)}")
         elif meant := next((k for k in known if k not in members and _alike(name, k)), None):
-            yield place, meant
+            yield f"{pointer}/{escape(name)}", meant
 
 
 @lru_cache(maxsize=4096)
