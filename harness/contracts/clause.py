@@ -163,8 +163,9 @@ class Spot:
         if state == "integer" and "number" in self.node.types:
             return Support(0, Severity.INFO)
         held = against(self.node.counts, state, family)
-        same = state == "absent" and set(self.node.types) == {"null"}
-        level = Severity.INFO if same or self.documented.allows(state) else severity(held)
+        says_nothing = set(self.node.types) == {"null"}
+        is_open = says_nothing or self.documented.allows(state)
+        level = Severity.INFO if is_open else severity(held)
         return Support(held, level, self._noun(family))
 
     def _noun(self, family: str) -> str:

@@ -280,3 +280,11 @@ def test_a_field_that_was_always_null_may_be_absent() -> None:
     null, both = [{"mark": None}] * 60, [{"mark": None}, {"mark": "fp"}] * 30
     assert values(learned(*null), {}) == [("contract_removed", "/choices/mark", Severity.INFO)]
     assert values(learned(*both), {}) == [("contract_removed", "/choices/mark", Severity.ERROR)]
+
+
+def test_a_field_that_was_always_null_may_have_a_value() -> None:
+    """It is as new as a field that never came; one that was also a text promised no object."""
+    null, both = [{"mark": None}] * 60, [{"mark": None}, {"mark": "fp"}] * 30
+    value: dict[str, Any] = {"mark": {"content": []}}
+    assert values(learned(*null), value) == [("contract_retyped", "/choices/mark", Severity.INFO)]
+    assert values(learned(*both), value) == [("contract_retyped", "/choices/mark", Severity.ERROR)]
