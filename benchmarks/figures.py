@@ -81,16 +81,24 @@ def cell(row: Row, tool: str) -> str:
 
 
 def standing(row: Row) -> str:
-    """Return whether this tape takes less than each of its peers, or which of them it does not.
+    """Return whether this tape takes less than its peers, or beside which of them it does not.
 
-    Return a dash if there are none.
+    Where it takes more in some runs and less in others, there is no verdict. Return a dash if there
+    are no peers.
     """
     peers = [tool for tool in PEERS if tool in row.samples and OURS in row.samples]
-    beside = {tool: replace(row, base=tool).ratio(OURS) for tool in peers}
-    behind = ", ".join(f"{ratio:.2f} x {tool}" for tool, ratio in beside.items() if ratio > 1)
-    if not behind:
-        return "ahead" if peers else "-"
-    return f"{behind}: {row.why}" if row.why else behind
+    verdicts = {tool: _is_behind(row, tool) for tool in peers}
+    ratios = [f"{replace(row, base=t).ratio(OURS):.2f} x {t}" for t in peers if verdicts[t]]
+    behind = [": ".join(filter(None, (", ".join(ratios), row.why)))] if ratios else []
+    undecided = [f"no verdict beside {tool}" for tool in peers if verdicts[tool] is None]
+    return "; ".join(behind + undecided) or ("ahead" if peers else "-")
+
+
+def _is_behind(row: Row, peer: str) -> bool | None:
+    """Return whether this tape takes more than *peer* in all runs; None if only in some."""
+    pairs = zip(row.samples[OURS], row.samples[peer], strict=True)
+    more = {mine > other for mine, other in pairs}
+    return None if len(more) > 1 else more.pop()
 
 
 def document(rows: Iterable[Row]) -> list[dict[str, object]]:

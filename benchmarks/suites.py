@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks import cassettes
+from benchmarks import cassettes, measuring
 from benchmarks.clients import ANSWER, CLIENTS, Client
 from benchmarks.figures import OURS
 from benchmarks.steps import Stepped, take_turns
@@ -103,12 +103,10 @@ class Cost:
 
     Attributes:
         all: The whole suite.
-        once: What the tool adds to the floor at the start, in the first test and at the end.
-        each: What it adds to each further test.
+        each: What the tool adds to the floor in each test but the first.
     """
 
     all: list[float] = field(default_factory=list)
-    once: list[float] = field(default_factory=list)
     each: list[float] = field(default_factory=list)
 
 
@@ -132,8 +130,22 @@ def costs(
             each = median(mine - floor for mine, floor in pairs) / size
             found[tool].all.append(seconds[tool])
             found[tool].each.append(each)
-            found[tool].once.append(seconds[tool] - seconds[FLOOR] - (count - 1) * each)
     return found
+
+
+def once(tools: Sequence[str], client: Client, folder: Path, rounds: int) -> dict[str, list[float]]:
+    """Return what a tool adds to the floor in a suite of one test; a first run is not counted."""
+    suites = {tool: written(tool, client, 1, 1, folder / "once") for tool in tools}
+    runs = [
+        {tool: stepped(tool, suite, 1).end() for tool, suite in suites.items()}
+        for _ in range(rounds * RUN + 1)
+    ]
+    added = [[run[tool] - run[FLOOR] for run in runs[1:]] for tool in tools]
+    return dict(zip(tools, measuring.medians(added, RUN), strict=True))
+
+
+RUN = 3
+"""The rounds of which the median is taken."""
 
 
 def why(costs: Mapping[str, Cost]) -> str:

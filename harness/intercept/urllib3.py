@@ -133,7 +133,7 @@ def replay(
     received = ReplayedResponse(ReplaySocket(answer), method=method)
     received.begin()
     fields = urllib3.HTTPHeaderDict(received.msg.raw_items())
-    is_read_by_others = received.chunked or any(name in fields for name in _COOKIES)
+    has_cookies = "set-cookie" in fields or "set-cookie2" in fields
     response = urllib3.HTTPResponse(
         received,
         fields,
@@ -141,16 +141,13 @@ def replay(
         received.version,
         reason=received.reason,
         preload_content=False,
-        original_response=received if is_read_by_others else None,
+        # requests searches it for cookies, twice, and urllib3 for the end of chunks
+        original_response=received if has_cookies or received.chunked else None,
         request_method=method,
         request_url=uri,
     )
     response.version_string = "HTTP/1.1"  # as urllib3 asks for
     return _with_recorded_framing(response, answer.response)
-
-
-_COOKIES = ("set-cookie", "set-cookie2")
-"""The headers for which requests searches the original response, twice, in 50 calls each."""
 
 
 def _request(method: str, uri: str, content: bytes, headers: Iterable[tuple[Any, Any]]) -> Request:
