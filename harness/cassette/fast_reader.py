@@ -55,8 +55,9 @@ def load(text: str | bytes) -> Cassette:
     interactions, at = _entries(_INTERACTION, whole, middle.end())
     if whole[at:] not in _ENDS or len(metadata) != len(interactions):
         raise NotCanonical
-    exchanges = tuple(map(_exchange, taken(interactions), taken(metadata)))
-    return Cassette(exchanges, _provenance(head))
+    provenance = _provenance(head)
+    del whole, head, middle  # so that bodies are decoded without the whole text in memory
+    return Cassette(tuple(map(_exchange, taken(interactions), taken(metadata))), provenance)
 
 
 def load_provenance(first: bytes, last: bytes) -> Provenance:
@@ -297,6 +298,8 @@ def _content(text: str, indent: int) -> bytes:
         return _block(text, indent).encode()
     if text[0] == "!":
         return _bytes(text)
+    if text[0] == '"':
+        return _escaped(text).encode()
     return b"" if text == "null\n" else _value(text[:-1]).encode()
 
 

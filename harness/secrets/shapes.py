@@ -328,7 +328,18 @@ _BEFORE_RUN = 32
 """More characters than an anchor begins before its run."""
 
 
-def near_runs(text: str, letters: bytes) -> str:
+_SLICE = 2**20
+
+
+def marked(text: str, table: bytes) -> bytearray:
+    """Return the characters of *text* translated by *table*, in slices, which need less memory."""
+    letters = bytearray()
+    for start in range(0, len(text), _SLICE):
+        letters += text[start : start + _SLICE].encode("latin-1", "replace").translate(table)
+    return letters
+
+
+def near_runs(text: str, letters: bytearray) -> str:
     """Return the long runs of certain letters in *text*, each with some characters before it.
 
     *letters* has an `a` for each such letter of *text*, and a space for each other one.
@@ -354,7 +365,7 @@ _OF_ANY_TEXT = tuple(shape for shape in KEY_SHAPES if not shape.has_run)
 
 def _possible(text: str) -> Iterator[KeyShape]:
     """Yield the shapes whose anchors are in *text*."""
-    near = near_runs(text, text.encode("latin-1", "replace").translate(_AS_RUN))
+    near = near_runs(text, marked(text, _AS_RUN))
     for sign, shapes in _SHAPES_BY_SIGN.items() if near else ():
         if sign in near:
             yield from (shape for shape in shapes if shape.anchor in near)

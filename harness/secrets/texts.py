@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from harness.secrets.shapes import LONG_RUN, PLACEHOLDER, near_runs
+from harness.secrets.shapes import LONG_RUN, PLACEHOLDER, marked, near_runs
 from harness.types import Json
 from harness.wire import Event, escape, read_events, read_lines
 from harness.wire.codings import Coding, compressed
@@ -318,8 +318,8 @@ def packed(text: str, seen: set[str]) -> Iterator[Packed]:
     whole = text.encode("latin-1", "replace")
     for start, end, coding, plain in compressed(whole):
         yield Packed(start, end, plain.decode("latin-1"), _packer(coding))
-    letters = whole.translate(_AS_LETTERS)
     del whole
+    letters = marked(text, _AS_LETTERS)
     for start, run in _base64_runs(text, letters):
         if run not in seen:
             here.add(run)
@@ -335,7 +335,7 @@ def _as_hex(plain: str) -> str:
     return plain.encode("latin-1").hex()
 
 
-def _base64_runs(text: str, letters: bytes) -> Iterator[tuple[int, str]]:
+def _base64_runs(text: str, letters: bytearray) -> Iterator[tuple[int, str]]:
     """Yield (offset, run) for what may be base64: also the parts of what may be a path.
 
     *letters* has an `a` for each letter of base64 in *text*: what is to be matched is found in it.
