@@ -97,6 +97,7 @@ zhipuai.fine-tunings GET {GLM}/paas/v4/fine_tuning/jobs
 zhipuai.agents POST {GLM}/v1/agents
 zhipuai.mcp POST {GLM}/mcp/web_search_prime/mcp
 gemini.generate POST https://generativelanguage.googleapis.com/v1beta/models/gemini-3:generateContent
+huggingface.models GET https://huggingface.co/api/models/Qwen/Qwen3-8B?expand=inferenceProviderMapping
 anthropic.messages POST https://api.anthropic.com/v1/messages
 openai.responses POST https://api.openai.com/v1/responses
 """
