@@ -85,7 +85,7 @@ def _measured(tools: list[Tool], folder: Path, quick: bool, only: str) -> list[R
         "startup": lambda: startup.rows(folder, 12 if quick else 36),
         "suites": lambda: _suites(tools, folder, quick),
         "calls": lambda: _of_clients(tools, folder, quick, rounds),
-        "serving": lambda: serving.rows(1_024 if quick else 20_000, folder),
+        "serving": lambda: serving.rows(4_608 if quick else 20_000, folder),
         "loading": lambda: _loads(tools, folder, rounds),
         "scenarios": lambda: [*_scenarios(folder), _comparing(rounds)],
         "scale": lambda: [scale.row(100 if quick else 1_000, folder, 3)],
