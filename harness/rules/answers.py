@@ -150,7 +150,10 @@ def _says_nothing(reading: AnalyzedExchange) -> bool:
 
 
 _KNOWN_TEXTS = frozenset(
-    {"role", "name", "id", "type", "status", "phase", "refusal", "reasoning", "signature"}
+    {
+        *("role", "name", "id", "type", "status", "phase", "refusal", "reasoning", "signature"),
+        "thought_signature",
+    }
 )
 """Members of messages that services are known to send and that are not the text of the answer."""
 

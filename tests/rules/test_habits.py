@@ -354,6 +354,21 @@ HABITS = {
     "Gemini: stored contents": post(f"{GEMINI}/cachedContents", {"model": "m"}, {"name": "x"}),
     "Gemini: a list of models": get(f"{GEMINI}/models", {"models": [{"name": "models/g"}]}),
     "Gemini: tokens of a picture later, types in capitals": gemini(),
+    "Gemini: a signature beside a call, and no text": chat(
+        f"{GEMINI}/openai/chat/completions",
+        [
+            {
+                "index": 0,
+                "finish_reason": "tool_calls",
+                "message": {
+                    "role": "assistant",
+                    "thought_signature": "EpAD",
+                    "tool_calls": [TOOL_CALL],
+                },
+            }
+        ],
+        tools=TOOLS,
+    ),
     "Gemini: an estimate that was too high": edited(gemini(), ":8", ":2000", 2),
     "glm-4.5: the finish reason with each call": data_stream(
         "https://api.z.ai/api/coding/paas/v4/chat/completions",
