@@ -253,21 +253,22 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def import_all(*, is_first: bool) -> None:
     """Import the modules that tests with cassettes need, without garbage collections.
 
-    The many new objects would start collections, which take long and find no garbage. Everything
-    that exists afterwards, most of it modules, is left out of all later ones: those of pytest and
-    Python at the end alone take longer than this import. What tests make is collected as before.
+    The many new objects would start collections, which take long and find no garbage. Before the
+    first test nearly everything that exists is modules: it is left out of all later collections,
+    as those of pytest and Python at the end alone take longer than this import. Later, objects of
+    fixtures may be among it, which must be collected: everything is only marked as old then.
 
     Args:
-        is_first: Whether no test has run before; else the garbage of others is collected first.
+        is_first: Whether no test has run before.
     """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         import_module("harness.api.use_cassette")
         if not gc.get_freeze_count():
-            if not is_first:
-                gc.collect()
             gc.freeze()
+            if not is_first:
+                gc.unfreeze()
     finally:
         if was_enabled:
             gc.enable()
