@@ -121,7 +121,7 @@ def options(
     color: Color | None = None,
     lang: Language | None = None,
 ) -> None:
-    """Print the version, or the help if there is no command; the option belongs to no command."""
+    """Take the options before a command; print the version, or the help if there is no command."""
     _set_output(quiet, verbose, color, lang)
     if version:
         from harness import __version__

@@ -88,7 +88,7 @@ class AnswerForm:
         response: `answer`, `stream`, `task accepted`, `task running`, `task ended` or `refusal`.
         request: The field of the request that holds the conversation: `messages` or `prompt`; empty
             if the request has neither.
-        target: The target's name, such as `zhipu/glm-4.5`.
+        target: The target's name, such as `zhipuai/glm-4.5`.
     """
 
     endpoint: str

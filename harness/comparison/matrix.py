@@ -200,7 +200,7 @@ class TurnFigures:
     """The figures of one turn of one target; None where a figure is unknown.
 
     Attributes:
-        target: The target's name, such as `zhipu/glm-4.5`.
+        target: The target's name, such as `zhipuai/glm-4.5`.
         turn: The turn's number in the conversation, from 1.
         outcome: `reply`, `failure 429 1302` (HTTP status and error code) or `unknown`.
         delivery: `sync`, `stream` or `task`.

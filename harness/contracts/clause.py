@@ -149,10 +149,10 @@ class Spot:
     _known: dict[tuple[str, str], Support] = field(default_factory=dict, compare=False, repr=False)
 
     def against(self, state: str, family: str) -> Support:
-        """Return the evidence for the clause that the place never has *state* for *family*.
+        """Return how well recordings support that this place never has *state*.
 
-        A state is a JSON type or `absent`; *family* is a family of models. The result is false if
-        the state is allowed.
+        A state is a JSON type or `absent`; *family* is the family of models whose answers count.
+        The `Support` has no witnesses, and is false as a condition, if the state is allowed.
         """
         key = (state, family)
         if key not in self._known:

@@ -353,8 +353,8 @@ def raise_error(error: BaseException, cause: BaseException | None = None) -> NoR
 def bypasses_tape(uri: str) -> bool:
     """Return whether a request to *uri* is sent without being passed to a tape.
 
-    That is so if its host is allowed, and if no block is open: a library may have kept a patched
-    function.
+    That is so if its host is allowed, or if no block is open: a library may have kept a patched
+    function after the last block.
     """
     return not open_blocks or any(block.hosts.admits_request(uri) for block in blocks_here())
 

@@ -138,11 +138,11 @@ def _text(value: Json, pointer: str) -> str:
 
 
 def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Check that a tool call has the type function, or another type with a field of that name.
+    """Check a tool call's type, which names a field of the call, and its index, counted from 0.
 
-    Its index, by which clients join its pieces, counts from 0. Zhipu has types for its own tools (a
-    search, a browser), and Moonshot's `builtin_function` is a function, too [DOC]. Programs look
-    under `function`.
+    Programs read the call's field `function`. Zhipu's own tools (a search, a browser) stand under
+    the name of their type, and Moonshot's `builtin_function` under `function` [DOC]. Clients join
+    the pieces of a stream by the index, which is only checked for its sign there.
     """
     for part, pointer, calls in values(reading, fields_of(reading).tool_calls):
         for number, call in enumerate(calls if isinstance(calls, list) else ()):

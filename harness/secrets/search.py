@@ -102,7 +102,11 @@ class Search:
         return _apart(found, union=True)
 
     def in_readings(self, text: str) -> list[Found]:
-        """Return the parts of *text* that hold secrets; encoded data is not searched."""
+        """Return the parts of *text* that hold secrets, also behind escapes of JSON, URLs and HTML.
+
+        Base64 and compressed data are not decoded; text without words is searched for known
+        secrets only.
+        """
         return self.find(text, depth=_MAX_NESTING)
 
     def mask(self, text: str, name: str = "") -> str:

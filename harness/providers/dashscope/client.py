@@ -47,7 +47,11 @@ SDK_MEMBERS = ("status_code", "code", "message", "is_error", "headers")
 
 
 def as_message(value: Dump) -> Dump:
-    """Convert an SDK's dumped chat to a text generation response, with `output.choices`."""
+    """Convert a chat dumped by `dashscope.Client` to a text generation response.
+
+    The SDK has `choices` at the top and `delta` in streams; the response `output.choices` and
+    `message`.
+    """
     choices = [
         {"message" if name == "delta" else name: member for name, member in choice.items()}
         for choice in value["choices"]
@@ -57,7 +61,7 @@ def as_message(value: Dump) -> Dump:
 
 
 def as_pieces(value: Dump) -> Dump:
-    """Convert an SDK's dumped chat to a multimodal response.
+    """Convert a chat dumped by `dashscope.Client` to a multimodal response.
 
     There, the content of a message is a list with one text, or an empty list.
     """
@@ -71,7 +75,10 @@ def as_pieces(value: Dump) -> Dump:
 
 
 def as_text(value: Dump) -> Dump:
-    """Convert an SDK's dumped chat to a response of `result_format: text`, with `output.text`."""
+    """Convert a chat dumped by `dashscope.Client` to a response with `output.text`.
+
+    That is the response to a request with `result_format: text`.
+    """
     choice = value["choices"][0] if value["choices"] else {}
     content = (choice.get("message") or choice.get("delta") or {}).get("content")
     output = {"text": content, "finish_reason": choice.get("finish_reason")}
@@ -83,7 +90,10 @@ def _envelope(value: Dump) -> Dump:
 
 
 def as_openai(value: Dump) -> Dump:
-    """Convert an SDK's dumped chat to a response in OpenAI's format: rename id and token counts."""
+    """Convert a chat dumped by `dashscope.Client` to a response in OpenAI's format.
+
+    The id and the token counts have other names there.
+    """
     answer = {name: v for name, v in value.items() if name not in SDK_MEMBERS}
     answer["id"] = answer.pop("request_id")
     names = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}

@@ -130,14 +130,15 @@ WRONG_KEY = "sk-00000000000000000000000000000000"
 
 @dataclass(frozen=True, slots=True)
 class SdkOperation:
-    """One function of `openai`, or of `anthropic`, an SDK that is generated in the same way.
+    """An endpoint as a function of the SDK `openai` or `anthropic`: how to call and read it.
 
     Attributes:
         path: The path that the SDK appends to the base URL.
         function: The function of a client, such as `chat.completions.create`; empty if the SDK has
             none.
         body: Returns the JSON body of a call, without `stream`.
-        shown: The access paths in the documentation's examples.
+        shown: Where the documentation's examples read the result, such as
+            `choices[0].message.content`.
         sdk: The name of the SDK's package.
         classes: The names of the SDK's client and of the base class of its exceptions.
         other_base: A part of the base URL, and its replacement for this operation.

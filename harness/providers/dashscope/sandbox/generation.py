@@ -198,7 +198,10 @@ class AnswerFormat:
         *,
         streamed: bool,
     ) -> dict[str, Json]:
-        """Return a choice of an answer or event; without `message`, the `output` with its text.
+        """Return one choice of an answer or event, as JSON.
+
+        For `result_format: text`, where the attribute `message` is False, that is the `output` with
+        its text and finish reason; the other arguments are ignored.
 
         Args:
             text: The text.
