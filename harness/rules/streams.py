@@ -142,7 +142,7 @@ def deltas_do_not_repeat(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the events of an incremental stream do not repeat the text so far.
 
     A client that joins the events would show each text several times. So it would if an event came
-    twice: a text of several letters, in events that are the same in each byte.
+    twice: a text of more than a word, in events that are the same in each byte.
     """
     if not _is_cumulative(reading):
         yield from _repeated(reading)
@@ -155,12 +155,12 @@ def deltas_do_not_repeat(reading: AnalyzedExchange) -> Iterator[Finding]:
             yield violation("only the new piece", f"the whole text so far {show(text)}", place)
 
 
-_MIN_LETTERS = 5
-"""Different letters: a model may say the same short word or sign twice."""
+_MIN_LETTERS = 11
+"""Different letters in a piece that no model says twice in a row, as it may say `really really`."""
 
 
 def _repeated(reading: AnalyzedExchange) -> Iterator[Finding]:
-    """Yield a violation for each event that is the one before and has a text of several letters."""
+    """Yield a violation for each event that is the one before and has a text of several words."""
     repeated = _repeated_events(reading)
     for part, reply in streamed(reading) if repeated else ():
         text = f"{reply.content or ''}{reply.reasoning or ''}"

@@ -119,7 +119,7 @@ def test_an_sdk_that_is_not_installed(
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(sdk, "version", missing)
+    monkeypatch.setattr(sdk, "distribution_version", missing)
     done = harness("parse", "cassettes/slogan", "--sdk", "zai-sdk", folder=folder)
     install = "pip install 'llm-conversation-harness[zai]'"
     said = f"harness: zai-sdk is not installed; install it with: {install}\n"
@@ -136,7 +136,7 @@ def test_sdks_of_which_one_is_not_installed(
             raise PackageNotFoundError(name)
         return version(name)
 
-    monkeypatch.setattr(sdk, "version", without_zai)
+    monkeypatch.setattr(sdk, "distribution_version", without_zai)
     done = harness(
         "parse", "cassettes/slogan", "--sdk", "zai-sdk", "--sdk", "zhipuai", folder=folder
     )
@@ -146,7 +146,7 @@ def test_sdks_of_which_one_is_not_installed(
 
 def test_an_old_dashscope_has_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second generation of the SDK came with version 2."""
-    monkeypatch.setattr(sdk, "version", lambda name: "1.27.8")
+    monkeypatch.setattr(sdk, "distribution_version", lambda name: "1.27.8")
     assert PARSERS["dashscope"].installed
     assert not PARSERS["dashscope.Client"].installed
     said = "dashscope.Client needs dashscope 2; here is 1.27.8"

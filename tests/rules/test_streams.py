@@ -23,6 +23,7 @@ ASKED: Json = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "s
         (["Hello,", " my", " friend and all"], False),
         (["Hello, my", "Hello, my friend", "Hello, my friend"], True),  # the same event twice
         (["Ha", "Haha", "Haha"], False),
+        (["It is", " unfortunately", " unfortunately", " so"], False),
     ],
 )
 def test_three_events_that_grow_repeat_the_text(texts: list[str], repeats: bool) -> None:
