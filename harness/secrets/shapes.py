@@ -324,6 +324,9 @@ _SIGNS = "-_."
 _RUN_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-=.~"
 _AS_RUN = bytes(b"a"[0] if byte in _RUN_LETTERS else b" "[0] for byte in range(256))
 LONG_RUN = b"a" * 16
+"""The shortest run that may be base64."""
+_KEY_RUN = b"a" * 15
+"""The shortest run in a match of a shape: that of a Slack token."""
 _BEFORE_RUN = 32
 """More characters than an anchor begins before its run."""
 
@@ -345,7 +348,7 @@ def near_runs(text: str, letters: bytearray) -> str:
     *letters* has an `a` for each such letter of *text*, and a space for each other one.
     """
     parts, end = [], 0
-    while (start := letters.find(LONG_RUN, end)) >= 0:
+    while (start := letters.find(_KEY_RUN, end)) >= 0:
         first = max(end, start - _BEFORE_RUN)
         end = letters.find(b" ", start)
         end = len(text) if end < 0 else end

@@ -47,6 +47,7 @@ SECRETS = [
     (f"hf_{LETTERS}ab", LETTERS),
     (f"pat_{LETTERS}{LETTERS}", LETTERS),
     (f"xoxb-123456789012-{MIXED}", MIXED),
+    (f"xoxb-{MIXED[:10]}", MIXED[:10]),
     (f"AKID{LETTERS}", LETTERS),
     (f"STS.{MIXED}abcd", MIXED),
 ]
