@@ -12,6 +12,7 @@ from harness.analysis.endpoint import Endpoint, Fields
 from harness.rules.schemas import ById
 from harness.types import Json
 from harness.wire import escape, tokens
+from harness.wire.patterns import lazy_pattern
 from harness.wire.pointer import ITEMS
 
 Members: TypeAlias = dict[str, "Members"]
@@ -87,14 +88,29 @@ def misspelt(value: Json, known: Members, pointer: str = "") -> Iterator[tuple[s
 
 @lru_cache(maxsize=4096)
 def _alike(name: str, documented_name: str) -> bool:
-    """Return whether names differ only in capitals and signs, in order, or in a letter or two."""
-    from difflib import SequenceMatcher
+    """Return whether names differ only in capitals and signs, in order, or in a letter or two.
 
+    Names that have another word, such as `input_tokens_details` and `output_tokens_details`, are
+    not alike.
+    """
     one, other = ("".join(filter(str.isalnum, n)).lower() for n in (name, documented_name))
     if one == other or len(documented_name) < _LONG:
         return one == other
-    is_same = sorted(one) == sorted(other)
-    return is_same or SequenceMatcher(None, one, other).ratio() >= _SIMILAR
+    own, meant = _WORDS.findall(name), _WORDS.findall(documented_name)
+    if len(own) == len(meant) and not all(map(_may_be_same_word, own, meant)):
+        return False
+    return sorted(one) == sorted(other) or _similarity(one, other) >= _SIMILAR
 
 
-_LONG, _SIMILAR = 4, 0.8
+def _may_be_same_word(one: str, other: str) -> bool:
+    return min(len(one), len(other)) < _LONG or _similarity(one.lower(), other.lower()) > _OTHER
+
+
+def _similarity(one: str, other: str) -> float:
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, one, other).ratio()
+
+
+_WORDS = lazy_pattern("[A-Z]?[a-z]+")
+_LONG, _SIMILAR, _OTHER = 4, 0.8, 0.6
