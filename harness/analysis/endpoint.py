@@ -1,7 +1,7 @@
 """The types that describe an endpoint of a provider's HTTP API as data.
 
-The descriptions are in the `endpoints.py` of each provider. Rules and comparisons find values by
-`Fields`, so they do not depend on a provider.
+The descriptions are in the TOML files of each provider, which `endpoint_table` reads. Rules and
+comparisons find values by `Fields`, so they do not depend on a provider.
 """
 
 from __future__ import annotations
