@@ -30,7 +30,7 @@ from harness.comparison.summary import (
 )
 from harness.comparison.types import Comparison, Layer
 from harness.config.prices import NO_PRICES, Cost, Price, Prices
-from harness.types import Failure, Outcome, Provenance, Reply, Timing, ToolCall
+from harness.types import Choice, Failure, Outcome, Provenance, Reply, Timing, ToolCall
 from harness.wire import resolve
 
 
@@ -221,6 +221,8 @@ class TurnFigures:
         price: The model's price on the day of the recording.
         cost: The cost of the turn by `price`; None also if the answer does not state its usage.
         content: The answer's text.
+        other_choices: The choices after the first, of which the text, calls, length, finish reason
+            and letters above are.
     """
 
     target: str
@@ -243,6 +245,23 @@ class TurnFigures:
     price: Price | None = None
     cost: Cost | None = None
     content: str | None = None
+    other_choices: tuple[Choice, ...] = ()
+
+    @property
+    def is_further(self) -> bool:
+        """Whether these are the figures of a choice after the first."""
+        return self.outcome.startswith("choice ")
+
+    @property
+    def by_choice(self) -> tuple[TurnFigures, ...]:
+        """These figures, then those of each further choice, whose outcome is such as `choice 1`."""
+        others = (
+            TurnFigures(
+                self.target, self.turn, f"choice {one.index}", self.delivery, **_choice_facts(one)
+            )
+            for one in self.other_choices
+        )
+        return (self, *others)
 
 
 def facts(
@@ -301,18 +320,25 @@ def _outcome(turn: AnalyzedTurn) -> str:
 def _reply_facts(outcome: Outcome | None) -> dict[str, Any]:
     if not isinstance(outcome, Reply):
         return {}
-    usage, content = outcome.usage, outcome.content
-    han, latin = scripts(content or "")
+    usage = outcome.usage
     return {
-        "content": content,
-        "content_length": None if content is None else len(content),
-        "han": han,
-        "latin": latin,
-        "finish_reason": outcome.finish_reason,
-        "tool_calls": outcome.tool_calls,
+        **_choice_facts(outcome),
         "images": len(outcome.images),
         "input_tokens": usage.input_tokens if usage else None,
         "output_tokens": usage.output_tokens if usage else None,
+        "other_choices": outcome.other_choices,
+    }
+
+
+def _choice_facts(choice: Reply | Choice) -> dict[str, Any]:
+    han, latin = scripts(choice.content or "")
+    return {
+        "content": choice.content,
+        "content_length": None if choice.content is None else len(choice.content),
+        "han": han,
+        "latin": latin,
+        "finish_reason": choice.finish_reason,
+        "tool_calls": choice.tool_calls,
     }
 
 
@@ -449,5 +475,8 @@ def outline(read: AnalyzedTranscript) -> Outline:
         transcript.skipped,
         dict(transcript.ignored),
         tuple(dict.fromkeys(model for model in models if isinstance(model, str))),
-        tuple(replace(facts(read, turn), content=None, tool_calls=()) for turn in read.turns),
+        tuple(
+            replace(facts(read, turn), content=None, tool_calls=(), other_choices=())
+            for turn in read.turns
+        ),
     )

@@ -119,7 +119,7 @@ def _facts(console: Console, matrix: Matrix) -> None:
     for position, target in enumerate(matrix.targets, start=1):
         say(console, f"[{position}] {target}")
     console.print()
-    rows = [_row(matrix, facts) for facts in matrix.facts]
+    rows = [_row(matrix, one) for facts in matrix.facts for one in facts.by_choice]
     table = Table((*_KEYS, *_WORDS, *_NUMBERS), rows, numbers=("turn", *_NUMBERS))
     draw(console, table, narrow=((*_KEYS, *_WORDS), (*_KEYS, *_NUMBERS)))
 
@@ -152,18 +152,23 @@ def _answers(console: Console, matrix: Matrix) -> None:
     _title(console, localized("Answers by turn and target"))
     length = max(24, console.width * 2 // 3)
     rows = [
-        (str(facts.turn), _position(matrix, facts), _answer(facts, length))
+        (str(one.turn), _position(matrix, one), _answer(one, length))
         for facts in sorted(matrix.facts, key=lambda facts: facts.turn)
+        for one in facts.by_choice
     ]
     draw(console, Table(("turn", "target", "answer"), rows, numbers=("turn",)))
 
 
 def _answer(facts: TurnFigures, length: int) -> str:
-    """Return an answer on one line: tool calls, text and images; its outcome if it has none."""
+    """Return an answer on one line: tool calls, text and images; its outcome if it has none.
+
+    A choice after the first is preceded by its name.
+    """
     calls = [f"{call.name}({line(call.arguments)})" for call in facts.tool_calls]
     text = [value(facts.content, length)] if facts.content else []
     images = [localized_error(count(facts.images, "image"))] if facts.images else []
-    return "; ".join([*calls, *text, *images]) or localized(facts.outcome)
+    said, outcome = "; ".join([*calls, *text, *images]), localized_error(localized(facts.outcome))
+    return f"{outcome}{localized(': ')}{said}" if said and facts.is_further else said or outcome
 
 
 def comparison(console: Console, comparison: Comparison) -> None:

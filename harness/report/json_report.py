@@ -237,7 +237,7 @@ def _turn(turn: ConversationTurn) -> JsonObject:
     }
 
 
-_IN_OUTCOME = ("content", "tool_calls")
+_IN_OUTCOME = ("content", "tool_calls", "other_choices")
 """The facts that a turn's `outcome` has already."""
 
 

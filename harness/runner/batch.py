@@ -172,13 +172,14 @@ def parameter_warnings(work: Iterable[Job]) -> list[str]:
 def problems(work: Iterable[Job]) -> list[str]:
     """Return a sentence for each reason why jobs cannot be recorded, without making a call.
 
-    The provider has to have the endpoint, and both the provider and the model have to support the
-    kind of call and the mode of each step. Errors within a scenario are reported when it is read.
+    A well-known service has to be declared. The provider has to have the endpoint, and both the
+    provider and the model have to support the kind of call and the mode of each step. Errors within
+    a scenario are reported when it is read.
     """
     found: dict[str, None] = {}
     for job in work:
         try:
-            supported_provider(job.scenario, job.target)
+            _check_declared(supported_provider(job.scenario, job.target))
         except HarnessError as error:
             found[f"{error} (target {job.target})"] = None
         else:
@@ -330,17 +331,22 @@ def servers(
 def _server(provider: Provider) -> ProviderServer:
     from harness.providers.servers import PROVIDER_SERVERS
 
-    if provider.name not in PROVIDER_SERVERS and provider.name in shipped():
-        raise HarnessError(
-            f"the sandbox serves {provider.name!r} if it is declared; add to pyproject.toml: "
-            f"[tool.harness.providers.{provider.name}]"
-        )
+    _check_declared(provider)
     if provider.name not in PROVIDER_SERVERS:
         raise HarnessError(
             f"the sandbox does not serve {provider.name!r} (it serves: "
             f"{', '.join(PROVIDER_SERVERS)}); record from the live service, without --sandbox"
         )
     return PROVIDER_SERVERS[provider.name]
+
+
+def _check_declared(provider: Provider) -> None:
+    """Raise HarnessError if *provider* is a well-known service that the project lacks."""
+    if provider.name not in PROVIDERS:
+        raise HarnessError(
+            f"the sandbox serves {provider.name!r} if it is declared; add to pyproject.toml: "
+            f"[tool.harness.providers.{provider.name}]"
+        )
 
 
 def record_all(

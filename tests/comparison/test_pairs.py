@@ -8,6 +8,7 @@ import pytest
 
 from harness.analysis.difference import ChangeKind
 from harness.analysis.transcript import AnalyzedTranscript, analyze
+from harness.comparison.matrix import side_by_side
 from harness.comparison.pairs import compare
 from harness.comparison.types import Difference, Layer
 from harness.providers.endpoints import recognise
@@ -313,3 +314,10 @@ def test_every_choice_is_compared() -> None:
         ("turn 1 reply /choices/1/content", "value", "Two", "2")
     ]
     assert parted(two_choices("Two"), two_choices("Two"), Layer.ANSWER) == []
+
+
+def test_a_matrix_has_every_choice() -> None:
+    """Each choice has its text and length; tokens and times are in the row of the first."""
+    (facts,) = side_by_side([two_choices("第二个")]).facts
+    shown = [(one.outcome, one.content, one.content_length, one.han) for one in facts.by_choice]
+    assert shown == [("reply", "One", 3, 0.0), ("choice 1", "第二个", 3, 1.0)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import date
@@ -14,9 +15,12 @@ from harness.comparison.pairs import compare
 from harness.config.prices import Cost, Price
 from harness.report import Report, comparison_text, html, json_report
 from harness.report.format import money
+from harness.types import Choice, ToolCall
 
 from .samples import console, exchange, told, written
 from .test_ranking import played, report
+
+CALL = ToolCall("1", "f", "{}")
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -116,6 +120,25 @@ def test_answers_are_laid_side_by_side() -> None:
     assert ["1", "[3]", "1", "image"] in lines
     facts = next(line for line in lines if line[:3] == ["[1]", "1", "reply"])
     assert facts[4:6] == ["Chinese", "100"]
+
+
+def test_every_choice_is_shown() -> None:
+    """In the text, in JSON and on the page: with its finish reason, length and text."""
+    read = told([exchange({"text": "one"})])
+    found = matrix([read])
+    others = (Choice(1, "第二个", finish_reason="length"), Choice(2, None, None, (CALL,), "tool"))
+    found = replace(found, facts=(replace(found.facts[0], other_choices=others),))
+    on = console(120)
+    comparison_text.matrix(on, found)
+    text = written(on)
+    assert re.search(r"^ *1  \[1\] +choice 1: 第二个 *$", text, re.M)
+    assert re.search(r"^ *1  \[1\] +choice 2: f\(\{\}\) *$", text, re.M)
+    assert re.search(r"choice 1 +length +Chinese 100.% +3 ", text)
+    (facts,) = json.loads(json_report.dumps(json_report.matrix(found)))["facts"]
+    assert [one["content"] for one in facts["other_choices"]] == ["第二个", None]
+    page = html.report(Report("r", (read,), matrices=(found,)))
+    assert '<span data-zh="第 1 个候选">choice 1</span>' in page
+    assert "<td>length</td>" in page
 
 
 def test_an_amount_of_money_keeps_its_small_change() -> None:

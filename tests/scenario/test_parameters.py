@@ -166,6 +166,12 @@ def test_a_misspelt_parameter_is_warned_of(listed: Listed) -> None:
             "paraformer-v2 does not answer transcription; it answers: transcription async",
         ),
         ("zhipuai/glm-tts", "{user: a}", "glm-tts does not answer chat; it answers: speech"),
+        (
+            "anthropic/claude-opus-4-5",
+            "{user: a}",
+            "add to pyproject.toml: [tool.harness.providers.anthropic]",
+        ),
+        ("openai-responses/gpt-5", "{user: a}", "serves 'openai-responses' if it is declared"),
         ("zhipuai/glm-tts", "{speech: a}", "needs the parameter voice"),
         ("zhipuai/cogview-4", "{image: a, parameters: {size: 17x3}}", "parameter size: '17x3'"),
         ("dashscope/qwen-plus", "{user: a, parameters: {n: 9}}", "refuses the parameter n: 9"),

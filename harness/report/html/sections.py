@@ -185,9 +185,10 @@ class ShownMatrix:
 
     @property
     def turns(self) -> tuple[tuple[int, tuple[TurnFigures, ...]], ...]:
-        """Each turn's number, with the figures of that turn for every target that has it."""
+        """Each turn's number, with the figures of every target and choice in it."""
         order = sorted(self.found.facts, key=lambda facts: facts.turn)
-        return tuple((n, tuple(group)) for n, group in groupby(order, key=lambda f: f.turn))
+        every = (one for facts in order for one in facts.by_choice)
+        return tuple((n, tuple(group)) for n, group in groupby(every, key=lambda f: f.turn))
 
 
 @dataclass(frozen=True, slots=True)
