@@ -407,6 +407,7 @@ class Reply:
         views: The SDK's objects, copied to JSON: one for each response or event.
         other_choices: The choices after the first.
         signature: The provider's signature of the reasoning, which is sent back with it.
+        characters: The number of characters that are charged; None if the provider sent none.
     """
 
     id: str | None = None
@@ -426,6 +427,7 @@ class Reply:
     views: tuple[View, ...] = field(default=(), repr=False)
     other_choices: tuple[Choice, ...] = ()
     signature: str = ""
+    characters: int | None = None
 
     @property
     def images(self) -> tuple[GeneratedFile, ...]:

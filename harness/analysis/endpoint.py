@@ -115,6 +115,7 @@ class Fields:
         input_tokens: The number of input tokens.
         output_tokens: The number of output tokens.
         total_tokens: The number of all tokens.
+        characters: The number of characters of a text to speak, as they are charged.
         images: The URLs of generated images.
         videos: The URLs of generated videos.
         sounds: The URLs of generated sounds.
@@ -165,6 +166,7 @@ class Fields:
     input_tokens: Pointers = ()
     output_tokens: Pointers = ()
     total_tokens: Pointers = ()
+    characters: Pointers = ()
     images: Pointers = ()
     videos: Pointers = ()
     sounds: Pointers = ()

@@ -178,6 +178,7 @@ def _reply(parts: Sequence[Part], fields: Fields, cumulative: bool | None) -> Re
         tool_calls=choice.tool_calls,
         finish_reason=choice.finish_reason,
         usage=_usage(parts, fields),
+        characters=_last_count(parts, fields.characters),
         files=tuple(_files(parts, fields)),
         vectors=tuple(_vectors(parts, fields)),
         ranking=tuple(_ranking(parts, fields)),
@@ -283,10 +284,12 @@ def _joined(pieces: Sequence[str], cumulative: bool) -> str | None:
 
 def _usage(parts: Sequence[Part], fields: Fields) -> Usage | None:
     pointers = (fields.input_tokens, fields.output_tokens, fields.total_tokens)
-    counts = [
-        next((v for v in _each(parts[::-1], places) if type(v) is int), None) for places in pointers
-    ]
+    counts = [_last_count(parts, places) for places in pointers]
     return None if all(count is None for count in counts) else Usage(*counts)
+
+
+def _last_count(parts: Sequence[Part], pointers: Pointers) -> int | None:
+    return next((v for v in _each(parts[::-1], pointers) if type(v) is int), None)
 
 
 def _files(parts: Sequence[Part], fields: Fields) -> Iterator[GeneratedFile]:

@@ -53,6 +53,7 @@ class Price:
         input: The price of 1M input tokens; None if unknown.
         output: The price of 1M output tokens; None if unknown.
         thinking: The price of 1M output tokens of an answer with reasoning; None if it is `output`.
+        characters: The price of 10,000 characters of a text to speak; None if unknown.
         image: The price of one image; None if unknown.
         video: The price of one video, however long; None if unknown.
         up_to: The greatest number of input tokens for which the price holds; None for no limit.
@@ -67,6 +68,7 @@ class Price:
     input: float | None = None
     output: float | None = None
     thinking: float | None = None
+    characters: float | None = None
     image: float | None = None
     video: float | None = None
     up_to: int | None = None
@@ -83,6 +85,8 @@ class Price:
 
     def of_reply(self, reply: Reply) -> Cost | None:
         """Return the cost of an answer; None if it is unknown."""
+        if self.characters is not None and reply.characters is not None:
+            return self._cost(self.characters * reply.characters / 10_000)
         videos = sum(file.medium is Medium.VIDEO for file in reply.files)
         return self.of(reply.usage, len(reply.images), bool(reply.reasoning), videos)
 
@@ -101,7 +105,9 @@ class Price:
         parts = media or self._tokens(usage, thought)
         if not parts or any(price is None or number is None for price, number in parts):
             return None
-        amount = sum(price * number for price, number in parts if price and number)
+        return self._cost(sum(price * number for price, number in parts if price and number))
+
+    def _cost(self, amount: float) -> Cost:
         return Cost(round(amount, 10), self.currency, self.dated, self.source)
 
     def _tokens(self, usage: Usage | None, thought: bool) -> list[tuple[float | None, int | None]]:

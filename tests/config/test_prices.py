@@ -185,6 +185,16 @@ def test_a_video_is_paid_by_the_piece() -> None:
     assert PRICE.of_reply(film) is None
 
 
+def test_speech_is_paid_by_the_character() -> None:
+    """As many as the answer says; where it says none, the cost is unknown."""
+    price = load(SHIPPED).price("dashscope", "qwen3-tts-flash", "2026-11-28")
+    assert price is not None
+    cost = price.of_reply(Reply(characters=25_000))
+    assert cost is not None
+    assert (cost.amount, cost.currency) == (2, "CNY")
+    assert price.of_reply(Reply(usage=A_MILLION)) is None
+
+
 @pytest.mark.parametrize(
     ("provider", "model"),
     [("zhipuai", "embedding-3"), ("zhipuai", "cogvideox-3"), ("dashscope", "gte-rerank-v2")],

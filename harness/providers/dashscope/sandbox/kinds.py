@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 
 from harness.sandbox.media import hear
@@ -106,8 +107,9 @@ def spoken(body: dict[str, Json]) -> str:
 def speech_answer(body: dict[str, Json], request_id: str, url: str) -> dict[str, Json]:
     """Return the answer to the speech request *body*: the link *url* to the sound.
 
-    *request_id* is the id of the answer. [DOC] qwen-tts.
+    *request_id* is the id of the answer. A Chinese character is charged as two. [DOC] qwen-tts.
     """
+    text = spoken(body)
     audio: Json = {
         "data": "",
         "expires_at": int(now().timestamp()) + 86400,
@@ -116,7 +118,7 @@ def speech_answer(body: dict[str, Json], request_id: str, url: str) -> dict[str,
     }
     return {
         "output": {"audio": audio, "finish_reason": "stop"},
-        "usage": {"characters": len(spoken(body))},
+        "usage": {"characters": len(text) + len(re.findall("[\u4e00-\u9fff]", text))},
         "request_id": request_id,
     }
 
