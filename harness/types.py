@@ -311,11 +311,22 @@ def with_reasoning(call: Call, reasoning: Reasoning) -> Call:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The token counts that the provider reported; a count is None if it was not reported."""
+    """The token counts that the provider reported; a count is None if it was not reported.
+
+    Those of a cache are counts that `input_tokens` does not include, as in Anthropic's format.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     total_tokens: int | None = None
+    cache_read: int = field(default=0, kw_only=True)
+    cache_write: int = field(default=0, kw_only=True)
+    cache_write_hour: int = field(default=0, kw_only=True)
+
+    @property
+    def cached(self) -> int:
+        """The number of input tokens that are not in `input_tokens`."""
+        return self.cache_read + self.cache_write + self.cache_write_hour
 
 
 @dataclass(frozen=True, slots=True)

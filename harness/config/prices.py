@@ -53,6 +53,10 @@ class Price:
         input: The price of 1M input tokens; None if unknown.
         output: The price of 1M output tokens; None if unknown.
         thinking: The price of 1M output tokens of an answer with reasoning; None if it is `output`.
+        cache_read: The price of 1M input tokens read from a cache that are not in the input tokens;
+            None if unknown.
+        cache_write: The price of 1M such tokens written to a cache for 5 minutes; None if unknown.
+        cache_write_hour: The price of 1M such tokens written for an hour; None if unknown.
         characters: The price of 10,000 characters of a text to speak; None if unknown.
         image: The price of one image; None if unknown.
         video: The price of one video, however long; None if unknown.
@@ -68,6 +72,9 @@ class Price:
     input: float | None = None
     output: float | None = None
     thinking: float | None = None
+    cache_read: float | None = None
+    cache_write: float | None = None
+    cache_write_hour: float | None = None
     characters: float | None = None
     image: float | None = None
     video: float | None = None
@@ -111,15 +118,22 @@ class Price:
         return Cost(round(amount, 10), self.currency, self.dated, self.source)
 
     def _tokens(self, usage: Usage | None, thought: bool) -> list[tuple[float | None, int | None]]:
-        if usage is None or (self.up_to is not None and (usage.input_tokens or 0) > self.up_to):
+        if usage is None:
+            return []
+        if self.up_to is not None and (usage.input_tokens or 0) + usage.cached > self.up_to:
             return []
         output = self.thinking if thought and self.thinking is not None else self.output
         given = usage.input_tokens
         if given is None and usage.output_tokens is None and output == 0:
             given = usage.total_tokens  # of vectors and rankings, DashScope tells the total only
-        both = ((self.input, given), (output, usage.output_tokens))
+        cache = (
+            (self.cache_read, usage.cache_read),
+            (self.cache_write, usage.cache_write),
+            (self.cache_write_hour, usage.cache_write_hour),
+        )
+        every = ((self.input, given), (output, usage.output_tokens), *(c for c in cache if c[1]))
         # What is free need not be counted: vectors have no output tokens.
-        counted = ((each, 0 if each == 0 else count) for each, count in both)
+        counted = ((each, 0 if each == 0 else count) for each, count in every)
         return [(None if each is None else each / _MILLION, count) for each, count in counted]
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis.endpoint import Part
 from harness.config.prices import SHIPPED, Cost, Price, Prices, load
 from harness.errors import BadSettings
+from harness.providers.anthropic.endpoints import read
 from harness.scenario.files import load_all
-from harness.types import GeneratedFile, Medium, Reply, Usage
+from harness.types import GeneratedFile, Json, Medium, Reply, Usage
 
 GOOD = """\
 [[price]]
@@ -72,6 +74,7 @@ def test_the_example_in_the_shipped_table_is_right(tmp_path: Path) -> None:
 
 PRICE = Price("ours", "one", "CNY", "a page", seen=date(2026, 7, 1), input=2, output=8)
 A_MILLION = Usage(1_000_000, 1_000_000)
+CACHED = replace(A_MILLION, cache_read=4_000_000, cache_write=1_000_000, cache_write_hour=3_000_000)
 
 
 @pytest.mark.parametrize(
@@ -86,16 +89,38 @@ A_MILLION = Usage(1_000_000, 1_000_000)
         (replace(PRICE, up_to=999_999), A_MILLION, False, None),
         (replace(PRICE, up_to=1), Usage(None, 1), False, None),
         (replace(PRICE, output=0), Usage(1_000_000, None), False, 2),
+        (PRICE, CACHED, False, None),
+        (replace(PRICE, cache_read=1, cache_write=3, cache_write_hour=4), CACHED, False, 29),
+        (replace(PRICE, cache_read=1, cache_write=3), CACHED, False, None),
     ],
     ids=[
         *("plain", "as dear", "dearer, not used", "dearer", "half", "as long", "longer"),
-        *("not told", "free output"),
+        *("not told", "free output", "cache unknown", "cache", "an hour unknown"),
     ],
 )
 def test_what_tokens_cost(price: Price, usage: Usage, thought: bool, amount: float | None) -> None:
     """Thinking may cost otherwise; longer requests than a price is for cost nobody knows what."""
     cost = price.of(usage, 0, thought)
     assert cost == (None if amount is None else Cost(amount, "CNY", "seen 2026-07-01", "a page"))
+
+
+def test_anthropic_counts_its_caches_apart_from_the_input() -> None:
+    """A whole answer says for how long each was written; of a stream, its start does."""
+    cache: dict[str, Json] = {"cache_read_input_tokens": 4, "cache_creation_input_tokens": 5}
+    hour: Json = {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 3}
+    message: dict[str, Json] = {
+        **{"type": "message", "role": "assistant", "content": []},
+        "usage": {"input_tokens": 1, "output_tokens": 6, **cache, "cache_creation": hour},
+    }
+    events: tuple[Json, ...] = (
+        {"type": "message_start", "message": message},
+        {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 6, **cache}},
+    )
+    usage = Usage(1, 6, cache_read=4, cache_write=2, cache_write_hour=3)
+    for parts in ((Part(message),), tuple(Part(e, n) for n, e in enumerate(events, 1))):
+        outcome = read(parts, None)
+        assert isinstance(outcome, Reply)
+        assert outcome.usage == usage
 
 
 def test_a_price_of_a_service_counts_for_its_other_formats() -> None:

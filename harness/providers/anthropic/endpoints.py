@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,10 +136,16 @@ def call_of(block: dict[str, Json]) -> ToolCall:
 def _usage(value: Json) -> Usage | None:
     names = ("input_tokens", "output_tokens", "total_tokens")
     counts = [_count(value, f"usage/{name}") for name in names]
-    cached = (_count(value, f"usage/cache_{name}_input_tokens") for name in ("read", "creation"))
-    if any(cached):
+    read, written, hour = (
+        _count(value, f"usage/{name}_input_tokens") or 0
+        for name in ("cache_read", "cache_creation", "cache_creation/ephemeral_1h")
+    )
+    if read or written:
         counts[2] = None  # cached tokens are not in the input tokens, and may be in a total
-    return None if all(count is None for count in counts) else Usage(*counts)
+    if all(count is None for count in counts):
+        return None
+    hour = min(hour, written)
+    return Usage(*counts, cache_read=read, cache_write=written - hour, cache_write_hour=hour)
 
 
 def _whole(value: dict[str, Json]) -> Reply:
@@ -200,11 +207,13 @@ def _counts(head: Json, events: list[dict[str, Json]]) -> Usage | None:
     """
     ends = [_usage(event) for event in events if event.get("type") == "message_delta"]
     last = next((usage for usage in reversed(ends) if usage), None)
-    begun = _count(head, "usage/input_tokens") or None
-    given = last.input_tokens if last and last.input_tokens is not None else begun
-    if last is None:
-        return Usage(given) if given is not None else None
-    return Usage(given, last.output_tokens, last.total_tokens)
+    begun, own = _usage(head) or Usage(), last or Usage()
+    given = own.input_tokens if own.input_tokens is not None else begun.input_tokens or None
+    if last is None and given is None:
+        return None
+    output, total = own.output_tokens, own.total_tokens
+    most = max(begun, own, key=lambda usage: usage.cached)  # of two alike, the start has details
+    return replace(most, input_tokens=given, output_tokens=output, total_tokens=total)
 
 
 TABLE = EndpointTable(
