@@ -21,11 +21,12 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import harness
 from harness.cassette.artefacts import FILE_NAME
 from harness.cassette.store import artefact_path, file_bytes, file_stamp
+from harness.comparison.fields import FieldMatrix
 from harness.comparison.matrix import Outline
 from harness.config import plugins
 from harness.config.settings import load_settings
@@ -76,7 +77,19 @@ class CheckCache:
 
 NO_CACHE = CheckCache(None)
 
-CheckedFile = tuple[Outline, Judged]
+
+class CheckedFile(NamedTuple):
+    """The result of the check of a file.
+
+    Attributes:
+        outline: The cassette in figures, without its texts.
+        judged: The findings, and the findings that are ignored.
+        fields: The places of fields in its answers; None if they were not asked for.
+    """
+
+    outline: Outline
+    judged: Judged
+    fields: FieldMatrix | None = None
 
 
 class KnownResults:

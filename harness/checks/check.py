@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -11,11 +12,11 @@ from typing import NamedTuple
 from harness.cassette import store
 from harness.cassette.age import ALWAYS, Period
 from harness.cassette.workers import Workers, in_order
-from harness.checks.cache import NO_CACHE, CheckCache
-from harness.comparison.matrix import Outline, outline
+from harness.checks.cache import NO_CACHE, CheckCache, CheckedFile
+from harness.comparison.fields import field_matrix
+from harness.comparison.matrix import outline
 from harness.config.settings import RuleSelection
 from harness.providers.rules import project_rules
-from harness.rules import Judged
 from harness.runner import Progress
 from harness.runner.batch import examine
 from harness.runner.recordings import try_read
@@ -26,14 +27,26 @@ class Checked(NamedTuple):
     """A cassette that was checked.
 
     Attributes:
-        outline: The cassette in figures, without its texts.
-        judged: The findings, and the findings that are ignored.
-        transcript: The transcript; None if `CheckOptions.keeps_transcripts` is false.
+        file: The result of the check.
+        transcript: The transcript; None unless `CheckOptions.keeps` is `Kept.TRANSCRIPTS`.
     """
 
-    outline: Outline
-    judged: Judged
+    file: CheckedFile
     transcript: Transcript | None = None
+
+
+class Kept(IntEnum):
+    """Parts of a checked cassette that a report needs; each includes those before it.
+
+    Attributes:
+        FIGURES: The outline and the findings.
+        FIELDS: The places of fields in its answers.
+        TRANSCRIPTS: The transcript, from which places of fields are computed.
+    """
+
+    FIGURES = 0
+    FIELDS = 1
+    TRANSCRIPTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +56,14 @@ class CheckOptions:
     Attributes:
         period: The dates of recording to check; cassettes recorded at other times are left out.
         workers: The largest number of processes, or the address of a Dask scheduler.
-        cache: The results of earlier checks.
-        keeps_transcripts: Whether each result contains its transcript; if so, *cache* is not used.
+        cache: The results of earlier checks. With transcripts, each cassette is still read.
+        keeps: The parts of each cassette that its result contains.
     """
 
     period: Period = ALWAYS
     workers: Workers = 1
     cache: CheckCache = NO_CACHE
-    keeps_transcripts: bool = True
+    keeps: Kept = Kept.TRANSCRIPTS
 
 
 CHECK_ALL = CheckOptions()
@@ -70,32 +83,51 @@ def check_cassettes(
     """
     check = partial(_check, project_rules(Path.cwd()), options)
     files = store.find(list(paths), is_read_here=isinstance(options.workers, int))
-    cache = NO_CACHE if options.keeps_transcripts else options.cache
-    with cache.opened(files) as known:
-        new = in_order(check, [path for path in files if path not in known.of], options.workers)
-        for number, path in enumerate(files, start=1):
+    with options.cache.opened(files) as known:
+        items = [(path, known.of.get(path)) for path in files]
+        new = in_order(
+            check, [one for one in items if not _suffices(one[1], options)], options.workers
+        )
+        for number, (path, earlier) in enumerate(items, start=1):
             progress(f"[{number}/{len(files)}] {path}")
-            if path in known.of:
-                result: Checked | Problem | None = Checked(*known.of[path])
+            result: Checked | Problem | None
+            if earlier and _suffices(earlier, options):
+                result = Checked(earlier)
             else:
                 result = next(new)
-                if isinstance(result, Checked):
-                    known.write(path, (result.outline, result.judged))
+                if isinstance(result, Checked) and result.file is not earlier:
+                    known.write(path, result.file)
             if result is not None and not _is_left_out(result, options.period):
                 yield result
 
 
+def _suffices(earlier: CheckedFile | None, options: CheckOptions) -> bool:
+    """Return whether the earlier result of a file, if there is one, has all that is kept."""
+    if earlier is None or options.keeps is Kept.TRANSCRIPTS:
+        return False
+    return options.keeps is Kept.FIGURES or earlier.fields is not None
+
+
 def _is_left_out(result: Checked | Problem, period: Period) -> bool:
-    return isinstance(result, Checked) and result.outline.provenance not in period
+    return isinstance(result, Checked) and result.file.outline.provenance not in period
 
 
-def _check(rules: RuleSelection, options: CheckOptions, path: Path) -> Checked | Problem | None:
-    """Return the result for one file; None if it was recorded at another time."""
+def _check(
+    rules: RuleSelection, options: CheckOptions, item: tuple[Path, CheckedFile | None]
+) -> Checked | Problem | None:
+    """Return the result for one file; None if it was recorded at another time.
+
+    *item* is the file, and its earlier result, which is taken for a transcript.
+    """
+    path, earlier = item
     transcript = try_read(path)
     if isinstance(transcript, Problem):
         return transcript
     if transcript.provenance not in options.period:
         return None
+    if earlier is not None and options.keeps is Kept.TRANSCRIPTS:
+        return Checked(earlier, rules.apply_to(transcript))
     read, judged = examine(transcript, rules)
-    kept = read.transcript if options.keeps_transcripts else None
-    return Checked(outline(read), judged, kept)
+    fields = field_matrix([read]) if options.keeps is Kept.FIELDS else None
+    kept = read.transcript if options.keeps is Kept.TRANSCRIPTS else None
+    return Checked(CheckedFile(outline(read), judged, fields), kept)

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.cli import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.checks.check import Kept
 
 EXAMPLE = "harness check cassettes tests/cassettes/test_chat.yaml"
 """An example for the help text."""
@@ -41,9 +47,20 @@ def check(
         period(since, until),
         app.workers(jobs, dask),
         NO_CACHE if no_cache else CheckCache(cache_folder()),
-        keeps_transcripts=as_json or any(path.suffix.lower() != ".xml" for path in reports or ()),
+        _kept(as_json, reports or ()),
     )
     with app.progress() as shown:
         report = check_report(paths, shown, options)
     report = add_age_findings(report, limit)
     app.deliver(app.with_history(report, history), as_json, reports)
+
+
+def _kept(as_json: bool, reports: Iterable[Path]) -> Kept:
+    """Return the parts of each cassette that the printed report and the files *reports* need."""
+    from harness.checks.check import Kept
+    from harness.report import ENDINGS
+
+    needs = {"junit": Kept.FIGURES, "json": Kept.FIELDS, "lines": Kept.FIELDS}
+    forms = (ENDINGS.get(path.suffix.lower(), "") for path in reports)
+    kept = (needs.get(form, Kept.TRANSCRIPTS) for form in forms)
+    return max([Kept.FIELDS if as_json else Kept.FIGURES, *kept])

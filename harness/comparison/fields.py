@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -182,11 +182,13 @@ class FieldMatrix:
     Attributes:
         forms: The columns, sorted.
         answers: For each form, the number of answers.
+        events: For each form, the number of all events of streams.
         rows: The rows, in the order of `FIELDS`.
     """
 
     forms: tuple[AnswerForm, ...]
     answers: tuple[int, ...]
+    events: tuple[int, ...]
     rows: tuple[FieldRow, ...]
 
     @property
@@ -227,17 +229,81 @@ class _Answer:
 
 def field_matrix(transcripts: Iterable[AnalyzedTranscript]) -> FieldMatrix:
     """Return the table of all fields by the forms of the answers in *transcripts*."""
+    return merged(map(_matrix_of, transcripts))
+
+
+def _matrix_of(transcript: AnalyzedTranscript) -> FieldMatrix:
     answers: dict[AnswerForm, list[_Answer]] = defaultdict(list)
-    for transcript in transcripts:
-        for turn in transcript.turns:
-            for form, exchange in _forms(transcript, turn):
-                answers[form].append(_Answer(exchange, transcript.transcript.source))
-    forms = tuple(sorted(answers))
+    for turn in transcript.turns:
+        for form, exchange in _forms(transcript, turn):
+            answers[form].append(_Answer(exchange, transcript.transcript.source))
     rows = (
-        FieldRow(field, tuple(_cell(field, form, answers[form]) for form in forms))
+        FieldRow(field, tuple(_cell(field, form, found) for form, found in answers.items()))
         for field in FIELDS
     )
-    return FieldMatrix(forms, tuple(len(answers[form]) for form in forms), tuple(rows))
+    return FieldMatrix(
+        tuple(answers),
+        tuple(map(len, answers.values())),
+        tuple(map(_events, answers.values())),
+        tuple(rows),
+    )
+
+
+def _events(answers: Sequence[_Answer]) -> int:
+    return sum(len(one.exchange.parts) for one in answers if one.exchange.is_stream)
+
+
+def merged(matrices: Iterable[FieldMatrix]) -> FieldMatrix:
+    """Return the table of all answers of *matrices*, which are in the order of the answers."""
+    parts: dict[AnswerForm, list[tuple[FieldMatrix, int]]] = defaultdict(list)
+    for matrix in matrices:
+        for column, form in enumerate(matrix.forms):
+            parts[form].append((matrix, column))
+    forms = tuple(sorted(parts))
+    events = {form: sum(one.events[column] for one, column in parts[form]) for form in forms}
+    rows = (
+        FieldRow(
+            field,
+            tuple(
+                _merged_cell(
+                    [one.rows[n].cells[column] for one, column in parts[form]], events[form]
+                )
+                for form in forms
+            ),
+        )
+        for n, field in enumerate(FIELDS)
+    )
+    answers = (sum(one.answers[column] for one, column in parts[form]) for form in forms)
+    return FieldMatrix(forms, tuple(answers), tuple(events.values()), tuple(rows))
+
+
+def _merged_cell(cells: Sequence[FieldCell], of_events: int) -> FieldCell:
+    """Return one cell for all *cells* of a form, whose streams have *of_events* events."""
+    sites: dict[str, list[Site]] = defaultdict(list)
+    for cell in cells:
+        for site in cell.sites:
+            sites[site.pointer].append(site)
+    pointers = tuple(dict.fromkeys(pointer for cell in cells for pointer in cell.pointers))
+    of = sum(cell.of for cell in cells)
+    return replace(
+        cells[0],
+        sites=tuple(
+            Site(
+                pointer=pointer,
+                types=tuple(sorted({name for site in found for name in site.types})),
+                present=sum(site.present for site in found),
+                of=of,
+                evidence=found[0].evidence,
+                events=sum(site.events for site in found),
+                of_events=of_events,
+            )
+            for pointer in pointers
+            if (found := sites.get(pointer))
+        ),
+        present=sum(cell.present for cell in cells),
+        of=of,
+        pointers=pointers,
+    )
 
 
 def _forms(
@@ -302,13 +368,12 @@ def _site(
     if not present:
         return None
     first, events = present[0]
-    streams = [(a.exchange, by_event) for a, by_event in both if a.exchange.is_stream]
     return Site(
         pointer=pointer,
         types=tuple(sorted({t for _, by_event in present for ts in by_event.values() for t in ts})),
         present=len(present),
         of=len(answers),
         evidence=first.evidence(next(iter(events)) or None),
-        events=sum(len(by_event) for _, by_event in streams),
-        of_events=sum(len(exchange.parts) for exchange, _ in streams),
+        events=sum(len(by_event) for answer, by_event in both if answer.exchange.is_stream),
+        of_events=_events(answers),
     )

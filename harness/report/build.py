@@ -14,6 +14,7 @@ from harness.cassette.age import Period
 from harness.cassette.store import Store, find
 from harness.cassette.workers import Workers, in_order
 from harness.checks.check import CHECK_ALL, Checked, CheckOptions, check_cassettes
+from harness.comparison.fields import merged
 from harness.comparison.matrix import Matrix, matrix
 from harness.config.settings import load_prices
 from harness.contracts.files import load
@@ -110,13 +111,16 @@ def check_report(
     start = time.perf_counter()
     results = list(check_cassettes(paths, progress, options))
     checked = [result for result in results if isinstance(result, Checked)]
+    files = [one.file for one in checked]
+    fields = [one.fields for one in files if one.fields is not None]
     transcripts = [one.transcript for one in checked if one.transcript is not None]
     return Report(
         title="Check",
         reads=tuple(analyze(one, endpoints.recognise) for one in transcripts),
-        checked=tuple(one.outline for one in checked),
-        findings=tuple(finding for one in checked for finding in one.judged.findings),
-        ignored=tuple(finding for one in checked for finding in one.judged.ignored),
+        checked=tuple(one.outline for one in files),
+        fields=merged(fields) if fields and not transcripts else None,
+        findings=tuple(finding for one in files for finding in one.judged.findings),
+        ignored=tuple(finding for one in files for finding in one.judged.ignored),
         problems=tuple(result for result in results if isinstance(result, Problem)),
         duration=time.perf_counter() - start,
         processes=_processes(options.workers),

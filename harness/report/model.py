@@ -173,6 +173,7 @@ class Report:
         reads: the transcripts; empty if a check kept only their outlines.
         findings: the findings in the transcripts.
         checked: the outlines of the transcripts of a check.
+        fields: the places of fields in the answers of a check that kept no transcripts; else None.
         matrices: the comparison of all targets of each scenario.
         comparisons: comparisons of two transcripts each.
         problems: errors of scenarios and targets that could not be recorded, read or replayed.
@@ -199,6 +200,7 @@ class Report:
     spent: str = ""
     pages: tuple[tuple[str, str], ...] = ()
     checked: tuple[Outline, ...] = ()
+    fields: FieldMatrix | None = None
     history: tuple[Run, ...] = ()
     processes: int = field(default=1, compare=False)
     left_out: int = 0
@@ -342,7 +344,7 @@ class Report:
     @cached_property
     def field_matrix(self) -> FieldMatrix:
         """The paths of each field in answers, by form of answer and target."""
-        return field_matrix(self.reads)
+        return self.fields or field_matrix(self.reads)
 
     @cached_property
     def topics(self) -> tuple[Topic, ...]:

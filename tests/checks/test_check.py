@@ -6,18 +6,21 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.checks import check
 from harness.checks.cache import CheckCache
-from harness.checks.check import CheckOptions, check_cassettes
+from harness.checks.check import CheckOptions, Kept, check_cassettes
 from harness.comparison.matrix import outline
 from harness.report.build import check_report
 from harness.report.json_report import document
 from harness.report.model import Report
 from harness.runner.batch import examine
+
+if TYPE_CHECKING:
+    from conftest import Harness
 
 CASSETTES = Path(__file__).parent.parent.parent / "cassettes"
 
@@ -41,19 +44,19 @@ def _report(**options: Any) -> Report:
 
 def _shown(report: Report) -> dict[str, Any]:
     """Return all of a report but its time."""
-    return {**document(replace(report, duration=0.0)), "fields": None, "made": None}
+    return {**document(replace(report, duration=0.0)), "made": None}
 
 
 @pytest.mark.slow
 def test_the_report_is_the_same_with_several_processes(folder: Path) -> None:
-    """And without the transcripts, of which only fields need more than the outline."""
+    """And without the transcripts, if the places of fields are kept."""
     for number in range(3):
         shutil.copytree(CASSETTES / "slogan", folder / "cassettes" / f"slogan{number}")
     one = _report()
     assert one.findings
     assert one.problems
     assert _shown(_report(workers=2)) == _shown(one)
-    brief = _report(workers=2, keeps_transcripts=False)
+    brief = _report(workers=2, keeps=Kept.FIELDS)
     assert brief.reads == ()
     assert _shown(brief) == _shown(one)
 
@@ -81,7 +84,7 @@ def test_what_did_not_change_is_not_checked_again(
     def checked() -> list[str]:
         """Check all, and return the files that were not known."""
         examined.clear()
-        found = _report(keeps_transcripts=False, cache=cache)
+        found = _report(keeps=Kept.FIELDS, cache=cache)
         files, was_new = [one.source for one in found.outlines], [*examined]
         assert len(found.problems) == len([*folder.glob("cassettes/*.yaml")])
         assert _shown(found) == _shown(_report())
@@ -97,7 +100,7 @@ def test_what_did_not_change_is_not_checked_again(
     content = artefact.read_bytes()
     artefact.write_bytes(b"altered")
     assert any("was altered" in problem.text for problem in _report(cache=cache).problems)
-    altered = _report(keeps_transcripts=False, cache=cache)
+    altered = _report(keeps=Kept.FIELDS, cache=cache)
     assert any("was altered" in problem.text for problem in altered.problems)
     artefact.write_bytes(content)
     assert checked() == []
@@ -108,9 +111,39 @@ def test_what_did_not_change_is_not_checked_again(
     assert checked() == []
 
 
+def test_each_form_of_report_uses_what_another_kept(folder: Path, examined: list[str]) -> None:
+    """Rules are applied only when fields are first asked for; what is shown is the same."""
+    cache, plain = CheckCache(folder / "cache"), _report()
+    times = []
+    for keeps in (Kept.FIGURES, Kept.TRANSCRIPTS, Kept.FIELDS, Kept.TRANSCRIPTS, Kept.FIGURES):
+        examined.clear()
+        found = _report(keeps=keeps, cache=cache)
+        times.append(len(examined))
+        assert _shown(found)["findings"] == _shown(plain)["findings"]
+        if keeps is not Kept.FIGURES:
+            assert _shown(found) == _shown(plain)
+        if keeps is Kept.TRANSCRIPTS:
+            assert found.reads == plain.reads
+    every = len(plain.outlines)
+    assert times == [every, 0, every, 0, 0]
+
+
+@pytest.mark.parametrize("form", ["--json", "--report a.xml", "--report a.jsonl", "--report a.md"])
+def test_the_command_applies_no_rule_again_for_any_form(
+    harness: Harness, folder: Path, examined: list[str], form: str
+) -> None:
+    """The forms that show no text of an answer need nothing but the earlier results."""
+    arguments = ("check", "cassettes", *form.split())
+    first = harness(*arguments, folder=folder)
+    new = len(examined)
+    again = harness(*arguments, folder=folder)
+    assert (again.code, len(examined)) == (first.code, new)
+    assert new > 2
+
+
 def test_an_interrupted_check_goes_on_where_it_ended(folder: Path, examined: list[str]) -> None:
     """What was checked by then is known."""
-    options = CheckOptions(keeps_transcripts=False, cache=CheckCache(folder / "cache"))
+    options = CheckOptions(keeps=Kept.FIGURES, cache=CheckCache(folder / "cache"))
     results = check_cassettes([Path("cassettes")], lambda _: None, options)
     next(results)
     results.close()  # type: ignore[attr-defined]  # a generator
@@ -123,7 +156,7 @@ def test_a_file_that_changes_while_it_is_checked_is_not_known(
     folder: Path, examined: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its result may be of the one or of the other."""
-    options = CheckOptions(keeps_transcripts=False, cache=CheckCache(folder / "cache"))
+    options = CheckOptions(keeps=Kept.FIGURES, cache=CheckCache(folder / "cache"))
     path = next(folder.glob("cassettes/multi-turn/*.yaml")).relative_to(folder)
     with monkeypatch.context() as patch:
         patch.setattr(check, "outline", lambda read: os.utime(path) or outline(read))  # type: ignore[func-returns-value]
@@ -141,5 +174,5 @@ def test_a_cache_that_fails_is_none(folder: Path, content: bytes | None) -> None
     else:
         place.mkdir()
         (place / "check.sqlite").write_bytes(content)
-    found = _report(keeps_transcripts=False, cache=CheckCache(place))
+    found = _report(keeps=Kept.FIELDS, cache=CheckCache(place))
     assert _shown(found) == _shown(_report())
