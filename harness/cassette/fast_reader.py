@@ -74,6 +74,20 @@ def load_provenance(first: bytes, last: bytes) -> Provenance:
     return _provenance(head)
 
 
+def has_provenance(content: bytes) -> bool:
+    """Return whether a cassette may say where it is from; false for one as vcrpy writes it.
+
+    Such a cassette has the keys `interactions` and `version` and no other at its top.
+    """
+    is_whole = content.startswith(_OF_VCRPY[0]) and content.endswith(_OF_VCRPY[1])
+    return (
+        not is_whole or _OTHER_KEY.search(content, 0, len(content) - len(_OF_VCRPY[1])) is not None
+    )
+
+
+_OF_VCRPY = b"interactions:\n- request:\n", b"\nversion: 1\n"
+_OTHER_KEY = re.compile(rb"\n(?:[^ \n-]|-[^ ])")
+
 _ORDINARY = bytes([0x0A, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _CONTROL = re.compile("[\x80-\x9f]")
 _SPECIAL = "\u2028\u2029\ufeff\ufffe\uffff"

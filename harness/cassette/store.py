@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from harness.cassette import remote, safe_yaml
 from harness.cassette.artefacts import FOLDER, CassetteFiles, has_hash, with_artefacts
-from harness.cassette.fast_reader import NotCanonical, load_provenance
+from harness.cassette.fast_reader import NotCanonical, has_provenance, load_provenance
 from harness.cassette.reader import loads
 from harness.cassette.remote import RemotePath, located, location
 from harness.cassette.writer import spliced
@@ -151,15 +151,15 @@ def read_text_only(path: Path) -> Cassette:
 def read_provenance(path: Path) -> Provenance:
     """Return the provenance of the cassette at *path*.
 
-    Of a cassette that the harness wrote only the head and the end are read. Raises BadCassette if
-    it cannot be read.
+    Of a cassette that the harness wrote only the head and the end are read, and of one that vcrpy
+    wrote its keys. Raises BadCassette if it cannot be read.
     """
     try:
         return load_provenance(*read_ends(path, _HEAD_SIZE, _END_SIZE))
     except OSError as error:
         raise BadCassette(f"cannot be read: {error.strerror}", path) from None
     except NotCanonical:
-        return read(path).provenance
+        return read(path).provenance if has_provenance(read_content(path)) else Provenance()
 
 
 _HEAD_SIZE, _END_SIZE = 2**14, 2**4

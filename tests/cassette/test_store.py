@@ -321,6 +321,16 @@ def test_the_provenance_needs_only_the_head_and_the_end(
     assert read_provenance(path) == long
     path.write_text("interactions: []\nversion: 1\n")
     assert read_provenance(path) == Provenance()
+    whole = dumps(Cassette((exchange,), long))
+    of_vcrpy = whole[whole.index("interactions:") :]
+    path.write_text(of_vcrpy, "utf-8")
+    assert store.read(path).provenance == Provenance()
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "read", None)
+        assert read_provenance(path) == Provenance()
+    path.write_text(of_vcrpy.replace("\nversion", "\nopenapi: 3\nversion"), "utf-8")
+    with pytest.raises(BadCassette, match="unknown key"):
+        read_provenance(path)
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(BadCassette, match="cannot be read: not a file"):
