@@ -30,7 +30,7 @@ from harness.comparison.fields import FieldMatrix
 from harness.comparison.matrix import Outline
 from harness.config import plugins
 from harness.config.settings import load_settings
-from harness.providers.masking import environment_secrets
+from harness.providers.masking import environment_secrets, text_masker
 from harness.rules import Judged
 
 if TYPE_CHECKING:
@@ -128,13 +128,19 @@ class KnownResults:
         self.commit()
 
     def write(self, path: Path, result: CheckedFile) -> None:
-        """Add the result of the file *path*, unless it changed since its digest was computed."""
+        """Add the result of the file *path*, unless it changed since its digest was computed.
+
+        A result with a secret in it, such as that of a recording by others with a key in the name
+        of a field, is not kept.
+        """
         key, stamp = self._keys.get(path, (b"", None))
         if self._database is None or not key or file_stamp(path) != stamp:
             return
         with suppress(sqlite3.Error, ValueError):  # ValueError: half a character in a text
-            row = (key, time.time(), _as_json().dump_json(result))
-            self._database.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", row)
+            text = _as_json().dump_json(result)
+            if text_masker()(text.decode()) == text.decode():
+                row = (key, time.time(), text)
+                self._database.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", row)
         if time.monotonic() > self._committed + _PART:
             self.commit()
 
