@@ -8,7 +8,7 @@ from itertools import dropwhile, islice, pairwise
 
 from harness.analysis.endpoint import Part, Role
 from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.reply import NONE_YET
+from harness.analysis.reply import NONE_YET, first
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import checked_endpoint, field_place, fields_of, show, streamed, violation
 from harness.types import Choice, Finding, Json, Reply, ToolCall
@@ -220,20 +220,32 @@ def stream_equals_whole(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     and of choices, and whether an id, a model and a finish reason are present. If the request asks
     for the same answer each time (`temperature: 0`, `top_k: 1`, `do_sample: false`), the finish
     reasons and the tool calls of all choices are compared too. Input tokens are not compared if the
-    service runs tools, whose results are input [REC].
+    service runs tools, whose results are input [REC], and nothing is if more than a day lies
+    between the answers: OpenAI counted otherwise ten months later [FIELD].
     """
-    whole: dict[str, AnalyzedExchange] = {}
+    whole: dict[str, list[AnalyzedExchange]] = {}
     comparable = [reading for reading in analyzed.readings if _is_comparable(reading)]
     streams = [reading for reading in comparable if reading.is_stream]
     for reading in comparable if streams else ():
         if not reading.is_stream:
-            whole.setdefault(_question(reading), reading)
+            whole.setdefault(_question(reading), []).append(reading)
     for reading in streams:
-        other = whole.get(_question(reading))
-        for name, actual, expected in _differences(reading, other) if other else ():
-            source = f"as in the whole answer (exchange {other and other.number})"
-            place = reading.place(part=reading.parts[-1])
-            yield violation(f"{name} {show(expected)} {source}", show(actual), place)
+        others = whole.get(_question(reading), ())
+        for other in islice((one for one in others if _is_of_one_day(reading, one)), 1):
+            for name, actual, expected in _differences(reading, other):
+                source = f"as in the whole answer (exchange {other.number})"
+                place = reading.place(part=reading.parts[-1])
+                yield violation(f"{name} {show(expected)} {source}", show(actual), place)
+
+
+_DAY = 86_400
+
+
+def _is_of_one_day(reading: AnalyzedExchange, other: AnalyzedExchange) -> bool:
+    """Return whether two answers were created within a day, or do not say when."""
+    times = [first(one.parts[0].value, fields_of(one).created) for one in (reading, other)]
+    given = [time for time in times if isinstance(time, int | float)]
+    return len(given) < 2 or abs(given[0] - given[1]) <= _DAY
 
 
 def _is_comparable(reading: AnalyzedExchange) -> bool:

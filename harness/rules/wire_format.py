@@ -50,7 +50,8 @@ def body_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     No NaN, no duplicate key, not cut off; Python's own `json` accepts more than JSON. Every
     endpoint of a model answers in JSON, refusals included; others by their Content-Type. Where a
-    refusal may be nothing but a text, it may be plain text, too.
+    refusal may be nothing but a text, it may be plain text, too; so may that of a gateway, which
+    could not reach the service [FIELD].
     """
     if reading.is_stream or _looks_like_events(reading) or _needs_no_body(reading):
         return
@@ -59,12 +60,16 @@ def body_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
     document = reading.response_json
     endpoint = checked_endpoint(reading)
     is_text = not reading.accepted and reading.media_type == "text/plain"
-    if endpoint is not None and is_text and not violations(endpoint.refusal, "refused"):
+    is_gateway = reading.exchange.response.status in _OF_GATEWAYS
+    if is_text and endpoint and (is_gateway or not violations(endpoint.refusal, "refused")):
         return
     has_type = reading.media_type == "application/json"
     is_json = has_type or (endpoint is not None and endpoint.role is not Role.LOOKUP)
     if is_json and document.problem:
         yield violation("JSON", _not_json(reading), reading.place(offset=document.offset or None))
+
+
+_OF_GATEWAYS = (502, 503, 504)
 
 
 def _not_json(reading: AnalyzedExchange) -> str:

@@ -78,6 +78,19 @@ def test_a_stream_may_differ_unless_the_same_answer_is_asked_for() -> None:
     assert check(foreign(*free)) == ()
 
 
+def test_a_stream_of_another_day_may_differ() -> None:
+    """A service changes; within a day the input tokens are the same."""
+    counted = edited(edited(SAME_STREAM, '"prompt_tokens":8', '"prompt_tokens":9'), ":12}", ":13}")
+    assert [f.rule for f in check(foreign(SAME, counted))] == ["stream_equals_whole"]
+    again, later = (
+        edited(edited(one, "20251015", "20251025", 9), ":1760461667", ":1761325667", 9)
+        for one in (SAME, counted)
+    )
+    assert check(foreign(SAME, later)) == ()
+    (found,) = check(foreign(SAME, again, later))
+    assert "(exchange 2)" in found.expected
+
+
 def test_a_long_answer_that_changed_is_shown_where_it_parts() -> None:
     """With a little before it, and the place."""
     long = "a" * 200

@@ -739,6 +739,10 @@ OTHERS = {
         },
         b"".join(_drawn(n, *one) for n, one in enumerate(_DRAWN, start=1)),
     ),
+    "OpenAI: a gateway that does not reach it": exchange(
+        *("POST", "https://api.openai.com/v1/responses", ASKED),
+        *(b"upstream connect error or disconnect/reset before headers", "text/plain", 503),
+    ),
     "Anthropic: a bad gateway": answered(
         "https://api.anthropic.com/v1/messages",
         b'{"type":"error","error":{"type":"api_error","message":"x"}}',
