@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 
 from harness.analysis.endpoint import Fields
 from harness.analysis.exchange import AnalyzedExchange
@@ -78,11 +78,12 @@ def history_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 
     The request begins with the messages of an earlier request, followed by the answer to it.
     Requests that begin a new conversation are not checked. Reasoning has a rule of its own. What a
-    client writes after a stop word, or as `Observation:` after an `Action:`, into the assistant's
-    message, is its own (agents) [REC]. JSON may be written with other spaces, and calls may have
-    other ids if their results have the same ones [REC]. An answer that is one call and nothing else
-    may be sent as the text of its arguments, and the client's own messages of that role may stand
-    before it, or for an answer that says nothing [FIELD].
+    client writes after a stop word, or before it to end an answer that it cut [FIELD], or as
+    `Observation:` after an `Action:`, into the assistant's message, is its own (agents) [REC]. JSON
+    may be written with other spaces, and calls may have other ids if their results have the same
+    ones [REC]. An answer that is one call and nothing else may be sent as the text of its
+    arguments, and the client's own messages of that role may stand before it, or for an answer that
+    says nothing [FIELD].
     """
     for turn, request, past in _with_past(analyzed):
         yield from _continuation(turn, request, past)
@@ -229,7 +230,8 @@ def _continuation(turn: AnalyzedTurn, request: AnalyzedExchange, past: _Past) ->
         return
     replies = [one for same in past.replies[number].values() for one in same.values()]
     starts = range(length, length + len(said))
-    if not any(_repeats(bare[start:], one) for start in starts for one in replies):
+    pairs = [(bare[start:], one) for start in starts for one in replies]
+    if not any(_repeats(found, one) or _goes_on(found[0], one, request) for found, one in pairs):
         place = request.request_place(sent.at(length))
         expected, actual = _parted(bare[length], past.latest[number])
         yield violation(f"the earlier answer {expected} in the request", actual, place)
@@ -245,11 +247,19 @@ def _cut(message: Json, request: AnalyzedExchange) -> Json:
 
 def _before_stop(text: str | None, request: AnalyzedExchange) -> str | None:
     fields = request.endpoint.fields if request.endpoint else Fields()
-    given = resolve(request.request_json.value, f"{fields.parameters}/stop")
-    for word in given if isinstance(given, list) else [given]:
+    names = ("stop", "stop_sequences")
+    given = [resolve(request.request_json.value, f"{fields.parameters}/{name}") for name in names]
+    for word in chain.from_iterable(one if isinstance(one, list) else [one] for one in given):
         if text and isinstance(word, str) and word:
             text = text.partition(word)[0]
     return text
+
+
+def _goes_on(message: Json, reply: Reply, request: AnalyzedExchange) -> bool:
+    """Return whether *message* is the whole text of a reply that a stop word cut, and goes on."""
+    said, meant = _said(_text_of(message)), _said(reply.content)
+    is_cut = _before_stop(said, request) != said and not reply.tool_calls
+    return is_cut and bool(meant) and said.startswith(meant)
 
 
 def _has_calls_of(reply: Reply, messages: Sequence[Json]) -> bool:

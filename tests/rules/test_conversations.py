@@ -232,6 +232,11 @@ def test_what_a_client_writes_after_a_stop_word_is_its_own() -> None:
         ("messages_are_well_formed", "/messages/1"),
         ("history_is_carried", "/messages/1"),
     ]
+    ended: Json = {"role": "assistant", "content": "I look. So I choose.\nAction: "}
+    cut = chat("I look.", stop="Action:")
+    assert found(cut, chat("Sunny.", ended, stop="Action:")) == []
+    unlike = chat("I see.", stop="Action:")
+    assert ("history_is_carried", "/messages/1") in found(unlike, chat("1", ended, stop="Action:"))
 
 
 def whole_chat(asked: list[Json], said: Json, *calls: Json) -> Exchange:
