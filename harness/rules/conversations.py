@@ -258,7 +258,8 @@ def _before_stop(text: str | None, request: AnalyzedExchange) -> str | None:
 def _goes_on(message: Json, reply: Reply, request: AnalyzedExchange) -> bool:
     """Return whether *message* is the whole text of a reply that a stop word cut, and goes on."""
     said, meant = _said(_text_of(message)), _said(reply.content)
-    is_cut = _before_stop(said, request) != said and not reply.tool_calls
+    has_calls = reply.tool_calls or resolve(message, "/tool_calls")
+    is_cut = _before_stop(said, request) != said and not has_calls
     return is_cut and bool(meant) and said.startswith(meant)
 
 

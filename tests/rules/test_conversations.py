@@ -232,9 +232,11 @@ def test_what_a_client_writes_after_a_stop_word_is_its_own() -> None:
         ("messages_are_well_formed", "/messages/1"),
         ("history_is_carried", "/messages/1"),
     ]
-    ended: Json = {"role": "assistant", "content": "I look. So I choose.\nAction: "}
+    ended: dict[str, Json] = {"role": "assistant", "content": "I look. So I choose.\nAction: "}
     cut = chat("I look.", stop="Action:")
     assert found(cut, chat("Sunny.", ended, stop="Action:")) == []
+    called: Json = {**ended, "tool_calls": [{"id": "1", "function": {"name": "f"}}]}
+    assert "history_is_carried" in {r for r, _ in found(cut, chat("1", called, stop="Action:"))}
     unlike = chat("I see.", stop="Action:")
     assert ("history_is_carried", "/messages/1") in found(unlike, chat("1", ended, stop="Action:"))
 
