@@ -111,7 +111,7 @@ def _waiting(answer: Answer) -> None:
     answer.server.go.clear()
     answer.head(200, STREAMED)
     answer.piece(b"first\n")
-    is_received = answer.server.go.wait(3)
+    is_received = answer.server.go.wait(60)
     answer.piece(b"second\n" if is_received else b"nobody heard the first\n")
     answer.piece(b"")
 
@@ -122,7 +122,7 @@ def _slowly(answer: Answer) -> None:
     for number in range(MOMENTS):
         answer.server.go.clear()
         answer.piece(b"data: %d\n\n" % number)
-        if not answer.server.go.wait(3):
+        if not answer.server.go.wait(60):
             answer.piece(b"nobody heard it\n")
         time.sleep(MOMENT)
     answer.piece(b"")

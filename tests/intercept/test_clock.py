@@ -9,10 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-import timeit
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from time import sleep as early_sleep
 from time import time as early_time
@@ -48,17 +46,18 @@ from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Origin, Reply, Request, Response
 
 POLLS = 40
-TRIES = range(20)
+HANGS = 60
+"""The real seconds that no machine takes where nothing waits."""
 TRUST = ssl.create_default_context()
 """To read all certificates anew takes longer than anything here."""
 
 
 @contextmanager
 def quickly() -> Iterator[None]:
-    """Assert that a block that sleeps for minutes takes little real time."""
+    """Assert that a block that sleeps for minutes does not really sleep."""
     began = time.perf_counter()
     yield
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < HANGS
 
 
 @contextmanager
@@ -140,7 +139,7 @@ def test_asynchronous_sleeps_cost_nothing(way: Callable[[float], Any]) -> None:
         return time.monotonic() - began
 
     with replaying():
-        assert 15 <= asyncio.run(main()) < 17
+        assert 15 <= asyncio.run(main()) < 30
 
 
 def test_tenacity_waits_cost_nothing() -> None:
@@ -352,8 +351,8 @@ def test_a_timeout_ends_a_longer_sleep(
         return time.monotonic() - began
 
     with replaying():
-        assert round(asyncio.run(main(10, 15))) == -10
-        assert round(asyncio.run(main(20, 15))) == 15
+        assert -15 < asyncio.run(main(10, 15)) < -9.9
+        assert 14.9 < asyncio.run(main(20, 15)) < 20
 
 
 def test_a_timeout_without_sleeps_is_real() -> None:
@@ -380,8 +379,8 @@ def test_the_time_of_an_event_loop_is_real() -> None:
 
     with replaying():
         real, seen = asyncio.run(main())
-    assert real < 2
-    assert 100 <= seen < 102
+    assert real < HANGS
+    assert 100 <= seen < 100 + HANGS
 
 
 # --------------------------------------------------------------------------------------- outside
@@ -389,7 +388,7 @@ def test_the_time_of_an_event_loop_is_real() -> None:
 
 def far_from(now: float) -> bool:
     """Return whether a time differs from real time."""
-    return abs(now - clock._monotonic()) > 5
+    return abs(now - clock._monotonic()) > 50
 
 
 def test_time_is_real_elsewhere() -> None:
@@ -486,20 +485,20 @@ def test_waiting_for_a_process_is_real() -> None:
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("pace", [0.01, 0.02])
+@pytest.mark.parametrize("pace", [0.001, 0.002])
 def test_a_pace_applies_to_sleeps(pace: float) -> None:
     """A sleep really takes its duration times the pace, and all of it has passed."""
 
     async def main() -> None:
-        await asyncio.gather(asyncio.sleep(3), anyio.sleep(3))
+        await asyncio.gather(asyncio.sleep(30), anyio.sleep(30))
 
     began = time.perf_counter()
     with use_tape(Player(Cassette(()), pace=pace)):
         seen = time.time()
-        time.sleep(3)
+        time.sleep(30)
         asyncio.run(main())
-        assert 6 <= time.time() - seen < 9
-    assert 6 * pace <= time.perf_counter() - began < 5
+        assert 60 <= time.time() - seen < 90
+    assert 60 * pace <= time.perf_counter() - began < HANGS
 
 
 # ------------------------------------------------------------------------------ SDKs and scenarios
@@ -526,8 +525,8 @@ steps:
 """
 
 
-def test_forty_polls_of_a_scenario_replay_in_no_time(slow_sandbox: str, tmp_path: Path) -> None:
-    """A scenario with ten minutes of polling replays in under 0.1 s."""
+def test_forty_polls_of_a_scenario_are_not_waited_for(slow_sandbox: str, tmp_path: Path) -> None:
+    """A scenario with ten minutes of polling replays without waiting."""
     speaker = PROVIDER_SERVERS["zhipuai"]
     source = Source(
         Origin.SANDBOX,
@@ -538,16 +537,11 @@ def test_forty_polls_of_a_scenario_replay_in_no_time(slow_sandbox: str, tmp_path
     brief, patient = (loads(SCENARIO.format(interval=seconds)) for seconds in (0, 15))
     store = Store(tmp_path)
     record(brief, brief.targets[0], source, store, lambda _: None)
-    transcript = replay(patient, patient.targets[0], store)  # the SDK is imported
+    with quickly():
+        transcript = replay(patient, patient.targets[0], store)
     outcome = transcript.turns[0].outcome
     assert isinstance(outcome, Reply)
     assert len(transcript.turns[0].exchanges) == 1 + POLLS
-    again = partial(replay, patient, patient.targets[0], store)
-    with quickly():
-        again()
-    # Of the thread's own time, as others may have this machine; what waits was told above.
-    took = (timeit.timeit(again, timer=time.thread_time, number=1) for _ in TRIES)
-    assert any(seconds < 0.1 for seconds in took)
 
 
 def zhipu(base: str, interval: float) -> str:
@@ -587,10 +581,10 @@ def dash_async(base: str, _: float) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("work", [zhipu, dash, dash_async])
-def test_forty_polls_by_an_sdk_replay_in_no_time(
+def test_forty_polls_by_an_sdk_are_not_waited_for(
     slow_sandbox: str, work: Callable[[str, float], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Forty polls replay in no time, and all recorded states are seen."""
+    """Forty polls replay without waiting, and all recorded states are seen."""
     monkeypatch.setattr(dashscope, "base_http_api_url", dashscope.base_http_api_url)
     tape = Recorder(Redactor((ZHIPUAI_KEY, DASHSCOPE_KEY)))
     with use_tape(tape), impatient():

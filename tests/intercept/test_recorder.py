@@ -156,7 +156,7 @@ def test_streams_pass_through_live(server: Server, client: Client) -> None:
     assert exchange.chunks == (6, 7)
     assert exchange.timing is not None
     assert abs(time.time() - exchange.timing.start) < 60
-    assert 0 < exchange.timing.first_byte <= exchange.timing.total < 3
+    assert 0 < exchange.timing.first_byte <= exchange.timing.total < 60
 
 
 def test_lines_pass_through_live(server: Server) -> None:
