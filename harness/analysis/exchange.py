@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from harness.analysis.endpoint import NO_FIELDS, Endpoint, Part, Role, fields_within
-from harness.analysis.reply import is_refusal, only_choice, read_answer, read_refusal
+from harness.analysis.endpoint import (
+    NO_FIELDS,
+    Endpoint,
+    Fields,
+    Part,
+    Pointers,
+    Role,
+    fields_within,
+    may_have,
+)
+from harness.analysis.reply import (
+    is_refusal,
+    only_choice,
+    pointer_to,
+    read_answer,
+    read_refusal,
+    seen,
+)
 from harness.analysis.shape import Shape, shape
 from harness.types import (
     NO_STATUS,
     Exchange,
     Failure,
     GeneratedFile,
+    Json,
     Medium,
     Outcome,
     Place,
@@ -161,19 +179,39 @@ class AnalyzedExchange:
         return None if endpoint.role is Role.FILE and not endpoint.answer else endpoint
 
     @cached_property
-    def answers(self) -> tuple[Part, ...]:
-        """The JSON values of the response that are no API errors, by the endpoint's error fields.
+    def fields(self) -> Fields:
+        """Where the answers of `checked_endpoint` have their fields; all empty if it is None."""
+        return self.checked_endpoint.fields if self.checked_endpoint else NO_FIELDS
 
-        A value is the whole body, or the data of an event.
+    @cached_property
+    def answers(self) -> tuple[Part, ...]:
+        """The parts of an accepted response that are no API errors, by the endpoint's error fields.
+
+        Empty if the response is a refusal, or if its endpoint is not checked.
         """
+        if self.checked_endpoint is None or not self.accepted:
+            return ()
         refused = self.refusals
         return tuple(p for p in self.parts if p not in refused) if refused else self.parts
 
     @cached_property
     def refusals(self) -> tuple[Part, ...]:
-        """The JSON values of the response that are API errors, by the endpoint's error fields."""
-        fields = self.endpoint.fields if self.endpoint else NO_FIELDS
-        return tuple(part for part in self.parts if is_refusal(part, fields))
+        """The parts of the response that are API errors, whatever the HTTP status.
+
+        Empty if there are none, or if the endpoint is not checked.
+        """
+        if self.checked_endpoint is None:
+            return ()
+        if not self.accepted:
+            return self.parts[:1]
+        return tuple(part for part in self.parts if is_refusal(part, self.fields))
+
+    def values(self, pointers: Pointers) -> Iterator[tuple[Part, str, Json]]:
+        """Yield (part, pointer, value) for each value at *pointers* in `answers`, except nulls."""
+        for part in self.answers:
+            if may_have(part.value, pointers):
+                for pointer, value in seen(part.value, pointers):
+                    yield part, pointer, value
 
     @cached_property
     def accepted(self) -> bool:
@@ -223,8 +261,24 @@ class AnalyzedExchange:
 
     @cached_property
     def replies(self) -> list[tuple[Part, Reply]]:
-        """The items of `outcomes_by_part` that are replies."""
+        """(part, reply) of each part of the response that is an answer, read by itself.
+
+        Empty if there are none, or if the endpoint is not checked.
+        """
+        if self.checked_endpoint is None:
+            return []
         return [(part, one) for part, one in self.outcomes_by_part if isinstance(one, Reply)]
+
+    @property
+    def event_replies(self) -> list[tuple[Part, Reply]]:
+        """(part, reply) of each event of a stream that was not refused; else empty.
+
+        Streams of endpoints without a schema for events are not read.
+        """
+        has_events = (
+            self.is_stream and self.endpoint is not None and self.endpoint.event is not None
+        )
+        return self.replies if has_events and not isinstance(self.outcome, Failure) else []
 
     @cached_property
     def other_choices(self) -> tuple[AnalyzedChoice, ...]:
@@ -273,6 +327,10 @@ class AnalyzedExchange:
         if offset is None and part is not None:
             offset = self._byte(pointer, part)
         return Place(self.turn, self.number, event, offset, pointer)
+
+    def field_place(self, part: Part, pointers: Pointers) -> Place:
+        """Return the place of the first value at *pointers* in *part*; of *part* without one."""
+        return self.place(pointer_to(part, pointers), part)
 
     def request_place(self, pointer: str = "", offset: int | None = None) -> Place:
         """Return a place in the request, for a finding.

@@ -120,6 +120,11 @@ def seen(value: Json, pointers: Pointers) -> Iterator[tuple[str, Json]]:
                 yield pointer, item
 
 
+def pointer_to(part: Part, pointers: Pointers) -> str:
+    """Return the JSON pointer of the first value at *pointers* in a part; empty if it has none."""
+    return next((pointer for pointer, _ in seen(part.value, pointers)), "")
+
+
 def first(value: Json, pointers: Pointers) -> Json:
     """Return the first value at *pointers* that is not null; None if there is none."""
     for pattern in pointers:

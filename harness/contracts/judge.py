@@ -11,6 +11,7 @@ from types import MappingProxyType
 from harness.analysis.difference import ChangeKind
 from harness.analysis.endpoint import Part, Pointers
 from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.reply import pointer_to
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.contracts import words
 from harness.contracts.clause import Spot, Support, one_step_less, severity, spot
@@ -18,7 +19,7 @@ from harness.contracts.contract import Contract
 from harness.contracts.evidence import DEEPEST, Node, schema_type
 from harness.contracts.sections import Section, sections, witness
 from harness.locale import mark
-from harness.rules.rule import checked_endpoint, pointer_to, show
+from harness.rules.rule import show
 from harness.types import Finding, Json, Severity
 from harness.wire import escape, resolve
 from harness.wire.text import count
@@ -191,7 +192,7 @@ class Judge:
 
     def judge(self, exchange: AnalyzedExchange, family: str) -> Iterator[Finding]:
         """Yield a finding for every clause that an exchange with a model of *family* violates."""
-        if not checked_endpoint(exchange) or not exchange.parts:
+        if not exchange.checked_endpoint or not exchange.parts:
             yield from _not_judged(exchange)
             return
         first: dict[_Key, Finding] = {}
@@ -282,7 +283,7 @@ def _not_judged(exchange: AnalyzedExchange) -> Iterator[Finding]:
     if exchange.endpoint is None:
         message = f"{request.method} to an unknown endpoint: no contract covers it"
         yield Finding(message, exchange.place(), UNCOVERED, Severity.INFO)
-    elif checked_endpoint(exchange) and not exchange.is_binary:
+    elif exchange.checked_endpoint and not exchange.is_binary:
         message = "the answer has no JSON that could be checked against the contract"
         yield Finding(message, exchange.place(), UNCOVERED, Severity.WARNING)
 

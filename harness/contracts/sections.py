@@ -22,7 +22,7 @@ from harness.contracts.evidence import Witness
 from harness.contracts.words import is_word
 from harness.errors import HarnessError
 from harness.providers import endpoints
-from harness.rules.rule import answers, refusals, turn_request
+from harness.rules.rule import turn_request
 from harness.types import Json
 from harness.wire import resolve, tokens, walk
 
@@ -64,12 +64,12 @@ def sections(exchange: AnalyzedExchange) -> Iterator[tuple[Section, Part]]:
     """
     if exchange.endpoint is None:
         return
-    parts = answers(exchange)
+    parts = exchange.answers
     for number, part in enumerate(parts, start=1):
         form, case = _case(exchange, part, number, len(parts))
         value = _without(part.value, tuple(map(tokens, exchange.endpoint.foreign)))
         yield Section(exchange.endpoint.name, form, case), replace(part, value=value)
-    for part in refusals(exchange):
+    for part in exchange.refusals:
         yield Section(exchange.endpoint.name, REFUSAL), part
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from email.utils import formatdate
 from itertools import islice
+from operator import attrgetter
 
 from harness.analysis.edit import (
     change_values,
@@ -20,7 +21,6 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of
 from harness.analysis.reply import first
 from harness.faults import select
-from harness.rules.rule import answers, checked_endpoint, fields_of, replies
 from harness.rules.schemas import violations
 from harness.types import Exchange, Failure, Json, Reply
 from harness.wire import resolve, walk
@@ -34,7 +34,7 @@ _TRIED = 60
     remove,
     lambda value, pointer: put_value(value, pointer, [[0]]),
     lambda value, pointer: put_value(value, pointer, None),
-    when=checked_endpoint,
+    when=attrgetter("checked_endpoint"),
 )
 def field_against_schema(
     analyzed: AnalyzedExchange, change: Callable[[Json, str], Json]
@@ -75,7 +75,7 @@ def choice_lost(
     *change* returns the new list of choices, given the first and the second. Returns None unless
     the answer has exactly two choices.
     """
-    fields, part = fields_of(analyzed), select.first_answer(analyzed)
+    fields, part = analyzed.fields, select.first_answer(analyzed)
     given = resolve(part.value, fields.choices) if part and fields.choices else None
     if part is None or not isinstance(given, list) or len(given) != 2:
         return None
@@ -88,7 +88,7 @@ def log_probability_positive(analyzed: AnalyzedExchange) -> Exchange | None:
 
     Returns None if the answer has no log probabilities.
     """
-    fields, part = fields_of(analyzed), select.first_answer(analyzed)
+    fields, part = analyzed.fields, select.first_answer(analyzed)
     pointer = f"{fields.choices}/0/logprobs/content/0/logprob"
     given = resolve(part.value, pointer) if part and fields.choices else None
     is_number = isinstance(given, int | float)
@@ -109,7 +109,7 @@ def log_probabilities_of_another_text(
     The tokens are those in the list of log probabilities; *change* returns the new list. Returns
     None if the answer has no such list.
     """
-    fields, part = fields_of(analyzed), select.first_answer(analyzed)
+    fields, part = analyzed.fields, select.first_answer(analyzed)
     pointer = f"{fields.choices}/0/logprobs/content"
     given = resolve(part.value, pointer) if part and fields.choices else None
     if part is None or not isinstance(given, list) or not given:
@@ -136,7 +136,10 @@ def role_unknown(analyzed: AnalyzedExchange, role: str) -> Exchange | None:
 
 
 @exchange_fault(
-    "fields_are_spelled_as_documented", str.upper, lambda name: f"{name}s", when=answers
+    "fields_are_spelled_as_documented",
+    str.upper,
+    lambda name: f"{name}s",
+    when=attrgetter("answers"),
 )
 def field_misspelt(analyzed: AnalyzedExchange, spell: Callable[[str], str]) -> Exchange | None:
     """Write the name of the input tokens' count in capitals, or with an s at its end.
@@ -193,7 +196,7 @@ def answer_emptied(analyzed: AnalyzedExchange, text: str) -> Exchange | None:
     Returns None if the answer did not end with `stop`, or has something else than text. *text* is
     the new text.
     """
-    reply, endpoint = analyzed.outcome, checked_endpoint(analyzed)
+    reply, endpoint = analyzed.outcome, analyzed.checked_endpoint
     if not isinstance(reply, Reply) or not reply.content or reply.finish_reason != "stop":
         return None
     if endpoint is None or reply.tool_calls or reply.images or reply.other_choices:
@@ -220,7 +223,7 @@ def date_wrong(analyzed: AnalyzedExchange, seconds: int) -> Exchange | None:
     Returns None if the answer has no creation time. *seconds* is the time from the creation to the
     new date.
     """
-    parts = answers(analyzed)[:1]
+    parts = analyzed.answers[:1]
     created = first(parts[0].value, select.pointers(analyzed, "created")) if parts else None
     if type(created) is not int:
         return None
@@ -240,7 +243,7 @@ def reasoning_in_text(analyzed: AnalyzedExchange, tagged: str) -> Exchange | Non
     if not tagged and len(reply.reasoning.strip()) <= 20:
         return None
     parts = [
-        part for part, reply_of_part in replies(analyzed) if (reply_of_part.content or "").strip()
+        part for part, reply_of_part in analyzed.replies if (reply_of_part.content or "").strip()
     ]
     target = select.in_part(analyzed, parts[0], "content") if parts else None
     if target is None or not isinstance(target.value, str):
@@ -281,7 +284,7 @@ def refusal_unexplained(analyzed: AnalyzedExchange, name: str) -> Exchange | Non
     return select.put(analyzed, candidates[0], "") if candidates and certain else None
 
 
-@exchange_fault("refusal_status_fits_code", 418, 500, when=checked_endpoint)
+@exchange_fault("refusal_status_fits_code", 418, 500, when=attrgetter("checked_endpoint"))
 def status_of_another_code(analyzed: AnalyzedExchange, status: int) -> Exchange | None:
     """Set the HTTP status of a refusal to one that its error code never comes with.
 
@@ -327,7 +330,7 @@ def _count(analyzed: AnalyzedExchange, *names: str) -> select.SelectedValue | No
 
     Returns None if no part has all of them.
     """
-    candidates = (select.counts(analyzed, part, *names) for part in answers(analyzed))
+    candidates = (select.counts(analyzed, part, *names) for part in analyzed.answers)
     return next((present[0] for present in candidates if present), None)
 
 
@@ -388,7 +391,7 @@ def reasoning_uncounted(analyzed: AnalyzedExchange, count: int | None) -> Exchan
     *count* is the new number. Returns None if the answer has no reasoning, no count of its tokens,
     or need not have that count.
     """
-    reply, endpoint = analyzed.outcome, checked_endpoint(analyzed)
+    reply, endpoint = analyzed.outcome, analyzed.checked_endpoint
     if endpoint is None or not isinstance(reply, Reply) or not (reply.reasoning or "").strip():
         return None
     if not reply.usage or not endpoint.counts_reasoning(analyzed.request_json.value):

@@ -14,7 +14,7 @@ from harness.analysis.reply import first
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.faults import select
 from harness.rules.media import is_picture, media_type
-from harness.rules.rule import Answered, answered, checked_endpoint
+from harness.rules.rule import Answered, answered
 from harness.types import Exchange, Json, Transcript
 from harness.wire import resolve
 
@@ -123,7 +123,7 @@ def image_missing(read: AnalyzedTranscript) -> Transcript | None:
 
 
 def _vector(analyzed: AnalyzedExchange) -> select.SelectedValue | None:
-    endpoint = checked_endpoint(analyzed)
+    endpoint = analyzed.checked_endpoint
     is_answer = endpoint is not None and endpoint.role is Role.ANSWER
     return select.in_part(analyzed, select.first_answer(analyzed), "vectors") if is_answer else None
 

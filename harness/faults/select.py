@@ -9,7 +9,6 @@ from harness.analysis import edit
 from harness.analysis.endpoint import Part, Pointers, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import seen
-from harness.rules.rule import answers, checked_endpoint, refusals, replies
 from harness.types import Exchange, Json, Reply
 
 
@@ -60,7 +59,7 @@ def pointers(analyzed: AnalyzedExchange, name: str) -> Pointers:
 
     Empty if the rules do not check the endpoint.
     """
-    endpoint = checked_endpoint(analyzed)
+    endpoint = analyzed.checked_endpoint
     present: Pointers = getattr(endpoint.fields, name) if endpoint else ()
     return present
 
@@ -81,17 +80,17 @@ def in_part(analyzed: AnalyzedExchange, part: Part | None, name: str) -> Selecte
 
 def first_answer(analyzed: AnalyzedExchange) -> Part | None:
     """Return the first part of a response that is not a refusal; None if there is none."""
-    return next(iter(answers(analyzed)), None)
+    return next(iter(analyzed.answers), None)
 
 
 def first_refusal(analyzed: AnalyzedExchange) -> Part | None:
     """Return the first part of a response that is a refusal; None if there is none."""
-    return next(iter(refusals(analyzed)), None)
+    return next(iter(analyzed.refusals), None)
 
 
 def field(analyzed: AnalyzedExchange, name: str) -> SelectedValue | None:
     """Return the first value of the field *name*, except in refusals; None if there is none."""
-    return next((t for part in answers(analyzed) for t in targets(analyzed, part, name)), None)
+    return next((t for part in analyzed.answers for t in targets(analyzed, part, name)), None)
 
 
 def finishing(analyzed: AnalyzedExchange) -> list[SelectedValue]:
@@ -99,11 +98,11 @@ def finishing(analyzed: AnalyzedExchange) -> list[SelectedValue]:
 
     Empty if the endpoint has no list of finish reasons.
     """
-    endpoint = checked_endpoint(analyzed)
+    endpoint = analyzed.checked_endpoint
     if endpoint is None or not endpoint.finish_reasons:
         return []
     present = [
-        in_part(analyzed, p, "finish_reason") for p, r in replies(analyzed) if r.finish_reason
+        in_part(analyzed, p, "finish_reason") for p, r in analyzed.replies if r.finish_reason
     ]
     return [target for target in present if target]
 
@@ -125,7 +124,7 @@ def state(analyzed: AnalyzedExchange) -> SelectedValue | None:
 
     None if the response has no state, or one that the endpoint does not list.
     """
-    endpoint = checked_endpoint(analyzed)
+    endpoint = analyzed.checked_endpoint
     if endpoint is None or endpoint.role not in (Role.SUBMIT, Role.POLL):
         return None
     target = in_part(analyzed, first_answer(analyzed), "state")
@@ -141,9 +140,7 @@ def tool_calls(analyzed: AnalyzedExchange) -> list[SelectedValue]:
         return []
     items = [f"{pointer}/[]" for pointer in pointers(analyzed, "tool_calls")]
     return [
-        SelectedValue(p, *item)
-        for p, _ in replies(analyzed)
-        for item in seen(p.value, tuple(items))
+        SelectedValue(p, *item) for p, _ in analyzed.replies for item in seen(p.value, tuple(items))
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from operator import attrgetter
 
 from harness.analysis.edit import (
     change_values,
@@ -27,9 +28,11 @@ from harness.faults.select import (
     put,
     targets,
 )
-from harness.rules.rule import checked_endpoint, fields_of, streamed
 from harness.types import Exchange, Json, Reply, Transcript
 from harness.wire import Missing, resolve
+
+_has_events = attrgetter("event_replies")
+
 
 # ------------------------------------------------------------------------------------- usage
 
@@ -39,7 +42,7 @@ def _with_last_count(analyzed: AnalyzedExchange, name: str, change: int) -> Exch
 
     Returns None if there are fewer than two values, or the one before is below 1.
     """
-    candidates = (in_part(analyzed, part, name) for part, _ in streamed(analyzed))
+    candidates = (in_part(analyzed, part, name) for part, _ in analyzed.event_replies)
     counts = [(t, t.value) for t in candidates if t and isinstance(t.value, int)]
     if len(counts) < 2 or counts[-2][1] < 1:
         return None
@@ -53,7 +56,7 @@ def count_shrinks(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     *name* is the count: `output_tokens` or `total_tokens`. Returns None if the stream has fewer
     than two such counts, or it estimates the total.
     """
-    endpoint = checked_endpoint(analyzed)
+    endpoint = analyzed.checked_endpoint
     if name == "total_tokens" and (endpoint is None or endpoint.estimates_input):
         return None
     return _with_last_count(analyzed, name, -1)
@@ -66,7 +69,7 @@ def input_tokens_change(analyzed: AnalyzedExchange, change: int) -> Exchange | N
     Returns None if the stream has fewer than two such counts, or the service runs tools. *change*
     is the difference: 1 or -1.
     """
-    endpoint = checked_endpoint(analyzed)
+    endpoint = analyzed.checked_endpoint
     if endpoint is None or endpoint.estimates_input:
         return None
     if endpoint.runs_tools(analyzed.request_json.value):
@@ -84,7 +87,7 @@ def usage_missing(
     None if the response is not a finished stream with usage, or if its request does not entitle it
     to usage.
     """
-    endpoint, reply = checked_endpoint(analyzed), analyzed.outcome
+    endpoint, reply = analyzed.checked_endpoint, analyzed.outcome
     if endpoint is None or not analyzed.is_stream or not isinstance(reply, Reply):
         return None
     if not reply.usage or not reply.finish_reason:
@@ -94,25 +97,25 @@ def usage_missing(
     return change_values(analyzed, lambda value: change(value, "/usage"))
 
 
-@exchange_fault("events_have_content", {}, {"role": "assistant"}, when=streamed)
+@exchange_fault("events_have_content", {}, {"role": "assistant"}, when=_has_events)
 def event_without_content(analyzed: AnalyzedExchange, message: Json) -> Exchange | None:
     """Empty the message of the second event with a text, or leave nothing but its role.
 
     Returns None if that event has no message, or a finish reason. *message* is what is left.
     """
     endpoint = analyzed.endpoint
-    said = [(part, reply) for part, reply in streamed(analyzed) if reply.content]
+    said = [(part, reply) for part, reply in analyzed.event_replies if reply.content]
     if endpoint is None or "events_have_content" in endpoint.exempt or len(said) < 2:
         return None
     part, reply = said[1]
-    pointer = f"{fields_of(analyzed).choices}/0/delta"
+    pointer = f"{analyzed.fields.choices}/0/delta"
     return None if reply.finish_reason else replace_value(analyzed, part, pointer, message)
 
 
 # ---------------------------------------------------------------------------------- identity
 
 
-@exchange_fault("stream_keeps_its_identity", 0, -1, when=streamed)
+@exchange_fault("stream_keeps_its_identity", 0, -1, when=_has_events)
 def last_event_of_another_answer(analyzed: AnalyzedExchange, place: int) -> Exchange | None:
     """Change the id, or the model, in the last event.
 
@@ -120,7 +123,10 @@ def last_event_of_another_answer(analyzed: AnalyzedExchange, place: int) -> Exch
     stream: 0 for the first, -1 for the last. Returns None if the stream has fewer than two events,
     or if the first or the last one lacks the field.
     """
-    constant, parts = pointers(analyzed, "constant"), [part for part, _ in streamed(analyzed)]
+    constant, parts = (
+        pointers(analyzed, "constant"),
+        [part for part, _ in analyzed.event_replies],
+    )
     if len(parts) < 2 or not constant:
         return None
     began, ended = (resolve(part.value, constant[place]) for part in (parts[0], parts[-1]))
@@ -133,7 +139,7 @@ def last_event_of_another_answer(analyzed: AnalyzedExchange, place: int) -> Exch
 # -------------------------------------------------------------------------------- the finish
 
 
-@exchange_fault("stream_finishes_once", when=streamed)
+@exchange_fault("stream_finishes_once", when=_has_events)
 def finish_missing(analyzed: AnalyzedExchange) -> Exchange | None:
     """Replace each finish reason by the string `null`, as in events before the end.
 
@@ -160,7 +166,7 @@ def _inserted(analyzed: AnalyzedExchange, block: bytes, after: Part) -> Exchange
     return with_event_blocks(analyzed, [*blocks[:place], block, *blocks[place:]])
 
 
-@exchange_fault("stream_finishes_once", when=streamed)
+@exchange_fault("stream_finishes_once", when=_has_events)
 def finish_twice(analyzed: AnalyzedExchange) -> Exchange | None:
     """Repeat the last event that has a finish reason, with another finish reason.
 
@@ -174,7 +180,7 @@ def finish_twice(analyzed: AnalyzedExchange) -> Exchange | None:
     return _inserted(analyzed, blocks[_number(end.part) - 1], end.part)
 
 
-@exchange_fault("nothing_after_finish", "text last", "finish first", when=streamed)
+@exchange_fault("nothing_after_finish", "text last", "finish first", when=_has_events)
 def text_after_finish(analyzed: AnalyzedExchange, how: str) -> Exchange | None:
     """Repeat an event with text after the finish reason, or move the finish reason to the start.
 
@@ -182,7 +188,7 @@ def text_after_finish(analyzed: AnalyzedExchange, how: str) -> Exchange | None:
     last` for the first change, `finish first` for the second.
     """
     ends, blocks = [end.part for end in finishing(analyzed)], event_blocks(analyzed)
-    texts = [p for p, reply in streamed(analyzed) if reply.content and not reply.finish_reason]
+    texts = [p for p, reply in analyzed.event_replies if reply.content and not reply.finish_reason]
     if not ends or not texts:
         return None
     if how == "text last":
@@ -196,7 +202,7 @@ def text_after_finish(analyzed: AnalyzedExchange, how: str) -> Exchange | None:
 
 def _is_cumulative(analyzed: AnalyzedExchange) -> bool:
     reply = analyzed.outcome
-    return bool(streamed(analyzed)) and isinstance(reply, Reply) and reply.cumulative
+    return bool(analyzed.event_replies) and isinstance(reply, Reply) and reply.cumulative
 
 
 @exchange_fault("cumulative_stream_only_grows", "last", "middle", when=_is_cumulative)
@@ -206,7 +212,9 @@ def text_restarts(analyzed: AnalyzedExchange, where: str) -> Exchange | None:
     Returns None if the stream has fewer than three different texts. *where* is `last` for the first
     change, `middle` for the second.
     """
-    candidates = [(in_part(analyzed, part, "content"), reply) for part, reply in streamed(analyzed)]
+    candidates = [
+        (in_part(analyzed, part, "content"), reply) for part, reply in analyzed.event_replies
+    ]
     texts = [t for t, reply in candidates if t and reply.content and t.value == reply.content]
     if len({str(target.value) for target in texts}) < 3:
         return None
@@ -224,7 +232,7 @@ def call_restarts(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     Returns None if the stream has fewer than two events with tool calls. *name* is the member to
     replace: `arguments` or `name`.
     """
-    parts = [part for part, reply in streamed(analyzed) if reply.tool_calls]
+    parts = [part for part, reply in analyzed.event_replies if reply.tool_calls]
     calls = in_part(analyzed, parts[-1], "tool_calls") if len(parts) > 1 else None
     if calls is None:
         return None
@@ -234,17 +242,17 @@ def call_restarts(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
 # ---------------------------------------------------------------------- incremental streams
 
 
-@exchange_fault("deltas_do_not_repeat", "content", "reasoning", when=streamed)
+@exchange_fault("deltas_do_not_repeat", "content", "reasoning", when=_has_events)
 def pieces_repeat_text(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Replace each piece of text, or reasoning, by all text so far, though pieces were requested.
 
     *name* is the field: `content` or `reasoning`. Returns None if pieces were not requested, or if
     there are fewer than three of this field.
     """
-    endpoint = checked_endpoint(analyzed)
+    endpoint = analyzed.checked_endpoint
     if endpoint is None or endpoint.cumulative(analyzed.request_json.value) is not False:
         return None
-    pieces = [(p, piece) for p, reply in streamed(analyzed) if (piece := getattr(reply, name))]
+    pieces = [(p, piece) for p, reply in analyzed.event_replies if (piece := getattr(reply, name))]
     if len(pieces) < 3 or len("".join(piece for _, piece in pieces)) < 10:
         return None
     changed, so_far = {}, ""
@@ -269,7 +277,7 @@ def stream_ends_otherwise(read: AnalyzedTranscript, other: str) -> Transcript | 
     no request with sampling turned off was made with and without streaming.
     """
     for stream in read.readings:
-        asked = resolve(stream.request_json.value, f"{fields_of(stream).parameters}/do_sample")
+        asked = resolve(stream.request_json.value, f"{stream.fields.parameters}/do_sample")
         if asked is not False or not _is_paired(read, stream):
             continue
         name = "finish_reason" if other == "length" else "tool_calls"
@@ -281,7 +289,7 @@ def stream_ends_otherwise(read: AnalyzedTranscript, other: str) -> Transcript | 
                 value = put_all(value, place, other) if resolve(value, place) else value
             return value
 
-        exchange = change_values(stream, changed) if streamed(stream) else None
+        exchange = change_values(stream, changed) if stream.event_replies else None
         if exchange is not None and exchange != stream.exchange:
             return with_exchange(read, stream, exchange)
     return None
@@ -309,7 +317,7 @@ def stream_unlike_document(
                     value = put_value(value, place, change(here))
             return value
 
-        paired = streamed(stream) and _is_paired(read, stream)
+        paired = stream.event_replies and _is_paired(read, stream)
         exchange = change_values(stream, changed) if paired else None
         if exchange is not None and exchange != stream.exchange:
             return with_exchange(read, stream, exchange)

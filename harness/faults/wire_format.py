@@ -9,7 +9,7 @@ from harness.analysis import edit
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import DONE, AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of
-from harness.rules.rule import checked_endpoint, refusals, wants_stream
+from harness.rules.rule import wants_stream
 from harness.types import Exchange, Failure, Reply
 from harness.wire import resolve
 
@@ -64,7 +64,7 @@ def request_malformed(analyzed: AnalyzedExchange, change: BytesEdit) -> Exchange
 
 def _is_document(analyzed: AnalyzedExchange) -> bool:
     """Return whether the rules check the response, and it is a JSON object with members."""
-    whole = checked_endpoint(analyzed) is not None and not analyzed.is_stream
+    whole = analyzed.checked_endpoint is not None and not analyzed.is_stream
     value = analyzed.response_json.value if whole and not analyzed.response_json.problem else None
     return isinstance(value, dict) and bool(value)
 
@@ -100,7 +100,7 @@ def document_mislabelled(analyzed: AnalyzedExchange, content_type: str) -> Excha
 
 
 def _is_stream(analyzed: AnalyzedExchange) -> bool:
-    return checked_endpoint(analyzed) is not None and bool(analyzed.stream.events)
+    return analyzed.checked_endpoint is not None and bool(analyzed.stream.events)
 
 
 @exchange_fault("content_type_agrees_with_body", when=_is_stream)
@@ -185,7 +185,7 @@ def other_delivery_requested(analyzed: AnalyzedExchange) -> Exchange | None:
 
     Returns None if the response is not an answer, or if the endpoint cannot stream.
     """
-    endpoint = checked_endpoint(analyzed)
+    endpoint = analyzed.checked_endpoint
     if not endpoint or not endpoint.event or not isinstance(analyzed.outcome, Reply):
         return None
     if wants_stream(analyzed) and resolve(analyzed.request_json.value, "/stream") is not True:
@@ -206,7 +206,7 @@ def refusal_with_status_200(analyzed: AnalyzedExchange) -> Exchange | None:
     if analyzed.accepted or not isinstance(analyzed.outcome, Failure):
         return None
     accepted = edit.with_status(analyzed.exchange, 200)
-    return accepted if refusals(replace(analyzed, exchange=accepted)) else None
+    return accepted if replace(analyzed, exchange=accepted).refusals else None
 
 
 FAULTS = faults_of(vars())

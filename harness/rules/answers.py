@@ -11,17 +11,7 @@ from harness.analysis.endpoint import Fields, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, is_whole, seen, status_of
 from harness.rules.members import documented, misspelt
-from harness.rules.rule import (
-    answers,
-    checked_endpoint,
-    field_place,
-    fields_of,
-    refusals,
-    replies,
-    show,
-    values,
-    violation,
-)
+from harness.rules.rule import show, violation
 from harness.rules.schemas import violations
 from harness.types import Finding, Json, Place, Reply
 from harness.wire import Missing, escape, query, resolve, tokens
@@ -33,13 +23,13 @@ def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
     The whole body, or each event of a stream, is checked against the endpoint's JSON Schema, which
     cites its source. Additional fields are allowed: services add them without notice.
     """
-    endpoint = checked_endpoint(reading)
+    endpoint = reading.checked_endpoint
     if endpoint is None:
         return
     schema = endpoint.event if reading.is_stream else endpoint.answer
     if schema is None:
         return
-    for part in answers(reading):
+    for part in reading.answers:
         for pointer, expected, actual in violations(schema, part.value):
             yield violation(expected, actual, reading.place(pointer, part))
     for choice in (reading, *reading.other_choices):
@@ -54,14 +44,14 @@ def finish_reason_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     Programs branch on the finish reason, and do not handle a new one.
     """
-    endpoint = checked_endpoint(reading)
+    endpoint = reading.checked_endpoint
     if endpoint is None or not endpoint.finish_reasons:
         return
-    for part, reply in replies(reading):
+    for part, reply in reading.replies:
         reason = reply.finish_reason
         if reason is not None and reason not in endpoint.finish_reasons:
             expected = f"one of {', '.join(sorted(endpoint.finish_reasons))}"
-            place = field_place(reading, part, endpoint.fields.finish_reason)
+            place = reading.field_place(part, endpoint.fields.finish_reason)
             yield violation(expected, show(reason), place)
 
 
@@ -73,7 +63,7 @@ def role_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     for a piece of a stream [FIELD MiniMax].
     """
     allowed = ("assistant", "") if reading.is_stream else ("assistant",)
-    for part, pointer, role in values(reading, fields_of(reading).role):
+    for part, pointer, role in reading.values(reading.fields.role):
         calls = resolve(part.value, pointer.removesuffix("/role") + "/tool_calls")
         if role not in allowed and not (role == "tool" and calls):
             yield violation("the role assistant", show(role), reading.place(pointer, part))
@@ -84,11 +74,11 @@ def object_names_its_form(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     `chat.completion` or `chat.completion.chunk`; Zhipu sends it since 2026.
     """
-    endpoint = checked_endpoint(reading)
+    endpoint = reading.checked_endpoint
     if endpoint is None or not endpoint.objects:
         return
     expected = next(o for o in endpoint.objects if o.endswith(".chunk") is reading.is_stream)
-    for part, pointer, value in values(reading, endpoint.fields.object):
+    for part, pointer, value in reading.values(endpoint.fields.object):
         is_repeat = is_whole(part) and isinstance(resolve(part.value, "/choices/0/message"), dict)
         if value not in (expected, "" if reading.is_stream else None) and not is_repeat:
             yield violation(expected, show(value), reading.place(pointer, part))
@@ -99,13 +89,13 @@ def answer_says_why_it_ended(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     Without it, a text that was cut off looks like a complete one.
     """
-    endpoint = checked_endpoint(reading)
+    endpoint = reading.checked_endpoint
     if endpoint is None or reading.is_stream or not endpoint.finish_reasons:
         return
-    for part, reply in replies(reading):
+    for part, reply in reading.replies:
         has_content = reply.content is not None or bool(reply.tool_calls)
         if has_content and reply.finish_reason is None:
-            place = field_place(reading, part, endpoint.fields.finish_reason)
+            place = reading.field_place(part, endpoint.fields.finish_reason)
             yield violation("a finish reason", "none", place)
 
 
@@ -127,15 +117,15 @@ def answer_says_something(reading: AnalyzedExchange) -> Iterator[Finding]:
     outcome = reading.outcome
     if not _says_nothing(reading) or any(_unknown_texts(reading)):
         return  # a text in an unknown field is reported with the schema
-    ends = [part for part, reply in replies(reading) if reply.finish_reason]
-    place = field_place(reading, ends[-1], fields_of(reading).content)
+    ends = [part for part, reply in reading.replies if reply.finish_reason]
+    place = reading.field_place(ends[-1], reading.fields.content)
     thought = ", but reasoning" if isinstance(outcome, Reply) and outcome.reasoning else ""
     yield violation("a text, a tool call or another result", f"none{thought}", place)
 
 
 def _says_nothing(reading: AnalyzedExchange) -> bool:
     """Return whether an answer ended by itself, fits its schema and has no result."""
-    endpoint, outcome = checked_endpoint(reading), reading.outcome
+    endpoint, outcome = reading.checked_endpoint, reading.outcome
     if endpoint is None or not endpoint.finish_reasons or not isinstance(outcome, Reply):
         return False
     if outcome.finish_reason not in _ENDED_ITSELF or (outcome.content or "").strip():
@@ -143,7 +133,7 @@ def _says_nothing(reading: AnalyzedExchange) -> bool:
     if outcome.usage and outcome.usage.output_tokens == 0 and not outcome.reasoning:
         return False
     results = (*endpoint.fields.tool_calls, *endpoint.fields.images, *endpoint.fields.others)
-    if any(value not in _SAYING_NOTHING for _, _, value in values(reading, results)):
+    if any(value not in _SAYING_NOTHING for _, _, value in reading.values(results)):
         return False
     schema = True if reading.is_stream else endpoint.answer
     return not any(violations(schema, part.value) for part in reading.parts)
@@ -168,7 +158,7 @@ def _unknown_texts(reading: AnalyzedExchange, *, alone: bool = False) -> Iterato
         return
     parents = (pointer.rpartition("/")[0] for pointer in endpoint.fields.content)
     messages = tuple(parent for parent in parents if parent.endswith(_MESSAGES))
-    for part, message, value in values(reading, messages):
+    for part, message, value in reading.values(messages):
         members = value if isinstance(value, dict) else {}
         unknown = members.keys() - _KNOWN_TEXTS - documented(endpoint, message).keys()
         needed = (members.keys() - unknown - {"role"}) if reading.is_stream else {"content"}
@@ -192,10 +182,10 @@ def fields_are_spelled_as_documented(reading: AnalyzedExchange) -> Iterator[Find
     finds nothing. New fields are allowed if their names are new. Only the first of several events
     with the same field is reported.
     """
-    endpoint, reported = checked_endpoint(reading), set[str]()
+    endpoint, reported = reading.checked_endpoint, set[str]()
     if endpoint is None or endpoint.role is Role.LOOKUP:
         return
-    for part in answers(reading):
+    for part in reading.answers:
         for pointer, name in misspelt(part.value, documented(endpoint)):
             if pointer not in reported:
                 reported.add(pointer)
@@ -209,14 +199,14 @@ def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:
     Programs find a choice by its index, and pay for all of them [DOC]. Several prompts in a request
     have choices of their own.
     """
-    fields, outcome = fields_of(reading), reading.outcome
+    fields, outcome = reading.fields, reading.outcome
     requested = resolve(reading.request_json.value, f"{fields.parameters}/n")
     prompts = first(reading.request_json.value, fields.prompt)
     if type(requested) is int and isinstance(prompts, list):
         requested *= sum(isinstance(prompt, str | list) for prompt in prompts) or 1
     if not fields.choices or not isinstance(outcome, Reply) or outcome.images:
         return
-    for part in answers(reading):
+    for part in reading.answers:
         indices = [index for _, index in query(part.value, _index(fields))]
         is_beyond = type(requested) is int and any(
             type(index) is int and index >= max(1, requested) for index in indices
@@ -227,15 +217,15 @@ def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:
             yield violation("an index of its own for each choice", show(indices), place)
     count = len(outcome.choices)
     is_complete = any(choice.finish_reason for choice in outcome.choices)
-    parts = answers(reading)
+    parts = reading.answers
     numbers = {str(i): i for part in parts for _, i in query(part.value, _index(fields))}
     highest = max((n for n in numbers.values() if type(n) is int), default=-1)
     if is_complete and highest >= len(numbers):
-        place = field_place(reading, answers(reading)[-1], (fields.choices,))
+        place = reading.field_place(reading.answers[-1], (fields.choices,))
         yield violation("indices from 0 without gaps", show(sorted(numbers)), place)
     if type(requested) is int and requested > count and is_complete:
-        part = answers(reading)[-1]
-        place = field_place(reading, part, (fields.choices,))
+        part = reading.answers[-1]
+        place = reading.field_place(part, (fields.choices,))
         yield violation(f"{requested} choices, as requested", count, place)
 
 
@@ -245,10 +235,10 @@ def _index(fields: Fields) -> str:
 
 def log_probabilities_are_not_positive(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that no log probability is positive, since a probability is at most 1."""
-    choices = fields_of(reading).choices
+    choices = reading.fields.choices
     tokens = f"{choices}/[]/logprobs/content/[]"
     pointers = (f"{tokens}/logprob", f"{tokens}/top_logprobs/[]/logprob") if choices else ()
-    for part, pointer, value in values(reading, pointers):
+    for part, pointer, value in reading.values(pointers):
         if not isinstance(value, int | float) or value > _ROUNDING:
             place = reading.place(pointer, part)
             yield violation("a log probability of at most 0", show(value), place)
@@ -264,15 +254,15 @@ def log_probabilities_fit_text(reading: AnalyzedExchange) -> Iterator[Finding]:
     Programs find the probability of a word by its tokens. Reasoning and calls have none [DOC], and
     special tokens may follow the text. A token that is part of a character has its `bytes`.
     """
-    fields, outcome = fields_of(reading), reading.outcome
+    fields, outcome = reading.fields, reading.outcome
     asked = resolve(reading.request_json.value, f"{fields.parameters}/logprobs") is True
     if not asked or not fields.choices or not isinstance(outcome, Reply) or outcome.tool_calls:
         return
     text = (outcome.content or "").strip()
-    tokens = list(values(reading, (f"{fields.choices}/0/logprobs/content/[]",)))
+    tokens = list(reading.values((f"{fields.choices}/0/logprobs/content/[]",)))
     if text and not tokens:
-        part = next(part for part, reply in replies(reading) if reply.content)
-        place = field_place(reading, part, fields.content)
+        part = next(part for part, reply in reading.replies if reply.content)
+        place = reading.field_place(part, fields.content)
         yield violation("log probabilities, as requested", "none", place)
     joined = b""
     for part, pointer, item in tokens:
@@ -307,9 +297,9 @@ def ids_are_not_empty(reading: AnalyzedExchange) -> Iterator[Finding]:
     The service's support asks for the request id, and a task is polled by its id. Azure's events
     about its content filter are no part of the answer: `object` is empty, too [DOC].
     """
-    fields = fields_of(reading)
+    fields = reading.fields
     pointers = tuple(dict.fromkeys(fields.id + fields.request_id + fields.task_id))
-    for part, pointer, value in values(reading, pointers):
+    for part, pointer, value in reading.values(pointers):
         if value == "" and resolve(part.value, "/object") != "":
             yield violation("an id", '""', reading.place(pointer, part))
 
@@ -324,8 +314,8 @@ def created_agrees_with_date(reading: AnalyzedExchange) -> Iterator[Finding]:
     Milliseconds, or local time taken for UTC, differ by hours or more; in all recordings the two
     times are less than five seconds apart.
     """
-    date, pointers = _date(reading), fields_of(reading).created
-    for part in answers(reading)[:1]:
+    date, pointers = _date(reading), reading.fields.created
+    for part in reading.answers[:1]:
         created = first(part.value, pointers)
         if type(created) is not int or not created:
             continue
@@ -333,7 +323,7 @@ def created_agrees_with_date(reading: AnalyzedExchange) -> Iterator[Finding]:
         if not expected and date and abs(created - date) > _MAX_CLOCK_DIFFERENCE:
             expected = f"about {date}, as in the header Date"
         if expected:
-            yield violation(expected, created, field_place(reading, part, pointers))
+            yield violation(expected, created, reading.field_place(part, pointers))
 
 
 def _date(reading: AnalyzedExchange) -> int | None:
@@ -355,10 +345,10 @@ def reasoning_is_kept_apart(reading: AnalyzedExchange) -> Iterator[Finding]:
     if not isinstance(outcome, Reply) or not outcome.reasoning:
         return
     text, reasoning = (outcome.content or "").strip(), outcome.reasoning.strip()
-    parts = [part for part, reply in replies(reading) if (reply.content or "").strip()]
+    parts = [part for part, reply in reading.replies if (reply.content or "").strip()]
     if not text or not parts:
         return
-    place = partial(field_place, reading, parts[0], fields_of(reading).content)
+    place = partial(reading.field_place, parts[0], reading.fields.content)
     if text.startswith("<think>"):
         yield violation("the reasoning in a field of its own", f"{show(text)} too", place())
     elif len(reasoning) > 20 and text.startswith(reasoning):
@@ -370,9 +360,9 @@ def refusal_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     Clients read the code and the message at fixed places.
     """
-    endpoint = checked_endpoint(reading)
+    endpoint = reading.checked_endpoint
     schema = endpoint.refusal if endpoint else True
-    for part in refusals(reading):
+    for part in reading.refusals:
         for pointer, expected, actual in violations(schema, part.value):
             yield violation(expected, actual, reading.place(pointer, part))
 
@@ -383,8 +373,8 @@ def failure_has_code_and_message(reading: AnalyzedExchange) -> Iterator[Finding]
     Without a code, refusals cannot be distinguished, or compared across providers. Some services
     in OpenAI's format have none.
     """
-    endpoint, fields = checked_endpoint(reading), fields_of(reading)
-    for part in refusals(reading):
+    endpoint, fields = reading.checked_endpoint, reading.fields
+    for part in reading.refusals:
         is_text = isinstance(part.value, str)
         if endpoint is None or is_text or violations(endpoint.refusal, part.value):
             continue
@@ -403,14 +393,14 @@ def refusal_status_fits_code(reading: AnalyzedExchange) -> Iterator[Finding]:
     401 for an invalid key, 429 for too many requests, 400 for an invalid request. Clients decide by
     the status whether to retry. Undocumented codes are ignored.
     """
-    endpoint = checked_endpoint(reading)
-    for part in refusals(reading)[:1] if endpoint else ():
+    endpoint = reading.checked_endpoint
+    for part in reading.refusals[:1] if endpoint else ():
         status = reading.exchange.response.status if not reading.accepted else status_of(part)
-        code = first(part.value, fields_of(reading).code)
+        code = first(part.value, reading.fields.code)
         statuses = endpoint.statuses.get(code) if endpoint and isinstance(code, str) else None
         if statuses and status >= 400 and status not in statuses:
             expected = f"the status {' or '.join(map(str, sorted(statuses)))} with the code {code}"
-            place = field_place(reading, part, fields_of(reading).code)
+            place = reading.field_place(part, reading.fields.code)
             yield violation(expected, status, place)
 
 
@@ -419,6 +409,6 @@ def refusal_is_no_answer(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     A program might treat the refusal as an answer, or the answer as a refusal.
     """
-    for part in refusals(reading):
-        for pointer, value in seen(part.value, fields_of(reading).apart):
+    for part in reading.refusals:
+        for pointer, value in seen(part.value, reading.fields.apart):
             yield violation("nothing but the refusal", show(value), reading.place(pointer, part))

@@ -12,13 +12,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import text_of
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.rules.requests import REASONING
-from harness.rules.rule import (
-    answered,
-    show,
-    turn_request,
-    violation,
-    whole_conversation,
-)
+from harness.rules.rule import answered, show, turn_request, violation, whole_conversation
 from harness.types import (
     EMPTY,
     Finding,

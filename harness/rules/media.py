@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from harness.analysis.endpoint import Part, Pointers, Role
 from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.reply import first, seen
+from harness.analysis.reply import first, pointer_to, seen
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.rules.rule import answered, answers, fields_of, pointer_to, show, values, violation
+from harness.rules.rule import answered, show, violation
 from harness.types import Finding, Json
 from harness.wire.images import decode_image, inspect_image
 
@@ -22,9 +22,9 @@ def file_link_is_absolute(reading: AnalyzedExchange) -> Iterator[Finding]:
     In a stream, the link to a sound is empty until there is one. A picture may be there in place of
     its link, as base64.
     """
-    fields = fields_of(reading)
+    fields = reading.fields
     links = (*fields.images, *fields.videos, *fields.sounds, *fields.transcripts)
-    for part, pointer, link in values(reading, links):
+    for part, pointer, link in reading.values(links):
         is_file = isinstance(link, str) and _BASE64.fullmatch(link)
         if not _is_absolute(link) and not is_file and not (link == "" and reading.is_stream):
             place = reading.place(pointer, part)
@@ -158,7 +158,7 @@ def _texts(reading: AnalyzedExchange) -> list[Json]:
 
     A list of numbers is one text, as tokens.
     """
-    texts = first(reading.request_json.value, fields_of(reading).texts)
+    texts = first(reading.request_json.value, reading.fields.texts)
     if isinstance(texts, list) and texts and all(type(item) is int for item in texts):
         return [texts]
     return texts if isinstance(texts, list) else [texts] if isinstance(texts, str) else []
@@ -170,7 +170,7 @@ def _values(part: Part, pointers: Pointers) -> list[Json]:
 
 def _vectors(reading: AnalyzedExchange, part: Part) -> list[tuple[str, list[Json]]]:
     """Return (pointer, vector) for each vector in a part."""
-    vectors = seen(part.value, fields_of(reading).vectors)
+    vectors = seen(part.value, reading.fields.vectors)
     return [(pointer, vector) for pointer, vector in vectors if isinstance(vector, list)]
 
 
@@ -188,8 +188,8 @@ def embedding_for_each_text(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     A program matches texts and vectors by this index.
     """
-    fields, texts = fields_of(reading), _texts(reading)
-    for part in answers(reading) if fields.vectors and texts else ():
+    fields, texts = reading.fields, _texts(reading)
+    for part in reading.answers if fields.vectors and texts else ():
         numbers = _values(part, fields.positions)
         # Several pictures and texts may become one vector together.
         is_joint = len(numbers) == 1 < len(texts) and any(isinstance(t, dict) for t in texts)
@@ -203,7 +203,7 @@ def embeddings_have_one_length(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     Vectors of different lengths cannot be compared.
     """
-    for part in answers(reading):
+    for part in reading.answers:
         vectors = _vectors(reading, part)
         for pointer, vector in vectors[1:]:
             length = len(vectors[0][1])
@@ -218,8 +218,8 @@ def embedding_has_asked_length(reading: AnalyzedExchange) -> Iterator[Finding]:
     Not every model can: text-embedding-v1 was requested to return 512 numbers and returned 1536
     without an error [REC]. A database column of fixed length would not accept them.
     """
-    length = first(reading.request_json.value, fields_of(reading).dimension)
-    for part in answers(reading) if type(length) is int else ():
+    length = first(reading.request_json.value, reading.fields.dimension)
+    for part in reading.answers if type(length) is int else ():
         wrong = [item for item in _vectors(reading, part) if len(item[1]) != length]
         for pointer, vector in wrong[:1]:
             place = reading.place(pointer, part)
@@ -232,9 +232,9 @@ def ranking_is_ordered(reading: AnalyzedExchange) -> Iterator[Finding]:
     A document is identified by its index in the request, from 0; as many are ranked as requested,
     or all [REC].
     """
-    fields, documents = fields_of(reading), len(_texts(reading))
+    fields, documents = reading.fields, len(_texts(reading))
     limit = first(reading.request_json.value, fields.count) or None  # [DOC] Zhipu: 0 is all
-    for part in answers(reading) if fields.scores else ():
+    for part in reading.answers if fields.scores else ():
         numbers, scores = _values(part, fields.positions), _values(part, fields.scores)
         place = reading.place(_array(part, fields.scores), part)
         known = [score for score in scores if isinstance(score, int | float)]

@@ -11,13 +11,13 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from harness.analysis.endpoint import NO_FIELDS, Endpoint, Fields, Part, Pointers, Role, may_have
+from harness.analysis.endpoint import NO_FIELDS, Pointers, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, seen
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.config.plugins import OWN
 from harness.errors import HarnessError
-from harness.types import NOWHERE, Failure, Finding, Json, Place, Reply, Severity
+from harness.types import NOWHERE, Finding, Json, Place, Reply, Severity
 from harness.wire import resolve
 from harness.wire.text import ellipsized
 
@@ -207,81 +207,6 @@ def violation(
 
 
 # --------------------------------------------------------------------------------- exchanges
-
-
-def checked_endpoint(reading: AnalyzedExchange) -> Endpoint | None:
-    """Return the endpoint of an exchange if rules check its answers.
-
-    Returns None if the endpoint is unknown, a file download or of the role OTHER.
-    """
-    return reading.checked_endpoint
-
-
-def fields_of(reading: AnalyzedExchange) -> Fields:
-    """Return the pointers of the fields of an exchange's endpoint; all empty if it is unchecked."""
-    endpoint = reading.checked_endpoint
-    return endpoint.fields if endpoint else NO_FIELDS
-
-
-def answers(reading: AnalyzedExchange) -> Sequence[Part]:
-    """Return the parts of an accepted response that are not refusals.
-
-    Empty if the response is a refusal, or if its endpoint is not checked.
-    """
-    if reading.checked_endpoint is None or not reading.accepted:
-        return ()
-    return reading.answers
-
-
-def values(reading: AnalyzedExchange, pointers: Pointers) -> Iterator[tuple[Part, str, Json]]:
-    """Yield (part, pointer, value) for each value at *pointers* in the answers of an exchange.
-
-    Nulls are left out. There are no values if the response is a refusal, or if its endpoint is not
-    checked.
-    """
-    for part in answers(reading):
-        if may_have(part.value, pointers):
-            for pointer, value in seen(part.value, pointers):
-                yield part, pointer, value
-
-
-def refusals(reading: AnalyzedExchange) -> Sequence[Part]:
-    """Return the parts of a response that are refusals, whatever the HTTP status.
-
-    Empty if there are none, or if the endpoint is not checked.
-    """
-    if reading.checked_endpoint is None:
-        return ()
-    return reading.refusals if reading.accepted else reading.parts[:1]
-
-
-def replies(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
-    """Return (part, reply) for each part of a response that is an answer, read by itself.
-
-    Empty if there are none, or if the endpoint is not checked.
-    """
-    return [] if reading.checked_endpoint is None else reading.replies
-
-
-def streamed(reading: AnalyzedExchange) -> list[tuple[Part, Reply]]:
-    """Return (part, reply) for each event of a stream that was not refused; else empty.
-
-    Streams of endpoints without a schema for events are not read.
-    """
-    is_known = reading.endpoint is not None and reading.endpoint.event is not None
-    if not reading.is_stream or not is_known or isinstance(reading.outcome, Failure):
-        return []
-    return replies(reading)
-
-
-def pointer_to(part: Part, pointers: Pointers) -> str:
-    """Return the JSON pointer of the first value at *pointers* in a part; empty if it has none."""
-    return next((pointer for pointer, _ in seen(part.value, pointers)), "")
-
-
-def field_place(reading: AnalyzedExchange, part: Part, pointers: Pointers) -> Place:
-    """Return the place of the first value at *pointers* in *part*; of *part* if it has none."""
-    return reading.place(pointer_to(part, pointers), part)
 
 
 def messages(reading: AnalyzedExchange) -> tuple[str, list[Json]]:

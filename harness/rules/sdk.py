@@ -13,7 +13,7 @@ from harness.analysis.endpoint import Part, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import is_refusal
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.rules.rule import checked_endpoint, show, turn_place, violation
+from harness.rules.rule import show, turn_place, violation
 from harness.types import (
     AccessFailure,
     Failure,
@@ -64,7 +64,7 @@ def shown_parts(turn: AnalyzedTurn) -> list[tuple[Part, AnalyzedExchange]]:
 
 def _is_shown(reading: AnalyzedExchange) -> bool:
     """Return whether an exchange is of an endpoint whose answers a session returns."""
-    endpoint = checked_endpoint(reading)
+    endpoint = reading.checked_endpoint
     return endpoint is not None and endpoint.role not in (Role.LOOKUP, Role.FILE)
 
 

@@ -10,7 +10,7 @@ from harness.analysis.endpoint import Part, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import NONE_YET, first
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.rules.rule import checked_endpoint, field_place, fields_of, show, streamed, violation
+from harness.rules.rule import show, violation
 from harness.types import Choice, Finding, Json, Reply, ToolCall
 from harness.wire import MISSING, read_json, resolve
 
@@ -20,8 +20,8 @@ def stream_keeps_its_identity(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     If they differ, a proxy or a recorder has mixed the events of two answers.
     """
-    parts = [part for part, _ in streamed(reading)]
-    for pointer in fields_of(reading).constant if parts else ():
+    parts = [part for part, _ in reading.event_replies]
+    for pointer in reading.fields.constant if parts else ():
         expected = resolve(parts[0].value, pointer)
         for part in parts[1:]:
             actual = resolve(part.value, pointer)
@@ -38,7 +38,7 @@ def stream_finishes_once(reading: AnalyzedExchange) -> Iterator[Finding]:
     one is a violation if the endpoint does not allow repeats, if it differs from the first, or if
     the whole event came twice.
     """
-    endpoint, replies = checked_endpoint(reading), streamed(reading)
+    endpoint, replies = reading.checked_endpoint, reading.event_replies
     if endpoint is None or not endpoint.finish_reasons or not replies:
         return
     reasons = [(part, reply.finish_reason) for part, reply in replies]
@@ -50,7 +50,7 @@ def stream_finishes_once(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part, reason in ends[1:]:
         is_same = reason == ends[0][1] and part.event not in repeated
         if not is_same or not endpoint.repeats_finish:
-            place = field_place(reading, part, endpoint.fields.finish_reason)
+            place = reading.field_place(part, endpoint.fields.finish_reason)
             yield violation("one finish reason", f"{show(reason)} after {show(ends[0][1])}", place)
 
 
@@ -61,7 +61,7 @@ def nothing_after_finish(reading: AnalyzedExchange) -> Iterator[Finding]:
     repeats the finish reason (glm-4.5 [REC]) may do so with each tool call, and one whose service
     runs code may do so with each step [FIELD].
     """
-    has_ended, endpoint, parts = False, checked_endpoint(reading), streamed(reading)
+    has_ended, endpoint, parts = False, reading.checked_endpoint, reading.event_replies
     may_repeat = endpoint is not None and endpoint.repeats_finish
     if endpoint and may_repeat and endpoint.runs_tools(reading.request_json.value):
         ends = [number for number, (_, reply) in enumerate(parts) if reply.finish_reason]
@@ -87,7 +87,7 @@ def _texts(reading: AnalyzedExchange) -> Iterator[tuple[tuple[str, ...], list[tu
 
     *texts* has (part, text) for each event that has the field.
     """
-    fields, replies = fields_of(reading), streamed(reading)
+    fields, replies = reading.fields, reading.event_replies
     for name in ("content", "reasoning"):
         texts = [(part, text) for part, reply in replies if (text := getattr(reply, name))]
         yield getattr(fields, name), texts
@@ -103,7 +103,7 @@ def cumulative_stream_only_grows(reading: AnalyzedExchange) -> Iterator[Finding]
     for pointers, texts in _texts(reading) if _is_cumulative(reading) else ():
         for (_, before), (part, text) in pairwise(texts):
             if not text.startswith(before):
-                place = field_place(reading, part, pointers)
+                place = reading.field_place(part, pointers)
                 yield violation(f"a text that begins with {show(before)}", show(text), place)
 
 
@@ -114,10 +114,12 @@ def cumulative_calls_only_grow(reading: AnalyzedExchange) -> Iterator[Finding]:
     """
     if not _is_cumulative(reading):
         return
-    calling = [(part, reply.tool_calls) for part, reply in streamed(reading) if reply.tool_calls]
+    calling = [
+        (part, reply.tool_calls) for part, reply in reading.event_replies if reply.tool_calls
+    ]
     for (_, before), (part, calls) in pairwise(calling):
         if not _continue(before, calls):
-            place = field_place(reading, part, fields_of(reading).tool_calls)
+            place = reading.field_place(part, reading.fields.tool_calls)
             yield violation(f"calls that continue {_listed(before)}", _listed(calls), place)
 
 
@@ -151,7 +153,7 @@ def deltas_do_not_repeat(reading: AnalyzedExchange) -> Iterator[Finding]:
         grows = all(new.startswith(old) and len(new) > len(old) for old, new in pairs)
         if len(texts) > 2 and grows and len(texts[-1][1]) >= _MIN_LENGTH:
             part, text = texts[-1]
-            place = field_place(reading, part, pointers)
+            place = reading.field_place(part, pointers)
             yield violation("only the new piece", f"the whole text so far {show(text)}", place)
 
 
@@ -162,7 +164,7 @@ _MIN_LETTERS = 11
 def _repeated(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Yield a violation for each event that is the one before and has a text of several words."""
     repeated = _repeated_events(reading)
-    for part, reply in streamed(reading) if repeated else ():
+    for part, reply in reading.event_replies if repeated else ():
         text = f"{reply.content or ''}{reply.reasoning or ''}"
         if part.event in repeated and len(set(filter(str.isalpha, text))) >= _MIN_LETTERS:
             place = reading.place(part=part)
@@ -175,9 +177,9 @@ def events_have_content(reading: AnalyzedExchange) -> Iterator[Finding]:
     Its message has at least one member beside the role, which may be an empty text. An event
     without choices has token counts. Anything else has lost its content on the way.
     """
-    fields = fields_of(reading)
+    fields = reading.fields
     messages = [p for p in map(_parent, fields.content) if p.endswith(("/message", "/delta"))]
-    said = dropwhile(lambda event: not _adds(event[1]), streamed(reading))
+    said = dropwhile(lambda event: not _adds(event[1]), reading.event_replies)
     for part, _ in islice(said, 1, None):
         choices = resolve(part.value, fields.choices) if fields.choices else None
         told = ("/usage", "/prompt_filter_results")
@@ -243,13 +245,13 @@ _DAY = 86_400
 
 def _is_of_one_day(reading: AnalyzedExchange, other: AnalyzedExchange) -> bool:
     """Return whether two answers were created within a day, or do not say when."""
-    times = [first(one.parts[0].value, fields_of(one).created) for one in (reading, other)]
+    times = [first(one.parts[0].value, one.fields.created) for one in (reading, other)]
     given = [time for time in times if isinstance(time, int | float)]
     return len(given) < 2 or abs(given[0] - given[1]) <= _DAY
 
 
 def _is_comparable(reading: AnalyzedExchange) -> bool:
-    endpoint = checked_endpoint(reading)
+    endpoint = reading.checked_endpoint
     is_chat = endpoint is not None and endpoint.role is Role.ANSWER and bool(endpoint.event)
     has_request = isinstance(reading.request_json.value, dict)
     return is_chat and has_request and isinstance(reading.outcome, Reply)
@@ -257,7 +259,7 @@ def _is_comparable(reading: AnalyzedExchange) -> bool:
 
 def _is_deterministic(reading: AnalyzedExchange) -> bool:
     """Return whether a request asks for the same answer each time."""
-    fields, request = fields_of(reading), reading.request_json.value
+    fields, request = reading.fields, reading.request_json.value
     values = (("temperature", 0), ("top_k", 1), ("do_sample", False))
     return any(resolve(request, f"{fields.parameters}/{name}") == value for name, value in values)
 

@@ -9,9 +9,9 @@ from urllib.parse import unquote, urlsplit
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Pointers, Role, States
 from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.reply import first, seen
+from harness.analysis.reply import first, pointer_to, seen
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.rules.rule import answers, checked_endpoint, pointer_to, show, violation
+from harness.rules.rule import show, violation
 from harness.types import Finding, Json
 from harness.wire import as_text, resolve
 
@@ -55,10 +55,10 @@ class _Report:
 
 
 def _reports(reading: AnalyzedExchange) -> Iterator[_Report]:
-    endpoint = checked_endpoint(reading)
+    endpoint = reading.checked_endpoint
     if endpoint is None or endpoint.role not in (Role.SUBMIT, Role.POLL):
         return
-    for part in answers(reading):
+    for part in reading.answers:
         task = as_text(first(part.value, endpoint.fields.task_id))
         state = as_text(first(part.value, endpoint.fields.state))
         yield _Report(reading, endpoint, part, task, state)

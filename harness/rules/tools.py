@@ -7,22 +7,9 @@ from operator import is_
 
 from harness.analysis.endpoint import Fields, Part
 from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.reply import FUNCTION, first, seen
+from harness.analysis.reply import FUNCTION, first, pointer_to, seen
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.rules.rule import (
-    Answered,
-    answered,
-    checked_endpoint,
-    field_place,
-    fields_of,
-    pointer_to,
-    replies,
-    show,
-    streamed,
-    values,
-    violation,
-    whole_conversation,
-)
+from harness.rules.rule import Answered, answered, show, violation, whole_conversation
 from harness.rules.schemas import violations
 from harness.types import Finding, Json, Place, Reply, ToolCall
 from harness.wire import as_text, read_json, resolve
@@ -39,10 +26,10 @@ def _place(reading: AnalyzedExchange, number: int) -> Place:
 
     Returns the place of the whole answer if there are no calls.
     """
-    part = next((part for part, reply in replies(reading) if reply.tool_calls), None)
+    part = next((part for part, reply in reading.replies if reply.tool_calls), None)
     if part is None:
         return reading.place()
-    pointer = pointer_to(part, fields_of(reading).tool_calls)
+    pointer = pointer_to(part, reading.fields.tool_calls)
     return reading.place(pointer if reading.is_stream else f"{pointer}/{number}", part)
 
 
@@ -63,7 +50,7 @@ def tool_calls_are_complete(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 def _may_lack_ids(reading: AnalyzedExchange) -> bool:
     """Return whether the service is known to send empty ids, for its calls too."""
-    endpoint = checked_endpoint(reading)
+    endpoint = reading.checked_endpoint
     return endpoint is not None and "ids_are_not_empty" in endpoint.exempt
 
 
@@ -71,7 +58,7 @@ def _requires_nothing(call: ToolCall, reading: AnalyzedExchange) -> bool:
     """Return whether a call has no arguments and the request says that its function needs none."""
     if call.arguments.strip() not in ("", "null"):
         return False
-    schemas = _parameters(first(reading.request_json.value, fields_of(reading).tools))
+    schemas = _parameters(first(reading.request_json.value, reading.fields.tools))
     return call.name in schemas and not resolve(schemas[call.name], "/required")
 
 
@@ -95,7 +82,7 @@ def _problems(
 
 def _sent_calls(part: Part, reading: AnalyzedExchange) -> Iterator[tuple[int, str, Json]]:
     """Yield (number, pointer, value) for each call, or piece of a call, in a part."""
-    for pointer, calls in seen(part.value, fields_of(reading).tool_calls):
+    for pointer, calls in seen(part.value, reading.fields.tool_calls):
         for number, call in enumerate(calls if isinstance(calls, list) else ()):
             yield number, f"{pointer}/{number}", call
 
@@ -113,7 +100,7 @@ def tool_pieces_belong(reading: AnalyzedExchange) -> Iterator[Finding]:
     may_lack_id = _may_lack_ids(reading)
     known: dict[int, tuple[str, str]] = {}
     indices: set[int] = set()
-    for part, _ in streamed(reading):
+    for part, _ in reading.event_replies:
         for number, pointer, piece in _sent_calls(part, reading):
             index = resolve(piece, "/index")
             index = index if type(index) is int else number
@@ -144,7 +131,7 @@ def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     the name of their type, and Moonshot's `builtin_function` under `function` [DOC]. Clients join
     the pieces of a stream by the index, which is only checked for its sign there.
     """
-    for part, pointer, calls in values(reading, fields_of(reading).tool_calls):
+    for part, pointer, calls in reading.values(reading.fields.tool_calls):
         for number, call in enumerate(calls if isinstance(calls, list) else ()):
             kind, index = _text(call, "/type").removeprefix("builtin_"), resolve(call, "/index")
             is_empty = not reading.is_stream and resolve(call, "/type") == ""
@@ -244,14 +231,14 @@ def tool_arguments_fit(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 
 
 def _finish_place(reading: AnalyzedExchange) -> Place:
-    parts = [part for part, reply in replies(reading) if reply.finish_reason]
-    pointers = fields_of(reading).finish_reason
-    return field_place(reading, parts[-1], pointers) if parts else reading.place()
+    parts = [part for part, reply in reading.replies if reply.finish_reason]
+    pointers = reading.fields.finish_reason
+    return reading.field_place(parts[-1], pointers) if parts else reading.place()
 
 
 def tool_finish_has_calls(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that an answer with the finish reason tool_calls calls a tool."""
-    reply, pointers = reading.outcome, fields_of(reading).tool_calls
+    reply, pointers = reading.outcome, reading.fields.tool_calls
     if not isinstance(reply, Reply) or reply.finish_reason != CALLING:
         return
     if not any(calls for part in reading.parts for _, calls in seen(part.value, pointers)):

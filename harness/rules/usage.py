@@ -7,17 +7,7 @@ from collections.abc import Iterator
 from harness.analysis.endpoint import Pointers
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, seen
-from harness.rules.rule import (
-    answers,
-    checked_endpoint,
-    field_place,
-    fields_of,
-    replies,
-    show,
-    streamed,
-    values,
-    violation,
-)
+from harness.rules.rule import show, violation
 from harness.types import Finding, Json, Reply, Usage
 from harness.wire import Missing, escape, resolve
 
@@ -25,7 +15,7 @@ _COUNTS: tuple[str, ...] = ("input_tokens", "output_tokens", "total_tokens")
 
 
 def _pointers(reading: AnalyzedExchange, name: str) -> Pointers:
-    pointers: Pointers = getattr(fields_of(reading), name)
+    pointers: Pointers = getattr(reading.fields, name)
     return pointers
 
 
@@ -36,18 +26,18 @@ def usage_adds_up(reading: AnalyzedExchange) -> Iterator[Finding]:
     reasoning tokens in the output tokens [REC]. Some other services add the latter to the total, or
     leave them out of it.
     """
-    for part, reply in replies(reading):
+    for part, reply in reading.replies:
         usage = reply.usage or Usage()
         given, made, total = usage.input_tokens, usage.output_tokens, usage.total_tokens
-        if made is None and fields_of(reading).vectors:
+        if made is None and reading.fields.vectors:
             made = 0
         if given is None or made is None or total is None or given + made == total:
             continue
-        apart = first(part.value, fields_of(reading).reasoning_apart)
+        apart = first(part.value, reading.fields.reasoning_apart)
         if type(apart) is int and abs(total - given - made) == apart:
             continue
         expected = f"{given} + {made} = {given + made} tokens in total"
-        place = field_place(reading, part, _pointers(reading, "total_tokens"))
+        place = reading.field_place(part, _pointers(reading, "total_tokens"))
         yield violation(expected, total, place)
 
 
@@ -57,10 +47,10 @@ def usage_is_not_negative(reading: AnalyzedExchange) -> Iterator[Finding]:
     The details differ between services, and the schemas do not have all of them.
     """
     for name in _COUNTS:
-        for part, pointer, count in values(reading, _pointers(reading, name)):
+        for part, pointer, count in reading.values(_pointers(reading, name)):
             if type(count) is int and count < 0 and not pointer.startswith(_USAGES):
                 yield violation("a count of tokens", count, reading.place(pointer, part))
-    for part in answers(reading):
+    for part in reading.answers:
         for base in _USAGES:
             for pointer, count in _no_counts(resolve(part.value, base), base):
                 yield violation("a count of tokens", show(count), reading.place(pointer, part))
@@ -88,7 +78,7 @@ def usage_details_fit(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     Cached and image tokens are input, reasoning tokens are output.
     """
-    for part, reply in replies(reading):
+    for part, reply in reading.replies:
         for name, details in (("input_tokens", "input_parts"), ("output_tokens", "output_parts")):
             limit = getattr(reply.usage, name) if reply.usage else None
             for pointer, count in seen(part.value, _pointers(reading, details)):
@@ -103,20 +93,20 @@ def output_is_counted(reading: AnalyzedExchange) -> Iterator[Finding]:
     (since qwen3.5 and glm-5.3) count the tokens of the reasoning apart [DOC], [REC]; they are
     paid for.
     """
-    endpoint, outcome = checked_endpoint(reading), reading.outcome
+    endpoint, outcome = reading.checked_endpoint, reading.outcome
     if endpoint is None or not isinstance(outcome, Reply) or outcome.usage is None:
         return
-    fields, counted = endpoint.fields, [part for part, r in replies(reading) if r.usage]
+    fields, counted = endpoint.fields, [part for part, r in reading.replies if r.usage]
     text = (outcome.content or "").strip() or (outcome.reasoning or "").strip()
     if text and outcome.usage.output_tokens == 0:
-        place = field_place(reading, counted[-1], fields.output_tokens)
+        place = reading.field_place(counted[-1], fields.output_tokens)
         yield violation("at least 1 output token for the text", 0, place)
     if not (outcome.reasoning or "").strip():
         return
-    details = [count for _, _, count in values(reading, fields.reasoning_tokens)]
-    is_complete = not reading.is_stream or any(r.finish_reason for _, r in replies(reading))
+    details = [count for _, _, count in reading.values(fields.reasoning_tokens)]
+    is_complete = not reading.is_stream or any(r.finish_reason for _, r in reading.replies)
     if is_complete and endpoint.counts_reasoning(reading.request_json.value) and not any(details):
-        place = field_place(reading, counted[-1], fields.reasoning_tokens)
+        place = reading.field_place(counted[-1], fields.reasoning_tokens)
         actual = show(details[-1]) if details else "none"
         yield violation("a count of the reasoning's tokens", actual, place)
 
@@ -126,7 +116,7 @@ def usage_is_told(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     Zhipu sends them in the last event, the OpenAI-compatible API if `include_usage` is set.
     """
-    endpoint, parts = checked_endpoint(reading), streamed(reading)
+    endpoint, parts = reading.checked_endpoint, reading.event_replies
     if endpoint is None or not parts or not endpoint.tells_usage(reading.request_json.value):
         return
     is_complete = any(reply.finish_reason for _, reply in parts)
@@ -142,19 +132,19 @@ def usage_never_shrinks(reading: AnalyzedExchange) -> Iterator[Finding]:
     compact the input [FIELD].
     """
     largest: dict[str, int] = {}
-    endpoint = checked_endpoint(reading)
+    endpoint = reading.checked_endpoint
     names = _COUNTS
     if endpoint is not None and endpoint.estimates_input:
         names = ("output_tokens",)
     elif endpoint is not None and endpoint.runs_tools(reading.request_json.value):
         names = ("output_tokens", "total_tokens")
-    for part, reply in streamed(reading):
+    for part, reply in reading.event_replies:
         for name in names:
             count = getattr(reply.usage, name) if reply.usage else None
             if count is None:
                 continue
             if count < largest.get(name, count):
-                place = field_place(reading, part, _pointers(reading, name))
+                place = reading.field_place(part, _pointers(reading, name))
                 yield violation(f"at least {largest[name]} as before", count, place)
             largest[name] = count
 
@@ -167,14 +157,14 @@ def input_tokens_stay(reading: AnalyzedExchange) -> Iterator[Finding]:
     event may differ.
     """
     expected: int | None = None
-    endpoint = checked_endpoint(reading)
+    endpoint = reading.checked_endpoint
     if endpoint is not None and endpoint.runs_tools(reading.request_json.value):
         return
-    events = streamed(reading)
+    events = reading.event_replies
     for part, reply in events[:-1] if endpoint and endpoint.estimates_input else events:
         count = reply.usage.input_tokens if reply.usage else None
         if count is not None and expected is not None and count != expected:
-            place = field_place(reading, part, _pointers(reading, "input_tokens"))
+            place = reading.field_place(part, _pointers(reading, "input_tokens"))
             yield violation(f"{expected} as before", count, place)
             return
         expected = count if expected is None else expected

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from harness.analysis.endpoint import Part, Role
 from harness.analysis.exchange import DONE, AnalyzedExchange
-from harness.rules.rule import answers, checked_endpoint, refusals, show, violation, wants_stream
+from harness.rules.rule import show, violation, wants_stream
 from harness.rules.schemas import violations
 from harness.types import Failure, Finding
 from harness.wire import Event, resolve
@@ -58,7 +58,7 @@ def body_is_json(reading: AnalyzedExchange) -> Iterator[Finding]:
     if reading.is_binary:
         return
     document = reading.response_json
-    endpoint = checked_endpoint(reading)
+    endpoint = reading.checked_endpoint
     is_text = not reading.accepted and reading.media_type == "text/plain"
     is_gateway = reading.exchange.response.status in _OF_GATEWAYS
     if is_text and endpoint and (is_gateway or not violations(endpoint.refusal, "refused")):
@@ -94,7 +94,7 @@ def content_type_agrees_with_body(reading: AnalyzedExchange) -> Iterator[Finding
     headers, or replaced this one, is not checked; nor a list or the like without this one, as
     Zhipu's voices are sent [REC C2], nor such a refusal, as Azure's gateway sends them [FIELD].
     """
-    response, endpoint = reading.exchange.response, checked_endpoint(reading)
+    response, endpoint = reading.exchange.response, reading.checked_endpoint
     if endpoint is None or not response.body or reading.hides_type or reading.is_lines:
         return
     expected, actual = _body_type(reading), reading.media_type
@@ -141,7 +141,7 @@ def event_part(event: Event, offset: int | None = None) -> Part:
 
 def events_are_json(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that the data of each event is well-formed JSON, except for the closing marker."""
-    if checked_endpoint(reading) is None:
+    if reading.checked_endpoint is None:
         return
     for event in reading.stream.events:
         document = event.json
@@ -155,7 +155,7 @@ def done_marker(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     Zhipu and the OpenAI-compatible API promise it; a client that waits for it would hang.
     """
-    endpoint, events = checked_endpoint(reading), reading.stream.events
+    endpoint, events = reading.checked_endpoint, reading.stream.events
     if endpoint is None or endpoint.event is None or not events or not reading.accepted:
         return
     markers = [event for event in events if event.data == DONE]
@@ -175,7 +175,7 @@ def delivery_as_asked(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     A refusal is a JSON document in either case.
     """
-    endpoint, request = checked_endpoint(reading), reading.request_json.value
+    endpoint, request = reading.checked_endpoint, reading.request_json.value
     if endpoint is None or not isinstance(request, dict) or not reading.accepted:
         return
     if wants_stream(reading) and endpoint.event is not None and not reading.is_stream:
@@ -184,7 +184,7 @@ def delivery_as_asked(reading: AnalyzedExchange) -> Iterator[Finding]:
         expected, actual = "one whole answer", "a stream"
     else:
         return
-    if not refusals(reading):
+    if not reading.refusals:
         yield violation(f"{expected} as requested", actual, reading.place())
 
 
@@ -196,8 +196,8 @@ def status_agrees_with_body(reading: AnalyzedExchange) -> Iterator[Finding]:
     Errors after the first events of a stream are not checked, for the status has been sent then;
     nor are results that say themselves that they failed (`status: failed`) [DOC].
     """
-    is_late = bool(answers(reading))
-    for part in refusals(reading)[:1] if reading.accepted and not is_late else ():
+    is_late = bool(reading.answers)
+    for part in reading.refusals[:1] if reading.accepted and not is_late else ():
         if resolve(part.value, "/status") == "failed":
             continue
         code = reading.outcome.code if isinstance(reading.outcome, Failure) else ""

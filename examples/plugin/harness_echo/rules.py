@@ -1,6 +1,6 @@
 """A rule: a function that yields a finding for each violation."""
 
-from harness.rules.rule import WARNING, exchange_rule, fields_of, values, violation
+from harness.rules.rule import WARNING, exchange_rule, violation
 
 
 def answer_is_not_shouted(reading):
@@ -8,7 +8,7 @@ def answer_is_not_shouted(reading):
 
     The docstring is the rule's text: its first line in reports, all of it in `harness rules`.
     """
-    for part, pointer, text in values(reading, fields_of(reading).content):
+    for part, pointer, text in reading.values(reading.fields.content):
         if isinstance(text, str) and text.isupper():
             yield violation("an answer that is not shouted", text, reading.place(pointer, part))
 

@@ -12,7 +12,6 @@ from harness.providers.anthropic.endpoints import read
 from harness.rules.rule import (
     WARNING,
     Rule,
-    answers,
     conversation_rule,
     exchange_rule,
     show,
@@ -35,7 +34,7 @@ _DELTAS = {
 def _events(reading: AnalyzedExchange) -> Sequence[Part]:
     """Return the events of a stream in this format; empty if the answer is not one."""
     is_message = reading.endpoint is not None and reading.endpoint.read is read
-    return answers(reading) if is_message and reading.is_stream else []
+    return reading.answers if is_message and reading.is_stream else []
 
 
 def message_events_are_in_order(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -104,7 +103,7 @@ def event_names_are_types(reading: AnalyzedExchange) -> Iterator[Finding]:
     """
     endpoint = reading.checked_endpoint
     is_read = endpoint is not None and endpoint.role is Role.ANSWER
-    for part in answers(reading) if reading.is_stream and is_read else ():
+    for part in reading.answers if reading.is_stream and is_read else ():
         kind = resolve(part.value, "/type")
         if part.kind and isinstance(kind, str) and kind != part.kind:
             yield violation(f"the type {show(part.kind)}", show(kind), reading.place("/type", part))
@@ -122,7 +121,7 @@ def stop_reason_fits_blocks(reading: AnalyzedExchange) -> Iterator[Finding]:
         return
     reason, sequence, callers = None, None, set[str]()
     place: Callable[[], Place] = reading.place
-    for part in answers(reading):
+    for part in reading.answers:
         for pointer in ("/content/[]", "/content_block", "/message/content/[]"):
             for _, block in query(part.value, pointer):
                 if resolve(block, "/type") == "tool_use":
@@ -150,7 +149,7 @@ def cache_tokens_add_up(reading: AnalyzedExchange) -> Iterator[Finding]:
     of the service's own, lifetimes count the last of its steps only [FIELD].
     """
     endpoint = reading.endpoint
-    for part in answers(reading) if endpoint is not None and endpoint.read is read else ():
+    for part in reading.answers if endpoint is not None and endpoint.read is read else ():
         for pointer in ("/usage", "/message/usage"):
             total = resolve(part.value, f"{pointer}/cache_creation_input_tokens")
             found = [n for _, n in query(part.value, f"{pointer}/cache_creation/[]")]
@@ -173,7 +172,7 @@ def container_is_kept(reading: AnalyzedExchange) -> Iterator[Finding]:
     endpoint, request = reading.endpoint, reading.request_json.value
     named = resolve(request, "/container/id") or resolve(request, "/container")
     is_message = endpoint is not None and endpoint.read is read
-    for part in answers(reading) if is_message and isinstance(named, str) else ():
+    for part in reading.answers if is_message and isinstance(named, str) else ():
         for pointer in ("/container/id", "/message/container/id", "/delta/container/id"):
             actual = resolve(part.value, pointer)
             if isinstance(actual, str) and actual != named:
@@ -243,7 +242,7 @@ def _calls_without_thinking(reading: AnalyzedExchange, thought: set[str]) -> Ite
 def _signed(reading: AnalyzedExchange) -> Iterator[tuple[str, str]]:
     """Yield (signature, text) of each thinking block in an answer."""
     texts: dict[Json, str] = {}
-    for part in answers(reading):
+    for part in reading.answers:
         for _, block in query(part.value, "/content/[]"):
             signature, text = resolve(block, "/signature"), resolve(block, "/thinking")
             if isinstance(signature, str) and signature and isinstance(text, str):

@@ -6,15 +6,7 @@ import re
 from collections.abc import Iterator
 
 from harness.analysis.exchange import AnalyzedExchange
-from harness.rules.rule import (
-    WARNING,
-    Rule,
-    checked_endpoint,
-    exchange_rule,
-    show,
-    stream_rule,
-    violation,
-)
+from harness.rules.rule import WARNING, Rule, exchange_rule, show, stream_rule, violation
 from harness.rules.wire_format import event_part
 from harness.types import Finding
 from harness.wire import Event, query, resolve
@@ -24,7 +16,7 @@ _STATUS = re.compile(r"HTTP_STATUS/([0-9]{3})")
 
 
 def _is_form(reading: AnalyzedExchange, *forms: str) -> bool:
-    endpoint = checked_endpoint(reading)
+    endpoint = reading.checked_endpoint
     return endpoint is not None and endpoint.dialect in forms
 
 

@@ -8,7 +8,6 @@ from harness.analysis.edit import change_event, change_values, put, replace_valu
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of
 from harness.providers.zhipu.rules import is_zhipu
-from harness.rules.rule import answers
 from harness.types import Exchange, Json
 from harness.wire import resolve
 
@@ -25,7 +24,7 @@ def zhipu_event_named(analyzed: AnalyzedExchange, event: tuple[int, str]) -> Exc
 
 def _chat_id(analyzed: AnalyzedExchange) -> str:
     """Return the id of a chat's answer; "" if it has none, or the request set `request_id`."""
-    parts = answers(analyzed)[:1] if is_zhipu(analyzed) else []
+    parts = analyzed.answers[:1] if is_zhipu(analyzed) else []
     own = resolve(parts[0].value, "/id") if parts else None
     endpoint = analyzed.endpoint
     is_chat = bool(endpoint and endpoint.finish_reasons and not endpoint.fields.task_id)
@@ -36,7 +35,7 @@ def _chat_id(analyzed: AnalyzedExchange) -> str:
 
 def _with_member(analyzed: AnalyzedExchange, name: str, value: Json) -> Exchange | None:
     """Return the exchange with the member *name* set in its answer; None if it has no object."""
-    parts = answers(analyzed)[:1]
+    parts = analyzed.answers[:1]
     if not parts or not isinstance(parts[0].value, dict):
         return None
     return replace_value(analyzed, parts[0], "", put(parts[0].value, f"/{name}", value))
@@ -57,7 +56,7 @@ def zhipu_log_id_differs(analyzed: AnalyzedExchange) -> Exchange | None:
 @exchange_fault("zhipu_id_tells_time", 86_400, 8 * 3600, when=is_zhipu)
 def zhipu_created_at_another_time(analyzed: AnalyzedExchange, seconds: int) -> Exchange | None:
     """Set `created` to a day, or to 8 hours (another time zone), after the time in the id."""
-    parts = answers(analyzed)[:1]
+    parts = analyzed.answers[:1]
     own = resolve(parts[0].value, "/id") if parts else None
     created = resolve(parts[0].value, "/created") if parts else None
     has_time = isinstance(own, str) and re.fullmatch(r"20[0-9]{12}[0-9a-f]{8,24}", own)

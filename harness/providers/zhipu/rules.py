@@ -8,17 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
-from harness.rules.rule import (
-    WARNING,
-    Rule,
-    answers,
-    checked_endpoint,
-    exchange_rule,
-    fields_of,
-    show,
-    stream_rule,
-    violation,
-)
+from harness.rules.rule import WARNING, Rule, exchange_rule, show, stream_rule, violation
 from harness.rules.wire_format import event_part
 from harness.types import Finding
 from harness.wire import query, resolve
@@ -26,12 +16,12 @@ from harness.wire import query, resolve
 
 def is_zhipu(reading: AnalyzedExchange) -> bool:
     """Return whether the exchange is with a known endpoint of Zhipu."""
-    endpoint = checked_endpoint(reading)
+    endpoint = reading.checked_endpoint
     return endpoint is not None and endpoint.dialect == "zhipuai"
 
 
 def _answers(reading: AnalyzedExchange) -> Sequence[Part]:
-    return answers(reading) if is_zhipu(reading) else []
+    return reading.answers if is_zhipu(reading) else []
 
 
 def zhipu_events_have_no_name(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -58,7 +48,7 @@ def zhipu_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
     and tasks, whose ids have a prefix [DOC A4].
     """
     is_chat = bool(reading.endpoint and reading.endpoint.finish_reasons)
-    if not is_zhipu(reading) or not is_chat or fields_of(reading).task_id:
+    if not is_zhipu(reading) or not is_chat or reading.fields.task_id:
         return
     if resolve(reading.request_json.value, "/request_id"):
         return
