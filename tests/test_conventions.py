@@ -20,7 +20,6 @@ NAMES = [path.relative_to(ROOT).as_posix() for path in FILES]
 PROVIDER = re.compile(r"zhipu|dashscope|glm|qwen|bigmodel|aliyun", re.IGNORECASE)
 EXCEPTIONS = {
     "harness/cli/chat.py": "examples in help texts",
-    "harness/cli/git.py": "examples in help texts",
     "harness/cli/init.py": "the first scenario of a project",
     "harness/config/packages.py": "names of extras and of SDKs that clash",
     "harness/convert/ported.py": "whose limit of thinking is another than that of answers",
@@ -48,13 +47,7 @@ def provider_names(path: Path) -> Iterator[str]:
     reader = io.StringIO(source).readline
     for token in tokenize.generate_tokens(reader):
         literal = token.type in (tokenize.NAME, tokenize.STRING)
-        is_example = token.line.startswith("EXAMPLE = ")  # of a command's help
-        if (
-            literal
-            and token.start not in docstrings
-            and not is_example
-            and PROVIDER.search(token.string)
-        ):
+        if literal and token.start not in docstrings and PROVIDER.search(token.string):
             yield f"{token.start[0]}: {token.string}"
 
 

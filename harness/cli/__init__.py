@@ -11,7 +11,7 @@ import os
 import sys
 import warnings
 from collections import UserDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from contextvars import copy_context
 from functools import partial, wraps
@@ -30,38 +30,44 @@ from harness.locale import LANGUAGE, Language, language_of_environment, localize
 
 
 class Command(NamedTuple):
-    """A command of `harness`, as the help text lists it.
+    """A command of `harness`, or a group of commands, as `commands.json` describes it.
 
     Attributes:
         name: The name on the command line, which is also that of the module and of its function.
         heading: The heading under which the command is listed.
         short: The text beside the name: what the command does, in one line.
+        example: An example for the help of the command.
+        about: The first paragraph of the help of a group; empty for a command.
+        examples: An example for each command of a group, by the name of the command and of its
+            function; empty for a command.
     """
 
     name: str
     heading: str
     short: str
+    example: str = ""
+    about: str = ""
+    examples: Mapping[str, str] = {}
 
 
-_GROUPS = ("contract", "git")
-_LISTED: dict[str, dict[str, str]] = json.loads(
+_LISTED: dict[str, dict[str, Any]] = json.loads(
     Path(__file__).with_name("commands.json").read_text(encoding="utf-8")
 )
 HEADINGS = tuple(_LISTED)
 """The headings of the commands in the help text."""
 
 LISTED = tuple(
-    Command(name, heading, short)
+    Command(name, heading, **described)
     for heading, commands in _LISTED.items()
-    for name, short in commands.items()
+    for name, described in commands.items()
 )
-"""Every command and group of commands, as `commands.json` lists them."""
+"""Every command and group of commands."""
 
-COMMANDS = tuple(command for command in LISTED if command.name not in _GROUPS)
+COMMANDS = tuple(command for command in LISTED if not command.examples)
 """Every command."""
 
-GROUPS = tuple(command for command in LISTED if command.name in _GROUPS)
-"""Every group of commands; its module has `COMMANDS`, and the help `ABOUT`."""
+GROUPS = tuple(command for command in LISTED if command.examples)
+"""Every group of commands."""
 
 _RESERVED = {"import": ("import_", "import_"), "list": ("list", "list_")}
 """The module and the function of commands with names that Python uses."""
@@ -124,26 +130,24 @@ def command_line() -> typer.Typer:
 
 def _loaded(listed: Command) -> Any:
     """Return a command, or a group of commands, as typer has it, with its module imported."""
-    name, is_group = listed.name, listed.name in _GROUPS
-    in_module, function = _RESERVED.get(name, (name, name))
-    module: Any = import_module(f"harness.cli.{in_module}")
+    in_module, function = _RESERVED.get(listed.name, (listed.name, listed.name))
+    module = import_module(f"harness.cli.{in_module}")
     line = typer.Typer(
-        name=name,
-        help=module.ABOUT if is_group else None,
+        name=listed.name,
+        help=listed.about or None,
         no_args_is_help=True,
         rich_markup_mode="rich",
         context_settings=app.CONTEXT,
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    alone = () if is_group else ((name, getattr(module, function), module.EXAMPLE),)
-    for own, run, example in alone or module.COMMANDS:
+    for name, example in (listed.examples or {function: listed.example}).items():
         line.command(
-            own,
+            name if listed.examples else listed.name,
             context_settings=app.CONTEXT,
             epilog=localized(help_texts.EXAMPLE) + example,
-            short_help=None if is_group else listed.short,
-        )(_prepared(run))
+            short_help=None if listed.examples else listed.short,
+        )(_prepared(getattr(module, name)))
     loaded: Any = help_texts.localize(typer.main.get_command(line))
     for sub in getattr(loaded, "commands", {}).values():
         help_texts.localize(sub)

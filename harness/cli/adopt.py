@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from harness.convert.questions import LeftOut
 
 
-EXAMPLE = "harness adopt tests/cassettes/test_chat.yaml"
-"""An example for the help text."""
-
-
 def adopt(
     recordings: list[Path],
     name: str = "",

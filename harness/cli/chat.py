@@ -27,10 +27,6 @@ HELP = mark("""\
 /quit          end (as Ctrl-D and Ctrl-C do) and write the scenario and its cassettes""")
 
 
-EXAMPLE = "harness chat dashscope/qwen-plus zhipuai/glm-4.6 --name capitals"
-"""An example for the help text."""
-
-
 def chat(
     targets: list[str],
     name: str = "",

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
     from harness.checks.check import Kept
 
-EXAMPLE = "harness check cassettes tests/cassettes/test_chat.yaml"
-"""An example for the help text."""
-
 
 def check(
     paths: list[Path],

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from harness.convert.targets import Compared
 
 
-EXAMPLE = "harness compare slogan/zhipuai slogan/dashscope"
-"""An example for the help text."""
-
-
 def compare(
     sides: list[str] | None = None,
     fields: bool = False,

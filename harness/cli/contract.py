@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,13 +97,3 @@ def _summary(contract: Contract) -> str:
         origins[source.recorded_from] += source.exchanges
     listed = ", ".join(f"{count} {origin}" for origin, count in sorted(origins.items()))
     return f"{contract.exchanges} exchanges ({listed}) of {len(contract.sources)} recordings"
-
-
-COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
-    ("learn", learn, "harness contract learn cassettes --contract contract.yaml"),
-    ("check", check, "harness contract check cassettes --contract contract.yaml"),
-    ("accept", accept, "harness contract accept cassettes/slogan --yes"),
-)
-"""Every command of the group `contract`: its name, its function, an example for its help text."""
-
-ABOUT = "Learn contracts from recordings, and check other recordings against them."

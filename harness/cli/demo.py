@@ -28,10 +28,6 @@ FAILING = "report-of-a-break"
 TITLE = "Broken on purpose: how a break looks"
 
 
-EXAMPLE = "harness demo --out /tmp/demo"
-"""An example for the help text."""
-
-
 def demo(
     out: Path | None = None,
 ) -> None:

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from harness.runner.batch import Job
 
 
-EXAMPLE = "harness doctor"
-"""An example for the help text."""
-
-
 def doctor(
     scenarios: Path = app.SCENARIOS,
     cassettes: Path = app.CASSETTES,

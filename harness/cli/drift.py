@@ -27,10 +27,6 @@ class FailOn(StrEnum):
     BREAKING = "breaking"
 
 
-EXAMPLE = "harness drift --live slogan --budget 10"
-"""An example for the help text."""
-
-
 def drift(
     names: list[str] | None = None,
     live: bool = False,

@@ -12,10 +12,6 @@ from harness.errors import HarnessError
 FORMS = "har, otel, jsonl or vcrpy"
 
 
-EXAMPLE = "harness export cassettes/slogan --form otel"
-"""An example for the help text."""
-
-
 def export(
     paths: list[Path],
     form: str,

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from harness.secrets.redactor import Redactor
 
 
-EXAMPLE = "harness faults cassettes --against my_client:send"
-"""An example for the help text."""
-
-
 def faults(
     paths: list[Path],
     against: str = "",

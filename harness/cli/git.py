@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
 from pathlib import Path, PurePath
 
 import typer
@@ -54,15 +53,6 @@ def textconv(
     screen = app.console()
     text.conversation(screen, read)
     wire.wire(screen, read)
-
-
-COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
-    ("install", install, "harness git install"),
-    ("textconv", textconv, "harness git textconv cassettes/slogan/dashscope-qwen-flash.yaml"),
-)
-"""Every command of the group `git`: its name, its function, an example for its help text."""
-
-ABOUT = "Have `git diff` show cassettes as conversations."
 
 
 def _install(folder: Path, cassettes: Path) -> str:

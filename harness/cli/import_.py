@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 FORMS = "har, otel, aimock, curl, toml or cassette"
 
 
-EXAMPLE = "harness import session.har --to cassettes/session.yaml"
-"""An example for the help text."""
-
-
 def import_(
     files: list[Path],
     to: Path | None = None,

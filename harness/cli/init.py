@@ -113,10 +113,6 @@ NEXT = mark(
 _WROTE, _LEFT = mark("wrote"), mark("left ")
 
 
-EXAMPLE = "harness init"
-"""An example for the help text."""
-
-
 def init(
     folder: Path = Path(),
 ) -> None:

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from harness.runner.batch import Job
 
 
-EXAMPLE = "harness list --json"
-"""An example for the help text."""
-
-
 def list_(
     since: str | None = None,
     until: str | None = None,

@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 COUNTED = ("same", "different", "crashed", "not applicable")
 
 
-EXAMPLE = "harness parse cassettes --sdk dashscope"
-"""An example for the help text."""
-
-
 def parse(
     paths: list[Path],
     names: list[str] | None = None,

@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from harness.runner.prune import SearchResult, Tests
 
 
-EXAMPLE = "harness prune --tests tests"
-"""An example for the help text."""
-
-
 def prune(
     paths: list[Path] | None = None,
     tests: list[Path] | None = None,

@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from harness.types import Problem
 
 
-EXAMPLE = "harness record slogan --target zhipuai"
-"""An example for the help text."""
-
-
 def record(
     context: typer.Context,
     names: list[str] | None = None,

@@ -6,9 +6,6 @@ from pathlib import Path
 
 from harness.cli import app
 
-EXAMPLE = "harness replay slogan --report junit.xml"
-"""An example for the help text."""
-
 
 def replay(
     names: list[str] | None = None,

@@ -12,10 +12,6 @@ DEFAULT_PATH = Path("report/index.html")
 """Where the report is written if --report does not say."""
 
 
-EXAMPLE = "harness report --report page.html"
-"""An example for the help text."""
-
-
 def report(
     names: list[str] | None = None,
     targets: list[str] | None = None,

@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from harness.rules.rule import Rule
 
 
-EXAMPLE = "harness rules --explain usage_adds_up"
-"""An example for the help text."""
-
-
 def rules(
     name: str | None = None,
     explain: str | None = None,

@@ -7,9 +7,6 @@ import typer
 from harness.cli import app
 from harness.locale import localized
 
-EXAMPLE = "harness sandbox -- pytest --record=missing"
-"""An example for the help text."""
-
 
 def sandbox(
     context: typer.Context,

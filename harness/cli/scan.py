@@ -25,10 +25,6 @@ IGNORED_FOLDERS = frozenset(
 """The names of folders that are not searched: they do not hold the user's own files."""
 
 
-EXAMPLE = "harness scan cassettes .env"
-"""An example for the help text."""
-
-
 def scan(
     paths: list[Path],
     jobs: int | None = None,

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from harness.cli import app
 
-EXAMPLE = "harness schema > scenario.schema.json"
-"""An example for the help text."""
-
 
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""

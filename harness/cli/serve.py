@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from harness.serve.server import ServeResult
 
 
-EXAMPLE = "harness serve cassettes -- npm test"
-"""An example for the help text."""
-
-
 def serve(
     context: typer.Context,
     paths: list[Path] | None = None,

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     View = Callable[[Console, AnalyzedTranscript], None]
 
-EXAMPLE = "harness show multi-turn/zhipuai --wire"
-"""An example for the help text."""
-
 
 def show(
     name: str,

@@ -9,9 +9,6 @@ import typer
 
 from harness.cli import app
 
-EXAMPLE = "harness view cassettes"
-"""An example for the help text."""
-
 
 def view(
     paths: list[Path] | None = None,
