@@ -86,6 +86,14 @@ def values(
         yield from ((1, None, text, []) for text in part.values())
 
 
+def options(
+    file: IO[bytes], _keywords: object, _tags: object, options: object
+) -> Iterator[ExtractedMessage]:
+    """Yield the help of each option in a JSON file to Babel, which calls this function."""
+    for part in json.load(file).values():
+        yield from ((1, None, option["help"], []) for option in part.values())
+
+
 def _error_messages(module: ast.Module, names: Collection[str]) -> Iterator[ExtractedMessage]:
     for node in ast.walk(module):
         if not isinstance(node, ast.Call) or ast.unparse(node.func) == "typer.echo":

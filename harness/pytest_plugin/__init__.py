@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
 from argparse import ArgumentTypeError
 from collections.abc import Generator
 from contextlib import nullcontext
@@ -20,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from harness.locale import LANGUAGE, language_of_environment, localized, localized_error, mark
+from harness.locale import LANGUAGE, language_of_environment, localized, localized_error
 from harness.pytest_plugin import age
 from harness.pytest_plugin.cassettes import (
     MARK,
@@ -50,15 +51,10 @@ from harness.pytest_plugin.summary import UseCounter
 __all__ = ["cassette_settings", "harness_cassette"]
 
 _FOLDERS = "harness_scenarios"
-
-_RECORD_HELP = {
-    "none": mark("replay only, offline (default)"),
-    "missing": mark(
-        "record what is missing: scenarios without cassette, requests not on a cassette"
-    ),
-    "all": mark("record every scenario and cassette again; live: needs keys and costs money"),
-}
-
+_OPTIONS: dict[str, dict[str, dict[str, Any]]] = json.loads(
+    Path(__file__).with_name("options.json").read_text(encoding="utf-8")
+)
+"""The record modes, the command-line options and the ini settings, each with its help."""
 
 _COMPAT = "harness_compat"
 _MODES_OF_OTHERS = ("once", "new_episodes", "rewrite", "any", "always", "live")
@@ -70,17 +66,17 @@ class _OtherMode(argparse.Action):
     """Refuse a record mode of another tool with those that are allowed."""
 
     def __call__(self, *_: object) -> None:
-        allowed = ", ".join(f"--record={mode}" for mode in _RECORD_HELP)
+        allowed = ", ".join(f"--record={mode}" for mode in _OPTIONS["record"])
         raise pytest.UsageError(
             localized_error(f"{self.option_strings[0]} is not valid; allowed: {allowed}")
         )
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """Add the command-line options and the ini setting of this plugin."""
+    """Add the command-line options and the ini settings of this plugin."""
     LANGUAGE.set(language_of_environment())
     group = parser.getgroup("harness", localized("conversations with LLM APIs"))
-    for mode, text in _RECORD_HELP.items():  # flags, so that `--record scenarios/` is one
+    for mode, option in _OPTIONS["record"].items():  # flags, so that `--record scenarios/` is one
         group.addoption(
             *(("--record",) if mode == "all" else ()),
             f"--record={mode}",
@@ -88,74 +84,19 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
             action="store_const",
             const=mode,
             default="none",
-            help=localized(text),
+            help=localized(option["help"]),
         )
     config: Any = pluginmanager.get_plugin("pytestconfig")
     given = [str(argument).partition("--record=") for argument in config.invocation_params.args]
     modes = {mode for before, option, mode in given if option and not before}
-    for mode in {*modes, *_MODES_OF_OTHERS} - _RECORD_HELP.keys():
+    for mode in {*modes, *_MODES_OF_OTHERS} - _OPTIONS["record"].keys():
         group.addoption(f"--record={mode}", action=_OtherMode, nargs=0, help=argparse.SUPPRESS)
-    group.addoption(
-        "--record-from",
-        choices=("live", "sandbox"),
-        default="live",
-        help=localized(
-            "where --record records scenarios from: the live services (default) or the sandbox, "
-            "which has no model"
-        ),
-    )
-    group.addoption(
-        "--cassettes",
-        metavar="DIR",
-        help=localized(
-            "folder of the scenarios' cassettes; default: cassettes, beside that of scenarios"
-        ),
-    )
-    group.addoption(
-        "--list-cassettes",
-        metavar="FILE",
-        help=localized("write the cassette of each collected test as JSON; with --collect-only"),
-    )
-    group.addoption(
-        "--pace",
-        type=_pace,
-        default=0.0,
-        metavar="FACTOR",
-        help=localized(
-            "playback speed of latencies and sleeps: 0 = instant (default), 1 = as recorded"
-        ),
-    )
-    group.addoption(
-        "--cassette-report",
-        metavar="DIR",
-        help=localized(
-            "write the report of the tests' cassettes to this folder, as a page and as Markdown, "
-            "JUnit, JSON and JSON Lines"
-        ),
-    )
-    group.addoption(
-        "--no-network",
-        action="store_true",
-        dest="harness_no_network",
-        help=localized(
-            "run in a network namespace without any network (Linux), with tests and children: "
-            "proves that none is used"
-        ),
-    )
-    age.add_options(group)
-    parser.addini(
-        _FOLDERS,
-        type="args",
-        default=["scenarios"],
-        help=localized("names of folders whose *.yaml files are scenarios; empty: none"),
-    )
-    parser.addini(
-        _COMPAT,
-        default="",
-        help=localized(
-            '"vcr": take over the marks, fixtures and options of pytest-recording, and vcrpy'
-        ),
-    )
+    types = {"--pace": _pace, "--cassette-max-age": age.parse_option}
+    for flag, option in _OPTIONS["options"].items():
+        typed = {"type": types[flag]} if flag in types else {}
+        group.addoption(flag, **typed, **option | {"help": localized(option["help"])})
+    for name, setting in _OPTIONS["settings"].items():
+        parser.addini(name, **setting | {"help": localized(setting["help"])})
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.locale import localized, localized_error
+from harness.locale import localized_error
 
 if TYPE_CHECKING:
     from harness.cassette.age import Limit
@@ -21,22 +21,8 @@ class CassetteAgeWarning(pytest.PytestWarning):
     """
 
 
-def add_options(group: pytest.OptionGroup) -> None:
-    """Add the options `--cassette-max-age` and `--cassette-max-age-fails`."""
-    group.addoption(
-        "--cassette-max-age",
-        type=_parse_limit,
-        metavar="AGE",
-        help=localized("warn if a cassette is older or of unknown age: 12h, 30d, 4w"),
-    )
-    group.addoption(
-        "--cassette-max-age-fails",
-        action="store_true",
-        help=localized("with --cassette-max-age: fail instead"),
-    )
-
-
-def _parse_limit(text: str) -> Limit:
+def parse_option(text: str) -> Limit:
+    """Return the value of `--cassette-max-age`. Raises ArgumentTypeError if it is no age."""
     from harness.cassette.age import parse_limit
     from harness.errors import HarnessError
 
