@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from harness.cassette.store import Store, find
 from harness.cli import app
 from harness.errors import HarnessError
 from harness.locale import mark
@@ -34,7 +35,6 @@ def adopt(
     that exists is replaced. Exit codes: 0 everything adopted, 1 something was left out, 2 nothing
     could be read.
     """
-    from harness.cassette.store import Store, find
     from harness.convert import adopt as adoption
     from harness.convert.loading import read_any
     from harness.providers.masking import project_secrets, text_masker

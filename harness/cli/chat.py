@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from harness.cassette.store import Store
 from harness.cli import app
+from harness.config.environment import load_environment
 from harness.errors import HarnessError
 from harness.locale import localized, mark
+from harness.sandbox import LIFELIKE
+from harness.types import Failure, Json, Outcome, Reply, Target
 
 if TYPE_CHECKING:
     from harness.chat.conversation import Conversation
-    from harness.types import Json, Outcome, Target
 
 HELP = mark("""\
 /undo          take back the last question and its answers, or the instruction after them
@@ -41,11 +44,8 @@ def chat(
     Each answer is on the disk as soon as it is complete. At the end there is a scenario, and a
     cassette for each target that replays it. After a crash: harness record NAME --resume.
     """
-    from harness.cassette.store import Store
     from harness.chat.conversation import converse
-    from harness.config.environment import load_environment
     from harness.runner import batch
-    from harness.sandbox import LIFELIKE
 
     name = name or f"chat-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
     environment, store = load_environment(Path.cwd()), Store(cassettes)
@@ -68,7 +68,6 @@ def chat(
 
 
 def _targets(names: list[str]) -> list[Target]:
-    from harness.types import Target
 
     found = []
     for name in names:
@@ -163,8 +162,6 @@ def input_without_prompt() -> str:
 
 def _ask(conversation: Conversation, text: str) -> None:
     """Ask, print the answers as they come, and say why a target refused."""
-    from harness.types import Failure
-
     shown: list[Target] = []
     several = len(conversation.parties) > 1
 
@@ -195,8 +192,6 @@ def _ask(conversation: Conversation, text: str) -> None:
 
 def _text(outcome: Outcome) -> str:
     """Return a reply that was not streamed, or its tool calls, as text."""
-    from harness.types import Reply
-
     if not isinstance(outcome, Reply):
         return ""
     calls = [f"{call.name}({call.arguments})" for call in outcome.tool_calls]
@@ -205,7 +200,6 @@ def _text(outcome: Outcome) -> str:
 
 def _check(written: list[Path], name: str, scenarios: Path, cassettes: Path) -> None:
     """Print what was written, replay it, and exit with 1 if the replay has errors."""
-    from harness.cassette.store import Store
     from harness.report.build import replay_report
     from harness.report.text import report as print_report
     from harness.runner import batch

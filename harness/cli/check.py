@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cassette import age
 from harness.cli import app
+from harness.config.files import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,16 +34,13 @@ def check(
 
     What has not changed since the last check is not checked again; see docs/performance.md.
     """
-    from harness.cassette import age
-    from harness.cassette.age import period
     from harness.checks.cache import NO_CACHE, CheckCache
     from harness.checks.check import CheckOptions
-    from harness.config.files import cache_folder
     from harness.report.build import add_age_findings, check_report
 
     limit = age.limit_of_options(max_age, max_age_fails)
     options = CheckOptions(
-        period(since, until),
+        age.period(since, until),
         app.workers(jobs, dask),
         NO_CACHE if no_cache else CheckCache(cache_folder()),
         _kept(as_json, reports or ()),

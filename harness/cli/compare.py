@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from harness.cassette.age import period
+from harness.cassette.store import Skip, Store, find
 from harness.cli import app
+from harness.config.environment import load_environment
+from harness.config.settings import load_prices
 from harness.errors import HarnessError
 from harness.locale import mark
 
@@ -15,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.analysis.transcript import AnalyzedTranscript
-    from harness.cassette.store import Skip
     from harness.comparison.matrix import Matrix
     from harness.convert.targets import Compared
 
@@ -57,8 +62,6 @@ def compare(
     Recordings of one target on several days are named with their day: harness compare june july,
     with a folder of cassettes for each. --since and --until leave out recordings of other days.
     """
-    from harness.cassette.age import period
-    from harness.cassette.store import Store
     from harness.runner import recordings
 
     if on:
@@ -116,11 +119,6 @@ def _on_targets(
     as_json: bool,
 ) -> NoReturn:
     """Put recorded requests to other targets, print the comparison, and exit."""
-    from contextlib import nullcontext
-    from tempfile import TemporaryDirectory
-
-    from harness.cassette.store import find
-    from harness.config.environment import load_environment
     from harness.convert import targets as on_targets
     from harness.drift.plan import parse_budget
     from harness.providers import PROVIDERS
@@ -182,7 +180,6 @@ def _fields(transcripts: list[AnalyzedTranscript], as_json: bool) -> bool:
 
 def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool, skip: Skip) -> bool:
     from harness.comparison.matrix import matrix
-    from harness.config.settings import load_prices
     from harness.report import comparison_text, json_report
     from harness.runner.recordings import read_repeats
 
@@ -203,7 +200,6 @@ def _comparisons(
 ) -> bool:
     from harness.comparison.matrix import side_by_side
     from harness.comparison.pairs import compare as compare_transcripts
-    from harness.config.settings import load_prices
     from harness.report import comparison_text, json_report
     from harness.runner.recordings import read_repeats
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli import app
 from harness.locale import mark
+from harness.wire.text import count
 
 if TYPE_CHECKING:
     from harness.contracts.contract import Contract
@@ -60,7 +62,6 @@ def accept(
 ) -> None:
     """Add what further recordings show to a contract; without --yes only show what would change."""
     from harness.contracts.files import propose, write
-    from harness.wire.text import count
 
     with app.skipping() as skip:
         with app.progress() as report_progress:
@@ -90,7 +91,6 @@ def _table(contract: Contract) -> None:
 
 
 def _summary(contract: Contract) -> str:
-    from collections import Counter
 
     origins: Counter[str] = Counter()
     for source in contract.sources.values():

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from harness.cassette.store import Store, write_cassette
 from harness.cli import app
+from harness.config.environment import load_environment
+from harness.config.extras import missing
+from harness.errors import MissingExtra
+from harness.intercept.resume import OnInterrupted
 from harness.locale import localized
-from harness.types import Verbosity
+from harness.sandbox import LIFELIKE
+from harness.types import Cassette, Finding, Transcript, Verbosity
 
 if TYPE_CHECKING:
     from harness.analysis.fault import TranscriptFault
-    from harness.cassette.store import Store
     from harness.drift.types import Drift
     from harness.report import Report
     from harness.runner import Progress
     from harness.runner.batch import Job
-    from harness.types import Finding, Transcript
 
 FAILING = "report-of-a-break"
 """The name of the folder with the report of the broken recording."""
@@ -36,17 +43,10 @@ def demo(
     At the end a copy of one recording is broken on purpose, to show how a break looks: the demo
     fails (exit code 1) where the harness does not notice.
     """
-    import tempfile
-    import time
-
-    from harness.cassette.store import Store
-    from harness.config.environment import load_environment
-    from harness.intercept.resume import OnInterrupted
     from harness.report import NAMES, text, write_folder
     from harness.report.build import replay_report
     from harness.report.console import tell
     from harness.runner import batch
-    from harness.sandbox import LIFELIKE
     from harness.scenario.files import shipped_folder
 
     folder = out or Path(tempfile.mkdtemp(prefix="harness-demo-"))
@@ -86,10 +86,6 @@ def demo(
 
 def _require_extras(jobs: Sequence[Job]) -> None:
     """Raise MissingExtra if the sandbox, the report page or an SDK of *jobs* is not installed."""
-    from importlib import import_module
-
-    from harness.config.extras import missing
-    from harness.errors import MissingExtra
     from harness.providers import find_provider
 
     try:
@@ -167,11 +163,9 @@ def _checked(
     """Write the broken copy, and return it with its check and its comparison with the original."""
     from harness.analysis.difference import Verdict
     from harness.cassette.artefacts import to_files
-    from harness.cassette.store import write_cassette
     from harness.drift import run
     from harness.drift.judge import project_criteria
     from harness.report.build import check_report
-    from harness.types import Cassette
 
     note = f"made by harness demo, not recorded; broken on purpose: {fault.description}"
     provenance = replace(changed.provenance, note=note)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import platform
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from harness.cassette.store import Store
 from harness.cli import app
+from harness.config.environment import load_environment
+from harness.config.extras import install_command
+from harness.config.packages import installed_version, this_environment
+from harness.config.plugins import OWN
 from harness.locale import localized, mark
 
 if TYPE_CHECKING:
@@ -62,7 +69,6 @@ def _print_rows(rows: list[Mapping[str, Any]]) -> None:
 
 
 def _system() -> dict[str, str]:
-    import platform
 
     from harness import __version__
 
@@ -74,8 +80,6 @@ def _system() -> dict[str, str]:
 
 
 def _providers() -> list[dict[str, str]]:
-    from harness.config.environment import load_environment
-    from harness.config.packages import installed_version
     from harness.providers import PROVIDERS
 
     environment = load_environment(Path.cwd())
@@ -95,7 +99,6 @@ def _providers() -> list[dict[str, str]]:
 def _plug_ins() -> list[dict[str, str]]:
     """Return the rules and reports that other packages add; providers are in a table of all."""
     from harness import report
-    from harness.config.plugins import OWN
     from harness.providers.rules import RULES
 
     found = [("rule", rule.name, rule.origin) for rule in RULES if rule.origin != OWN]
@@ -106,8 +109,6 @@ def _plug_ins() -> list[dict[str, str]]:
 
 
 def _packages() -> dict[str, Any]:
-    from harness.config.extras import install_command
-    from harness.config.packages import this_environment
 
     here = this_environment()
     return {
@@ -136,9 +137,6 @@ def _packages() -> dict[str, Any]:
 
 def _states(jobs: Iterable[Job], cassettes: Path) -> dict[str, int]:
     """Return the number of cassettes in each state, as `batch.cassette_state`."""
-    from collections import Counter
-
-    from harness.cassette.store import Store
     from harness.runner import batch
 
     store = Store(cassettes)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from harness.cassette.store import Store
 from harness.cli import app
+from harness.config.environment import load_environment
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -55,7 +58,6 @@ def drift(
     harness drift --live --budget 0.50CNY --out new
     """
     from harness.analysis.difference import Verdict
-    from harness.cassette.store import Store
     from harness.drift.judge import project_criteria
     from harness.drift.live import plan_again
     from harness.drift.plan import parse_budget
@@ -101,9 +103,7 @@ def _record_again(
     criteria: Criteria,
     least: Verdict,
 ) -> DriftRun:
-    from dataclasses import replace
 
-    from harness.config.environment import load_environment
     from harness.drift.live import check_keys, output_folder, record_and_compare
     from harness.runner import batch
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from harness.cassette.store import read_all, write_text
 from harness.cli import app
 from harness.errors import HarnessError
 
@@ -18,7 +19,6 @@ def export(
     to: Path | None = None,
 ) -> None:
     """Write cassettes in a form that other tools read; what it has no room for is named."""
-    from harness.cassette.store import read_all, write_text
     from harness.convert.export import EXPORTS
     from harness.convert.export import export as exported
     from harness.runner.recordings import read_cassette

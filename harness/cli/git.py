@@ -7,8 +7,10 @@ from pathlib import Path, PurePath
 
 import typer
 
+from harness.cassette.store import write_text
 from harness.cli import app
-from harness.errors import HarnessError
+from harness.config.files import read_file
+from harness.errors import BadCassette, HarnessError
 
 ATTRIBUTES = ".gitattributes"
 _SETTING = ("diff.harness.textconv", "harness git textconv")
@@ -34,8 +36,6 @@ def textconv(
 
     A file that is not a cassette is printed unchanged: a diff has to be shown in any case.
     """
-    from harness.config.files import read_file
-    from harness.errors import BadCassette
     from harness.report import text, wire
     from harness.runner import recordings
 
@@ -61,8 +61,6 @@ def _install(folder: Path, cassettes: Path) -> str:
     Raises:
         HarnessError: there is no repository, *cassettes* is outside of it, or git is not installed.
     """
-    from harness.cassette.store import write_text
-
     root = _root(folder)
     _git(root, "config", *_SETTING)
     line, lines = _line(root, folder, cassettes), _lines(root)
@@ -74,8 +72,6 @@ def _install(folder: Path, cassettes: Path) -> str:
 
 def _uninstall(folder: Path, cassettes: Path) -> str:
     """Remove the driver, and return a message about it. Raises HarnessError as `_install` does."""
-    from harness.cassette.store import write_text
-
     root = _root(folder)
     _git(root, "config", "--unset-all", _SETTING[0], allowed=(0, 5))  # 5: not set
     line, lines = _line(root, folder, cassettes), _lines(root)

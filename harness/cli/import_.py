@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from harness.cassette.store import write_cassette
 from harness.cli import app
 from harness.errors import HarnessError
+from harness.wire.text import count
 
 if TYPE_CHECKING:
     from harness.convert.converted import Converted
@@ -29,7 +31,6 @@ def import_(
 
     A cassette is written as <--cassettes>/<name of the file>.yaml, or to --to.
     """
-    from harness.cassette.store import write_cassette
     from harness.convert.loading import IMPORTS, load
     from harness.providers.masking import project_secrets, text_masker
 
@@ -72,7 +73,6 @@ def _entry(file: Path, target: Path, converted: Converted) -> dict[str, object]:
 
 
 def _print(target: Path, converted: Converted) -> None:
-    from harness.wire.text import count
 
     app.echo(f"{target}: {count(len(converted.exchanges), 'exchange')}")
     for what, number in converted.losses.items():

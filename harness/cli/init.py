@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
+from harness.cassette.store import write_text
 from harness.config.extras import DISTRIBUTION
 from harness.config.git import git_output
 from harness.errors import CannotWrite
@@ -120,7 +121,6 @@ def init(
 
     Files that exist are left as they are.
     """
-    from harness.cassette.store import write_text
     from harness.report.json_report import dumps
     from harness.scenario.schema_model import json_schema
 
@@ -157,8 +157,6 @@ def _say(done: str, path: Path, reason: str = "") -> None:
 
 def _ignore(path: Path) -> None:
     """Add what must not be committed to a .gitignore. Raises CannotWrite."""
-    from harness.cassette.store import write_text
-
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
     except (OSError, UnicodeDecodeError) as error:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from harness.cassette.age import Period, days, period, utc_now
+from harness.cassette.store import Store, find, read_provenance
 from harness.cli import app
 from harness.config.plugins import OWN
 from harness.errors import HarnessError
 from harness.locale import localized, localized_error, mark
 
 if TYPE_CHECKING:
-    from harness.cassette.age import Period
-    from harness.cassette.store import Store
     from harness.runner.batch import Job
 
 
@@ -31,8 +31,6 @@ def list_(
     Without a folder of scenarios, the cassettes of the tests are listed.
     What continues another recording (harness record NAME/TARGET@N --target) stands below it.
     """
-    from harness.cassette.age import period
-    from harness.cassette.store import Store, find
     from harness.runner import batch, recordings
 
     if folders := app.folders_of_tests(scenarios, cassettes):
@@ -59,8 +57,6 @@ def list_(
 
 
 def _list_cassettes(paths: list[Path], period: Period, as_json: bool) -> None:
-    from harness.cassette.age import days, utc_now
-    from harness.cassette.store import read_provenance
 
     rows = []
     with app.skipping() as skip:
@@ -123,7 +119,6 @@ def _name(row: dict[str, Any]) -> str:
 
 
 def _row(job: Job, store: Store) -> dict[str, Any]:
-    from harness.cassette.age import days, utc_now
     from harness.providers import find_provider
     from harness.runner import batch
     from harness.runner.batch import cassette_state

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from harness.cassette import store
+from harness.cassette.workers import Workers
 from harness.cli import app
 from harness.errors import HarnessError
 from harness.locale import localized, localized_error, mark
+from harness.wire import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from harness.cassette.workers import Workers
     from harness.parse import Parser
     from harness.parse.run import Defect, ParsedExchange, ParseRow
 
@@ -62,7 +64,6 @@ def _parsed(
     report_progress: Callable[[str], None],
     skip: Callable[[HarnessError], None],
 ) -> list[ParsedExchange]:
-    from harness.cassette import store
 
     parsed: list[ParsedExchange] = []
     parse_one = partial(_parse, parsers)
@@ -80,7 +81,6 @@ def _parse(parsers: list[Parser], path: Path) -> tuple[list[ParsedExchange], lis
     from harness.parse.run import parse_all
     from harness.providers.endpoints import recognise
     from harness.runner.recordings import read_masked
-    from harness.wire import text
     from harness.wire.codings import drop_stale_content_encoding
 
     cassette, notes = read_masked(path), []
@@ -144,7 +144,6 @@ def _finding(defect: Defect) -> dict[str, Any]:
 
 
 def _print(table: list[ParseRow], defects: list[Defect], missing: Mapping[str, str]) -> None:
-    from harness.wire import text
 
     columns = ("endpoint", mark("mode"), "SDK", "exchanges", *COUNTED)
     app.print_table([_row(row).values() for row in table], columns)
@@ -162,7 +161,6 @@ def _print(table: list[ParseRow], defects: list[Defect], missing: Mapping[str, s
 
 
 def _lines(finding: dict[str, Any]) -> list[str]:
-    from harness.wire import text
 
     smallest = finding["smallest"]
     at = f", {smallest['at']}" if smallest["at"] else ""

@@ -9,6 +9,7 @@ import typer
 
 from harness.cli import app
 from harness.locale import localized, localized_count, localized_error
+from harness.wire.text import count, line
 
 if TYPE_CHECKING:
     from harness.runner.batch import Job
@@ -89,7 +90,6 @@ def _print_json(
 
 
 def _print(result: SearchResult, folders: list[Path], summary: str, deleted: bool) -> None:
-    from harness.wire.text import count, line
 
     searched = ", ".join(map(str, folders)) or localized("no folder")
     typer.echo(localized("searched {}; {}").format(searched, summary))

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from harness.cassette.store import Store
 from harness.cli import app
 from harness.cli.serve import record_through_proxy
+from harness.config.environment import load_environment
 from harness.errors import HarnessError
+from harness.intercept.resume import OnInterrupted
 from harness.locale import localized
+from harness.sandbox import LIFELIKE
+from harness.types import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.cassette.store import Store
-    from harness.intercept.resume import OnInterrupted
     from harness.runner.batch import Job
-    from harness.types import Problem
 
 
 def record(
@@ -60,12 +63,9 @@ def record(
     With `-- COMMAND`, the command is run and what it asks is recorded to --to FILE, through a proxy
     on this machine whose address it gets in ZHIPUAI_BASE_URL, OPENAI_BASE_URL and so on.
     """
-    from harness.cassette.store import Store
-    from harness.config.environment import load_environment
     from harness.drift.live import meters, plan_to_record
     from harness.drift.plan import parse_budget
     from harness.runner import batch
-    from harness.sandbox import LIFELIKE
 
     if command := app.child_command(context):
         if names or to is None:
@@ -120,8 +120,6 @@ def _jobs(
     names: Sequence[str], targets: Sequence[str], say: str, scenarios: Path, store: Store
 ) -> tuple[Job, ...]:
     """Return the jobs to record; those of a name with a turn are one turn, or a fork from there."""
-    from dataclasses import replace
-
     from harness.convert.ported import fork, write_fork
     from harness.runner import batch
 
@@ -151,7 +149,6 @@ def _jobs(
 
 
 def _on_interrupted(resume: bool, afresh: bool) -> OnInterrupted:
-    from harness.intercept.resume import OnInterrupted
 
     if resume and afresh:
         raise HarnessError("--resume uses what --afresh throws away: say one of them")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.cassette import age
+from harness.cassette.store import Store
 from harness.cli import app
 
 
@@ -26,14 +28,11 @@ def replay(
     Needs no key and opens no connection. Checks every rule for response formats and for SDKs, and
     the expectations of the scenario.
     """
-    from harness.cassette.store import Store
-
     store = Store(cassettes)
     if no_network:
         from harness.intercept import namespace
 
         namespace.isolate()
-    from harness.cassette import age
     from harness.intercept.clock import checked_pace
     from harness.report.build import add_age_findings, replay_report
     from harness.runner import batch

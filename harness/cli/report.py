@@ -6,6 +6,8 @@ from pathlib import Path
 
 import typer
 
+from harness.cassette.age import period
+from harness.cassette.store import Store, find
 from harness.cli import app
 
 DEFAULT_PATH = Path("report/index.html")
@@ -29,8 +31,6 @@ def report(
     Replays them offline first. The page is one file and needs no network. Without a folder of
     scenarios it is about the cassettes of the tests.
     """
-    from harness.cassette.age import period
-    from harness.cassette.store import Store, find
     from harness.report import text, write
     from harness.report.build import replay_report, tests_report
     from harness.runner import batch, recordings

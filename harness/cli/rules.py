@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
 
+from harness.cassette import age
 from harness.cli import app
 from harness.config.plugins import OWN
 from harness.errors import HarnessError, MissingExtra
@@ -24,7 +26,6 @@ def rules(
 
     Example: harness rules --explain usage_adds_up
     """
-    from harness.cassette import age
     from harness.providers.rules import RULES, no_such_rule, unknown_names
     from harness.report.rule_texts import RULE_TEXTS
 
@@ -142,8 +143,6 @@ def _paragraph(text: str) -> str:
 
 def _example(rule: Rule) -> list[str]:
     """Return the paragraphs of a rule's example; an empty list if the rule has no sample."""
-    from dataclasses import replace
-
     from harness.faults.explain import example
     from harness.report import headline
 

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from harness.cassette.remote import location
+from harness.cassette.store import file_bytes
+from harness.cassette.workers import in_order
 from harness.cli import app
 from harness.locale import localized, localized_count, localized_error
 
@@ -36,7 +39,6 @@ def scan(
     Finds your own keys (from the environment and .env) in any encoding, and what looks like a key,
     a token, a cookie or a signed link. A secret is never printed, only where it is.
     """
-    from harness.cassette.workers import in_order
     from harness.providers.masking import project_secrets
     from harness.secrets.scanner import Scanner
 
@@ -66,8 +68,6 @@ def _scan(
     scanner: Scanner, show: Callable[[str], None], path: Path
 ) -> tuple[str, list[Leak] | str]:
     """Return the name of a file without secrets, and its leaks or why it cannot be read."""
-    from harness.cassette.store import file_bytes
-
     name = scanner.hide(str(path))
     try:
         return name, scanner.scan(file_bytes(path), partial(_show_part, show, name))
@@ -93,8 +93,6 @@ def _files(paths: list[Path], problems: list[str]) -> Iterator[Path]:
 
     def refused(error: OSError) -> None:
         problems.append(f"{error.filename}: cannot be read: {error.strerror}")
-
-    from harness.cassette.remote import location
 
     for path in map(location, paths):
         if not path.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from harness.cli import app
+from harness.config.extras import extra
 from harness.errors import BadCassette, HarnessError
 from harness.locale import localized, localized_count, localized_error
 
@@ -40,7 +42,6 @@ def serve(
     command, or 1 for requests without a recorded answer and for unused recorded requests, or 2 if a
     file in a folder is no cassette; it is named and left out.
     """
-    from harness.config.extras import extra
     from harness.intercept.clock import checked_pace
 
     with extra("serve"):
@@ -119,10 +120,6 @@ def record_through_proxy(
         reports: The files of reports about the cassette.
         as_json: Whether to print the result as JSON.
     """
-    import os
-
-    from harness.config.extras import extra
-
     with extra("serve"):
         from harness.serve.proxy import upstreams
         from harness.serve.server import record

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cassette.store import Store
 from harness.cli import app
 from harness.locale import localized
 
@@ -27,7 +29,6 @@ def show(
     as_json: bool = False,
 ) -> None:
     """Show a recording as a conversation or as raw HTTP, or where two recordings differ."""
-    from harness.cassette.store import Store
     from harness.report import json_report, text
     from harness.report import wire as raw
     from harness.runner import recordings
@@ -61,8 +62,6 @@ def _difference(pairs: list[tuple[AnalyzedTranscript, AnalyzedTranscript]], view
 
 def _lines(read: AnalyzedTranscript, view: View) -> list[str]:
     """Return what *view* prints of a transcript as lines that are not wrapped."""
-    import io
-
     from rich.console import Console
 
     output = io.StringIO()

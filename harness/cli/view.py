@@ -7,7 +7,10 @@ from pathlib import Path
 
 import typer
 
+from harness.cassette.store import require_path
 from harness.cli import app
+from harness.config.extras import extra
+from harness.locale import LANGUAGE
 
 
 def view(
@@ -19,10 +22,6 @@ def view(
     A server on this machine makes each page when it is opened, and writes nothing. A recording that
     is running is followed live. Ctrl-C ends it.
     """
-    from harness.cassette.store import require_path
-    from harness.config.extras import extra
-    from harness.locale import LANGUAGE
-
     with extra("serve"), extra("report"):
         from harness.report.html.view import Viewer
         from harness.sandbox.server import run_in_thread
