@@ -16,18 +16,8 @@ from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import read_answer
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
+from harness.comparison import summary
 from harness.comparison.pairs import compare
-from harness.comparison.summary import (
-    PARTS,
-    TurnSummary,
-    common_scenario,
-    delivery,
-    event_count,
-    model_of,
-    name,
-    names,
-    summarize,
-)
 from harness.comparison.types import Comparison, Layer
 from harness.config.prices import NO_PRICES, Cost, Price, Prices
 from harness.types import Choice, Failure, Outcome, Provenance, Reply, Timing, ToolCall
@@ -139,7 +129,7 @@ def matrix(
         repeats: Further recordings of the same targets. Values that vary between a target and its
             repeats do not count as differences.
     """
-    turns = [[summarize(turn) for turn in transcript.turns] for transcript in transcripts]
+    turns = [[summary.summarize(turn) for turn in transcript.turns] for transcript in transcripts]
     sides = combinations(range(len(transcripts)), 2)
     return replace(
         side_by_side(transcripts, prices),
@@ -155,9 +145,9 @@ def side_by_side(transcripts: Sequence[AnalyzedTranscript], prices: Prices = NO_
 
     *prices* are the prices by which the costs are computed.
     """
-    targets = names(transcripts)
+    targets = summary.names(transcripts)
     return Matrix(
-        scenario=common_scenario(transcripts),
+        scenario=summary.common_scenario(transcripts),
         targets=targets,
         pairs=(),
         tables=(),
@@ -169,8 +159,8 @@ def side_by_side(transcripts: Sequence[AnalyzedTranscript], prices: Prices = NO_
     )
 
 
-def _tables(targets: Sequence[Sequence[TurnSummary]]) -> Iterator[PathTable]:
-    for part in PARTS:
+def _tables(targets: Sequence[Sequence[summary.TurnSummary]]) -> Iterator[PathTable]:
+    for part in summary.PARTS:
         formats = [_format(turns, part) for turns in targets]
         if any(formats):
             yield PathTable(part, tuple(map(bool, formats)), path_rows(formats))
@@ -183,7 +173,7 @@ def path_rows(formats: Sequence[Mapping[str, set[str]]]) -> tuple[PathRow, ...]:
     return tuple(PathRow(path, tuple(types)) for path, types in zip(paths, sides, strict=True))
 
 
-def _format(turns: Sequence[TurnSummary], part: str) -> dict[str, set[str]]:
+def _format(turns: Sequence[summary.TurnSummary], part: str) -> dict[str, set[str]]:
     """Return the types by path of one kind of exchange, collected from all turns."""
     union: dict[str, set[str]] = {}
     for turn in turns:
@@ -277,14 +267,14 @@ def facts(
     token = first_token(answer) if answer else None
     price = _price(transcript, turn, prices)
     return TurnFigures(
-        target=name(transcript),
+        target=summary.name(transcript),
         turn=turn.turn.number,
         outcome=_outcome(turn),
-        delivery=delivery(turn),
+        delivery=summary.delivery(turn),
         first_byte=waited + timing.first_byte if timing else None,
         first_token=None if token is None else waited + token,
         total=duration(turn),
-        events=event_count(turn),
+        events=summary.event_count(turn),
         exchanges=len(turn.readings),
         price=price,
         cost=_cost(turn.outcome, price),
@@ -419,7 +409,7 @@ def _arrival(exchange: AnalyzedExchange, timing: Timing, part: Part) -> float:
 def _price(transcript: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices) -> Price | None:
     if not turn.readings or not prices.table:
         return None
-    provider, model = model_of(transcript, turn.readings[0])
+    provider, model = summary.model_of(transcript, turn.readings[0])
     return prices.price(provider, model, transcript.transcript.provenance.recorded_at)
 
 

@@ -15,14 +15,7 @@ from harness.analysis.difference import Change, ChangeKind, compare_json, simila
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.comparison.summary import (
-    PARTS,
-    AnswerJson,
-    TurnSummary,
-    common_scenario,
-    names,
-    summarize,
-)
+from harness.comparison import summary
 from harness.comparison.types import Comparison, Difference, Divergence, Layer, TurnComparison
 from harness.types import Json
 from harness.wire import MISSING, Missing, read_json
@@ -41,13 +34,13 @@ def compare(
     """
     noise = {place for side in (left, right) for place in _noise(side, repeats)}
     turns = tuple(_without_noise(turn, noise) for turn in _turns(left, right))
-    sides = names([left, right])
-    scenario = common_scenario([left, right])
+    sides = summary.names([left, right])
+    scenario = summary.common_scenario([left, right])
     return Comparison(sides[0], sides[1], turns, scenario, find_divergence(turns))
 
 
 def _turns(left: AnalyzedTranscript, right: AnalyzedTranscript) -> Iterator[TurnComparison]:
-    sides = [{t.turn.number: summarize(t) for t in side.turns} for side in (left, right)]
+    sides = [{t.turn.number: summary.summarize(t) for t in side.turns} for side in (left, right)]
     for number in sorted({*sides[0], *sides[1]}):
         yield compare_turns(number, *(side.get(number) for side in sides))
 
@@ -175,7 +168,7 @@ tasks are not: their values depend on timing."""
 
 
 def compare_turns(
-    number: int, left: TurnSummary | None, right: TurnSummary | None
+    number: int, left: summary.TurnSummary | None, right: summary.TurnSummary | None
 ) -> TurnComparison:
     """Return the differences in the turn *number* of two transcripts.
 
@@ -195,7 +188,7 @@ def _missing_turn(number: int, is_left: bool) -> Difference:
 class _TurnPair:
     """The summaries of one turn in two transcripts, to be compared."""
 
-    def __init__(self, left: TurnSummary, right: TurnSummary) -> None:
+    def __init__(self, left: summary.TurnSummary, right: summary.TurnSummary) -> None:
         self.left, self.right, self.number = left, right, left.number
         self.by_position: list[tuple[str, str]] = []
 
@@ -222,7 +215,7 @@ class _TurnPair:
     # --------------------------------------------------------------------------- shape
 
     def _shapes(self) -> Iterator[Difference]:
-        for part in PARTS:
+        for part in summary.PARTS:
             left, right = self.left.shapes.get(part), self.right.shapes.get(part)
             if left is not None and right is not None:
                 for change in _type_changes(left, right):
@@ -301,13 +294,15 @@ def _missing_part(is_left: bool) -> Change:
     return Change(ChangeKind.REMOVED, before="present")
 
 
-def _outcome(answer: AnswerJson) -> str:
+def _outcome(answer: summary.AnswerJson) -> str:
     if answer["outcome"] == "failure":
         return f"failure {answer['status']} {answer['code']}".rstrip()
     return str(answer["outcome"])
 
 
-def _parsed(left: AnswerJson, right: AnswerJson) -> tuple[dict[str, Json], dict[str, Json]]:
+def _parsed(
+    left: summary.AnswerJson, right: summary.AnswerJson
+) -> tuple[dict[str, Json], dict[str, Json]]:
     """Return copies of both answers, with `content` parsed if it is JSON in both."""
     answers = dict(left), dict(right)
     values = [embedded_json(answer.get("content")) for answer in answers]
@@ -345,8 +340,8 @@ def _similarity(left: Json | Missing, right: Json | Missing) -> float | None:
 
 
 def _are_of_one_endpoint(left: AnalyzedExchange, right: AnalyzedExchange) -> bool:
-    names = [side.endpoint.name if side.endpoint else "" for side in (left, right)]
-    return names[0] == names[1]
+    ours, theirs = (side.endpoint.name if side.endpoint else "" for side in (left, right))
+    return ours == theirs
 
 
 def _value(exchange: AnalyzedExchange) -> Json:

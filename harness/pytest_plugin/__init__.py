@@ -22,29 +22,10 @@ from typing import Any
 import pytest
 
 from harness.locale import LANGUAGE, language_of_environment, localized, localized_error
-from harness.pytest_plugin import age
-from harness.pytest_plugin.cassettes import (
-    MARK,
-    CassetteFixture,
-    cassette_settings,
-    harness_cassette,
-    has_cassette,
-    note_finalizer,
-    open_if_due,
-    phase,
-    use_first,
-)
+from harness.pytest_plugin import age, cassettes, network
+from harness.pytest_plugin.cassettes import cassette_settings, harness_cassette
 from harness.pytest_plugin.failures import ReportMask, explain, kept_failure, shortened
 from harness.pytest_plugin.faultless import FAULTLESS, Faultless
-from harness.pytest_plugin.network import (
-    backstop,
-    check_allowed_hosts,
-    checked,
-    end_patches,
-    isolate,
-    patches_for,
-    wide_fixtures,
-)
 from harness.pytest_plugin.scenarios import ScenarioFile
 from harness.pytest_plugin.summary import UseCounter
 
@@ -106,7 +87,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     This comes before any test, conftest or worker is started.
     """
     if early_config.known_args_namespace.harness_no_network:
-        isolate(early_config)
+        network.isolate(early_config)
     compat = early_config.getini(_COMPAT)
     if compat == "vcr":
         _take_over(early_config)
@@ -144,7 +125,7 @@ class _NoRecordMode:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """With `--no-network`, raise pytest.UsageError if a test needs a host that is out of reach."""
     if session.config.getoption("harness_no_network"):
-        check_allowed_hosts(session.items)
+        network.check_allowed_hosts(session.items)
 
 
 def _pace(text: str) -> float:
@@ -162,14 +143,14 @@ def _pace(text: str) -> float:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the mark `cassette`, and the plugin's objects for the options that are set."""
     age.check_options(config)
-    config.addinivalue_line("markers", MARK)
+    config.addinivalue_line("markers", cassettes.MARK)
     uses = UseCounter(has_no_network=config.getoption("harness_no_network"))
     config.pluginmanager.register(uses, "harness-use-counter")
     config.pluginmanager.register(ReportMask(), "harness-report-mask")
     config.stash[FAULTLESS] = Faultless(config)
     config.pluginmanager.register(config.stash[FAULTLESS], "harness-faultless")
     if not config.pluginmanager.has_plugin("cassetter"):
-        config.pluginmanager.register(CassetteFixture(), "harness-cassette-fixture")
+        config.pluginmanager.register(cassettes.CassetteFixture(), "harness-cassette-fixture")
     listing = config.getoption("--list-cassettes")
     if listing:
         from harness.pytest_plugin.report import CassetteListing
@@ -220,32 +201,32 @@ def pytest_runtest_protocol(
     item: pytest.Item, nextitem: pytest.Item | None
 ) -> Generator[None, object, object]:
     """Set placeholder keys around a test that replays, so that its fixtures can create clients."""
-    if not has_cassette(item):
+    if not cassettes.has_cassette(item):
         return (yield)
     import_all(is_first=item is item.session.items[0])
     from harness.api.placeholders import placeholder_keys
 
     replays = item.config.getoption("--record") == "none"
     with (
-        patches_for(nextitem),
+        network.patches_for(nextitem),
         placeholder_keys() if replays else nullcontext(),
-        backstop(item),
+        network.backstop(item),
     ):
         return (yield)
 
 
 def pytest_sessionfinish() -> None:
     """Remove the patches that were kept for a next test."""
-    end_patches()
+    network.end_patches()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Open the cassette of a test before its function-scoped fixtures are set up."""
-    use_first(item)
-    with phase(item, is_call=False), checked(item):
+    cassettes.use_first(item)
+    with cassettes.phase(item, is_call=False), network.checked(item):
         result = yield
-        open_if_due(item)
+        cassettes.open_if_due(item)
         return result
 
 
@@ -257,16 +238,19 @@ def pytest_fixture_setup(
     item = request._pyfuncitem
     is_narrow = fixturedef.scope == "function"
     if is_narrow:
-        open_if_due(item)
-        note_finalizer(item, fixturedef.argname, fixturedef.func)
-    with nullcontext() if is_narrow else wide_fixtures(item), kept_failure(fixturedef, request):
+        cassettes.open_if_due(item)
+        cassettes.note_finalizer(item, fixturedef.argname, fixturedef.func)
+    with (
+        nullcontext() if is_narrow else network.wide_fixtures(item),
+        kept_failure(fixturedef, request),
+    ):
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Tear a test down, and fail it if a request of its fixtures was refused meanwhile."""
-    with checked(item, is_teardown=True):
+    with network.checked(item, is_teardown=True):
         return (yield)
 
 
@@ -285,5 +269,5 @@ def pytest_runtest_makereport(
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Run a test with its cassette, if it has one, and check the cassette."""
-    with phase(item, is_call=True):
+    with cassettes.phase(item, is_call=True):
         return (yield)

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from unicodedata import east_asian_width
 
 from harness.errors import BadScenario
+from harness.scenario import schema_model
 from harness.scenario.messages import message_of
 from harness.scenario.references import (
     BadReference,
@@ -27,17 +28,6 @@ from harness.scenario.references import (
     references,
     resolved,
     resolved_text,
-)
-from harness.scenario.schema_model import (
-    STEP_TYPES,
-    CarriedReasoning,
-    ExpectForm,
-    History,
-    PartForm,
-    RankingForm,
-    ScenarioForm,
-    StepForm,
-    ToolResultForm,
 )
 from harness.scenario.yaml_source import Loc, YamlSource
 from harness.types import (
@@ -66,7 +56,7 @@ MAX_FILE_BYTES = 20_000_000
 _URL = re.compile(r"(https?|oss|data):", re.IGNORECASE)
 
 
-def content_part(form: PartForm, folder: Path) -> ContentPart:
+def content_part(form: schema_model.PartForm, folder: Path) -> ContentPart:
     """Return the part that *form* describes; its file is relative to *folder*."""
     value = str(getattr(form, form.medium))
     is_url = bool(_URL.match(value)) or "{{" in value  # a reference is to a URL
@@ -135,7 +125,7 @@ class Scenario:
         source: The value of the YAML text, with the lines of its parts.
     """
 
-    form: ScenarioForm
+    form: schema_model.ScenarioForm
     source: YamlSource = field(default=YamlSource(), compare=False, repr=False)
 
     @property
@@ -226,7 +216,7 @@ class Step:
     """
 
     number: int
-    form: StepForm
+    form: schema_model.StepForm
     is_call: bool
     scenario: Scenario = field(repr=False)
 
@@ -242,7 +232,7 @@ class Step:
     def text(self) -> str:
         """The text of the step, or the joined texts of its parts; empty for tool results."""
         value = getattr(self.form, self.form.type)
-        if isinstance(value, RankingForm):
+        if isinstance(value, schema_model.RankingForm):
             return value.query
         is_text = isinstance(value, str) and self.kind is not CallKind.TRANSCRIPTION
         return value if is_text else joined_texts(self.parts)
@@ -254,8 +244,8 @@ class Step:
         path = self.scenario.path
         folder = path.parent if path else Path.cwd()
         if self.kind is CallKind.TRANSCRIPTION:
-            value = (PartForm(audio=value),)
-        forms = value.documents if isinstance(value, RankingForm) else value
+            value = (schema_model.PartForm(audio=value),)
+        forms = value.documents if isinstance(value, schema_model.RankingForm) else value
         is_input = self.form.type not in _LISTS and isinstance(forms, tuple)
         return tuple(content_part(form, folder) for form in forms) if is_input else ()
 
@@ -268,7 +258,9 @@ class Step:
 
     def references(self) -> Iterator[Reference]:
         """Yield the references to earlier answers. Raises BadReference for a malformed one."""
-        form = self.form.model_dump(include={*STEP_TYPES, "parameters"}, exclude_none=True)
+        form = self.form.model_dump(
+            include={*schema_model.STEP_TYPES, "parameters"}, exclude_none=True
+        )
         return references(_as_lists(form))
 
     @property
@@ -287,12 +279,12 @@ class Step:
         return self.form.sandbox_only or ""
 
     @property
-    def history(self) -> History:
+    def history(self) -> schema_model.History:
         """The earlier messages that are sent with this step."""
         return (self.form.history or self.scenario.form.history).messages
 
     @property
-    def reasoning(self) -> CarriedReasoning | None:
+    def reasoning(self) -> schema_model.CarriedReasoning | None:
         """Whether earlier reasoning is sent with this step; None if that is not set."""
         own = self.form.history.reasoning if self.form.history else None
         return own or self.scenario.form.history.reasoning
@@ -376,7 +368,7 @@ class Step:
 
         If it expects a failure of the target's provider, nothing else is expected.
         """
-        expect = self.form.expect or ExpectForm()
+        expect = self.form.expect or schema_model.ExpectForm()
         codes = expect.failure
         code = codes.get(target.provider) if isinstance(codes, dict) else codes
         if code:
@@ -425,7 +417,7 @@ class Step:
     def _all_messages(self, past: Past) -> tuple[Message, ...]:
         if self.kind is not CallKind.CHAT:
             return ()
-        keep_all = self.history is History.KEPT
+        keep_all = self.history is schema_model.History.KEPT
         earlier = tuple(m for m in past.messages if keep_all or m.role == "system")
         return earlier + self._messages(past)
 
@@ -463,7 +455,7 @@ class Step:
         return [results[call.name] for call in calls]
 
     def _of_calls(
-        self, calls: Sequence[ToolCall], results: Sequence[ToolResultForm]
+        self, calls: Sequence[ToolCall], results: Sequence[schema_model.ToolResultForm]
     ) -> Iterator[Json]:
         """Yield the result of each call: of the first entry that fits it and is not used yet."""
         unused = [*results]
@@ -503,7 +495,7 @@ def digests(scenario: Scenario, target: Target) -> tuple[str, ...]:
     return tuple(step.digest(target) for step in scenario.steps)
 
 
-def _fits(entry: ToolResultForm, call: ToolCall) -> bool:
+def _fits(entry: schema_model.ToolResultForm, call: ToolCall) -> bool:
     """Return whether a call is of the entry's function and has the entry's arguments."""
     given = read_json(call.arguments.encode()).value
     arguments = given if isinstance(given, dict) else {}
