@@ -48,12 +48,6 @@ class TargetPair:
         """The number of differences between the outcomes, such as texts and finish reasons."""
         return len(self.comparison.of(Layer.ANSWER))
 
-    @property
-    def similarities(self) -> tuple[float, ...]:
-        """The similarity of the two texts, from 0 to 1, for each turn with a text on both sides."""
-        turns = self.comparison.turns
-        return tuple(turn.similarity for turn in turns if turn.similarity is not None)
-
 
 @dataclass(frozen=True, slots=True)
 class PathRow:

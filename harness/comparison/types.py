@@ -126,6 +126,15 @@ class Comparison:
             for part, pointer in turn.by_position
         )
 
+    @property
+    def similarity_range(self) -> tuple[float, ...]:
+        """The least and the greatest similarity, from 0 to 1, of the two texts of a turn.
+
+        A single number if they are equal; empty if no texts were compared.
+        """
+        shares = sorted(t.similarity for t in self.turns if t.similarity is not None)
+        return tuple(dict.fromkeys((*shares[:1], *shares[-1:])))
+
     def of(self, layer: Layer) -> tuple[Difference, ...]:
         """Return the differences of one layer."""
         return tuple(d for d in self.all_differences if d.layer is layer)

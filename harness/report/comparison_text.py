@@ -93,8 +93,8 @@ def _title(console: Console, text: str) -> None:
 
 
 def _pair(pair: TargetPair) -> tuple[str, ...]:
-    shares = [f"{share:.0%}" for share in sorted(pair.similarities)]
-    similarity = "–".join(dict.fromkeys(shares[:1] + shares[-1:])) or "–"
+    shares = (f"{share:.0%}" for share in pair.comparison.similarity_range)
+    similarity = "–".join(dict.fromkeys(shares)) or "–"
     divergence = pair.comparison.divergence
     diverges = "–"
     if divergence:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -90,7 +90,7 @@ ORIGINS: Mapping[Origin, str] = MappingProxyType(
 """A sentence for each origin of recordings."""
 
 
-T = TypeVar("T", Finding, Problem)
+T = TypeVar("T", Finding, Problem, Outline)
 Pair = tuple[str, str]
 """A scenario and a target."""
 
@@ -265,22 +265,20 @@ class Report:
         ]
         return localized(", ").join(counts)
 
+    @cached_property
+    def targets(self) -> Mapping[str, tuple[str, ...]]:
+        """The names of all targets of each scenario, in order of appearance."""
+        found: dict[str, dict[str, None]] = {}
+        for one in (*self.outlines, *self.problems, *self.findings):
+            found.setdefault(one.scenario, {})[one.target] = None
+        for matrix in self.matrices:
+            found.setdefault(matrix.scenario, {})
+        return {scenario: tuple(targets) for scenario, targets in found.items()}
+
     @property
     def scenarios(self) -> tuple[str, ...]:
         """The names of all scenarios, in order of appearance."""
-        names = [*(pair[0] for pair in self._pairs), *(m.scenario for m in self.matrices)]
-        return tuple(dict.fromkeys(names))
-
-    def targets(self, scenario: str) -> tuple[str, ...]:
-        """Return the names of all targets of a scenario, in order of appearance."""
-        return self._targets.get(scenario, ())
-
-    @cached_property
-    def _targets(self) -> Mapping[str, tuple[str, ...]]:
-        found: dict[str, dict[str, None]] = {}
-        for scenario, target in self._pairs:
-            found.setdefault(scenario, {})[target] = None
-        return {scenario: tuple(targets) for scenario, targets in found.items()}
+        return tuple(self.targets)
 
     @property
     def is_list(self) -> bool:
@@ -291,15 +289,6 @@ class Report:
         targets = {cell.target for cell in self.overview}
         alone = len(targets) == len(self.overview) and len(self.scenarios) > 1
         return alone or self.title == "Tests"
-
-    @property
-    def _pairs(self) -> list[tuple[str, str]]:
-        """Scenario and target of every transcript, problem and finding."""
-        return [
-            *((one.scenario, one.target) for one in self.outlines),
-            *((problem.scenario, problem.target) for problem in self.problems),
-            *((finding.scenario, finding.target) for finding in self.findings),
-        ]
 
     @property
     def local_origin(self) -> str:
@@ -373,38 +362,33 @@ class Report:
 
 def _cells(report: Report) -> tuple[Cell, ...]:
     """Return a cell for each scenario with each of its targets."""
-    outlines: dict[Pair, list[Outline]] = {}
-    for one in report.outlines:
-        outlines.setdefault((one.scenario, one.target), []).append(one)
-    findings, ignored = _grouped(report.findings), _grouped(report.ignored)
-    problems = _grouped(report.problems)
+    outlines, findings = _grouped(report.outlines), _grouped(report.findings)
+    ignored, problems = _grouped(report.ignored), _grouped(report.problems)
+    pairs = ((scenario, t) for scenario, targets in report.targets.items() for t in targets)
     return tuple(
-        _cell(
-            Cell(
-                *pair,
-                findings=tuple(findings.get(pair, ())),
-                ignored=tuple(ignored.get(pair, ())),
-                problems=tuple(problems.get(pair, ())),
-            ),
-            outlines.get(pair, []),
+        replace(
+            _recorded_cell(pair, outlines[pair]),
+            findings=tuple(findings[pair]),
+            ignored=tuple(ignored[pair]),
+            problems=tuple(problems[pair]),
         )
-        for pair in ((s, t) for s in report.scenarios for t in report.targets(s))
+        for pair in pairs
     )
 
 
-def _grouped(items: Iterable[T]) -> dict[Pair, list[T]]:
-    """Return *items* by scenario and target."""
-    groups: dict[Pair, list[T]] = {}
+def _grouped(items: Iterable[T]) -> Mapping[Pair, list[T]]:
+    """Return *items* by scenario and target; a pair that none of them has, has an empty list."""
+    groups: dict[Pair, list[T]] = defaultdict(list)
     for one in items:
-        groups.setdefault((one.scenario, one.target), []).append(one)
+        groups[one.scenario, one.target].append(one)
     return groups
 
 
-def _cell(found: Cell, outlines: Sequence[Outline]) -> Cell:
-    """Return *found* with the figures of its recordings."""
+def _recorded_cell(pair: Pair, outlines: Sequence[Outline]) -> Cell:
+    """Return the cell of a scenario and target with the figures of its recordings only."""
     provenance = outlines[0].provenance if outlines else Provenance()
-    return replace(
-        found,
+    return Cell(
+        *pair,
         turns=sum(len(one.facts) for one in outlines),
         exchanges=sum(one.exchanges for one in outlines),
         skipped=tuple(reason for one in outlines for reason in one.skipped),

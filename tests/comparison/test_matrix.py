@@ -77,7 +77,7 @@ def test_several_recordings_of_one_target_are_told_apart() -> None:
     assert [(f.target, f.content) for f in result.facts] == list(
         zip(result.targets, "ab", strict=True)
     )
-    assert result.pairs[0].similarities == (0.0,)
+    assert result.pairs[0].comparison.similarity_range == (0.0,)
 
 
 def test_a_matrix_of_several_scenarios_is_named_by_none() -> None:

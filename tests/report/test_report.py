@@ -50,7 +50,7 @@ def test_scenarios_and_targets_come_from_everything() -> None:
     """A target of which there is only a problem is one of the report's targets too."""
     report = sample()
     assert report.scenarios == ("问候",)
-    assert report.targets("问候") == ("ours/one", "ours/two", "ours/three", "ours/four")
+    assert report.targets["问候"] == ("ours/one", "ours/two", "ours/three", "ours/four")
 
 
 def test_the_table_of_files_is_written_by_hand() -> None:

@@ -156,15 +156,6 @@ class ShownComparison:
         """
         return len(self.comparison.of(Layer.VOLATILE)) - self.noisy
 
-    @property
-    def alike(self) -> tuple[float, ...]:
-        """The least and the greatest similarity, from 0 to 1, of the two texts of a turn.
-
-        A single number if they are equal; empty if no texts were compared.
-        """
-        shares = sorted(t.similarity for t in self.comparison.turns if t.similarity is not None)
-        return tuple(dict.fromkeys((*shares[:1], *shares[-1:])))
-
 
 @dataclass(frozen=True, slots=True)
 class ShownMatrix:
