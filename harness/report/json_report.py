@@ -81,7 +81,6 @@ def document(report: Report) -> JsonObject:
         "findings": [asdict(found) for found in report.findings],
         "ignored": [asdict(found) for found in report.ignored],
         "matrices": [matrix(found) for found in report.matrices],
-        "comparisons": [comparison(found) for found in report.comparisons],
         "pages": [{"title": title, "address": address} for title, address in report.pages],
         "models": [entry for found in report.rankings for entry in ranking(found)],
         "fields": fields(report.field_matrix),

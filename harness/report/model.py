@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, TypeVar
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.comparison.fields import FieldMatrix, field_matrix
 from harness.comparison.matrix import Matrix, Outline, outline
-from harness.comparison.types import Comparison
 from harness.config.git import git_output
 from harness.config.prices import Price
 from harness.locale import LANGUAGE, Language, in_language, localized, localized_count, mark
@@ -175,7 +174,6 @@ class Report:
         checked: the outlines of the transcripts of a check.
         fields: the places of fields in the answers of a check that kept no transcripts; else None.
         matrices: the comparison of all targets of each scenario.
-        comparisons: comparisons of two transcripts each.
         problems: errors of scenarios and targets that could not be recorded, read or replayed.
         ignored: findings of rules that a scenario or the project ignores; the report does not fail
             by them.
@@ -193,7 +191,6 @@ class Report:
     findings: tuple[Finding, ...] = ()
     ignored: tuple[Finding, ...] = ()
     matrices: tuple[Matrix, ...] = ()
-    comparisons: tuple[Comparison, ...] = ()
     problems: tuple[Problem, ...] = ()
     duration: float = 0.0
     drifts: tuple[Drift, ...] = ()
@@ -269,7 +266,8 @@ class Report:
     def targets(self) -> Mapping[str, tuple[str, ...]]:
         """The names of all targets of each scenario, in order of appearance."""
         found: dict[str, dict[str, None]] = {}
-        for one in (*self.outlines, *self.problems, *self.findings):
+        every: list[Outline | Problem | Finding] = [*self.outlines, *self.problems, *self.findings]
+        for one in every:
             found.setdefault(one.scenario, {})[one.target] = None
         for matrix in self.matrices:
             found.setdefault(matrix.scenario, {})

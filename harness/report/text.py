@@ -44,8 +44,6 @@ def report(console: Console, report: Report, verbosity: Verbosity = Verbosity.NO
             comparison_text.pairs(console, matrix)
         comparison_text.rankings(console, report.rankings)
         comparison_text.sources(console, matrices)
-        for comparison in report.comparisons:
-            comparison_text.comparison(console, comparison)
     for problem in report.problems:
         say(console, describe_problem(problem), "bold red")
     _verdict(console, report)

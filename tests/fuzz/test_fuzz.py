@@ -20,7 +20,6 @@ from harness.cassette.reader import loads
 from harness.cassette.store import Store, write_text
 from harness.cassette.writer import dumps
 from harness.comparison.matrix import matrix
-from harness.comparison.pairs import compare
 from harness.config.settings import Settings, load_settings
 from harness.contracts.clause import changes
 from harness.contracts.contract import extend, learn
@@ -36,7 +35,7 @@ from harness.errors import (
     InterceptError,
 )
 from harness.providers import endpoints
-from harness.report import FILES, Report, text
+from harness.report import FILES, Report, comparison_text, text
 from harness.runner import batch, recordings, replay
 from harness.scenario.files import loads as load_scenario
 from harness.scenario.steps import Scenario, digests
@@ -70,12 +69,12 @@ def told_whole(transcript: Transcript) -> None:
         findings=judged.findings,
         ignored=judged.ignored,
         matrices=(matrix([read, read]),),
-        comparisons=(compare(read, read),),
     )
     for render in FILES.values():
         render(report).encode("utf-8")
     console = Console(file=io.StringIO(), width=80)
     text.report(console, report)
+    comparison_text.comparison(console, report.matrices[0].pairs[0].comparison)
     text.conversation(console, read)
 
 

@@ -16,7 +16,6 @@ from harness.analysis.difference import Verdict
 from harness.analysis.endpoint import Endpoint, Fields, Part, Role
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.comparison.matrix import matrix
-from harness.comparison.pairs import compare
 from harness.drift.types import Drift, DriftChange
 from harness.report import Report
 from harness.types import (
@@ -129,7 +128,6 @@ def sample(text: str = "你好") -> Report:
             Finding(f"odd: {text}", Place(1), "odd", Severity.WARNING, "问候", "ours/two"),
         ),
         matrices=(matrix([one, two, refused]),),
-        comparisons=(compare(one, two),),
         problems=(Problem("问候", "ours/four", f"no cassette: {text}"),),
         duration=1.25,
         drifts=drifts(text),

@@ -62,7 +62,7 @@ def test_long_lists_compared_by_position_are_named() -> None:
     on = console(120)
     comparison_text.comparison(on, found)
     assert "long lists compared by position: turn 1 answer /data\n" in written(on)
-    page = html.report(Report("r", (left, right), comparisons=(found,)))
+    page = html.report(Report("r", (left, right), matrices=(matrix([left, right]),)))
     assert "Long lists compared by position</span>: turn 1 answer /data</p>" in page
 
 

@@ -202,7 +202,6 @@ class ScenarioSection:
     ignored: tuple[Finding, ...]
     problems: tuple[Problem, ...]
     matrices: tuple[ShownMatrix, ...]
-    comparisons: tuple[ShownComparison, ...]
 
     @property
     def sandbox(self) -> bool:
@@ -233,7 +232,7 @@ def _by_scenario(report: Report) -> Mapping[str, Report]:
     parts: dict[str, dict[str, Any]] = {name: defaultdict(list) for name in report.scenarios}
     for read in report.reads:
         parts[read.transcript.scenario]["reads"].append(read)
-    for name in ("findings", "ignored", "problems", "matrices", "comparisons"):
+    for name in ("findings", "ignored", "problems", "matrices"):
         for one in getattr(report, name):
             if one.scenario in parts:
                 parts[one.scenario][name].append(one)
@@ -255,7 +254,6 @@ def _section(report: Report, scenario: str, anchor: str, numbered: int) -> Scena
         ignored=tuple(_sorted(report.ignored)),
         problems=tuple(report.problems),
         matrices=tuple(_matrix(matrix) for matrix in report.matrices),
-        comparisons=tuple(_comparison(comparison) for comparison in report.comparisons),
     )
 
 

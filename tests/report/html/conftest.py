@@ -19,7 +19,6 @@ from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette.age import ALWAYS
 from harness.cassette.store import Store, find
 from harness.comparison.matrix import matrix
-from harness.comparison.pairs import compare
 from harness.config.prices import Price, Prices
 from harness.drift import run
 from harness.drift.judge import project_criteria
@@ -94,7 +93,6 @@ def hostile(checked: Report) -> Report:
         reads=(one, two),
         findings=tuple(replace(found, scenario=HOSTILE) for found in checked.findings),
         matrices=(matrix([one, _shorter(two)], Prices((price,)), [two]),),
-        comparisons=(compare(one, _shorter(two)),),
         problems=(Problem(HOSTILE, HOSTILE, HOSTILE),),
         drifts=(Drift(HOSTILE, HOSTILE, HOSTILE, HOSTILE, (gone, rule), (HOSTILE,)),),
     )

@@ -14,7 +14,6 @@ import pytest
 
 from harness.analysis.difference import ChangeKind, Verdict
 from harness.comparison.matrix import matrix
-from harness.comparison.pairs import compare
 from harness.config.prices import NO_PRICES, Price, Prices
 from harness.drift.types import Drift, DriftChange
 from harness.report import Report, html
@@ -198,7 +197,7 @@ def test_long_lists_are_cut_with_a_number() -> None:
     """A pair that parts in hundreds of places says how many are not listed."""
     left = told([exchange({f"k{i}": 1 for i in range(300)})])
     right = told([exchange({})])
-    text = html.report(Report("r", (left, right), comparisons=(compare(left, right),)))
+    text = html.report(Report("r", (left, right), matrices=(matrix([left, right]),)))
     assert "100 more in the JSON report." in re.sub(r"<[^>]+>", "", text)
 
 
@@ -213,7 +212,7 @@ def test_a_finding_leads_to_its_bytes_and_the_bytes_to_it() -> None:
 
 def test_a_scenario_that_could_not_be_played_is_told() -> None:
     """What could not be played at all is in the matrix and among what broke."""
-    text = html.report(replace(sample(), reads=(), matrices=(), comparisons=()))
+    text = html.report(replace(sample(), reads=(), matrices=()))
     assert 'class="cell problem"' in text
     assert "no cassette: 你好" in text
 
