@@ -188,6 +188,17 @@ def with_text_replaced(analyzed: AnalyzedExchange, old: str, new: str) -> Exchan
     return with_body(analyzed.exchange, changed) if text in body else None
 
 
+def without_event(exchange: Exchange, start: bytes) -> Exchange | None:
+    """Return *exchange* without the first event of its stream whose bytes begin with *start*.
+
+    Returns None if there is no such event.
+    """
+    body = exchange.response.body
+    begin = body.find(start)
+    end = body.find(b"\n\n", begin) + 2
+    return with_body(exchange, body[:begin] + body[end:]) if begin >= 0 else None
+
+
 def with_event_blocks(analyzed: AnalyzedExchange, blocks: Sequence[bytes]) -> Exchange:
     """Return the exchange with *blocks*, the bytes of events, in place of the events of its stream.
 

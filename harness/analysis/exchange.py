@@ -27,8 +27,10 @@ from harness.analysis.reply import (
 from harness.analysis.shape import Shape, shape
 from harness.types import (
     NO_STATUS,
+    NOWHERE,
     Exchange,
     Failure,
+    Finding,
     GeneratedFile,
     Json,
     Medium,
@@ -51,6 +53,23 @@ LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 _MANY = 50
 """The number of events from which on each is read by the fields that it may have."""
 _KEPT = frozenset({"exchange", "endpoint", "number", "turn", "request_json", "outcome"})
+
+
+def violation(
+    expected: object, actual: object, place: Place = NOWHERE, within: str = ""
+) -> Finding:
+    """Return a finding whose message has the expected and the actual value.
+
+    Args:
+        expected: What the rule requires, as text or value.
+        actual: What was there.
+        place: Where it was.
+        within: A text before the message that says what the place does not, such as `in the
+            request`.
+    """
+    prefix = f"{within}: " if within else ""
+    message = f"{prefix}expected {expected}, actual {actual}"
+    return Finding(message, place, expected=str(expected), actual=str(actual))
 
 
 @dataclass(frozen=True)
@@ -328,9 +347,19 @@ class AnalyzedExchange:
             offset = self._byte(pointer, part)
         return Place(self.turn, self.number, event, offset, pointer)
 
-    def field_place(self, part: Part, pointers: Pointers) -> Place:
-        """Return the place of the first value at *pointers* in *part*; of *part* without one."""
-        return self.place(pointer_to(part, pointers), part)
+    def violation(
+        self, expected: object, actual: object, part: Part | None, at: str | Pointers = ""
+    ) -> Finding:
+        """Return a finding about a value in the response.
+
+        Args:
+            expected: What the rule requires, as text or value.
+            actual: What was there.
+            part: The whole body, or the event, that has the value; None for the response itself.
+            at: The JSON pointer of the value in *part*; of several, the first that has a value.
+        """
+        pointer = at if isinstance(at, str) else pointer_to(part, at) if part else ""
+        return violation(expected, actual, self.place(pointer, part))
 
     def request_place(self, pointer: str = "", offset: int | None = None) -> Place:
         """Return a place in the request, for a finding.

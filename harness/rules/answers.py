@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
-from functools import partial
 from itertools import islice
 
 from harness.analysis.endpoint import Fields, Role
-from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.exchange import AnalyzedExchange, violation
 from harness.analysis.reply import first, is_whole, seen, status_of
 from harness.rules.members import documented, misspelt
-from harness.rules.rule import show, violation
+from harness.rules.rule import show
 from harness.rules.schemas import violations
 from harness.types import Finding, Json, Place, Reply
 from harness.wire import Missing, escape, query, resolve, tokens
@@ -31,7 +30,7 @@ def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
         return
     for part in reading.answers:
         for pointer, expected, actual in violations(schema, part.value):
-            yield violation(expected, actual, reading.place(pointer, part))
+            yield reading.violation(expected, actual, part, pointer)
     for choice in (reading, *reading.other_choices):
         unknown = _unknown_texts(choice, alone=not _says_nothing(choice))
         for place in islice(unknown, 1):
@@ -51,8 +50,7 @@ def finish_reason_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
         reason = reply.finish_reason
         if reason is not None and reason not in endpoint.finish_reasons:
             expected = f"one of {', '.join(sorted(endpoint.finish_reasons))}"
-            place = reading.field_place(part, endpoint.fields.finish_reason)
-            yield violation(expected, show(reason), place)
+            yield reading.violation(expected, show(reason), part, endpoint.fields.finish_reason)
 
 
 def role_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -66,7 +64,7 @@ def role_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part, pointer, role in reading.values(reading.fields.role):
         calls = resolve(part.value, pointer.removesuffix("/role") + "/tool_calls")
         if role not in allowed and not (role == "tool" and calls):
-            yield violation("the role assistant", show(role), reading.place(pointer, part))
+            yield reading.violation("the role assistant", show(role), part, pointer)
 
 
 def object_names_its_form(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -81,7 +79,7 @@ def object_names_its_form(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part, pointer, value in reading.values(endpoint.fields.object):
         is_repeat = is_whole(part) and isinstance(resolve(part.value, "/choices/0/message"), dict)
         if value not in (expected, "" if reading.is_stream else None) and not is_repeat:
-            yield violation(expected, show(value), reading.place(pointer, part))
+            yield reading.violation(expected, show(value), part, pointer)
 
 
 def answer_says_why_it_ended(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -95,8 +93,7 @@ def answer_says_why_it_ended(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part, reply in reading.replies:
         has_content = reply.content is not None or bool(reply.tool_calls)
         if has_content and reply.finish_reason is None:
-            place = reading.field_place(part, endpoint.fields.finish_reason)
-            yield violation("a finish reason", "none", place)
+            yield reading.violation("a finish reason", "none", part, endpoint.fields.finish_reason)
 
 
 _ENDED_ITSELF = ("stop", "end_turn", "STOP", "completed")
@@ -118,9 +115,9 @@ def answer_says_something(reading: AnalyzedExchange) -> Iterator[Finding]:
     if not _says_nothing(reading) or any(_unknown_texts(reading)):
         return  # a text in an unknown field is reported with the schema
     ends = [part for part, reply in reading.replies if reply.finish_reason]
-    place = reading.field_place(ends[-1], reading.fields.content)
     thought = ", but reasoning" if isinstance(outcome, Reply) and outcome.reasoning else ""
-    yield violation("a text, a tool call or another result", f"none{thought}", place)
+    expected = "a text, a tool call or another result"
+    yield reading.violation(expected, f"none{thought}", ends[-1], reading.fields.content)
 
 
 def _says_nothing(reading: AnalyzedExchange) -> bool:
@@ -190,7 +187,7 @@ def fields_are_spelled_as_documented(reading: AnalyzedExchange) -> Iterator[Find
             if pointer not in reported:
                 reported.add(pointer)
                 actual = show(tokens(pointer)[-1])
-                yield violation(f"the field {show(name)}", actual, reading.place(pointer, part))
+                yield reading.violation(f"the field {show(name)}", actual, part, pointer)
 
 
 def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -213,20 +210,19 @@ def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:
         )
         is_beyond = is_beyond or any(type(index) is int and index < 0 for index in indices)
         if is_beyond or len(set(map(str, indices))) < len(indices):
-            place = reading.place(fields.choices, part)
-            yield violation("an index of its own for each choice", show(indices), place)
+            expected = "an index of its own for each choice"
+            yield reading.violation(expected, show(indices), part, fields.choices)
     count = len(outcome.choices)
     is_complete = any(choice.finish_reason for choice in outcome.choices)
-    parts = reading.answers
+    parts, choices = reading.answers, (fields.choices,)
     numbers = {str(i): i for part in parts for _, i in query(part.value, _index(fields))}
     highest = max((n for n in numbers.values() if type(n) is int), default=-1)
     if is_complete and highest >= len(numbers):
-        place = reading.field_place(reading.answers[-1], (fields.choices,))
-        yield violation("indices from 0 without gaps", show(sorted(numbers)), place)
+        expected = "indices from 0 without gaps"
+        yield reading.violation(expected, show(sorted(numbers)), parts[-1], choices)
     if type(requested) is int and requested > count and is_complete:
-        part = reading.answers[-1]
-        place = reading.field_place(part, (fields.choices,))
-        yield violation(f"{requested} choices, as requested", count, place)
+        expected = f"{requested} choices, as requested"
+        yield reading.violation(expected, count, parts[-1], choices)
 
 
 def _index(fields: Fields) -> str:
@@ -240,8 +236,7 @@ def log_probabilities_are_not_positive(reading: AnalyzedExchange) -> Iterator[Fi
     pointers = (f"{tokens}/logprob", f"{tokens}/top_logprobs/[]/logprob") if choices else ()
     for part, pointer, value in reading.values(pointers):
         if not isinstance(value, int | float) or value > _ROUNDING:
-            place = reading.place(pointer, part)
-            yield violation("a log probability of at most 0", show(value), place)
+            yield reading.violation("a log probability of at most 0", show(value), part, pointer)
 
 
 _ROUNDING = 0.001
@@ -262,8 +257,7 @@ def log_probabilities_fit_text(reading: AnalyzedExchange) -> Iterator[Finding]:
     tokens = list(reading.values((f"{fields.choices}/0/logprobs/content/[]",)))
     if text and not tokens:
         part = next(part for part, reply in reading.replies if reply.content)
-        place = reading.field_place(part, fields.content)
-        yield violation("log probabilities, as requested", "none", place)
+        yield reading.violation("log probabilities, as requested", "none", part, fields.content)
     joined = b""
     for part, pointer, item in tokens:
         token, sent = resolve(item, "/token"), resolve(item, "/bytes")
@@ -271,14 +265,14 @@ def log_probabilities_fit_text(reading: AnalyzedExchange) -> Iterator[Finding]:
             return
         own = _as_bytes(sent)
         if own is not None and own != token.encode("utf-8", "replace") and token.isprintable():
-            yield violation(f"the bytes of {show(token)}", show(sent), reading.place(pointer, part))
+            yield reading.violation(f"the bytes of {show(token)}", show(sent), part, pointer)
         joined += token.encode("utf-8", "replace") if own is None else own
     if outcome.cumulative:
         return
     if tokens and not joined.strip().startswith(text.encode("utf-8", "replace")):
         part, pointer, _ = tokens[-1]
         actual = show(joined.decode("utf-8", "replace"))
-        yield violation(f"tokens of the text {show(text)}", actual, reading.place(pointer, part))
+        yield reading.violation(f"tokens of the text {show(text)}", actual, part, pointer)
 
 
 _OWN_WRITING = ("\ufffd", "\\x", "\u0120", "\u010a", "\u2581", "<0x")
@@ -301,7 +295,7 @@ def ids_are_not_empty(reading: AnalyzedExchange) -> Iterator[Finding]:
     pointers = tuple(dict.fromkeys(fields.id + fields.request_id + fields.task_id))
     for part, pointer, value in reading.values(pointers):
         if value == "" and resolve(part.value, "/object") != "":
-            yield violation("an id", '""', reading.place(pointer, part))
+            yield reading.violation("an id", '""', part, pointer)
 
 
 _MAX_CLOCK_DIFFERENCE = 3600
@@ -323,7 +317,7 @@ def created_agrees_with_date(reading: AnalyzedExchange) -> Iterator[Finding]:
         if not expected and date and abs(created - date) > _MAX_CLOCK_DIFFERENCE:
             expected = f"about {date}, as in the header Date"
         if expected:
-            yield violation(expected, created, reading.field_place(part, pointers))
+            yield reading.violation(expected, created, part, pointers)
 
 
 def _date(reading: AnalyzedExchange) -> int | None:
@@ -348,11 +342,12 @@ def reasoning_is_kept_apart(reading: AnalyzedExchange) -> Iterator[Finding]:
     parts = [part for part, reply in reading.replies if (reply.content or "").strip()]
     if not text or not parts:
         return
-    place = partial(reading.field_place, parts[0], reading.fields.content)
+    part, pointers = parts[0], reading.fields.content
     if text.startswith("<think>"):
-        yield violation("the reasoning in a field of its own", f"{show(text)} too", place())
+        expected = "the reasoning in a field of its own"
+        yield reading.violation(expected, f"{show(text)} too", part, pointers)
     elif len(reasoning) > 20 and text.startswith(reasoning):
-        yield violation("text that is not the reasoning", show(text), place())
+        yield reading.violation("text that is not the reasoning", show(text), part, pointers)
 
 
 def refusal_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -364,7 +359,7 @@ def refusal_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
     schema = endpoint.refusal if endpoint else True
     for part in reading.refusals:
         for pointer, expected, actual in violations(schema, part.value):
-            yield violation(expected, actual, reading.place(pointer, part))
+            yield reading.violation(expected, actual, part, pointer)
 
 
 def failure_has_code_and_message(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -382,9 +377,7 @@ def failure_has_code_and_message(reading: AnalyzedExchange) -> Iterator[Finding]
         for name, pointers in (*code, ("message", fields.message)):
             said = (value for _, value in seen(part.value, pointers) if value)
             if pointers and all(isinstance(v, dict) and "message" in v for v in said):
-                yield violation(
-                    f"a {name} of the refusal", "none", reading.place(pointers[0], part)
-                )
+                yield reading.violation(f"a {name} of the refusal", "none", part, pointers[0])
 
 
 def refusal_status_fits_code(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -400,8 +393,7 @@ def refusal_status_fits_code(reading: AnalyzedExchange) -> Iterator[Finding]:
         statuses = endpoint.statuses.get(code) if endpoint and isinstance(code, str) else None
         if statuses and status >= 400 and status not in statuses:
             expected = f"the status {' or '.join(map(str, sorted(statuses)))} with the code {code}"
-            place = reading.field_place(part, reading.fields.code)
-            yield violation(expected, status, place)
+            yield reading.violation(expected, status, part, reading.fields.code)
 
 
 def refusal_is_no_answer(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -411,4 +403,4 @@ def refusal_is_no_answer(reading: AnalyzedExchange) -> Iterator[Finding]:
     """
     for part in reading.refusals:
         for pointer, value in seen(part.value, reading.fields.apart):
-            yield violation("nothing but the refusal", show(value), reading.place(pointer, part))
+            yield reading.violation("nothing but the refusal", show(value), part, pointer)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice, takewhile
 
 from harness.analysis.endpoint import Fields
-from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.exchange import AnalyzedExchange, violation
 from harness.analysis.reply import text_of
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.rules.requests import REASONING
-from harness.rules.rule import answered, show, turn_request, violation, whole_conversation
+from harness.rules.rule import answered, show, turn_request, whole_conversation
 from harness.types import (
     EMPTY,
     Finding,

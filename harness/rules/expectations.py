@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
+from harness.analysis.exchange import violation
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.rules.rule import show, turn_place, violation
+from harness.rules.rule import show, turn_place
 from harness.rules.schemas import violations
 from harness.types import Failure, Finding, Place, Reply
 from harness.wire import MISSING, read_json, resolve

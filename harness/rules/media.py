@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from harness.analysis.endpoint import Part, Pointers, Role
-from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.exchange import AnalyzedExchange, violation
 from harness.analysis.reply import first, pointer_to, seen
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.rules.rule import answered, show, violation
+from harness.rules.rule import answered, show
 from harness.types import Finding, Json
 from harness.wire.images import decode_image, inspect_image
 
@@ -27,8 +27,7 @@ def file_link_is_absolute(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part, pointer, link in reading.values(links):
         is_file = isinstance(link, str) and _BASE64.fullmatch(link)
         if not _is_absolute(link) and not is_file and not (link == "" and reading.is_stream):
-            place = reading.place(pointer, part)
-            yield violation("an absolute http or https URL", show(link), place)
+            yield reading.violation("an absolute http or https URL", show(link), part, pointer)
 
 
 _BASE64 = re.compile(r"(?:data:image/[a-z+]+;base64,)?[A-Za-z0-9+/]{40,}={0,2}")
@@ -145,9 +144,7 @@ def image_count_as_asked(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         part = turn.answer.parts[-1]
         actual = sum(1 for _ in seen(part.value, endpoint.fields.results or endpoint.fields.images))
         if actual != requested:
-            yield violation(
-                f"{requested} results as requested", actual, turn.answer.place("", part)
-            )
+            yield turn.answer.violation(f"{requested} results as requested", actual, part)
 
 
 # ------------------------------------------------------------------------------------------ vectors
@@ -194,8 +191,8 @@ def embedding_for_each_text(reading: AnalyzedExchange) -> Iterator[Finding]:
         # Several pictures and texts may become one vector together.
         is_joint = len(numbers) == 1 < len(texts) and any(isinstance(t, dict) for t in texts)
         if numbers and not is_joint and _counts(numbers) != _counts(range(len(texts))):
-            place = reading.place(_array(part, fields.positions), part)
-            yield violation(f"the numbers 0 to {len(texts) - 1}, each once", show(numbers), place)
+            expected = f"the numbers 0 to {len(texts) - 1}, each once"
+            yield reading.violation(expected, show(numbers), part, _array(part, fields.positions))
 
 
 def embeddings_have_one_length(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -208,8 +205,7 @@ def embeddings_have_one_length(reading: AnalyzedExchange) -> Iterator[Finding]:
         for pointer, vector in vectors[1:]:
             length = len(vectors[0][1])
             if len(vector) != length:
-                place = reading.place(pointer, part)
-                yield violation(f"{length} numbers as before", len(vector), place)
+                yield reading.violation(f"{length} numbers as before", len(vector), part, pointer)
 
 
 def embedding_has_asked_length(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -222,8 +218,7 @@ def embedding_has_asked_length(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part in reading.answers if type(length) is int else ():
         wrong = [item for item in _vectors(reading, part) if len(item[1]) != length]
         for pointer, vector in wrong[:1]:
-            place = reading.place(pointer, part)
-            yield violation(f"{length} numbers as requested", len(vector), place)
+            yield reading.violation(f"{length} numbers as requested", len(vector), part, pointer)
 
 
 def ranking_is_ordered(reading: AnalyzedExchange) -> Iterator[Finding]:

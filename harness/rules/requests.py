@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from itertools import groupby, zip_longest
 
 from harness.analysis.endpoint import Endpoint, Fields, Role
-from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.exchange import AnalyzedExchange, violation
 from harness.analysis.reply import first, text_of
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.rules.rule import sent_messages, show, turn_request, violation, wants_stream
+from harness.rules.rule import sent_messages, show, turn_request, wants_stream
 from harness.rules.tools import functions
 from harness.scenario.messages import is_openai
 from harness.types import (

@@ -17,7 +17,7 @@ from harness.analysis.reply import first, seen
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.config.plugins import OWN
 from harness.errors import HarnessError
-from harness.types import NOWHERE, Finding, Json, Place, Reply, Severity
+from harness.types import Finding, Json, Place, Reply, Severity
 from harness.wire import resolve
 from harness.wire.text import ellipsized
 
@@ -187,23 +187,6 @@ def show(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, default=repr)
     text = text.encode("utf-8", "replace").decode()
     return ellipsized(text, _MAX_SHOWN)
-
-
-def violation(
-    expected: object, actual: object, place: Place = NOWHERE, within: str = ""
-) -> Finding:
-    """Return a finding whose message has the expected and the actual value.
-
-    Args:
-        expected: What the rule requires, as text or value.
-        actual: What was there.
-        place: Where it was.
-        within: A text before the message that says what the place does not, such as `in the
-            request`.
-    """
-    prefix = f"{within}: " if within else ""
-    message = f"{prefix}expected {expected}, actual {actual}"
-    return Finding(message, place, expected=str(expected), actual=str(actual))
 
 
 # --------------------------------------------------------------------------------- exchanges

@@ -10,10 +10,10 @@ from typing import TypeAlias
 
 from harness.analysis.difference import compare_by_position
 from harness.analysis.endpoint import Part, Role
-from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.exchange import AnalyzedExchange, violation
 from harness.analysis.reply import is_refusal
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.rules.rule import show, turn_place, violation
+from harness.rules.rule import show, turn_place
 from harness.types import (
     AccessFailure,
     Failure,
@@ -107,7 +107,7 @@ def sdk_agrees_with_wire(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
             yield violation(expected, len(outcome.views), turn_place(turn))
         for view, part, reading in pairs or ():
             for pointer, expected, actual in _differences(view.value, part.value, reading):
-                yield violation(expected, actual, reading.place(pointer, part))
+                yield reading.violation(expected, actual, part, pointer)
 
 
 _Value: TypeAlias = "Json | Missing"
@@ -173,8 +173,7 @@ def access_paths_work(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
                 wire = resolve(part.value, pointer)
                 if not _leads_to(value, wire, pointer, reading):
                     actual = value.error if isinstance(value, AccessFailure) else _typed(value)
-                    place = reading.place(pointer, part)
-                    yield violation(f"{path} to give {_typed(wire)}", actual, place)
+                    yield reading.violation(f"{path} to give {_typed(wire)}", actual, part, pointer)
 
 
 def _leads_to(

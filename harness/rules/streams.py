@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import dropwhile, islice, pairwise
 
 from harness.analysis.endpoint import Part, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import NONE_YET, first
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.rules.rule import show, violation
+from harness.rules.rule import show
 from harness.types import Choice, Finding, Json, Reply, ToolCall
 from harness.wire import MISSING, read_json, resolve
 
@@ -26,8 +26,8 @@ def stream_keeps_its_identity(reading: AnalyzedExchange) -> Iterator[Finding]:
         for part in parts[1:]:
             actual = resolve(part.value, pointer)
             if expected and actual and actual != expected:
-                place = reading.place(pointer, part)
-                yield violation(f"{show(expected)} as in the first event", show(actual), place)
+                as_first = f"{show(expected)} as in the first event"
+                yield reading.violation(as_first, show(actual), part, pointer)
                 break
 
 
@@ -44,14 +44,14 @@ def stream_finishes_once(reading: AnalyzedExchange) -> Iterator[Finding]:
     reasons = [(part, reply.finish_reason) for part, reply in replies]
     ends = [(part, reason) for part, reason in reasons if reason is not None]
     if not ends:
-        place = reading.place(part=replies[-1][0])
-        yield violation("a finish reason in the last event", "none", place)
+        yield reading.violation("a finish reason in the last event", "none", replies[-1][0])
     repeated = _repeated_events(reading)
     for part, reason in ends[1:]:
         is_same = reason == ends[0][1] and part.event not in repeated
         if not is_same or not endpoint.repeats_finish:
-            place = reading.field_place(part, endpoint.fields.finish_reason)
-            yield violation("one finish reason", f"{show(reason)} after {show(ends[0][1])}", place)
+            actual = f"{show(reason)} after {show(ends[0][1])}"
+            reasons_at = endpoint.fields.finish_reason
+            yield reading.violation("one finish reason", actual, part, reasons_at)
 
 
 def nothing_after_finish(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -72,8 +72,7 @@ def nothing_after_finish(reading: AnalyzedExchange) -> Iterator[Finding]:
             continue
         if has_ended and (reply.tool_calls or reply.content or reply.reasoning):
             actual = show(reply.content or [call.name for call in reply.tool_calls])
-            place = reading.place(part=part)
-            yield violation("nothing more after the finish reason", actual, place)
+            yield reading.violation("nothing more after the finish reason", actual, part)
         has_ended = has_ended or reply.finish_reason is not None
 
 
@@ -103,8 +102,8 @@ def cumulative_stream_only_grows(reading: AnalyzedExchange) -> Iterator[Finding]
     for pointers, texts in _texts(reading) if _is_cumulative(reading) else ():
         for (_, before), (part, text) in pairwise(texts):
             if not text.startswith(before):
-                place = reading.field_place(part, pointers)
-                yield violation(f"a text that begins with {show(before)}", show(text), place)
+                expected = f"a text that begins with {show(before)}"
+                yield reading.violation(expected, show(text), part, pointers)
 
 
 def cumulative_calls_only_grow(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -119,8 +118,8 @@ def cumulative_calls_only_grow(reading: AnalyzedExchange) -> Iterator[Finding]:
     ]
     for (_, before), (part, calls) in pairwise(calling):
         if not _continue(before, calls):
-            place = reading.field_place(part, reading.fields.tool_calls)
-            yield violation(f"calls that continue {_listed(before)}", _listed(calls), place)
+            expected = f"calls that continue {_listed(before)}"
+            yield reading.violation(expected, _listed(calls), part, reading.fields.tool_calls)
 
 
 def _continue(before: tuple[ToolCall, ...], after: tuple[ToolCall, ...]) -> bool:
@@ -153,8 +152,8 @@ def deltas_do_not_repeat(reading: AnalyzedExchange) -> Iterator[Finding]:
         grows = all(new.startswith(old) and len(new) > len(old) for old, new in pairs)
         if len(texts) > 2 and grows and len(texts[-1][1]) >= _MIN_LENGTH:
             part, text = texts[-1]
-            place = reading.field_place(part, pointers)
-            yield violation("only the new piece", f"the whole text so far {show(text)}", place)
+            expected = "only the new piece"
+            yield reading.violation(expected, f"the whole text so far {show(text)}", part, pointers)
 
 
 _MIN_LETTERS = 11
@@ -167,8 +166,8 @@ def _repeated(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part, reply in reading.event_replies if repeated else ():
         text = f"{reply.content or ''}{reply.reasoning or ''}"
         if part.event in repeated and len(set(filter(str.isalpha, text))) >= _MIN_LETTERS:
-            place = reading.place(part=part)
-            yield violation("only the new piece", f"{show(text)} again, in the same event", place)
+            expected = "only the new piece"
+            yield reading.violation(expected, f"{show(text)} again, in the same event", part)
 
 
 def events_have_content(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -184,18 +183,19 @@ def events_have_content(reading: AnalyzedExchange) -> Iterator[Finding]:
         choices = resolve(part.value, fields.choices) if fields.choices else None
         told = ("/usage", "/prompt_filter_results")
         if choices == [] and not any(resolve(part.value, name) for name in told):
-            yield violation("a choice, or token counts", "neither", reading.place(part=part))
+            yield reading.violation("a choice, or token counts", "neither", part)
         for number, choice in enumerate(choices if isinstance(choices, list) else ()):
             if resolve(choice, "/finish_reason") not in _NOT_YET:
                 continue
-            for pointer in messages:
-                name = pointer.removeprefix(f"{fields.choices}/0")
+            for name in (pointer.removeprefix(f"{fields.choices}/0") for pointer in messages):
                 message = resolve(choice, name)
-                if isinstance(message, dict) and not any(
-                    value is not None for member, value in message.items() if member != "role"
-                ):
-                    place = reading.place(f"{fields.choices}/{number}{name}", part)
-                    yield violation("something that is added", show(message), place)
+                if isinstance(message, dict) and not _has_more_than_role(message):
+                    pointer = f"{fields.choices}/{number}{name}"
+                    yield reading.violation("something that is added", show(message), part, pointer)
+
+
+def _has_more_than_role(message: Mapping[str, Json]) -> bool:
+    return any(value is not None for member, value in message.items() if member != "role")
 
 
 def _adds(reply: Reply) -> bool:
@@ -236,8 +236,9 @@ def stream_equals_whole(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
         for other in islice((one for one in others if _is_of_one_day(reading, one)), 1):
             for name, actual, expected in _differences(reading, other):
                 source = f"as in the whole answer (exchange {other.number})"
-                place = reading.place(part=reading.parts[-1])
-                yield violation(f"{name} {show(expected)} {source}", show(actual), place)
+                yield reading.violation(
+                    f"{name} {show(expected)} {source}", show(actual), reading.parts[-1]
+                )
 
 
 _DAY = 86_400

@@ -8,10 +8,10 @@ from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Pointers, Role, States
-from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.reply import first, pointer_to, seen
+from harness.analysis.exchange import AnalyzedExchange, violation
+from harness.analysis.reply import first, seen
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.rules.rule import show, violation
+from harness.rules.rule import show
 from harness.types import Finding, Json
 from harness.wire import as_text, resolve
 
@@ -46,12 +46,8 @@ class _Report:
     def succeeded(self) -> bool:
         return self.state in self.states.succeeded
 
-    def violation(self, expected: object, actual: object, pointers: Pointers) -> Finding:
-        pointer = pointer_to(self.part, pointers)
-        return violation(expected, actual, self.reading.place(pointer, self.part))
-
-    def violation_at(self, expected: object, actual: object, pointer: str) -> Finding:
-        return violation(expected, actual, self.reading.place(pointer, self.part))
+    def violation(self, expected: object, actual: object, at: str | Pointers) -> Finding:
+        return self.reading.violation(expected, actual, self.part, at)
 
 
 def _reports(reading: AnalyzedExchange) -> Iterator[_Report]:
@@ -146,7 +142,7 @@ def result_only_after_success(reading: AnalyzedExchange) -> Iterator[Finding]:
     for report in _reports(reading):
         if report.state in report.states and not report.succeeded:
             for pointer, _ in seen(report.part.value, report.fields.results):
-                yield report.violation_at(f"no result while {report.state}", "one", pointer)
+                yield report.violation(f"no result while {report.state}", "one", pointer)
 
 
 def success_has_result(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -168,7 +164,7 @@ def failed_task_says_why(reading: AnalyzedExchange) -> Iterator[Finding]:
         for name, pointers in (("code", report.fields.code), ("message", report.fields.message)):
             if not first(report.part.value, pointers):
                 expected = f"a {name} with the state {report.state}"
-                yield report.violation_at(expected, "none", pointers[-1])
+                yield report.violation(expected, "none", pointers[-1])
 
 
 def task_times_in_order(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -181,9 +177,9 @@ def task_times_in_order(reading: AnalyzedExchange) -> Iterator[Finding]:
         for pointer, text in seen(report.part.value, report.fields.times):
             time = _time(text)
             if time is None and text:
-                yield report.violation_at("a date and a time", show(text), pointer)
+                yield report.violation("a date and a time", show(text), pointer)
             elif time is not None and before is not None and time < before:
-                yield report.violation_at(f"a time after {before}", time, pointer)
+                yield report.violation(f"a time after {before}", time, pointer)
             before = time or before
 
 
@@ -206,7 +202,7 @@ def task_times_stay(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
                 # An empty text is a time still to come.
                 before = times.setdefault((report.id or "", pointer), text) if text else text
                 if text != before:
-                    yield report.violation_at(f"{show(before)} as before", show(text), pointer)
+                    yield report.violation(f"{show(before)} as before", show(text), pointer)
 
 
 def task_metrics_add_up(reading: AnalyzedExchange) -> Iterator[Finding]:

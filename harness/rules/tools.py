@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from operator import is_
 
 from harness.analysis.endpoint import Fields, Part
-from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.exchange import AnalyzedExchange, violation
 from harness.analysis.reply import FUNCTION, first, pointer_to, seen
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.rules.rule import Answered, answered, show, violation, whole_conversation
+from harness.rules.rule import Answered, answered, show, whole_conversation
 from harness.rules.schemas import violations
 from harness.types import Finding, Json, Place, Reply, ToolCall
 from harness.wire import as_text, read_json, resolve
@@ -105,8 +105,8 @@ def tool_pieces_belong(reading: AnalyzedExchange) -> Iterator[Finding]:
             index = resolve(piece, "/index")
             index = index if type(index) is int else number
             if index > len(indices):
-                place = reading.place(f"{pointer}/index", part)
-                yield violation(f"the index {len(indices)} of the next call", index, place)
+                expected = f"the index {len(indices)} of the next call"
+                yield reading.violation(expected, index, part, f"{pointer}/index")
             indices.add(index)
             if resolve(piece, "/type") not in (None, "", FUNCTION):
                 continue  # a tool of the service, whose pieces have a form of their own
@@ -139,11 +139,12 @@ def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
             if is_empty or (type(index) is int and (index < 0 or is_other)):
                 expected = "the type function" if is_empty else f"the index {number}"
                 name = "type" if is_empty else "index"
-                place = reading.place(f"{pointer}/{number}/{name}", part)
-                yield violation(expected, show(kind if is_empty else index), place)
+                actual = show(kind if is_empty else index)
+                yield reading.violation(expected, actual, part, f"{pointer}/{number}/{name}")
             if kind and isinstance(call, dict) and kind not in call:
-                place = reading.place(f"{pointer}/{number}/type", part)
-                yield violation("the type function", show(kind), place)
+                yield reading.violation(
+                    "the type function", show(kind), part, f"{pointer}/{number}/type"
+                )
 
 
 def _parameters(tools: Json) -> dict[str, Json]:
@@ -230,10 +231,9 @@ def tool_arguments_fit(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
                 yield violation(expected, actual, _place(answer, number), within)
 
 
-def _finish_place(reading: AnalyzedExchange) -> Place:
+def _finish_part(reading: AnalyzedExchange) -> Part | None:
     parts = [part for part, reply in reading.replies if reply.finish_reason]
-    pointers = reading.fields.finish_reason
-    return reading.field_place(parts[-1], pointers) if parts else reading.place()
+    return parts[-1] if parts else None
 
 
 def tool_finish_has_calls(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -242,7 +242,8 @@ def tool_finish_has_calls(reading: AnalyzedExchange) -> Iterator[Finding]:
     if not isinstance(reply, Reply) or reply.finish_reason != CALLING:
         return
     if not any(calls for part in reading.parts for _, calls in seen(part.value, pointers)):
-        yield violation("a tool call, as the finish reason says", "none", _finish_place(reading))
+        expected, pointers = "a tool call, as the finish reason says", reading.fields.finish_reason
+        yield reading.violation(expected, "none", _finish_part(reading), pointers)
 
 
 def tool_calls_finish_as_such(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -256,7 +257,8 @@ def tool_calls_finish_as_such(reading: AnalyzedExchange) -> Iterator[Finding]:
         return
     if reply.finish_reason == "stop":
         expected = f'the finish reason "{CALLING}" of an answer with tool calls'
-        yield violation(expected, '"stop"', _finish_place(reading))
+        pointers = reading.fields.finish_reason
+        yield reading.violation(expected, '"stop"', _finish_part(reading), pointers)
 
 
 def _is_forced(reading: AnalyzedExchange) -> bool:

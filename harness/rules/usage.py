@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.analysis.endpoint import Pointers
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, seen
-from harness.rules.rule import show, violation
+from harness.rules.rule import show
 from harness.types import Finding, Json, Reply, Usage
 from harness.wire import Missing, escape, resolve
 
@@ -37,8 +37,7 @@ def usage_adds_up(reading: AnalyzedExchange) -> Iterator[Finding]:
         if type(apart) is int and abs(total - given - made) == apart:
             continue
         expected = f"{given} + {made} = {given + made} tokens in total"
-        place = reading.field_place(part, _pointers(reading, "total_tokens"))
-        yield violation(expected, total, place)
+        yield reading.violation(expected, total, part, _pointers(reading, "total_tokens"))
 
 
 def usage_is_not_negative(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -49,11 +48,11 @@ def usage_is_not_negative(reading: AnalyzedExchange) -> Iterator[Finding]:
     for name in _COUNTS:
         for part, pointer, count in reading.values(_pointers(reading, name)):
             if type(count) is int and count < 0 and not pointer.startswith(_USAGES):
-                yield violation("a count of tokens", count, reading.place(pointer, part))
+                yield reading.violation("a count of tokens", count, part, pointer)
     for part in reading.answers:
         for base in _USAGES:
             for pointer, count in _no_counts(resolve(part.value, base), base):
-                yield violation("a count of tokens", show(count), reading.place(pointer, part))
+                yield reading.violation("a count of tokens", show(count), part, pointer)
 
 
 _USAGES = ("/usage", "/message/usage", "/response/usage", "/usageMetadata", "/x_groq/usage")
@@ -83,7 +82,7 @@ def usage_details_fit(reading: AnalyzedExchange) -> Iterator[Finding]:
             limit = getattr(reply.usage, name) if reply.usage else None
             for pointer, count in seen(part.value, _pointers(reading, details)):
                 if limit is not None and type(count) is int and count > limit:
-                    yield violation(f"at most {limit}", count, reading.place(pointer, part))
+                    yield reading.violation(f"at most {limit}", count, part, pointer)
 
 
 def output_is_counted(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -99,16 +98,16 @@ def output_is_counted(reading: AnalyzedExchange) -> Iterator[Finding]:
     fields, counted = endpoint.fields, [part for part, r in reading.replies if r.usage]
     text = (outcome.content or "").strip() or (outcome.reasoning or "").strip()
     if text and outcome.usage.output_tokens == 0:
-        place = reading.field_place(counted[-1], fields.output_tokens)
-        yield violation("at least 1 output token for the text", 0, place)
+        expected = "at least 1 output token for the text"
+        yield reading.violation(expected, 0, counted[-1], fields.output_tokens)
     if not (outcome.reasoning or "").strip():
         return
     details = [count for _, _, count in reading.values(fields.reasoning_tokens)]
     is_complete = not reading.is_stream or any(r.finish_reason for _, r in reading.replies)
     if is_complete and endpoint.counts_reasoning(reading.request_json.value) and not any(details):
-        place = reading.field_place(counted[-1], fields.reasoning_tokens)
+        expected = "a count of the reasoning's tokens"
         actual = show(details[-1]) if details else "none"
-        yield violation("a count of the reasoning's tokens", actual, place)
+        yield reading.violation(expected, actual, counted[-1], fields.reasoning_tokens)
 
 
 def usage_is_told(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -121,7 +120,7 @@ def usage_is_told(reading: AnalyzedExchange) -> Iterator[Finding]:
         return
     is_complete = any(reply.finish_reason for _, reply in parts)
     if is_complete and not any(reply.usage for _, reply in parts):
-        yield violation("a count of the tokens", "none", reading.place(part=parts[-1][0]))
+        yield reading.violation("a count of the tokens", "none", parts[-1][0])
 
 
 def usage_never_shrinks(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -144,8 +143,8 @@ def usage_never_shrinks(reading: AnalyzedExchange) -> Iterator[Finding]:
             if count is None:
                 continue
             if count < largest.get(name, count):
-                place = reading.field_place(part, _pointers(reading, name))
-                yield violation(f"at least {largest[name]} as before", count, place)
+                expected = f"at least {largest[name]} as before"
+                yield reading.violation(expected, count, part, _pointers(reading, name))
             largest[name] = count
 
 
@@ -164,7 +163,8 @@ def input_tokens_stay(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part, reply in events[:-1] if endpoint and endpoint.estimates_input else events:
         count = reply.usage.input_tokens if reply.usage else None
         if count is not None and expected is not None and count != expected:
-            place = reading.field_place(part, _pointers(reading, "input_tokens"))
-            yield violation(f"{expected} as before", count, place)
+            yield reading.violation(
+                f"{expected} as before", count, part, _pointers(reading, "input_tokens")
+            )
             return
         expected = count if expected is None else expected

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.analysis.endpoint import Part, Role
-from harness.analysis.exchange import DONE, AnalyzedExchange
-from harness.rules.rule import show, violation, wants_stream
+from harness.analysis.exchange import DONE, AnalyzedExchange, violation
+from harness.rules.rule import show, wants_stream
 from harness.rules.schemas import violations
 from harness.types import Failure, Finding
 from harness.wire import Event, resolve
@@ -146,8 +146,8 @@ def events_are_json(reading: AnalyzedExchange) -> Iterator[Finding]:
     for event in reading.stream.events:
         document = event.json
         if event.data != DONE and document.problem:
-            place = reading.place(part=event_part(event, document.offset))
-            yield violation("JSON as data", document.problem, place)
+            expected = "JSON as data"
+            yield reading.violation(expected, document.problem, event_part(event, document.offset))
 
 
 def done_marker(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -161,13 +161,11 @@ def done_marker(reading: AnalyzedExchange) -> Iterator[Finding]:
     markers = [event for event in events if event.data == DONE]
     if not endpoint.ends_with_done:
         for event in markers:
-            yield violation(f"no {DONE}", "one", reading.place(part=event_part(event)))
+            yield reading.violation(f"no {DONE}", "one", event_part(event))
     elif not markers and not isinstance(reading.outcome, Failure):
-        place = reading.place(part=event_part(events[-1]))
-        yield violation(f"{DONE} at the end of the stream", "none", place)
+        yield reading.violation(f"{DONE} at the end of the stream", "none", event_part(events[-1]))
     for event in events[markers[0].number :] if endpoint.ends_with_done and markers else ():
-        place = reading.place(part=event_part(event))
-        yield violation(f"nothing after {DONE}", show(event.data), place)
+        yield reading.violation(f"nothing after {DONE}", show(event.data), event_part(event))
 
 
 def delivery_as_asked(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -202,4 +200,4 @@ def status_agrees_with_body(reading: AnalyzedExchange) -> Iterator[Finding]:
             continue
         code = reading.outcome.code if isinstance(reading.outcome, Failure) else ""
         actual = f"{reading.exchange.response.status} with the code {code!r}"
-        yield violation("an HTTP status of 400 or more", actual, reading.place(part=part))
+        yield reading.violation("an HTTP status of 400 or more", actual, part)

@@ -1,6 +1,6 @@
 """A rule: a function that yields a finding for each violation."""
 
-from harness.rules.rule import WARNING, exchange_rule, violation
+from harness.rules.rule import WARNING, exchange_rule
 
 
 def answer_is_not_shouted(reading):
@@ -10,7 +10,7 @@ def answer_is_not_shouted(reading):
     """
     for part, pointer, text in reading.values(reading.fields.content):
         if isinstance(text, str) and text.isupper():
-            yield violation("an answer that is not shouted", text, reading.place(pointer, part))
+            yield reading.violation("an answer that is not shouted", text, part, pointer)
 
 
 RULE = exchange_rule(answer_is_not_shouted, severity=WARNING)

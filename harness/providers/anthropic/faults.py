@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.analysis.edit import with_body, with_request, with_text_replaced
+from harness.analysis.edit import with_body, with_request, with_text_replaced, without_event
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of
 from harness.providers.anthropic.endpoints import events, read
@@ -21,10 +21,7 @@ def _is_stream(analyzed: AnalyzedExchange) -> bool:
 def anthropic_event_lost(analyzed: AnalyzedExchange, which: int) -> Exchange | None:
     """Remove the start of the message, the end of a block or the end of the message."""
     kind = (b"message_start", b"content_block_stop", b"message_stop")[which]
-    body = analyzed.exchange.response.body
-    start = body.find(b"event: " + kind)
-    end = body.find(b"\n\n", start) + 2
-    return with_body(analyzed.exchange, body[:start] + body[end:]) if start >= 0 else None
+    return without_event(analyzed.exchange, b"event: " + kind)
 
 
 @exchange_fault("message_events_are_in_order", when=_is_stream)

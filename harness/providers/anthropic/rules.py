@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 
 from harness.analysis.endpoint import Part, Role
-from harness.analysis.exchange import AnalyzedExchange
+from harness.analysis.exchange import AnalyzedExchange, violation
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.providers.anthropic.endpoints import read
-from harness.rules.rule import (
-    WARNING,
-    Rule,
-    conversation_rule,
-    exchange_rule,
-    show,
-    stream_rule,
-    violation,
-)
-from harness.types import Failure, Finding, Json, Place, Reply
+from harness.rules.rule import WARNING, Rule, conversation_rule, exchange_rule, show, stream_rule
+from harness.types import Failure, Finding, Json, Reply
 from harness.wire import query, resolve
 
 _DELTAS = {
@@ -31,10 +22,15 @@ _DELTAS = {
 """The types of blocks that each type of delta belongs to."""
 
 
-def _events(reading: AnalyzedExchange) -> Sequence[Part]:
-    """Return the events of a stream in this format; empty if the answer is not one."""
+def _answers(reading: AnalyzedExchange) -> tuple[Part, ...]:
+    """Return the parts of an answer in this format; empty if it has another one."""
     is_message = reading.endpoint is not None and reading.endpoint.read is read
-    return reading.answers if is_message and reading.is_stream else []
+    return reading.answers if is_message else ()
+
+
+def _events(reading: AnalyzedExchange) -> tuple[Part, ...]:
+    """Return the events of a stream in this format; empty if the answer is not one."""
+    return _answers(reading) if reading.is_stream else ()
 
 
 def message_events_are_in_order(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -83,7 +79,7 @@ def message_events_are_in_order(reading: AnalyzedExchange) -> Iterator[Finding]:
             yield violation(_expected(begun, opened, closed, ended, stopped), problem, place)
             return
     if parts and not stopped and not isinstance(reading.outcome, Failure):
-        yield violation("message_stop at the end", "none", reading.place(part=parts[-1]))
+        yield reading.violation("message_stop at the end", "none", parts[-1])
 
 
 def _expected(begun: bool, opened: dict[int, str], closed: int, ended: bool, stopped: bool) -> str:
@@ -106,7 +102,7 @@ def event_names_are_types(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part in reading.answers if reading.is_stream and is_read else ():
         kind = resolve(part.value, "/type")
         if part.kind and isinstance(kind, str) and kind != part.kind:
-            yield violation(f"the type {show(part.kind)}", show(kind), reading.place("/type", part))
+            yield reading.violation(f"the type {show(part.kind)}", show(kind), part, "/type")
 
 
 def stop_reason_fits_blocks(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -116,12 +112,10 @@ def stop_reason_fits_blocks(reading: AnalyzedExchange) -> Iterator[Finding]:
     with `tool_use`, unless it was cut off, or code that the service runs called the tool.
     `stop_sequence` is set if, and only if, it is the reason [DOC].
     """
-    endpoint = reading.endpoint
-    if endpoint is None or endpoint.read is not read:
-        return
     reason, sequence, callers = None, None, set[str]()
-    place: Callable[[], Place] = reading.place
-    for part in reading.answers:
+    last: Part | None = None
+    place = ""
+    for part in _answers(reading):
         for pointer in ("/content/[]", "/content_block", "/message/content/[]"):
             for _, block in query(part.value, pointer):
                 if resolve(block, "/type") == "tool_use":
@@ -129,17 +123,21 @@ def stop_reason_fits_blocks(reading: AnalyzedExchange) -> Iterator[Finding]:
         for pointer in ("", "/delta", "/message"):
             found = resolve(part.value, f"{pointer}/stop_reason")
             if isinstance(found, str):
-                reason, place = found, partial(reading.place, f"{pointer}/stop_reason", part)
+                reason, last, place = found, part, f"{pointer}/stop_reason"
                 sequence = resolve(part.value, f"{pointer}/stop_sequence") or None
     if reason == "tool_use" and not callers:
-        yield violation("a block of the type tool_use, as the stop reason says", "none", place())
+        expected = "a block of the type tool_use, as the stop reason says"
+        yield reading.violation(expected, "none", last, place)
     if reason in ("end_turn", "stop_sequence") and "direct" in callers:
-        yield violation("the stop reason tool_use of an answer with such a block", reason, place())
+        expected = "the stop reason tool_use of an answer with such a block"
+        yield reading.violation(expected, reason, last, place)
     is_sequence = isinstance(sequence, str)
     if reason == "stop_sequence" and not is_sequence:
-        yield violation("the stop sequence, as the reason says", "none", place())
+        expected = "the stop sequence, as the reason says"
+        yield reading.violation(expected, "none", last, place)
     if reason and is_sequence and reason != "stop_sequence":
-        yield violation(f"no stop sequence with the reason {reason}", show(sequence), place())
+        expected = f"no stop sequence with the reason {reason}"
+        yield reading.violation(expected, show(sequence), last, place)
 
 
 def cache_tokens_add_up(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -148,8 +146,7 @@ def cache_tokens_add_up(reading: AnalyzedExchange) -> Iterator[Finding]:
     They are not part of the input tokens here, as cached tokens are elsewhere [DOC]. After searches
     of the service's own, lifetimes count the last of its steps only [FIELD].
     """
-    endpoint = reading.endpoint
-    for part in reading.answers if endpoint is not None and endpoint.read is read else ():
+    for part in _answers(reading):
         for pointer in ("/usage", "/message/usage"):
             total = resolve(part.value, f"{pointer}/cache_creation_input_tokens")
             found = [n for _, n in query(part.value, f"{pointer}/cache_creation/[]")]
@@ -159,8 +156,12 @@ def cache_tokens_add_up(reading: AnalyzedExchange) -> Iterator[Finding]:
             if type(total) is not int or not counts or (searched and sum(counts) < total):
                 continue
             if sum(counts) != total:
-                place = reading.place(f"{pointer}/cache_creation_input_tokens", part)
-                yield violation(f"{sum(counts)} tokens, by their lifetimes", total, place)
+                yield reading.violation(
+                    f"{sum(counts)} tokens, by their lifetimes",
+                    total,
+                    part,
+                    f"{pointer}/cache_creation_input_tokens",
+                )
 
 
 def container_is_kept(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -169,15 +170,13 @@ def container_is_kept(reading: AnalyzedExchange) -> Iterator[Finding]:
     Files of earlier messages are in that one [DOC code-execution-tool]. A request names it by its
     id, or as `container.id` beside its skills.
     """
-    endpoint, request = reading.endpoint, reading.request_json.value
+    request = reading.request_json.value
     named = resolve(request, "/container/id") or resolve(request, "/container")
-    is_message = endpoint is not None and endpoint.read is read
-    for part in reading.answers if is_message and isinstance(named, str) else ():
+    for part in _answers(reading) if isinstance(named, str) else ():
         for pointer in ("/container/id", "/message/container/id", "/delta/container/id"):
             actual = resolve(part.value, pointer)
             if isinstance(actual, str) and actual != named:
-                place = reading.place(pointer, part)
-                yield violation(f"the container {show(named)}", show(actual), place)
+                yield reading.violation(f"the container {show(named)}", show(actual), part, pointer)
 
 
 _TIMES = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
@@ -194,8 +193,8 @@ def thinking_is_signed(reading: AnalyzedExchange) -> Iterator[Finding]:
         if resolve(part.value, "/type") == "content_block_start":
             signed.discard(index)
         elif index in signed and delta in ("thinking_delta", "signature_delta"):
-            place = reading.place("/delta/type", part)
-            yield violation("nothing after the signature of the thinking", show(delta), place)
+            expected = "nothing after the signature of the thinking"
+            yield reading.violation(expected, show(delta), part, "/delta/type")
         elif delta == "signature_delta":
             signed.add(index)
 

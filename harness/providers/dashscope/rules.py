@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from harness.analysis.exchange import AnalyzedExchange
-from harness.rules.rule import WARNING, Rule, exchange_rule, show, stream_rule, violation
+from harness.analysis.exchange import AnalyzedExchange, violation
+from harness.rules.rule import WARNING, Rule, exchange_rule, show, stream_rule
 from harness.rules.wire_format import event_part
 from harness.types import Finding
 from harness.wire import Event, query, resolve
@@ -37,8 +37,8 @@ def dashscope_events_count_up(reading: AnalyzedExchange) -> Iterator[Finding]:
     """
     for event in own_events(reading):
         if event.id != str(event.number):
-            place = reading.place(part=event_part(event))
-            yield violation(f"the event id {event.number}", show(event.id), place)
+            expected = f"the event id {event.number}"
+            yield reading.violation(expected, show(event.id), event_part(event))
 
 
 def dashscope_event_is_named(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -48,8 +48,8 @@ def dashscope_event_is_named(reading: AnalyzedExchange) -> Iterator[Finding]:
     """
     for event in own_events(reading):
         if event.event not in ("result", "error"):
-            place = reading.place(part=event_part(event))
-            yield violation("the event result or error", show(event.event), place)
+            expected = "the event result or error"
+            yield reading.violation(expected, show(event.event), event_part(event))
 
 
 def dashscope_event_tells_status(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -92,7 +92,7 @@ def dashscope_request_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
         request_id = resolve(part.value, "/request_id")
         if isinstance(request_id, str) and request_id not in ("", header):
             expected = f"{show(header)} as in the header x-request-id"
-            yield violation(expected, show(request_id), reading.place("/request_id", part))
+            yield reading.violation(expected, show(request_id), part, "/request_id")
 
 
 def dashscope_files_say_how_they_ended(reading: AnalyzedExchange) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.analysis.edit import with_body, with_text_replaced
+from harness.analysis.edit import with_body, with_text_replaced, without_event
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import exchange_fault, faults_of
 from harness.providers.responses.endpoints import read
@@ -36,10 +36,7 @@ def responses_event_after_the_end(analyzed: AnalyzedExchange) -> Exchange | None
 @exchange_fault("sequence_numbers_rise_by_one", when=_is_stream)
 def responses_event_lost(analyzed: AnalyzedExchange) -> Exchange | None:
     """Remove the second event."""
-    body = analyzed.exchange.response.body
-    start = body.find(b"event: response.in_progress")
-    end = body.find(b"\n\n", start) + 2
-    return with_body(analyzed.exchange, body[:start] + body[end:]) if start >= 0 else None
+    return without_event(analyzed.exchange, b"event: response.in_progress")
 
 
 @exchange_fault("items_are_added_first", when=_is_stream)

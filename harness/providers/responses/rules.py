@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.providers.responses.endpoints import ENDED, read
-from harness.rules.rule import WARNING, Rule, exchange_rule, show, stream_rule, violation
+from harness.rules.rule import WARNING, Rule, exchange_rule, show, stream_rule
 from harness.types import Failure, Finding, Json
 from harness.wire import MISSING, Missing, query, resolve
 
 
+def _is_response(reading: AnalyzedExchange) -> bool:
+    return reading.endpoint is not None and reading.endpoint.read is read
+
+
 def _events(reading: AnalyzedExchange) -> tuple[Part, ...]:
     """Return the events of a stream in this format; empty if the answer is not one."""
-    is_response = reading.endpoint is not None and reading.endpoint.read is read
-    return reading.parts if is_response and reading.is_stream and reading.accepted else ()
+    is_stream = reading.is_stream and reading.accepted
+    return reading.parts if is_stream and _is_response(reading) else ()
 
 
 _BEGINNINGS = ("response.created", "error", *ENDED)
@@ -32,20 +37,19 @@ def response_ends_once(reading: AnalyzedExchange) -> Iterator[Finding]:
     parts, ended = _events(reading), False
     begins = resolve(parts[0].value, "/type") if parts else None
     if reading.exchange.request.method == "POST" and begins not in (None, *_BEGINNINGS):
-        place = reading.place("/type", parts[0])
-        yield violation("response.created as the first event", show(begins), place)
+        actual = show(begins)
+        yield reading.violation("response.created as the first event", actual, parts[0], "/type")
     for part in parts:
         kind = resolve(part.value, "/type")
         if ended:
-            place = reading.place("/type", part)
-            yield violation("nothing after the last event", show(kind), place)
+            yield reading.violation("nothing after the last event", show(kind), part, "/type")
             return
         ended = kind in ENDED
     failed = any(resolve(part.value, "/type") == "error" for part in parts)
     if parts and not ended and not failed and reading.exchange.broken_off is None:
         expected = "response.completed, response.incomplete or response.failed at the end"
         kind = resolve(parts[-1].value, "/type")
-        yield violation(expected, show(kind), reading.place("/type", parts[-1]))
+        yield reading.violation(expected, show(kind), parts[-1], "/type")
 
 
 def sequence_numbers_rise_by_one(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -59,10 +63,16 @@ def sequence_numbers_rise_by_one(reading: AnalyzedExchange) -> Iterator[Finding]
         if type(number) is not int:
             continue
         if before is not None and number != before + 1:
-            place = reading.place("/sequence_number", part)
-            yield violation(f"the sequence number {before + 1}", number, place)
+            expected = f"the sequence number {before + 1}"
+            yield reading.violation(expected, number, part, "/sequence_number")
             return
         before = number
+
+
+def _from_the_start(reading: AnalyzedExchange) -> tuple[Part, ...]:
+    """Return the events of a stream; empty if a client resumed it and so lacks the first ones."""
+    parts = _events(reading)
+    return parts if parts and resolve(parts[0].value, "/type") == "response.created" else ()
 
 
 def items_are_added_first(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -71,76 +81,117 @@ def items_are_added_first(reading: AnalyzedExchange) -> Iterator[Finding]:
     Indices rise from 0; an item that is done gets no further events, and has its id, its type and
     its name from the beginning. A stream that a client resumed is not checked.
     """
-    added: dict[object, object] = {}
-    begun: dict[object, Json] = {}
-    contents: dict[int, int] = {}
-    done: set[object] = set()
-    parts = _events(reading)
-    if not parts or resolve(parts[0].value, "/type") != "response.created":
-        return
-    for part in parts:
-        kind, index = resolve(part.value, "/type"), resolve(part.value, "/output_index")
+    items = _Items()
+    for part in _from_the_start(reading):
+        index = resolve(part.value, "/output_index")
         if type(index) is not int:
             continue
-        index_place = partial(reading.place, "/output_index", part)
-        item_id = resolve(part.value, "/item_id")
-        content_index = resolve(part.value, "/content_index")
+        if problem := items.problem(part, index):
+            yield reading.violation(problem.expected, problem.actual, part, problem.pointer)
+            return
+        if resolve(part.value, "/type") == "response.output_item.done":
+            yield from _changed_members(reading, part, items.added[index])
+
+
+class _Problem(NamedTuple):
+    """What an event should have at a JSON pointer, and what it has there."""
+
+    expected: str
+    actual: object
+    pointer: str
+
+
+@dataclass
+class _Items:
+    """The items of a stream up to an event.
+
+    Attributes:
+        added: The items as they were added, by output index.
+        done: The output indices of the items that are done.
+        part_counts: The number of content parts of each item so far, by output index.
+    """
+
+    added: dict[int, Json] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)
+    part_counts: dict[int, int] = field(default_factory=dict)
+
+    def problem(self, part: Part, index: int) -> _Problem | None:
+        """Add an event about the item *index*; return why it may not follow the earlier events."""
+        kind, content_index = resolve(part.value, "/type"), resolve(part.value, "/content_index")
         if type(content_index) is int:
-            begun_parts = contents.get(index, 0) + (kind == "response.content_part.added")
-            if content_index < 0 or 0 < begun_parts <= content_index:
-                expected = f"an index from 0 to {max(begun_parts, 1) - 1}"
-                at_content = reading.place("/content_index", part)
-                yield violation(expected, content_index, at_content)
-                return
-            contents[index] = begun_parts
+            count = self.part_counts.get(index, 0) + (kind == "response.content_part.added")
+            if content_index < 0 or 0 < count <= content_index:
+                expected = f"an index from 0 to {max(count, 1) - 1}"
+                return _Problem(expected, content_index, "/content_index")
+            self.part_counts[index] = count
         if kind == "response.output_item.added":
-            if index != len(added):
-                yield violation(f"the output index {len(added)}", index, index_place())
-                return
-            added[index] = resolve(part.value, "/item/id")
-            begun[index] = next((item for _, item in query(part.value, "/item")), None)
-        elif index not in added or index in done:
-            yield violation(
-                "events of items that were added and are not done", index, index_place()
-            )
-            return
-        elif item_id is not MISSING and added[index] and item_id != added[index]:
-            place = reading.place("/item_id", part)
-            yield violation(f"the id {show(added[index])} of the item", show(item_id), place)
-            return
+            if index != len(self.added):
+                return _Problem(f"the output index {len(self.added)}", index, "/output_index")
+            self.added[index] = _item(part)
+            return None
+        if index not in self.added or index in self.done:
+            expected = "events of items that were added and are not done"
+            return _Problem(expected, index, "/output_index")
+        own_id, item_id = resolve(self.added[index], "/id"), resolve(part.value, "/item_id")
+        if own_id and MISSING not in (own_id, item_id) and item_id != own_id:
+            return _Problem(f"the id {show(own_id)} of the item", show(item_id), "/item_id")
         if kind == "response.output_item.done":
-            done.add(index)
-            for name in _KEPT:
-                before, now = resolve(begun.get(index), name), resolve(part.value, f"/item{name}")
-                if before and now is not MISSING and before != now:
-                    place = reading.place(f"/item{name}", part)
-                    yield violation(f"{show(before)} as it was added", show(now), place)
+            self.done.add(index)
+        return None
+
+
+def _item(part: Part) -> Json:
+    """Return the member `item` of an event; None if it has none."""
+    return next((item for _, item in query(part.value, "/item")), None)
+
+
+def _changed_members(reading: AnalyzedExchange, part: Part, added: Json) -> Iterator[Finding]:
+    """Yield a violation for each member of the item in *part* that is not as in *added*."""
+    for name in _KEPT:
+        before, now = resolve(added, name), resolve(part.value, f"/item{name}")
+        if before and now is not MISSING and before != now:
+            expected = f"{show(before)} as it was added"
+            yield reading.violation(expected, show(now), part, f"/item{name}")
 
 
 _KEPT = ("/id", "/type", "/call_id", "/name", "/container_id")
 """What an item has when it is added, and keeps."""
 
-_JOINED = {
-    "response.output_text": ("text", "content_index", "/content/{}/text"),
-    "response.refusal": ("refusal", "content_index", "/content/{}/refusal"),
-    "response.reasoning_text": ("text", "content_index", "/content/{}/text"),
-    "response.reasoning_summary_text": ("text", "summary_index", "/summary/{}/text"),
-    "response.function_call_arguments": ("arguments", "", "/arguments"),
-    "response.custom_tool_call_input": ("input", "", "/input"),
-    "response.code_interpreter_call_code": ("code", "", "/code"),
-}
-"""For the events of each text: its member when done, its index in the item, and its place there."""
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text that a stream sends in deltas.
+
+    Attributes:
+        member: The member of the event `done` that has the whole text.
+        index: The JSON pointer of the text's index in an event; "" if an item has one such text.
+        place: The JSON pointer of the text in its item, with `{}` for the index.
+    """
+
+    member: str
+    index: str
+    place: str
 
 
-_PARTS: Mapping[object, tuple[str, str, str]] = {
-    "response.content_part.done": ("response.output_text", "/content_index", "/part/text"),
-    "response.reasoning_summary_part.done": (
-        "response.reasoning_summary_text",
-        "/summary_index",
-        "/part/text",
-    ),
+_TEXTS = {
+    "response.output_text": _Text("text", "/content_index", "/content/{}/text"),
+    "response.refusal": _Text("refusal", "/content_index", "/content/{}/refusal"),
+    "response.reasoning_text": _Text("text", "/content_index", "/content/{}/text"),
+    "response.reasoning_summary_text": _Text("text", "/summary_index", "/summary/{}/text"),
+    "response.function_call_arguments": _Text("arguments", "", "/arguments"),
+    "response.custom_tool_call_input": _Text("input", "", "/input"),
+    "response.code_interpreter_call_code": _Text("code", "", "/code"),
 }
-"""For the events of a part that is done: the name of its texts, its index and its text."""
+"""The texts by the types of their events, without `.delta` and `.done`."""
+
+_PARTS = {
+    "response.content_part.done": "response.output_text",
+    "response.reasoning_summary_part.done": "response.reasoning_summary_text",
+}
+"""The name of the text in a part that is done, by the type of the event."""
+
+_TextKey = tuple[str, str, str]
+"""The name of a text in `_TEXTS`, the output index of its item, and its index in the item."""
 
 
 def deltas_join_to_items(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -148,55 +199,51 @@ def deltas_join_to_items(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     A program that shows the deltas shows something else than one that reads the answer [DOC].
     """
-    joined: dict[tuple[str, str, str], str] = {}
-    parts = _events(reading)
-    if not parts or resolve(parts[0].value, "/type") != "response.created":
-        return
-    for part in parts:
+    joined: dict[_TextKey, str] = {}
+    for part in _from_the_start(reading):
         kind = str(resolve(part.value, "/type"))
         name, _, step = kind.rpartition(".")
-        if name in _JOINED:
-            member, index, _place = _JOINED[name]
-            number = resolve(part.value, f"/{index}") if index else 0
-            key = (name, str(resolve(part.value, "/output_index")), str(number))
-            piece = resolve(part.value, "/delta")
-            if step == "delta" and isinstance(piece, str):
-                joined[key] = joined.get(key, "") + piece
-            whole = resolve(part.value, f"/{member}")
-            if step == "done" and key in joined and whole != joined[key]:
-                place = reading.place(f"/{member}", part)
-                yield violation(f"the joined deltas {show(joined[key])}", show(whole), place)
-        elif kind in _PARTS:
-            name, index, pointer = _PARTS[kind]
-            key = (name, str(resolve(part.value, "/output_index")), str(resolve(part.value, index)))
-            whole = resolve(part.value, pointer)
-            if key in joined and whole is not MISSING and whole != joined[key]:
-                place = reading.place(pointer, part)
-                yield violation(f"the joined deltas {show(joined[key])}", show(whole), place)
-        elif kind == "response.output_item.done":
-            number = resolve(part.value, "/output_index")
-            yield from _final(reading, part, "/item", str(number), joined)
-        elif kind in ENDED and not isinstance(reading.outcome, Failure):
-            for at, (pointer, _) in enumerate(query(part.value, "/response/output/[]")):
-                yield from _final(reading, part, pointer, str(at), joined)
-
-
-def _final(
-    reading: AnalyzedExchange,
-    part: Part,
-    pointer: str,
-    number: str,
-    joined: dict[tuple[str, str, str], str],
-) -> Iterator[Finding]:
-    """Yield a violation for each text of the final item at *pointer* that is not its deltas."""
-    for (name, index, position), text in joined.items():
-        if index != number:
+        piece = resolve(part.value, "/delta")
+        if name in _TEXTS and step == "delta" and isinstance(piece, str):
+            key = _key(part, name)
+            joined[key] = joined.get(key, "") + piece
+        if kind in ENDED and isinstance(reading.outcome, Failure):
             continue
-        place = pointer + _JOINED[name][2].format(position)
-        actual = resolve(part.value, place)
-        if actual is not MISSING and actual != text:
-            expected = f"the joined deltas {show(text)}"
-            yield violation(expected, show(actual), reading.place(place, part))
+        for pointer, text in _repeated_texts(part, kind, joined):
+            actual = resolve(part.value, pointer)
+            if actual != text and (actual is not MISSING or name in _TEXTS):
+                expected = f"the joined deltas {show(text)}"
+                yield reading.violation(expected, show(actual), part, pointer)
+
+
+def _key(part: Part, name: str) -> _TextKey:
+    index = resolve(part.value, _TEXTS[name].index) if _TEXTS[name].index else 0
+    return name, str(resolve(part.value, "/output_index")), str(index)
+
+
+def _repeated_texts(
+    part: Part, kind: str, joined: Mapping[_TextKey, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield (JSON pointer, joined deltas) of each text that an event of the type *kind* repeats."""
+    name, _, step = kind.rpartition(".")
+    if name in _TEXTS and step == "done" and (key := _key(part, name)) in joined:
+        yield f"/{_TEXTS[name].member}", joined[key]
+    elif kind in _PARTS and (key := _key(part, _PARTS[kind])) in joined:
+        yield "/part/text", joined[key]
+    elif kind == "response.output_item.done":
+        yield from _item_texts("/item", str(resolve(part.value, "/output_index")), joined)
+    elif kind in ENDED:
+        for number, (pointer, _) in enumerate(query(part.value, "/response/output/[]")):
+            yield from _item_texts(pointer, str(number), joined)
+
+
+def _item_texts(
+    pointer: str, number: str, joined: Mapping[_TextKey, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield (JSON pointer, joined deltas) of each text in the item *number*, at *pointer*."""
+    for (name, index, position), text in joined.items():
+        if index == number:
+            yield pointer + _TEXTS[name].place.format(position), text
 
 
 def items_end_as_they_were_done(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -206,27 +253,32 @@ def items_end_as_they_were_done(reading: AnalyzedExchange) -> Iterator[Finding]:
     order than they were added [REC OpenRouter].
     """
     done: dict[int, Json] = {}
-    parts = _events(reading)
-    if not parts or resolve(parts[0].value, "/type") != "response.created":
-        return
-    for part in parts:
-        kind = resolve(part.value, "/type")
-        index = resolve(part.value, "/output_index")
+    for part in _from_the_start(reading):
+        kind, index = resolve(part.value, "/type"), resolve(part.value, "/output_index")
         if kind == "response.output_item.done" and type(index) is int:
-            done[index] = next((item for _, item in query(part.value, "/item")), None)
+            done[index] = _item(part)
         elif kind == "response.completed":
-            final = [item for _, item in query(part.value, "/response/output/[]")]
-            expected = [done[index] for index in sorted(done)]
-            place = reading.place("/response/output", part)
-            if final and _types(final) != _types(expected):
-                yield violation(f"the items {show(_types(expected))}", show(_types(final)), place)
-                continue
-            for number, (before, now) in enumerate(zip(expected, final, strict=False)):
-                for name in (*_KEPT, "/status"):
-                    was, actual = resolve(before, name), resolve(now, name)
-                    if was and was is not MISSING and actual != was:
-                        place = reading.place(f"/response/output/{number}{name}", part)
-                        yield violation(f"{show(was)} as it was done", _shown(actual), place)
+            yield from _changed_output(reading, part, [done[index] for index in sorted(done)])
+
+
+def _changed_output(
+    reading: AnalyzedExchange, part: Part, items: Sequence[Json]
+) -> Iterator[Finding]:
+    """Yield a violation for what the output in *part* has in place of *items*, the done ones."""
+    output = [item for _, item in query(part.value, "/response/output/[]")]
+    if output and _types(output) != _types(items):
+        expected = f"the items {show(_types(items))}"
+        yield reading.violation(expected, show(_types(output)), part, "/response/output")
+        return
+    for number, (before, now) in enumerate(zip(items, output, strict=False)):
+        for name in (*_KEPT, "/status"):
+            was, actual = resolve(before, name), resolve(now, name)
+            if was and was is not MISSING and actual != was:
+                expected, pointer = (
+                    f"{show(was)} as it was done",
+                    f"/response/output/{number}{name}",
+                )
+                yield reading.violation(expected, _shown(actual), part, pointer)
 
 
 def _types(items: Sequence[Json]) -> list[Json]:
@@ -243,27 +295,24 @@ def status_fits_details(reading: AnalyzedExchange) -> Iterator[Finding]:
     `incomplete_details.reason` is `max_output_tokens`, `content_filter` or another [DOC]. The last
     event of a stream has the state in its name.
     """
-    endpoint = reading.endpoint
-    if endpoint is None or endpoint.read is not read or not reading.accepted:
-        return
-    for part in reading.parts:
+    for part in reading.parts if _is_response(reading) and reading.accepted else ():
         kind = resolve(part.value, "/type")
         for pointer in ("", "/response"):
             status = resolve(part.value, f"{pointer}/status")
             if pointer and kind in ENDED and kind != f"response.{status}":
-                place = reading.place("/response/status", part)
-                yield violation(f"the state in {show(kind)}", show(status), place)
+                expected = f"the state in {show(kind)}"
+                yield reading.violation(expected, show(status), part, "/response/status")
             if status == "failed" and not resolve(part.value, f"{pointer}/error"):
-                place = reading.place(f"{pointer}/error", part)
-                yield violation("an error of a failed response", "none", place)
-            details = resolve(part.value, f"{pointer}/incomplete_details")
-            details_place = partial(reading.place, f"{pointer}/incomplete_details", part)
+                expected = "an error of a failed response"
+                yield reading.violation(expected, "none", part, f"{pointer}/error")
+            reason_at = f"{pointer}/incomplete_details"
+            details = resolve(part.value, reason_at)
             if status == "completed" and isinstance(details, dict) and details.get("reason"):
-                yield violation("no reason of a completed response", show(details), details_place())
+                expected = "no reason of a completed response"
+                yield reading.violation(expected, show(details), part, reason_at)
             elif status == "incomplete" and not isinstance(details, dict):
-                yield violation(
-                    "a reason of an incomplete response", show(details), details_place()
-                )
+                expected = "a reason of an incomplete response"
+                yield reading.violation(expected, show(details), part, reason_at)
 
 
 _ITEM_STATES = (
@@ -278,30 +327,34 @@ def items_are_as_documented(reading: AnalyzedExchange) -> Iterator[Finding]:
     A program finds an item by its id, and waits for the states `completed`, `incomplete` or
     `failed` [SDK]; a container that is named by its id has the files of earlier answers [DOC].
     """
-    endpoint, request = reading.endpoint, reading.request_json.value
-    if endpoint is None or endpoint.read is not read:
+    if not _is_response(reading):
         return
-    named = {c for _, c in query(request, "/tools/[]/container") if isinstance(c, str)}
-    for part in reading.answers if reading.accepted else ():
+    tools = query(reading.request_json.value, "/tools/[]/container")
+    named = {container for _, container in tools if isinstance(container, str)}
+    for part in reading.answers:
         for pattern in ("/output/[]", "/item", "/response/output/[]"):
-            ids: set[str] = set()
+            ids: set[Json] = set()
             for pointer, item in query(part.value, pattern):
-                item_id = resolve(item, "/id")
-                if isinstance(item_id, str) and item_id:
-                    if item_id in ids:
-                        place = reading.place(f"{pointer}/id", part)
-                        yield violation(
-                            "a unique id for each item", f"{show(item_id)} twice", place
-                        )
-                    ids.add(item_id)
-                state = resolve(item, "/status")
-                if state is not MISSING and state not in (None, *_ITEM_STATES):
-                    place = reading.place(f"{pointer}/status", part)
-                    yield violation(f"one of {', '.join(_ITEM_STATES)}", show(state), place)
-                container = resolve(item, "/container_id")
-                if named and isinstance(container, str) and container not in named:
-                    place = reading.place(f"{pointer}/container_id", part)
-                    yield violation(", ".join(map(show, named)), show(container), place)
+                for problem in _undocumented(item, ids, named):
+                    at = pointer + problem.pointer
+                    yield reading.violation(problem.expected, problem.actual, part, at)
+
+
+def _undocumented(item: Json, ids: set[Json], named: set[str]) -> Iterator[_Problem]:
+    """Yield what is wrong with the id, the state and the container of an item.
+
+    *ids* has the ids of the items before, and is updated; *named* the containers of the request.
+    """
+    item_id, state = resolve(item, "/id"), resolve(item, "/status")
+    if isinstance(item_id, str) and item_id:
+        if item_id in ids:
+            yield _Problem("a unique id for each item", f"{show(item_id)} twice", "/id")
+        ids.add(item_id)
+    if state is not MISSING and state not in (None, *_ITEM_STATES):
+        yield _Problem(f"one of {', '.join(_ITEM_STATES)}", show(state), "/status")
+    container = resolve(item, "/container_id")
+    if named and isinstance(container, str) and container not in named:
+        yield _Problem(", ".join(map(show, named)), show(container), "/container_id")
 
 
 RULES: tuple[Rule, ...] = (

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
-from harness.rules.rule import WARNING, Rule, exchange_rule, show, stream_rule, violation
+from harness.rules.rule import WARNING, Rule, exchange_rule, show, stream_rule
 from harness.rules.wire_format import event_part
 from harness.types import Finding
 from harness.wire import query, resolve
@@ -32,8 +32,7 @@ def zhipu_events_have_no_name(reading: AnalyzedExchange) -> Iterator[Finding]:
     """
     for event in reading.stream.events if is_zhipu(reading) else ():
         if event.event not in ("", "message"):
-            place = reading.place(part=event_part(event))
-            yield violation("an event without a name", show(event.event), place)
+            yield reading.violation("an event without a name", show(event.event), event_part(event))
 
 
 def _is_id(value: object) -> bool:
@@ -61,8 +60,7 @@ def zhipu_ids_agree(reading: AnalyzedExchange) -> Iterator[Finding]:
         ):
             if _is_id(own) and _is_id(other) and own != other:
                 actual = f"{show(own)} and {show(other)}"
-                place = reading.place(pointer, part)
-                yield violation(f"id and {name} to be the same", actual, place)
+                yield reading.violation(f"id and {name} to be the same", actual, part, pointer)
 
 
 _BEIJING = timezone(timedelta(hours=8))
@@ -81,8 +79,7 @@ def zhipu_id_tells_time(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part in _answers(reading)[:1]:
         created, time = resolve(part.value, "/created"), _time(resolve(part.value, "/id"))
         if type(created) is int and time is not None and abs(time - created) > _MAX_DIFFERENCE:
-            place = reading.place("/created", part)
-            yield violation(f"about {time}, as in the id", created, place)
+            yield reading.violation(f"about {time}, as in the id", created, part, "/created")
 
 
 def _time(own: object) -> int | None:
@@ -110,7 +107,7 @@ def zhipu_filter_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
         for pointer, item in query(part.value, "/content_filter/[]"):
             if resolve(item, "/role") not in _FILTERED or resolve(item, "/level") not in _LEVELS:
                 expected = f"a role among {', '.join(_FILTERED)} and a level from 0 to 3"
-                yield violation(expected, show(item), reading.place(pointer, part))
+                yield reading.violation(expected, show(item), part, pointer)
 
 
 RULES: tuple[Rule, ...] = (
