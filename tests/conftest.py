@@ -159,7 +159,7 @@ def python() -> Python:
             env={**clean_environment(), **env},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 

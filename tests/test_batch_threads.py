@@ -92,7 +92,7 @@ def no_thread_left() -> None:
     """Wait until every job's thread has ended."""
     for thread in threading.enumerate():
         if thread.name == batch.THREADS:
-            thread.join(timeout=20)
+            thread.join(timeout=120)
             assert not thread.is_alive()
 
 
@@ -103,7 +103,7 @@ def test_sixty_four_at_once_and_nothing_is_mixed(tmp_path: Path) -> None:
     """Each cassette holds its own exchanges, in order; replayed, not a word is wrong."""
     todo = jobs(tmp_path, MANY)
     store = Store(tmp_path / "cassettes")
-    together = threading.Barrier(MANY, timeout=30)
+    together = threading.Barrier(MANY, timeout=120)
     with batch.sandboxed(Options(port=0, latency=0.3), NOBODY) as source:
         assert batch.record_all(todo, _meeting(source, together), store, silent, MANY) == ()
     for number, job in enumerate(todo):
@@ -168,7 +168,7 @@ def test_as_many_at_once_as_were_asked_for(tmp_path: Path) -> None:
                 running[0] -= 1
             return source.key(provider)
 
-        together = threading.Barrier(4, timeout=30)
+        together = threading.Barrier(4, timeout=120)
         problems = batch.record_all(
             todo, replace(source, key=key), Store(tmp_path / "c"), silent, 4
         )
@@ -264,7 +264,7 @@ def test_an_error_of_ours_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         begun.append(scenario.name)
         if scenario.name == "job-00":
             raise LookupError("a mistake")
-        assert over.wait(2)
+        assert over.wait(60)
 
     monkeypatch.setattr(batch, "record", record)
     with (
@@ -313,12 +313,12 @@ def test_who_is_interrupted_asks_and_writes_no_more(
         requests.append(request.body.decode())
         if name(1) in requests[-1]:
             asked.set()
-            interrupted.wait(20)
+            interrupted.wait(120)
         return really(self, request)
 
     def told(text: str) -> None:
         if text.startswith("[1/5 done]"):
-            asked.wait(20)
+            asked.wait(120)
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Recorder, "find", find)
@@ -327,7 +327,7 @@ def test_who_is_interrupted_asks_and_writes_no_more(
         def key(provider: Any) -> str:
             begun[0] += 1
             if begun[0] > 2:
-                interrupted.wait(20)
+                interrupted.wait(120)
             return source.key(provider)
 
         with pytest.raises(KeyboardInterrupt):
@@ -353,7 +353,7 @@ def test_a_file_that_was_begun_is_finished(tmp_path: Path, monkeypatch: pytest.M
 
     def told(text: str) -> None:
         if text.startswith("[1/3 done]"):
-            begun.wait(20)
+            begun.wait(120)
             raise KeyboardInterrupt
 
     monkeypatch.setattr(runner, "write_cassette", put)
@@ -478,7 +478,7 @@ def test_threads_with_a_tape_each(way: Any, count: int, base: str) -> None:
     """One pool of connections between them: nothing is mixed and none is left behind."""
     assert _connections(base) == 0
     with way(base) as ask, ThreadPoolExecutor(count) as pool:
-        together = threading.Barrier(count, timeout=30)
+        together = threading.Barrier(count, timeout=120)
 
         def record(number: int) -> Sequence[Exchange]:
             together.wait()

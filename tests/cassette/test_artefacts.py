@@ -339,7 +339,7 @@ def by_httpx(uri: str) -> bytes:
 
 def by_requests(uri: str) -> bytes:
     """What requests is answered."""
-    return requests.get(uri, timeout=3).content
+    return requests.get(uri, timeout=60).content
 
 
 @pytest.mark.parametrize("ask", [by_httpx, by_requests])

@@ -764,7 +764,7 @@ def test_alias_bombs_are_refused(text: str) -> None:
     with pytest.raises(BadCassette) as caught:
         loads(text, "f.yaml")
     assert str(caught.value) == "f.yaml: not a cassette: aliases make it too large"
-    assert time.perf_counter() - began < 20
+    assert time.perf_counter() - began < 60
 
 
 def test_numbers_nobody_can_read_in_time_are_refused() -> None:
@@ -772,7 +772,7 @@ def test_numbers_nobody_can_read_in_time_are_refused() -> None:
     began = time.perf_counter()
     with pytest.raises(BadCassette, match="this cannot be read as int"):
         loads(entry("1" + ":30" * 100_000))
-    assert time.perf_counter() - began < 20
+    assert time.perf_counter() - began < 60
 
 
 # ----------------------------------------------------------------------- of other recorders

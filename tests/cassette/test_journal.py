@@ -345,13 +345,13 @@ def test_recorded_by_two(sandbox: str, store: Store) -> None:
     def slow(step: str) -> None:
         if "什么" in step:
             waiting.set()
-            go.wait(20)
+            go.wait(120)
 
     thread = threading.Thread(
         target=lambda: record(SCENARIO, ZHIPU, sandboxed(sandbox), store, slow)
     )
     thread.start()
-    waiting.wait(20)
+    waiting.wait(120)
     for left in OnInterrupted:
         with pytest.raises(CassetteInUse) as caught:
             record(SCENARIO, ZHIPU, sandboxed(sandbox), store, silent, left)

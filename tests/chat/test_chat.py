@@ -183,7 +183,7 @@ def test_a_killed_conversation_is_finished_by_record(sandbox: str, tmp_path: Pat
         process.stdin.write("/save other\n你好\n再见\n".encode())
         process.stdin.flush()
         path = tmp_path / "scenarios" / "killed.yaml"
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not (path.exists() and "再见" in path.read_text(encoding="utf-8")):
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -197,7 +197,7 @@ def test_a_killed_conversation_is_finished_by_record(sandbox: str, tmp_path: Pat
         env=unreachable,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert resumed.returncode == 0, resumed.stderr
@@ -227,7 +227,7 @@ def test_on_a_terminal(tmp_path: Path) -> None:
         os.close(end)
         shown: list[bytes] = []
         threading.Thread(target=_drain, args=(terminal, shown), daemon=True).start()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while b"> " not in b"".join(shown):
             assert time.monotonic() < deadline, shown
             time.sleep(0.05)

@@ -18,7 +18,7 @@ def runs(few: int) -> settings:
     """So many examples in an ordinary run. What takes longer than its deadline hangs."""
     return settings(
         max_examples=EXAMPLES or few,
-        deadline=timedelta(seconds=30),
+        deadline=timedelta(seconds=120),
         suppress_health_check=list(HealthCheck),
     )
 

@@ -182,7 +182,7 @@ def by_http_client(method: str, url: str, body: bytes | str | None, on_piece: On
     parts = urlsplit(url)
     target = f"{parts.path}{'?' if parts.query else ''}{parts.query}"
     pieces = []
-    with closing(http.client.HTTPConnection(parts.netloc, timeout=9)) as connection:
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=60)) as connection:
         connection.request(method, target, body.encode() if isinstance(body, str) else body)
         got = connection.getresponse()
         decoder = zlib.decompressobj(31) if got.getheader("content-encoding") == "gzip" else None
@@ -200,7 +200,7 @@ def by_urllib(method: str, url: str, body: bytes | str | None, on_piece: OnPiece
     data = body.encode() if isinstance(body, str) else body
     opener = urllib.request.build_opener(_NoRedirects)
     try:
-        got = opener.open(urllib.request.Request(url, data, method=method), timeout=9)  # noqa: S310
+        got = opener.open(urllib.request.Request(url, data, method=method), timeout=60)  # noqa: S310
     except urllib.error.HTTPError as error:
         got = error
     with got:

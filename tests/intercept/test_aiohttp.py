@@ -12,6 +12,7 @@ import dashscope
 import pytest
 from aiohttp.http_exceptions import LineTooLong
 from dashscope_sdk import close_shared_aio_session
+from patience import patiently
 
 from harness.cassette.artefacts import to_files
 from harness.cassette.reader import loads
@@ -195,20 +196,22 @@ def test_the_limit_of_lines_is_as_without_a_tape(
 def test_a_response_that_times_out_is_replayed(server: Server) -> None:
     """A response whose body times out ends so in the replay, after what had arrived."""
 
-    async def ask() -> bytes:
-        patience = aiohttp.ClientTimeout(total=1)
-        async with aiohttp.ClientSession(timeout=patience) as session:
+    async def ask(patience: float) -> bytes:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(patience)) as session:
             answer = await session.get(f"{server.base}/waiting")
             with pytest.raises(TimeoutError):
                 await answer.read()
             return b"".join(answer.content._buffer)
 
-    tape = Recorder(Redactor())
-    with use_tape(tape):
-        live = asyncio.run(ask())
-    server.go.set()
-    with use_tape(replayed(tape)):
-        assert asyncio.run(ask()) == live
+    def check(patience: float) -> None:
+        tape = Recorder(Redactor())
+        with use_tape(tape):
+            live = asyncio.run(ask(patience))
+        server.go.set()
+        with use_tape(replayed(tape)):
+            assert asyncio.run(ask(patience)) == live
+
+    patiently(check)
 
 
 def test_the_tape_is_the_innermost_middleware(server: Server) -> None:
@@ -232,16 +235,19 @@ def test_the_tape_is_the_innermost_middleware(server: Server) -> None:
 def test_a_request_of_another_context_is_an_error(server: Server) -> None:
     """A request of a task that is older than the two tapes in use raises NotAnswered."""
 
-    async def ask() -> None:
+    async def use_two(opened: asyncio.Event, done: asyncio.Event) -> None:
         with use_tape(Recorder(Redactor())), use_tape(Recorder(Redactor())):
-            await asyncio.sleep(0.05)
+            opened.set()
+            await done.wait()
 
     async def both() -> None:
-        task = asyncio.create_task(ask())
-        await asyncio.sleep(0.01)
+        opened, done = asyncio.Event(), asyncio.Event()
+        task = asyncio.create_task(use_two(opened, done))
+        await opened.wait()
         async with aiohttp.ClientSession() as session:
             with pytest.raises(NotAnswered, match="while several are elsewhere"):
                 await session.get(f"{server.base}/json")
+        done.set()
         await task
 
     asyncio.run(both())
@@ -331,4 +337,4 @@ def test_the_sdk_does_not_swallow_a_miss(stream: bool) -> None:
     began = time.perf_counter()
     with use_tape(Player(Cassette(()))), pytest.raises(CassetteMiss, match="the cassette is empty"):
         dash("http://elsewhere.invalid", stream=stream)
-    assert time.perf_counter() - began < 20
+    assert time.perf_counter() - began < 60

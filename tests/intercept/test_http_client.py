@@ -147,7 +147,7 @@ def test_httplib2_and_xmlrpc(server: Server) -> None:
 
     def ask(one: http.client.HTTPConnection) -> tuple[Any, str]:
         base = f"http://{one.host}:{one.port}"
-        with closing(httplib2.Http(timeout=9)) as client:
+        with closing(httplib2.Http(timeout=60)) as client:
             response, body = client.request(f"{base}/gzip", "POST", b"{}")
         with (
             xmlrpc.client.ServerProxy(f"{base}/refused") as proxy,

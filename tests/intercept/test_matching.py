@@ -103,7 +103,7 @@ def test_the_boundary_of_multipart_bodies_is_ignored() -> None:
 @pytest.mark.parametrize(
     "post",
     [
-        lambda files: requests.post(f"{HOST}/files", files=files, timeout=9).text,
+        lambda files: requests.post(f"{HOST}/files", files=files, timeout=60).text,
         lambda files: urllib3.request("POST", f"{HOST}/files", fields=files).data.decode(),
         lambda files: httpx.post(f"{HOST}/files", files=files).text,
     ],

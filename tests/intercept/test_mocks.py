@@ -99,7 +99,7 @@ def by_async_httpx(url: str) -> bytes:
 
 def by_requests(url: str) -> bytes:
     """Ask with requests."""
-    return requests.get(url, timeout=9).content
+    return requests.get(url, timeout=60).content
 
 
 Mock = Callable[[Server], AbstractContextManager[None]]

@@ -122,11 +122,11 @@ def test_patches_last_as_long_as_the_last_thread_that_uses_them() -> None:
     def first() -> None:
         with use_tape(answering("first")):
             first_in.set()
-            first_out.wait(5)
+            first_out.wait(60)
 
     thread = threading.Thread(target=first)
     thread.start()
-    first_in.wait(5)
+    first_in.wait(60)
     with use_tape(answering("second")):
         first_out.set()
         thread.join()
@@ -152,21 +152,21 @@ def test_a_library_that_is_being_imported_is_waited_for(
         sys.modules, "gate_patches", cast(ModuleType, SimpleNamespace(patches=patches))
     )
     monkeypatch.setitem(sys.modules, "gate", cast(ModuleType, SimpleNamespace(began=began, go=go)))
-    (tmp_path / "slow_library.py").write_text("import gate\ngate.began.set()\ngate.go.wait(9)\n")
+    (tmp_path / "slow_library.py").write_text("import gate\ngate.began.set()\ngate.go.wait(60)\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(patch, "_LIBRARIES", {"slow_library": "gate_patches"})
     one = patch._Patches()
     one.acquire()
     importing = threading.Thread(target=import_module, args=("slow_library",), daemon=True)
     importing.start()
-    assert began.wait(9)
+    assert began.wait(60)
     one.release()
     opening = threading.Thread(target=one.acquire, daemon=True)
     opening.start()
     opening.join(0.1)
     go.set()
-    importing.join(9)
-    opening.join(9)
+    importing.join(60)
+    opening.join(60)
     try:
         assert (importing.is_alive(), opening.is_alive()) == (False, False)
         assert patched == ["slow_library"]
@@ -183,7 +183,7 @@ def test_threads_record_to_their_own_tapes(server: Server) -> None:
         tape = Recorder(Redactor())
         with use_tape(tape), requests.Session() as session:
             for i in range(10):
-                session.post(f"{server.base}/echo", data=f"{name} {i}", timeout=9)
+                session.post(f"{server.base}/echo", data=f"{name} {i}", timeout=60)
                 httpx.post(f"{server.base}/echo", content=f"{name} {i}")
         return [exchange.request.body for exchange in tape.exchanges()]
 
@@ -227,7 +227,7 @@ def test_one_thread_can_record_while_another_replays(server: Server) -> None:
 
 ELSEWHERE: list[Callable[[str], object]] = [
     httpx.get,
-    lambda url: requests.get(url, timeout=9),
+    lambda url: requests.get(url, timeout=60),
     lambda url: urllib3.PoolManager().request("GET", url),
 ]
 

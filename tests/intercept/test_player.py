@@ -82,7 +82,7 @@ def test_a_player_captures_nothing() -> None:
 
 LIBRARIES: dict[str, Callable[[str], object]] = {
     "httpx": httpx.get,
-    "requests": lambda url: requests.get(url, timeout=9),
+    "requests": lambda url: requests.get(url, timeout=60),
     "urllib3": lambda url: urllib3.PoolManager().request("GET", url, retries=5),
 }
 
@@ -101,9 +101,9 @@ def test_chunks_are_replayed_as_recorded() -> None:
     with use_tape(tape):
         with httpx.stream("GET", f"{HOST}/s") as answer:
             assert list(answer.iter_raw()) == [b"aa", b"bbb", b"cc"]
-        with requests.get(f"{HOST}/s", stream=True, timeout=9) as response:
+        with requests.get(f"{HOST}/s", stream=True, timeout=60) as response:
             assert list(response.iter_content(None)) == [b"aa", b"bbb", b"cc"]
-        with requests.get(f"{HOST}/s", stream=True, timeout=9) as response:
+        with requests.get(f"{HOST}/s", stream=True, timeout=60) as response:
             assert list(response.iter_content(2)) == [b"aa", b"bb", b"b", b"cc"]
 
 
@@ -117,5 +117,5 @@ def test_compressed_recordings_are_replayed() -> None:
     )
     with use_tape(Player(Cassette((exchange,)))):
         assert httpx.get(f"{HOST}/z").text == "hello"
-        assert requests.get(f"{HOST}/z", timeout=9).text == "hello"
+        assert requests.get(f"{HOST}/z", timeout=60).text == "hello"
         assert urllib3.PoolManager().request("GET", f"{HOST}/z").data == b"hello"

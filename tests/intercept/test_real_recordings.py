@@ -40,7 +40,7 @@ def through_httpx(request: Request) -> tuple[int, bytes]:
 def through_requests(request: Request) -> tuple[int, bytes]:
     """Send a request with requests; return status and body."""
     answer = requests.request(
-        request.method, request.uri, data=request.body, headers=_headers(request), timeout=5
+        request.method, request.uri, data=request.body, headers=_headers(request), timeout=60
     )
     return answer.status_code, answer.content
 

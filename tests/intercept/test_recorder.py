@@ -12,6 +12,7 @@ import httpx
 import pytest
 import requests
 import urllib3
+from patience import patiently
 
 from harness.cassette.reader import loads
 from harness.cassette.writer import dumps
@@ -162,7 +163,7 @@ def test_streams_pass_through_live(server: Server, client: Client) -> None:
 def test_lines_pass_through_live(server: Server) -> None:
     """Lines reach the caller as DashScope's SDK reads them, before the next one is sent."""
     tape = Recorder(Redactor())
-    with use_tape(tape), requests.get(f"{server.base}/waiting", stream=True, timeout=9) as answer:
+    with use_tape(tape), requests.get(f"{server.base}/waiting", stream=True, timeout=60) as answer:
         lines = answer.iter_lines()
         assert next(lines) == b"first"
         server.go.set()
@@ -243,7 +244,7 @@ def test_redirects_are_recorded_and_replayed(server: Server, library: str) -> No
     def ask() -> bytes:
         url = f"{server.base}/redirect"
         if library == "requests":
-            return requests.get(url, timeout=9).content
+            return requests.get(url, timeout=60).content
         if library == "httpx":
             return httpx.get(url, follow_redirects=True).content
         with urllib3.PoolManager() as pool:
@@ -269,7 +270,7 @@ def test_an_abandoned_stream_is_recorded_as_far_as_it_came(server: Server) -> No
     with use_tape(tape):
         with httpx.stream("GET", f"{server.base}/waiting") as answer:
             assert next(answer.iter_bytes()) == b"first\n"
-        with requests.get(f"{server.base}/waiting", stream=True, timeout=9) as response:
+        with requests.get(f"{server.base}/waiting", stream=True, timeout=60) as response:
             assert next(response.iter_content(2**16)) == b"first\n"
         with urllib3.PoolManager() as pool:
             raw = pool.request("GET", f"{server.base}/waiting", preload_content=False)
@@ -296,18 +297,21 @@ def test_a_body_that_is_read_in_part_is_recorded_as_far_as_it_came(server: Serve
 def test_an_abandoned_asynchronous_stream_is_recorded(server: Server) -> None:
     """An asynchronous stream that is abandoned, or whose task is cancelled, is recorded."""
 
-    async def ask() -> None:
+    async def ask(patience: float) -> None:
         async with httpx.AsyncClient() as client:
             async with client.stream("GET", f"{server.base}/waiting") as answer:
                 assert await anext(answer.aiter_bytes()) == b"first\n"
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(_read(client, f"{server.base}/waiting"), 0.3)
+                await asyncio.wait_for(_read(client, f"{server.base}/waiting"), patience)
 
-    tape = Recorder(Redactor())
-    with use_tape(tape):
-        asyncio.run(ask())
-    server.go.set()
-    assert [e.response.body for e in tape.exchanges()] == [b"first\n"] * 2
+    def check(patience: float) -> None:
+        tape = Recorder(Redactor())
+        with use_tape(tape):
+            asyncio.run(ask(patience))
+        server.go.set()
+        assert [e.response.body for e in tape.exchanges()] == [b"first\n"] * 2
+
+    patiently(check)
 
 
 async def _read(client: httpx.AsyncClient, url: str) -> None:
@@ -392,7 +396,7 @@ BODIES: list[tuple[Callable[[], Any], bytes]] = [
 @pytest.mark.parametrize(
     "post",
     [
-        lambda url, body: requests.post(url, data=body, timeout=9).content,
+        lambda url, body: requests.post(url, data=body, timeout=60).content,
         lambda url, body: urllib3.request("POST", url, body=body).data,
     ],
     ids=["requests", "urllib3"],

@@ -48,7 +48,7 @@ def session_without_connections() -> requests.Session:
 def test_a_replay_prepares_no_connection() -> None:
     """A replay prepares neither connections nor certificates."""
     with use_tape(player()):
-        answer = session_without_connections().get(URL, verify="/no/such/bundle.pem", timeout=9)
+        answer = session_without_connections().get(URL, verify="/no/such/bundle.pem", timeout=60)
     assert (answer.status_code, answer.reason, answer.text) == (200, "OK", "played")
     assert answer.request.url == answer.url == URL
 
@@ -56,15 +56,15 @@ def test_a_replay_prepares_no_connection() -> None:
 def test_an_allowed_host_is_reached_as_usual(server: Server) -> None:
     """Requests to an allowed host go through requests as usual."""
     with use_tape(player(), AllowedHosts(("localhost",))):
-        assert requests.post(f"{server.base}/echo", data=b"1", timeout=9).ok
+        assert requests.post(f"{server.base}/echo", data=b"1", timeout=60).ok
         with pytest.raises(AssertionError, match="a connection was looked for"):
-            session_without_connections().get(server.base, timeout=9)
+            session_without_connections().get(server.base, timeout=60)
 
 
 def test_a_miss_leaves_out_the_login() -> None:
     """A miss names the address without its login."""
     with use_tape(player()), pytest.raises(CassetteMiss) as caught:
-        requests.get("https://me:hunter2hunter2@host/other#part", timeout=9)
+        requests.get("https://me:hunter2hunter2@host/other#part", timeout=60)
     assert "hunter2" not in str(caught.value)
     assert "no recorded answer to GET https://host/other;" in str(caught.value)
 
@@ -88,12 +88,12 @@ def test_an_adapters_changes_to_requests_are_replayed(server: Server) -> None:
     url = server.base.replace("://", "://me:pw@") + "/v1/refused#part"
     tape = Recorder(Redactor())
     with use_tape(tape):
-        session.post(url, timeout=9)
+        session.post(url, timeout=60)
     (recorded,) = tape.exchanges()
     assert recorded.request.uri == f"{server.base}/refused"
     refused = replace(recorded, response=replace(recorded.response, status=401))
     with use_tape(Player(Cassette((refused,)))):
-        assert session.post(url, timeout=9).status_code == 401
+        assert session.post(url, timeout=60).status_code == 401
 
 
 @pytest.mark.parametrize("port", ["", ":443", ":8443"])
@@ -110,7 +110,7 @@ def test_normalize_request_gets_the_same_address_as_in_the_recording(host: str, 
     tape = Player(Cassette((recorded, recorded)), normalize_request=noted)
     url = f"https://{host}{port}/a?b=1"
     with use_tape(tape):
-        requests.get(url, timeout=9)
+        requests.get(url, timeout=60)
         urllib3.PoolManager().request("GET", url)
     assert uris[-1] == uris[-2] == url.replace(":443/", "/")
 
@@ -124,7 +124,7 @@ def test_an_earlier_mock_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
     with use_tape(player()):
-        assert requests.get(URL, timeout=9).text == "mocked"
+        assert requests.get(URL, timeout=60).text == "mocked"
 
 
 def test_a_request_without_a_tape_is_an_error() -> None:
@@ -133,7 +133,7 @@ def test_a_request_without_a_tape_is_an_error() -> None:
 
     nowhere = contextvars.Context()
     with use_tape(player()), use_tape(player()), pytest.raises(NoActiveCassette):
-        nowhere.run(requests.get, URL, timeout=9)
+        nowhere.run(requests.get, URL, timeout=60)
 
 
 def test_a_replayed_header_keeps_the_case_of_its_name() -> None:
@@ -141,5 +141,5 @@ def test_a_replayed_header_keeps_the_case_of_its_name() -> None:
     headers = (("content-length", "6"), ("x-Id", "1"))
     one = Exchange(Request("GET", URL), Response(200, "OK", headers, b"played"))
     with use_tape(Player(Cassette((one,)))), urllib3.PoolManager() as pool:
-        assert [*requests.get(URL, timeout=9).raw.headers.items()] == [*headers]
+        assert [*requests.get(URL, timeout=60).raw.headers.items()] == [*headers]
         assert [*pool.request("GET", URL).headers.items()] == [*headers]

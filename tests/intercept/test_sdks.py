@@ -81,4 +81,4 @@ def test_an_sdk_does_not_swallow_a_miss(chat: Any, stream: bool) -> None:
     began = time.perf_counter()
     with use_tape(Player(Cassette(()))), pytest.raises(CassetteMiss, match="the cassette is empty"):
         chat("http://elsewhere.invalid", stream=stream)
-    assert time.perf_counter() - began < 20
+    assert time.perf_counter() - began < 60

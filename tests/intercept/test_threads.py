@@ -82,7 +82,7 @@ def by_httpx(base: str) -> Ask:
 
 def by_requests(base: str) -> Ask:
     """Send a request with requests."""
-    return lambda number: requests.post(f"{base}/echo", data=f"{number}", timeout=9).text
+    return lambda number: requests.post(f"{base}/echo", data=f"{number}", timeout=60).text
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def in_an_older_thread(function: Callable[[], Any]) -> Iterator[Any]:
     begin, outcome = threading.Event(), []
 
     def run() -> None:
-        begin.wait(5)
+        begin.wait(60)
         try:
             outcome.append(function())
         except BaseException as error:  # noqa: BLE001 - the outcome

@@ -63,7 +63,7 @@ class Listener:
         for one in socket.socket(tcp), socket.socket(socket.AF_UNIX), socket.socket(tcp, udp):
             with one:
                 address = self.udp_address if one.type == udp else self.address
-                one.settimeout(20)
+                one.settimeout(60)
                 one.connect(self.path if one.family == socket.AF_UNIX else address)
                 one.send(b"probe")
                 one.recv(99)
@@ -169,14 +169,14 @@ def connected_datagram(listener: Listener) -> None:
 
 def http_client(listener: Listener) -> None:
     """Ask with http.client."""
-    with closing(http.client.HTTPConnection(*listener.address, timeout=5)) as one:
+    with closing(http.client.HTTPConnection(*listener.address, timeout=60)) as one:
         one.request("GET", "/")
         one.getresponse()
 
 
 def urllib_request(listener: Listener) -> None:
     """Ask with urllib."""
-    urllib.request.urlopen(listener.url, timeout=5).close()  # noqa: S310 - loopback
+    urllib.request.urlopen(listener.url, timeout=60).close()  # noqa: S310 - loopback
 
 
 def asyncio_streams(listener: Listener) -> None:
@@ -293,7 +293,7 @@ def older_sendfile(listener: Listener) -> Iterator[Callable[[], object]]:
 @contextmanager
 def older_http_client(listener: Listener) -> Iterator[Callable[[], object]]:
     """Ask on a connection of http.client that is open already."""
-    with closing(http.client.HTTPConnection(*listener.address, timeout=5)) as one:
+    with closing(http.client.HTTPConnection(*listener.address, timeout=60)) as one:
         one.request("GET", "/")
         one.getresponse().read()
         yield lambda: one.request("GET", "/")
@@ -357,7 +357,7 @@ def older_thread() -> Iterator[Callable[[Callable[[], Any]], object]]:
 
     def hand_over(attempt: Callable[[], Any]) -> None:
         jobs.put(attempt)
-        done.get(timeout=20)
+        done.get(timeout=60)
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -395,7 +395,7 @@ def bare_thread() -> Iterator[Callable[[Callable[[], Any]], object]]:
             done.put(True)
 
         _thread.start_new_thread(run, ())
-        done.get(timeout=20)
+        done.get(timeout=60)
 
     yield start
 

@@ -44,7 +44,7 @@ def parsed(
     """Return what an SDK reads in an answer."""
     name, path = operation
     with serve_scripts(lambda head, body: response_script(answer)) as address:
-        asked = RecordedRequest(address, path, endpoint(name), body, timeout=10, streamed=stream)
+        asked = RecordedRequest(address, path, endpoint(name), body, timeout=60, streamed=stream)
         return parser.parse(asked)
 
 
@@ -109,7 +109,7 @@ class TestInOpenAisForm:
 
         with serve_scripts(respond) as address:
             told = parser.parse(
-                RecordedRequest(address, CHAT[1], endpoint(CHAT[0]), ASKED, timeout=10)
+                RecordedRequest(address, CHAT[1], endpoint(CHAT[0]), ASKED, timeout=60)
             )
         assert isinstance(told, Failure)
         assert (told.status, told.code, told.message) == (429, "1302", "太快了")
@@ -195,7 +195,7 @@ class TestOfDashScope:
         with serve_scripts(respond) as address:
             where = endpoint("dashscope.multimodal")
             parser.parse(
-                RecordedRequest(address, f"{SERVICES}/{operation}", where, body, timeout=10)
+                RecordedRequest(address, f"{SERVICES}/{operation}", where, body, timeout=60)
             )
         assert len(sent) == 1
         assert b"secret" not in sent[0]

@@ -24,7 +24,7 @@ def sent(parser: str, body: Any) -> Any:
 
     with serve_scripts(respond) as address:
         where = endpoint("zhipuai.chat")
-        asked = RecordedRequest(address, "/api/paas/v4/chat/completions", where, body, timeout=10)
+        asked = RecordedRequest(address, "/api/paas/v4/chat/completions", where, body, timeout=60)
         PARSERS[parser].parse(asked)
     return json.loads(bodies[0])
 
@@ -71,7 +71,7 @@ def test_a_broken_connection_is_asked_twice() -> None:
     path = "/api/v1/services/aigc/text-generation/generation"
     with serve_scripts(respond) as address:
         again = RecordedRequest(
-            address, path, endpoint("dashscope.generation"), question, timeout=10
+            address, path, endpoint("dashscope.generation"), question, timeout=60
         )
         with pytest.raises(OSError, match="Connection"):
             PARSERS["dashscope"].parse(again)

@@ -36,7 +36,7 @@ import pytest
 import requests
 
 def ask(tool):
-    return requests.get(f"http://localhost:9/{tool}", timeout=9).text
+    return requests.get(f"http://localhost:9/{tool}", timeout=60).text
 
 @pytest.mark.vcr
 def test_vcr():

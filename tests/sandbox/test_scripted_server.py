@@ -69,6 +69,6 @@ def test_a_pause_ends_with_the_server() -> None:
     before = threading.active_count()
     began = time.perf_counter()
     with serve_scripts(lambda _, __: [Pause(3600)]) as address, pytest.raises(httpx.ReadTimeout):
-        httpx.get(address, timeout=0.1, trust_env=False)
+        httpx.get(address, timeout=httpx.Timeout(60, read=0.1), trust_env=False)
     assert time.perf_counter() - began < 60
-    assert threading.active_count() == before
+    assert threading.active_count() <= before

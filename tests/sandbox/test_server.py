@@ -69,7 +69,7 @@ def test_run_forever_ends_quietly_when_interrupted() -> None:
         base = process.stdout.readline().decode().strip()
         assert httpx.get(base, trust_env=False).status_code == 200
         process.send_signal(signal.SIGINT)
-        _, complaints = process.communicate(timeout=10)
+        _, complaints = process.communicate(timeout=60)
     assert (process.returncode, complaints) == (0, b"")
 
 
@@ -195,11 +195,12 @@ def test_each_event_is_sent_in_its_own_chunk() -> None:
     body = {"model": "glm-4", "messages": [user("你好")], "stream": True}
     with sandbox(Options(port=0, chunk_gap=0.02)) as http:
         path, headers = "/api/paas/v4/chat/completions", Zhipu(http).headers
+        began = time.monotonic()
         with http.stream("POST", path, json=body, headers=headers) as response:
             arrived = [(time.monotonic(), part) for part in response.iter_raw()]
     assert len(arrived) > 5
     assert all(part.endswith(b"\n\n") and part.count(b"data:") == 1 for _, part in arrived)
-    assert arrived[-1][0] - arrived[0][0] > 0.01 * (len(arrived) - 2)
+    assert arrived[-1][0] - began > 0.01 * (len(arrived) - 2)
 
 
 def test_the_gaps_of_a_stream_vary_and_are_reproducible(

@@ -49,11 +49,11 @@ PARTS = (
 
 
 def seconds(text: str) -> float:
-    """Return how long a search takes."""
-    start = time.perf_counter()
+    """Return how long a search computes."""
+    start = time.thread_time()
     SEARCH.find(text)
     SEARCH.mask_streams(text.encode("latin-1"))
-    return time.perf_counter() - start
+    return time.thread_time() - start
 
 
 @pytest.mark.slow

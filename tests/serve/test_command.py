@@ -111,7 +111,7 @@ def test_it_runs_until_a_signal_and_reports_as_json(recorded: Path, number: sign
             assert httpx.get(f"{address}/__harness/").json()["sessions"] == []
             process.send_signal(number)
             rest = process.stdout.read()
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
         finally:  # otherwise a failure would wait for it
             process.kill()
     report = json.loads(rest)

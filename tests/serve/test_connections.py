@@ -139,7 +139,7 @@ def test_sessions_share_their_matching_keys(monkeypatch: pytest.MonkeyPatch) -> 
 def raw(address: str, *parts: bytes) -> bytes:
     """Send bytes on one connection; return all that comes until the server closes it."""
     host, port = urlsplit(address).netloc.split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as client:
+    with socket.create_connection((host, int(port)), timeout=60) as client:
         client.sendall(b"".join(parts))
         return b"".join(iter(lambda: client.recv(65536), b""))
 
@@ -177,7 +177,7 @@ def test_a_client_that_leaves_before_its_request_is_whole(
     """Nothing is answered or missed, nothing is printed, and the next client is answered."""
     with serving(library_of(exchange(question=b"question", answer=b"yes"))) as (address, sessions):
         host, port = urlsplit(address).netloc.split(":")
-        with socket.create_connection((host, int(port)), timeout=10) as client:
+        with socket.create_connection((host, int(port)), timeout=60) as client:
             client.sendall(post(b"question")[:-3])
         assert raw(address, post(b"question", "Connection: close")).endswith(b"yes")
         session = sessions.get("", "")
@@ -321,7 +321,7 @@ def test_websockets_are_refused_in_one_sentence(capfd: pytest.CaptureFixture[str
     """The answer to the handshake says why; the server prints nothing."""
     with serving(library_of(exchange())) as (address, sessions):
         host, port = urlsplit(address).netloc.split(":")
-        with socket.create_connection((host, int(port)), timeout=10) as client:
+        with socket.create_connection((host, int(port)), timeout=60) as client:
             client.sendall(
                 b"GET /api-ws/v1/inference HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\n"
                 b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"

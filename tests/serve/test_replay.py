@@ -62,7 +62,7 @@ def exchange(
 def send(address: str, recorded: Exchange, prefix: str = "") -> tuple[int, dict[str, str], bytes]:
     """Send a recorded request as a plain HTTP client; return status, headers and body."""
     parts, request = urlsplit(recorded.request.uri), recorded.request
-    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
     path = prefix + parts.path + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request(request.method, path, request.body or None, dict(request.headers))
@@ -91,7 +91,7 @@ def test_chunks_are_sent_as_recorded() -> None:
     recorded = exchange(answer=b"abcdefghij", chunks=(3, 4, 3))
     with serving(library_of(recorded)) as (address, _):
         host, port = urlsplit(address).netloc.split(":")
-        with socket.create_connection((host, int(port)), timeout=10) as client:
+        with socket.create_connection((host, int(port)), timeout=60) as client:
             head = (
                 f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
             )
@@ -104,13 +104,14 @@ def test_pace_keeps_the_pauses_between_chunks() -> None:
     """At pace 1, a chunk that arrived after 0.4 s is sent no earlier."""
     timing = Timing(0.0, 0.0, 0.4, (0.0, 0.4))
     recorded = exchange(answer=b"abcd", chunks=(2, 2), timing=timing)
+    began = time.monotonic()
     with (
         serving(library_of(recorded), pace=1.0) as (address, _),
         httpx.stream("POST", address + "/v1/chat/completions") as response,
     ):
         arrived = [(time.monotonic(), chunk) for chunk in response.iter_raw()]
     assert b"".join(chunk for _, chunk in arrived) == b"abcd"
-    assert arrived[-1][0] - arrived[0][0] > 0.3
+    assert arrived[-1][0] - began >= 0.4
 
 
 def test_a_task_may_be_polled_more_often_than_recorded() -> None:

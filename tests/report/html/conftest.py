@@ -272,7 +272,7 @@ class Watch:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A visitor who was never here, with an English browser."""
     made = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
-    made.set_default_timeout(5000)
+    made.set_default_timeout(60_000)
     yield made
     made.close()
 
