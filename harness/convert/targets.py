@@ -263,7 +263,7 @@ def groups(compared: Sequence[Compared], folder: Path) -> list[list[AnalyzedTran
         job, question = one.asked.job, one.asked.question
         if store.path(job.scenario.name, job.target).exists():
             exchanges = tuple(replace(e, turn=1) for e in question.exchanges)
-            recorded = recordings.analyzed_cassette(Cassette(exchanges), one.asked.source)
+            recorded = recordings.analyzed(Cassette(exchanges), one.asked.source)
             named = replace(
                 recorded.transcript,
                 scenario=job.scenario.name,

@@ -28,7 +28,7 @@ from harness.rules import Judged
 from harness.runner import Progress
 from harness.runner.batch import Examined, Job, examine, replay_all
 from harness.runner.recordings import (
-    analyzed_cassette,
+    analyzed,
     group_sides,
     read_repeats,
     try_read,
@@ -139,7 +139,7 @@ def served_report(served: Mapping[str, Cassette], problems: Sequence[str]) -> Re
     """
     start, rules = time.perf_counter(), project_rules(Path.cwd())
     outcomes = [
-        examine(analyzed_cassette(masked(cassette), name).transcript, rules)
+        examine(analyzed(masked(cassette), name).transcript, rules)
         for name, cassette in served.items()
     ]
     return _report("Serve", [*outcomes, *(Problem("", "", text) for text in problems)], start)

@@ -21,9 +21,10 @@ from harness.types import Cassette, Problem, Provenance, Transcript
 def analyzed(cassette: Cassette, source: str = "") -> AnalyzedTranscript:
     """Return the analyzed transcript of *cassette*, which was read from the file *source*.
 
-    If the cassette names no scenario, the transcript's scenario is *source*.
+    If the cassette names no scenario, the transcript's scenario is the file's name without suffix.
+    Secrets are not masked.
     """
-    return analyze(transcript_of(cassette, endpoints.recognise, source=source), endpoints.recognise)
+    return analyze(_transcript(cassette, source), endpoints.recognise)
 
 
 def read_masked(path: Path) -> Cassette:
@@ -37,7 +38,7 @@ def read_cassette(path: Path) -> AnalyzedTranscript:
     If the cassette names no scenario, the transcript's scenario is the file's name without suffix.
     Raises BadCassette if it cannot be read.
     """
-    return analyzed_cassette(read_masked(path), str(path))
+    return analyzed(read_masked(path), str(path))
 
 
 def read_transcript(path: Path) -> Transcript:
@@ -55,15 +56,6 @@ def try_read(path: Path) -> Transcript | Problem:
         return read_transcript(path)
     except HarnessError as error:
         return Problem("", "", str(error))
-
-
-def analyzed_cassette(cassette: Cassette, source: str) -> AnalyzedTranscript:
-    """Return the analyzed transcript of *cassette*, which was read from the file *source*.
-
-    If the cassette names no scenario, the transcript's scenario is the file's name without suffix.
-    Secrets are not masked.
-    """
-    return analyze(_transcript(cassette, source), endpoints.recognise)
 
 
 def _transcript(cassette: Cassette, source: str) -> Transcript:
@@ -161,7 +153,7 @@ def read_side(
     scenario, _, target = name.partition("/")
     if path.is_dir() and not (scenarios / f"{scenario}.yaml").exists():
         read = store.read_all([path], read_masked, skip, processes, shown)
-        every = [(file, analyzed_cassette(cassette, str(file))) for file, cassette in read]
+        every = [(file, analyzed(cassette, str(file))) for file, cassette in read]
         if not every:
             raise HarnessError(f"{path}: no file in this folder is a cassette that can be read")
         return [one for file, one in every if not store.is_repeat(file)]
