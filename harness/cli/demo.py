@@ -104,14 +104,12 @@ class Broken:
 
     Attributes:
         fault: the fault that broke the copy.
-        original: the path of the recording.
         path: the path of the copy.
         report: the report of a check of the copy.
         drift: the changes from the recording to the copy.
     """
 
     fault: TranscriptFault
-    original: Path
     path: Path
     report: Report
     drift: Drift
@@ -173,7 +171,7 @@ def _checked(
     criteria = project_criteria(None)
     drifts = run.compare_folders(original, path, criteria, Verdict.BREAKING, steps).drifts
     report = replace(check_report([path], steps), title=TITLE, drifts=drifts)
-    return Broken(fault, original, path, report, drifts[0])
+    return Broken(fault, path, report, drifts[0])
 
 
 def _show(broken: Broken | None, folder: Path) -> bool:

@@ -257,54 +257,40 @@ class ParsedExchange:
     disagreements: tuple[Disagreement, ...] = ()
 
 
-def parsed_exchange(
-    source: str,
-    reading: AnalyzedExchange,
-    parser: str,
-    verdict: ParseVerdict,
-    disagreements: tuple[Disagreement, ...] = (),
-) -> ParsedExchange:
-    """Return the result of one exchange that was repeated through the SDK parser *parser*.
+def parse_all(
+    source: str, readings: Iterable[AnalyzedExchange], parsers: Iterable[Parser]
+) -> Iterator[ParsedExchange]:
+    """Yield a result for each exchange and each parser that can make its request.
 
-    *source* is the cassette of the exchange.
+    An exchange whose request no parser can make yields one result, `not applicable`. *source* is
+    the cassette of the exchanges.
     """
+    candidates = tuple(parsers)
+    for reading in readings:
+        able = [parser for parser in candidates if can_ask(parser, reading)]
+        for parser in able or [None]:
+            yield _parsed(source, reading, parser)
+
+
+def _parsed(source: str, reading: AnalyzedExchange, parser: Parser | None) -> ParsedExchange:
+    sdk = ask(parser, reading) if parser else None
+    differences = () if sdk is None else tuple(disagreements(reading, sdk))
+    if sdk is None:
+        verdict = ParseVerdict.NOT_APPLICABLE
+    elif any(difference.kind is Kind.CRASHED for difference in differences):
+        verdict = ParseVerdict.CRASHED
+    else:
+        verdict = ParseVerdict.DIFFERENT if differences else ParseVerdict.SAME
     return ParsedExchange(
         source,
         reading.number,
         reading.endpoint.name if reading.endpoint else "unknown",
         "stream" if reading.is_stream else "sync",
         len(reading.exchange.response.body),
-        parser,
+        parser.name if parser else "",
         verdict,
-        disagreements,
+        differences,
     )
-
-
-def parse_all(
-    source: str, readings: Iterable[AnalyzedExchange], parsers: Iterable[Parser]
-) -> Iterator[ParsedExchange]:
-    """Yield a result for each exchange and each parser that can make its request.
-
-    An exchange whose request no parser can make yields one result, `not applicable`.
-    """
-    candidates = tuple(parsers)
-    for reading in readings:
-        able = [parser for parser in candidates if can_ask(parser, reading)]
-        if not able:
-            yield parsed_exchange(source, reading, "", ParseVerdict.NOT_APPLICABLE)
-        for parser in able:
-            yield _parsed(source, reading, parser)
-
-
-def _parsed(source: str, reading: AnalyzedExchange, parser: Parser) -> ParsedExchange:
-    sdk = ask(parser, reading)
-    if sdk is None:
-        return parsed_exchange(source, reading, parser.name, ParseVerdict.NOT_APPLICABLE)
-    differences = tuple(disagreements(reading, sdk))
-    verdict = ParseVerdict.DIFFERENT if differences else ParseVerdict.SAME
-    if any(difference.kind is Kind.CRASHED for difference in differences):
-        verdict = ParseVerdict.CRASHED
-    return parsed_exchange(source, reading, parser.name, verdict, differences)
 
 
 def can_ask(parser: Parser, reading: AnalyzedExchange) -> bool:

@@ -111,16 +111,9 @@ def ranking(found: Ranking) -> Iterator[JsonObject]:
     """Yield a JSON object for each target of a ranking, the fastest first."""
     for entry in found.entries:
         yield {
-            "target": entry.target,
+            **asdict(entry),
             "scenarios": list(found.scenarios),
-            "turns": entry.turns,
-            "input_tokens": asdict(entry.input_tokens),
-            "output_tokens": asdict(entry.output_tokens),
-            "first_token": entry.first_token,
-            "total": entry.total,
             "costs": [{"amount": c.amount, "currency": c.currency} for c in entry.costs],
-            "priced": entry.priced,
-            "prices": [asdict(price) for price in entry.prices],
             "fastest": entry.target == found.fastest,
             "cheapest": entry.target == found.cheapest,
             "undecided": found.undecided,

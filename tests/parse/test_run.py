@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.parse import PARSERS, Parser, RecordedRequest
-from harness.parse.run import ParseVerdict, can_ask, defects, parse_all, parsed_exchange, rows
+from harness.parse.run import ParseVerdict, can_ask, defects, parse_all, rows
 from harness.providers.endpoints import recognise
 from harness.types import Exchange, Outcome, Reply, Request, Response, View
 
@@ -101,7 +101,7 @@ def test_the_smallest_example_is_kept() -> None:
 def test_the_table_counts_verdicts() -> None:
     """The table counts verdicts by endpoint, mode and parser."""
     told = [*parse_all("file", [submission("1"), submission("2")], [DASHSCOPE])]
-    told += [parsed_exchange("file", submission("3"), "dashscope", ParseVerdict.SAME)]
+    told += [replace(told[0], number=3, verdict=ParseVerdict.SAME, disagreements=())]
     (row,) = rows(told)
     assert (row.endpoint, row.mode, row.parser) == ("dashscope.text2image", "sync", "dashscope")
     assert row.exchanges == 3
