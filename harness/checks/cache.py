@@ -1,9 +1,8 @@
 """The results of checks, kept from one run to the next.
 
 A result is found by a digest of all that it depends on: the cassette and its artefacts, their path,
-the secrets that are masked, the project's settings, the files of this package, and the versions of
-Python and of the libraries that rules use. So a result of anything else is never returned. With a
-plug-in, whose code may depend on more, nothing is kept.
+the secrets that are masked, the project's settings, and the surroundings
+(`harness.config.surroundings`). So a result of anything else is never returned.
 """
 
 from __future__ import annotations
@@ -12,23 +11,20 @@ import hashlib
 import os
 import re
 import sqlite3
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-import harness
 from harness.cassette.artefacts import FILE_NAME
 from harness.cassette.store import artefact_path, file_bytes, file_stamp
 from harness.comparison.fields import FieldMatrix
 from harness.comparison.matrix import Outline
-from harness.config import plugins
+from harness.config import surroundings
 from harness.config.settings import load_settings
 from harness.providers.masking import environment_secrets, text_masker
 from harness.rules import Judged
@@ -37,9 +33,6 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 _NAME = "check.sqlite"
-_LIBRARIES = ("brotli", "jsonschema", "pillow", "pydantic", "pyyaml", "referencing", "zstandard")
-"""The libraries that findings depend on."""
-_PLUGINS = ("harness.providers", "harness.rules")
 _KEPT = 30 * 86_400
 """Seconds for which an unused result is kept."""
 _PART = 1.0
@@ -58,7 +51,7 @@ class CheckCache:
     @contextmanager
     def opened(self, files: Sequence[Path]) -> Iterator[KnownResults]:
         """Yield the known results of *files*, to which new results can be added."""
-        if self.folder is None or plugins.are_installed(*_PLUGINS):
+        if self.folder is None or not surroundings.may_keep():
             yield KnownResults()
             return
         try:
@@ -188,18 +181,10 @@ def _artefacts(path: Path, content: bytes) -> Iterator[bytes]:
 def _surroundings() -> Iterator[bytes]:
     """Yield what all results depend on beside the cassette."""
     yield os.fsencode(Path.cwd())
-    yield sys.version.encode()
-    for library in _LIBRARIES:
-        try:
-            yield version(library).encode()
-        except PackageNotFoundError:
-            yield b""
+    yield surroundings.digest()
     yield _digest(secret.encode("utf-8", "surrogateescape") for secret in environment_secrets())
     settings = load_settings(Path.cwd()).file
     yield settings.read_bytes() if settings else b""
-    for file in sorted(Path(harness.__path__[0]).rglob("*")):
-        if file.suffix in (".py", ".toml", ".json"):
-            yield f"{file} {file_stamp(file)}".encode()
 
 
 def _digest(parts: Iterable[bytes]) -> bytes:

@@ -267,7 +267,7 @@ def parse_all(
     """
     candidates = tuple(parsers)
     for reading in readings:
-        able = [parser for parser in candidates if can_ask(parser, reading)]
+        able: list[Parser | None] = [one for one in candidates if can_ask(one, reading)]
         for parser in able or [None]:
             yield _parsed(source, reading, parser)
 

@@ -1,29 +1,23 @@
 """The cassettes without findings, kept from one run of pytest to the next in pytest's cache.
 
 A cassette is known by a digest of all that its findings depend on: its content, the project's
-settings, the files of the harness, and the versions of Python and of what is installed beside it.
-With a plug-in for rules or providers, whose code may depend on more, nothing is kept.
+settings, and the surroundings (`harness.config.surroundings`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import time
-from collections.abc import Iterator
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import pytest
-
-import harness
 
 _NAME = "harness/faultless"
 _DAY = 86_400
 _KEPT = 30
 """Days for which an unused digest is kept."""
-_PLUGINS = ("harness.providers", "harness.rules")
 
 
 class Faultless:
@@ -74,9 +68,9 @@ class Faultless:
 
     @cached_property
     def _is_on(self) -> bool:
-        from harness.config import plugins
+        from harness.config import surroundings
 
-        return self._cache is not None and not plugins.are_installed(*_PLUGINS)
+        return self._cache is not None and surroundings.may_keep()
 
     @cached_property
     def _known(self) -> dict[str, int]:
@@ -84,39 +78,14 @@ class Faultless:
         return found if isinstance(found, dict) else {}
 
     def _key(self, content: bytes) -> str:
+        from harness.config import surroundings
         from harness.config.settings import load_settings
 
         settings = load_settings(os.getcwd())
         if settings is not self._settings[0]:
             text = settings.file.read_bytes() if settings.file else b""
-            self._settings = settings, hashlib.sha256(_surroundings() + text).digest()
+            self._settings = settings, hashlib.sha256(surroundings.digest() + text).digest()
         return hashlib.blake2b(content, digest_size=16, key=self._settings[1]).hexdigest()
 
 
 FAULTLESS = pytest.StashKey[Faultless]()
-
-
-@cache
-def _surroundings() -> bytes:
-    """Return a digest of what the findings of every cassette depend on."""
-    stamps = [str(os.stat(path or ".").st_mtime_ns) for path in filter(_has_packages, sys.path)]
-    return hashlib.sha256("\n".join([sys.version, *stamps, *_files()]).encode()).digest()
-
-
-def _has_packages(folder: str) -> bool:
-    """Return whether packages are installed in *folder*: each has a folder with its metadata."""
-    try:
-        return any(name.endswith((".dist-info", ".egg-info")) for name in os.listdir(folder or "."))
-    except OSError:  # it is no folder, or there is none
-        return False
-
-
-def _files() -> Iterator[str]:
-    """Yield the path, the size and the time of each file of the harness that findings depend on."""
-    for folder, folders, names in os.walk(harness.__path__[0]):
-        folders[:] = sorted(name for name in folders if name != "__pycache__")
-        for name in sorted(names):
-            if name.endswith((".py", ".toml", ".json")):
-                path = os.path.join(folder, name)
-                status = os.stat(path)
-                yield f"{path} {status.st_size} {status.st_mtime_ns}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from harness.cassette.store import read
 from harness.config import plugins
 from harness.providers import rules
-from harness.pytest_plugin import faultless
 from harness.rules import Judged
 from harness.types import Transcript
 
@@ -97,18 +95,3 @@ def test_processes_share_what_they_know(cassette: Path, run: Run) -> None:
     """What the workers of pytest-xdist judge, the next run knows."""
     run("-n", "2")
     assert run() == 1
-
-
-def test_packages_in_any_folder_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package that is installed in another folder than `site-packages` is noticed, a file not."""
-    digest = faultless._surroundings.__wrapped__
-    (tmp_path / "jsonschema-4.0.dist-info").mkdir()
-    monkeypatch.syspath_prepend(tmp_path)
-    before = digest()
-    (tmp_path / "jsonschema-4.0.dist-info").rename(tmp_path / "jsonschema-4.1.dist-info")
-    os.utime(tmp_path, (1, 1))
-    assert digest() != before
-    (tmp_path / "jsonschema-4.1.dist-info").rmdir()
-    without = digest()
-    (tmp_path / "test_one.py").touch()
-    assert digest() == without

@@ -1,0 +1,47 @@
+"""What the findings of rules depend on besides the recording and the project's settings.
+
+Results of rules are kept only for the same surroundings, see `digest`, and only if no plug-in takes
+part, see `may_keep`: its code may depend on more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from harness.config import plugins
+
+
+def may_keep() -> bool:
+    """Return whether results may be kept: no plug-in adds providers or rules."""
+    return not plugins.are_installed("harness.providers", "harness.rules")
+
+
+@cache
+def digest() -> bytes:
+    """Return a digest of this Python, of what is installed, and of the files of the harness."""
+    stamps = [str(os.stat(path or ".").st_mtime_ns) for path in filter(_has_packages, sys.path)]
+    return hashlib.sha256("\n".join([sys.version, *stamps, *_files()]).encode()).digest()
+
+
+def _has_packages(folder: str) -> bool:
+    """Return whether packages are installed in *folder*: each has a folder with its metadata."""
+    try:
+        return any(name.endswith((".dist-info", ".egg-info")) for name in os.listdir(folder or "."))
+    except OSError:  # it is no folder, or there is none
+        return False
+
+
+def _files() -> Iterator[str]:
+    """Yield the path, the size and the time of each file of the harness that findings depend on."""
+    for folder, folders, names in os.walk(Path(__file__).parent.parent):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for name in sorted(names):
+            if name.endswith((".py", ".toml", ".json")):
+                path = os.path.join(folder, name)
+                status = os.stat(path)
+                yield f"{path} {status.st_size} {status.st_mtime_ns}"
