@@ -73,11 +73,7 @@ def load(
         BadCassette: The file cannot be read, or has no exchange.
         SecretNotRedacted: A secret cannot be removed.
     """
-    try:
-        content = file_bytes(path)
-    except OSError as error:
-        raise BadCassette(f"cannot be read: {error.strerror}", path) from None
-    content = _as_utf8(_inflated(content))
+    content = _as_utf8(_inflated(_bytes(path)))
     converted = _without_invalid(IMPORTS[form or form_of(content)](content, str(path)), path)
     known = [exchange for exchange in converted.exchanges if _is_known(exchange)]
     if known and not keep_all:
@@ -105,6 +101,13 @@ _OWN_HEADERS = "headers that no recording keeps, such as Connection and User-Age
 
 def _header_names(exchange: Exchange) -> list[str]:
     return [name for name, _ in (*exchange.request.headers, *exchange.response.headers)]
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return file_bytes(path)
+    except OSError as error:
+        raise BadCassette(f"cannot be read: {error.strerror}", path) from None
 
 
 def _inflated(content: bytes) -> bytes:
@@ -162,10 +165,7 @@ def read_any(path: Path, secrets: Iterable[str] = ()) -> Cassette:
     *secrets* are texts that are removed from a file of another tool, besides what looks like a
     secret. Raises BadCassette if the file cannot be read, or has no exchange.
     """
-    try:
-        content = file_bytes(path)
-    except OSError as error:
-        raise BadCassette(f"cannot be read: {error.strerror}", path) from None
+    content = _bytes(path)
     plain = _inflated(content)
     if modernized(plain, str(path)) is content and form_of(content) == "cassette":
         return read_masked(path)

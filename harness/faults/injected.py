@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn, TypedDict, Unpack
 from urllib.parse import urlsplit
 
+from harness import faults
 from harness.errors import BadFault, CassetteMiss, HarnessError
 from harness.faults.delivery import (
     Delivery,
@@ -314,22 +315,10 @@ def _cut(name: str, recorded: Exchange, size: int, ending: Ending) -> Delivery:
     return Delivery(name, response, packets_of(body, size), ending)
 
 
-FUNCTIONS: tuple[Callable[..., InjectedFault], ...] = (
-    too_many_requests,
-    server_error,
-    timeout,
-    reset,
-    disconnected,
-    refused,
-    cut_after,
-    malformed_json,
-    malformed_event,
-    empty_stream,
-    wrong_content_type,
-    slow,
-    fault,
-)
-"""The functions that make faults, which `harness serve --fault` calls by name."""
+def functions() -> dict[str, Callable[..., InjectedFault]]:
+    """Return the functions that make faults, by the names for `harness serve --fault`."""
+    names = (name for name in faults.__all__ if name != InjectedFault.__name__)
+    return {name: getattr(faults, name) for name in names}
 
 
 def parse(text: str) -> InjectedFault:
@@ -338,17 +327,17 @@ def parse(text: str) -> InjectedFault:
     Raises:
         HarnessError: The text is not a call of a function that makes faults.
     """
-    functions = {function.__name__: function for function in FUNCTIONS}
+    known = functions()
     with suppress(SyntaxError, ValueError, TypeError):
         tree = ast.parse(text.strip(), mode="eval").body
         call = tree if isinstance(tree, ast.Call) else ast.Call(tree, [], [])
-        if isinstance(call.func, ast.Name) and call.func.id in functions:
+        if isinstance(call.func, ast.Name) and call.func.id in known:
             values = [ast.literal_eval(value) for value in call.args]
             named = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
-            return functions[call.func.id](*values, **named)
+            return known[call.func.id](*values, **named)
     raise HarnessError(
         f"{text!r} is no fault; expected for example 'cut_after(events=3)'; "
-        f"there are {', '.join(functions)}"
+        f"there are {', '.join(known)}"
     )
 
 

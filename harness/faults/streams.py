@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from operator import attrgetter
 
 from harness.analysis.edit import (
     change_values,
     event_blocks,
-    put_all,
     remove,
     replace_value,
     with_event_blocks,
@@ -276,22 +275,13 @@ def stream_ends_otherwise(read: AnalyzedTranscript, other: str) -> Transcript | 
     *other* is the new finish reason `length`, or else the new name of the function. Returns None if
     no request with sampling turned off was made with and without streaming.
     """
-    for stream in read.readings:
+    is_reason = other == "length"
+    field, end = ("finish_reason", "") if is_reason else ("tool_calls", "/0/function/name")
+    for stream in _paired_streams(read):
         asked = resolve(stream.request_json.value, f"{stream.fields.parameters}/do_sample")
-        if asked is not False or not _is_paired(read, stream):
-            continue
-        name = "finish_reason" if other == "length" else "tool_calls"
-        end = "" if other == "length" else "/0/function/name"
-        places = [f"{place}{end}" for place in pointers(stream, name)]
-
-        def changed(value: Json, places: list[str] = places) -> Json:
-            for place in places:
-                value = put_all(value, place, other) if resolve(value, place) else value
-            return value
-
-        exchange = change_values(stream, changed) if stream.event_replies else None
-        if exchange is not None and exchange != stream.exchange:
-            return with_exchange(read, stream, exchange)
+        changed = _with_field_changed(read, stream, field, end, lambda value: other)
+        if asked is False and changed is not None:
+            return changed
     return None
 
 
@@ -307,27 +297,40 @@ def stream_unlike_document(
     and a function that returns its new value.
     """
     name, change = field
-    for stream in read.readings:
-        places = [pointer.replace("[]", "0") for pointer in pointers(stream, name)]
-
-        def changed(value: Json, places: list[str] = places) -> Json:
-            for place in places:
-                here = resolve(value, place)
-                if here and not isinstance(here, Missing):
-                    value = put_value(value, place, change(here))
-            return value
-
-        paired = stream.event_replies and _is_paired(read, stream)
-        exchange = change_values(stream, changed) if paired else None
-        if exchange is not None and exchange != stream.exchange:
-            return with_exchange(read, stream, exchange)
-    return None
+    changed = (_with_field_changed(read, one, name, "", change) for one in _paired_streams(read))
+    return next((transcript for transcript in changed if transcript), None)
 
 
-def _is_paired(read: AnalyzedTranscript, stream: AnalyzedExchange) -> bool:
-    """Return whether the request of a stream was also made without streaming, and answered."""
-    documents = [r for r in read.readings if not r.is_stream and isinstance(r.outcome, Reply)]
-    return any(_request(document) == _request(stream) for document in documents)
+def _paired_streams(read: AnalyzedTranscript) -> Iterator[AnalyzedExchange]:
+    """Yield the streams whose request was also made without streaming, and answered."""
+    answered = [r for r in read.readings if not r.is_stream and isinstance(r.outcome, Reply)]
+    requests = [_request(document) for document in answered]
+    yield from (r for r in read.readings if r.event_replies and _request(r) in requests)
+
+
+def _with_field_changed(
+    read: AnalyzedTranscript,
+    stream: AnalyzedExchange,
+    field: str,
+    end: str,
+    change: Callable[[Json], Json],
+) -> Transcript | None:
+    """Return the transcript with a value changed in each event of *stream* that has it.
+
+    The value is at the JSON pointers of *field*, an attribute of `Fields`, followed by *end*.
+    Returns None if no event has it.
+    """
+    places = [pointer.replace("[]", "0") + end for pointer in pointers(stream, field)]
+
+    def changed(value: Json) -> Json:
+        for place in places:
+            here = resolve(value, place)
+            if here and not isinstance(here, Missing):
+                value = put_value(value, place, change(here))
+        return value
+
+    exchange = change_values(stream, changed)
+    return None if exchange == stream.exchange else with_exchange(read, stream, exchange)
 
 
 def _request(analyzed: AnalyzedExchange) -> tuple[str, Json]:

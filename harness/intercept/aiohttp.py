@@ -35,7 +35,7 @@ from harness.intercept.context import (
     passthrough,
     wait,
 )
-from harness.intercept.failures import connect_kind_of, kind_of, python_error
+from harness.intercept.failures import Kinds, connect_kind_of, kind_in, kind_of, python_error
 from harness.intercept.recorder import ResponseCapture
 from harness.types import NetworkError, Request
 from harness.wire.http import head_text
@@ -379,7 +379,7 @@ class _ReplayedReader(StreamReader):
 
 # ----------------------------------------------------------------------------- network failures
 
-_KINDS: tuple[tuple[type[BaseException], NetworkError], ...] = (
+_KINDS: Kinds = (
     (errors.ConnectionTimeoutError, NetworkError.CONNECT_TIMEOUT),
     (errors.SocketTimeoutError, NetworkError.READ_TIMEOUT),
     (errors.ClientConnectorDNSError, NetworkError.NAME),
@@ -394,8 +394,7 @@ _KINDS: tuple[tuple[type[BaseException], NetworkError], ...] = (
 
 def _kind_of(error: BaseException) -> NetworkError:
     """Return the kind of the network failure for which aiohttp raises *error*."""
-    own = (kind for cls, kind in _KINDS if isinstance(error, cls))
-    if (kind := next(own, None)) is not None:
+    if (kind := kind_in(_KINDS, error)) is not None:
         return kind
     if isinstance(error, errors.ClientConnectorError):
         return connect_kind_of(error)

@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from harness.types import NetworkError
 
-_KINDS: tuple[tuple[type[BaseException], NetworkError], ...] = (
+Kinds = tuple[tuple[type[BaseException], NetworkError], ...]
+"""Kinds of failures by the class of an error, the more special classes first."""
+
+_KINDS: Kinds = (
     (socket.gaierror, NetworkError.NAME),
     (ssl.SSLError, NetworkError.TLS),
     (ConnectionRefusedError, NetworkError.REFUSED),
@@ -21,7 +24,11 @@ _KINDS: tuple[tuple[type[BaseException], NetworkError], ...] = (
     (TimeoutError, NetworkError.READ_TIMEOUT),
     (http.client.HTTPException, NetworkError.PROTOCOL),
 )
-"""The kind of failure by the class of Python's error, the more special classes first."""
+
+
+def kind_in(table: Kinds, error: BaseException) -> NetworkError | None:
+    """Return the kind in *table* of the first class that *error* is an instance of; else None."""
+    return next((kind for cls, kind in table if isinstance(error, cls)), None)
 
 
 def kind_of(error: BaseException, default: NetworkError) -> NetworkError:
@@ -30,9 +37,8 @@ def kind_of(error: BaseException, default: NetworkError) -> NetworkError:
     If no cause is a known error of Python, return UNREACHABLE for an OSError, otherwise *default*.
     """
     for beneath in _chain(error):
-        for cls, kind in _KINDS:
-            if isinstance(beneath, cls):
-                return kind
+        if (kind := kind_in(_KINDS, beneath)) is not None:
+            return kind
     return NetworkError.UNREACHABLE if isinstance(error, OSError) else default
 
 

@@ -25,7 +25,7 @@ from harness.intercept.context import (
     passthrough,
     raise_error,
 )
-from harness.intercept.failures import connect_kind_of, kind_of
+from harness.intercept.failures import Kinds, connect_kind_of, kind_in, kind_of
 from harness.intercept.http_client import ReplayedResponse, ReplaySocket, absolute_uri
 from harness.intercept.recorder import ResponseCapture
 from harness.types import NetworkError, Request, Response
@@ -332,7 +332,7 @@ _CONNECT_ERRORS: Mapping[NetworkError, Callable[[Any, str], Exception]] = {
 }
 """The errors that urllib3 raises for a connection that could not be made."""
 
-_KINDS: tuple[tuple[type[Exception], NetworkError], ...] = (
+_KINDS: Kinds = (
     (urllib3.exceptions.ReadTimeoutError, NetworkError.READ_TIMEOUT),
     (urllib3.exceptions.NameResolutionError, NetworkError.NAME),
     (urllib3.exceptions.ProxyError, NetworkError.PROXY),
@@ -342,8 +342,7 @@ _KINDS: tuple[tuple[type[Exception], NetworkError], ...] = (
 
 def _kind_of(error: BaseException) -> NetworkError:
     """Return the kind of the network failure for which urllib3 raises *error*."""
-    own = (kind for cls, kind in _KINDS if isinstance(error, cls))
-    if (kind := next(own, None)) is not None:
+    if (kind := kind_in(_KINDS, error)) is not None:
         return kind
     if isinstance(error, urllib3.exceptions.NewConnectionError):
         return connect_kind_of(error)

@@ -31,7 +31,7 @@ from patience import patiently
 import harness
 from harness import faults
 from harness.cassette.store import read
-from harness.faults.injected import FUNCTIONS, InjectedFault, parse
+from harness.faults.injected import InjectedFault, functions, parse
 from harness.faults.registry import DELIVERY_FAULTS
 from harness.faults.run import delivery_script
 from harness.sandbox.scripted_server import Script, response_script, serve_scripts
@@ -621,7 +621,8 @@ def test_faults_are_read_from_text() -> None:
     """As Python writes the call; a name alone has no arguments."""
     assert parse("reset") == faults.reset()
     assert parse("cut_after(events=3, times=None)") == faults.cut_after(events=3, times=None)
-    assert {one.__name__ for one in FUNCTIONS} | {"InjectedFault"} == {*faults.__all__}
+    assert all(function.__name__ == name for name, function in functions().items())
+    assert functions().keys() | {"InjectedFault"} == {*faults.__all__}
 
 
 def served(path: Path, *texts: str) -> Any:

@@ -350,16 +350,21 @@ class _Task:
     answer: dict[str, Json]
 
 
+def _task_ids() -> tuple[str, str]:
+    """Return a new id of a task, a prefix and a negative number [DOC], and its `request_id`."""
+    number = uuid.uuid4().int % 10**19
+    return f"101002{-number}", str(-number - 1)
+
+
 def _task_status(id: str, request_id: str, model_name: str | None, state: str) -> dict[str, Json]:
     return {"id": id, "request_id": request_id, "model": model_name, "task_status": state}
 
 
 async def _submit_chat(state: SandboxState, request: Request) -> Response:
-    """Start a task, whose id is a prefix and a negative number [DOC]; return the response."""
+    """Start a task for a chat and return the response."""
     chat = await _read_chat(state, request)
     call, reply = chat.call, chat.reply
-    number = uuid.uuid4().int % 10**19
-    id, request_id = f"101002{-number}", str(-number - 1)
+    id, request_id = _task_ids()
     failure = ("", "") if state.should_fail(last_question(call.messages)) else None
     message = {**_message(reply)}
     message.setdefault("tool_calls", None)  # [DOC] null where there are none
@@ -388,8 +393,7 @@ async def _submit_video(state: SandboxState, request: Request) -> Response:
     state.find_model("zhipuai", body.get("model"), "video async", "videos")
     prompt, model_name = read_prompt(body), str(body["model"])
     state.check_rate_limit(prompt)
-    number = uuid.uuid4().int % 10**19
-    id, request_id = f"101002{-number}", str(-number - 1)
+    id, request_id = _task_ids()
     failure = ("", "") if state.should_fail(prompt) else None
     made = f"zhipuai/api/video/{now():%Y%m%d%H%M%S}{uuid.uuid4().hex[:14]}"
     links: Json = {

@@ -240,7 +240,6 @@ def _state(client: Any, call: Call, task: str) -> View | Failure:
 
 
 def video_body(call: Call) -> dict[str, Any]:
-    """Return the JSON body of a call for a video."""
     """Return the JSON body of a call for a video; its pictures are sent in it."""
     urls = [data_url(part) for part in call.media]
     picture = {"image_url": urls[0] if len(urls) == 1 else urls} if urls else {}
