@@ -13,7 +13,7 @@ from harness.config.services import shipped
 from harness.errors import HarnessError
 from harness.providers import INSTALLED, PROVIDERS, Provider
 from harness.providers.forms import NATIVE, known_service, known_services
-from harness.types import Exchange
+from harness.types import SANDBOX_MARK, Exchange
 
 _FILES = EndpointTable(Path(__file__).with_suffix(".toml")).endpoints("files")
 
@@ -27,14 +27,22 @@ HEADERS = frozenset(name for provider in INSTALLED.values() for name in provider
 """The names, in lower case, of the providers' own headers; a recording keeps them."""
 
 
+_EVERY_FORMAT = "openai"
+"""The well-known service whose endpoints include those of Anthropic's and Responses' formats."""
+
+
 def recognise(exchange: Exchange, provider: str = "") -> Endpoint | None:
     """Return the endpoint of an exchange by its method and path; None if it is unknown.
 
     *provider* is the name of the provider that the exchange was recorded from; "" if unknown. Its
     endpoints take precedence, then those of providers that have the request's host, then others.
+    An exchange with the sandbox, which has the addresses of no service, may be in any known format.
     """
-    request = exchange.request
-    return _recognised(tuple(PROVIDERS.values()), provider, request.method, request.uri)
+    request, every = exchange.request, tuple(PROVIDERS.values())
+    found = _recognised(every, provider, request.method, request.uri)
+    if found is None and exchange.response.header(SANDBOX_MARK):
+        return _recognised(every, _EVERY_FORMAT, request.method, request.uri)
+    return found
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from harness.config.extras import extra
 from harness.errors import HarnessError
 from harness.providers import INSTALLED, PROVIDERS, SHIPPED
 from harness.providers.clients import CLIENTS
+from harness.providers.forms import ORIGIN
 from harness.providers.provider import ComputedMapping
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def _servers() -> Mapping[str, ProviderServer]:
         for name, provider in PROVIDERS.items():
             if (server := provider.server) is None:
                 continue
+            if provider.origin == ORIGIN:  # the same server for all services of a format
+                server = replace(server, prefix=urlsplit(provider.address).path)
             other = next((n for n, s in servers.items() if s.prefix == server.prefix), name)
             if {name, other} & INSTALLED.keys() - SHIPPED.keys() and other != name:
                 raise HarnessError(

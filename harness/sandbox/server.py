@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -61,14 +61,28 @@ def application(options: Options, servers: Mapping[str, ProviderServer]) -> Star
             return PlainTextResponse("There is no such file.\n", 404)
         return Response(body, media_type=MEDIA_TYPES[name.rpartition(".")[2]])
 
-    mounts = [
-        Mount(prefix, server.build(state, options.keys.get(name, server.key)))
+    apps = [
+        (prefix, server.build(state, options.keys.get(name, server.key)))
         for name, server in servers.items()
-        for prefix in filter(None, (server.prefix, server.other_prefix))
+        for prefix in dict.fromkeys((server.prefix, server.other_prefix or server.prefix))
     ]
-    app = Starlette(routes=[Route("/", welcome), Route("/files/{name:path}", file), *mounts])
+    exact = [_ExactMount(prefix, app) for prefix, app in apps]
+    others = [Mount(prefix, app) for prefix, app in apps if prefix]
+    own = [Route("/", welcome), Route("/files/{name:path}", file)]
+    app = Starlette(routes=[*own, *exact, *others])
     app.add_middleware(_Marked)
     return app
+
+
+class _ExactMount(Mount):
+    """A mount that only has the paths of its routes, as another server may have the same prefix."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return a full match if a route of the server has the path and the method of *scope*."""
+        match, inner = super().matches(scope)
+        if any(route.matches({**scope, **inner})[0] is Match.FULL for route in self.routes):
+            return match, inner
+        return Match.NONE, {}
 
 
 class _Marked:

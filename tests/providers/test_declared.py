@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from harness.analysis.transcript import analyze, transcript_of
@@ -17,7 +19,7 @@ from harness.errors import BadSettings
 from harness.providers import PROVIDERS
 from harness.providers.endpoints import endpoint, recognise
 from harness.providers.rules import RULES, check
-from harness.providers.servers import PROVIDER_SERVERS
+from harness.providers.servers import PROVIDER_SERVERS, sandbox_servers, sandbox_variables
 from harness.sandbox import Options, serve
 from harness.types import (
     Call,
@@ -283,6 +285,26 @@ def test_a_cassette_is_recognised_by_its_target(project: Path) -> None:
         cassette = Cassette((chat,), Provenance(target=target))
         (reading,) = analyze(transcript_of(cassette, recognise), recognise).readings
         assert (reading.endpoint.name if reading.endpoint else None) == name
+
+
+def test_each_service_is_served_at_its_own_path(project: Path) -> None:
+    """What is recorded from the sandbox has the service's paths, and is recognised."""
+    names = ("deepseek", "openrouter", "anthropic")  # "", DashScope's path, without "/v1"
+    tables = "".join(f"[tool.harness.providers.{name}]\n" for name in names)
+    (project / "pyproject.toml").write_text(tables, encoding="utf-8")
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "你好"}]}
+    with serve(Options(port=0), sandbox_servers()) as base:
+        variables = sandbox_variables(base)
+        for name, tail in zip(names, ("/chat/completions",) * 2 + ("/v1/messages",), strict=True):
+            url = variables[f"{name.upper()}_BASE_URL"] + tail
+            key = variables[f"{name.upper()}_API_KEY"]
+            headers = {"authorization": f"Bearer {key}", "x-api-key": key}
+            answer = httpx.post(url, json=body, headers=headers)
+            assert answer.status_code == 200, name
+            assert url.removeprefix(base) == urlsplit(shipped()[name].base_url).path + tail
+            response = Response(200, headers=tuple(answer.headers.items()))
+            found = recognise(Exchange(Request("POST", url), response))
+            assert found is not None, name
 
 
 def test_its_endpoints_have_names(project: Path) -> None:

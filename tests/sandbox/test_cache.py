@@ -71,7 +71,7 @@ def test_anthropics_counts_are_beside_the_input_tokens() -> None:
     """Together they are the whole input."""
     system: Json = [{"type": "text", "text": BOOK, "cache_control": MARK}]
     asked: dict[str, Json] = {"model": "claude-sonnet-4-6", "max_tokens": 99, "system": system}
-    path = "/anthropic/v1/messages"
+    path = "/v1/messages"
     with serve(Options(port=0), {"anthropic": SERVER}) as base, httpx.Client(base_url=base) as http:
         first = usage(http, path, KEY, messages=conversation("一"), **asked)
         again = usage(http, path, KEY, messages=conversation("一", "二", "三"), **asked)

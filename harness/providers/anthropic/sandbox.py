@@ -179,7 +179,7 @@ def _refuse(request: Request, refused: Refused) -> Response:
 
 
 SERVER = ProviderServer(
-    prefix="/anthropic",
+    prefix="",
     key=KEY,
     routes=(("POST", "/v1/messages", _create),),
     refuse=_refuse,
