@@ -67,7 +67,7 @@ class AnalyzedTranscript:
 
     @cached_property
     def distinct(self) -> AnalyzedTranscript:
-        """This transcript without copies that a recorder made of an exchange, less its body."""
+        """This transcript without the duplicates of exchanges, see `copies_of`."""
         copies = copies_of(reading.exchange for reading in self.readings)
         if not copies:
             return self
@@ -90,7 +90,7 @@ class AnalyzedTranscript:
 
     @cached_property
     def choices(self) -> tuple[AnalyzedExchange, ...]:
-        """All exchanges, then each further choice of their answers as an answer of its own."""
+        """All exchanges, then for each further choice (`n`) an exchange whose answer is that choice."""
         return (*self.readings, *(one for r in self.readings for one in r.other_choices))
 
     @cached_property
@@ -127,15 +127,17 @@ def _without(turn: AnalyzedTurn, copies: Container[int]) -> AnalyzedTurn:
 
 
 def copies_of(exchanges: Iterable[Exchange]) -> Container[int]:
-    """Return the `id` of each exchange that copies the one before it, less its body."""
+    """Return the `id(...)` of each exchange that repeats the one before it, without its body.
+
+    vcrpy writes such a duplicate if the caller reads a raw response twice [REC].
+    """
     return {id(one) for before, one in pairwise(exchanges) if _lost_its_body(one, before)}
 
 
 def _lost_its_body(exchange: Exchange, before: Exchange) -> bool:
     """Return whether *exchange* is a copy of the exchange *before*, except that the body is empty.
 
-    vcrpy writes such a pair if the caller reads a raw response twice [REC]. All headers agree, the
-    time with them.
+    All headers agree, the time among them.
     """
     response = exchange.response
     if response.body or not before.response.body or not response.header("Date"):

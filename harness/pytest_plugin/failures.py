@@ -69,7 +69,7 @@ def shortened(
 
 
 def explain(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Add what may have made a test with a cassette fail to *report*: findings, a missing key.
+    """Add to *report* what may have made a test with a cassette fail: findings, a missing key.
 
     Nothing is added for an InterceptError, whose message explains it, and after the cassette was
     closed, since its findings were reported then.
