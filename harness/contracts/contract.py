@@ -13,9 +13,6 @@ from harness.contracts.evidence import Cite, Node, either, observe
 from harness.contracts.sections import Section, sections, witness
 from harness.types import Json
 
-Named = Iterable[tuple[str, AnalyzedTranscript]]
-"""Pairs of a name and a recording; citations in the contract use the name."""
-
 
 @dataclass(frozen=True, slots=True)
 class LearnedSource:
@@ -48,22 +45,6 @@ class Contract:
     def exchanges(self) -> int:
         """The number of exchanges that the contract was learned from."""
         return sum(source.exchanges for source in self.sources.values())
-
-
-def learn(recordings: Named) -> Contract:
-    """Return a contract learned from *recordings*, pairs of a name and a transcript.
-
-    Their order does not matter.
-    """
-    return extend(Contract(), recordings)
-
-
-def extend(contract: Contract, recordings: Named) -> Contract:
-    """Return *contract* with the evidence of *recordings*, pairs of a name and a transcript.
-
-    Recordings that the contract was learned from before are ignored.
-    """
-    return combine(contract, (lesson(name, transcript) for name, transcript in recordings))
 
 
 class Lesson(NamedTuple):

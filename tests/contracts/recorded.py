@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from harness.analysis.endpoint import Part
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette import store
-from harness.contracts.contract import Contract, merge, observed
+from harness.contracts.contract import Contract, combine, lesson, merge, observed
 from harness.contracts.sections import Section, sections, witness
 from harness.runner.recordings import read_cassette
 
@@ -23,6 +23,8 @@ REAL = ROOT.parent / "shared" / "recordings"
 OTHERS = ROOT.parent / "shared" / "more-recordings"
 SHIPPED = ROOT / "cassettes"
 FOLDERS = [SHIPPED, REAL] if REAL.is_dir() else [SHIPPED]
+
+NOTHING = Contract()
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,13 @@ class LearnedExchange:
     reading: AnalyzedExchange
     family: str
     contract: Contract
+
+
+def learn(
+    recordings: Iterable[tuple[str, AnalyzedTranscript]], contract: Contract = NOTHING
+) -> Contract:
+    """A contract learned from recordings and their names, or *contract* with their evidence."""
+    return combine(contract, (lesson(name, transcript) for name, transcript in recordings))
 
 
 def named(path: Path) -> tuple[str, AnalyzedTranscript]:

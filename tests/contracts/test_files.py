@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from contracts.recorded import SHIPPED, named
+from contracts.recorded import SHIPPED, learn, named
 from harness.cassette import store
-from harness.contracts.contract import learn
 from harness.contracts.files import dumps, loads
 from harness.errors import BadContract
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from contracts.recorded import learn
 from contracts.test_laws import recording
 from harness.analysis.transcript import analyze
 from harness.contracts.clause import (
@@ -20,7 +21,7 @@ from harness.contracts.clause import (
     severity,
     spot,
 )
-from harness.contracts.contract import Contract, extend, learn
+from harness.contracts.contract import Contract
 from harness.contracts.evidence import Node
 from harness.contracts.files import dumps
 from harness.contracts.judge import Judge
@@ -177,7 +178,7 @@ def test_a_word_seen_once_leaves_the_vocabulary_open() -> None:
     assert values(contract, {"end": "sensitive"}) == []
     assert "length" not in dumps(contract)
     more = recording([("alpha", {"end": "length"})] * 2)
-    assert place(extend(contract, [("two.yaml", more)]), "/end").vocabulary == {
+    assert place(learn([("two.yaml", more)], contract), "/end").vocabulary == {
         "stop": 18,
         "length": 3,
     }
@@ -249,9 +250,9 @@ def test_a_map_has_no_fields() -> None:
 def test_changes_are_clauses_and_not_counts() -> None:
     """More of the same changes nothing; a miss makes a field optional."""
     old = learned(*[{"a": 1, "end": "stop"}] * 20)
-    same = extend(old, [("two.yaml", recording([("alpha", {"a": 2, "end": "stop"})]))])
+    same = learn([("two.yaml", recording([("alpha", {"a": 2, "end": "stop"})]))], old)
     assert changes(old, same) == []
-    new = extend(old, [("two.yaml", recording([("alpha", {"end": None, "b": 1})]))])
+    new = learn([("two.yaml", recording([("alpha", {"end": None, "b": 1})]))], old)
     assert changes(old, new) == [
         "- /choices/a: no longer required (zhipuai.chat, answer)",
         "+ /choices/b: known (zhipuai.chat, answer)",

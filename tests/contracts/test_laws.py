@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from contracts.recorded import FOLDERS, contract_of, exchanges, halves
+from contracts.recorded import FOLDERS, contract_of, exchanges, halves, learn
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.contracts.clause import schema, spot
-from harness.contracts.contract import Contract, extend, learn, merge
+from harness.contracts.contract import Contract, merge
 from harness.contracts.files import dumps, loads
 from harness.contracts.judge import Judge
 from harness.providers.endpoints import recognise
@@ -98,7 +98,7 @@ def test_learning_adds_up(
     """What both teach together is what they teach one after the other, in memory and by file."""
     ours, theirs = named(first, "a"), named(second, "b")
     together = learn([*ours, *theirs])
-    assert extend(learn(ours), theirs) == together
+    assert learn(theirs, learn(ours)) == together
     assert dumps(extend(loads(dumps(learn(ours))), theirs)) == dumps(together)
 
 

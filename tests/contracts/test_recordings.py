@@ -20,12 +20,13 @@ from contracts.recorded import (
     contract_of,
     exchanges,
     halves,
+    learn,
     parts,
     reads,
 )
 from harness.analysis.endpoint import Part
 from harness.contracts.clause import Spot, each, overlays, schema, spot
-from harness.contracts.contract import Contract, learn
+from harness.contracts.contract import Contract
 from harness.contracts.evidence import Node
 from harness.contracts.judge import Judge
 from harness.contracts.sections import Section

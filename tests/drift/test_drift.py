@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contracts.recorded import learn
 from PIL import Image
 
 from drift.changed_recordings import (
@@ -25,7 +26,6 @@ from drift.changed_recordings import (
 from harness.analysis.difference import ChangeKind, Verdict
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import store
-from harness.contracts.contract import learn
 from harness.contracts.judge import Judge
 from harness.contracts.sections import Section
 from harness.drift.judge import allowed_by, find_drift

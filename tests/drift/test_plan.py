@@ -7,9 +7,9 @@ import random
 from decimal import Decimal
 
 import pytest
+from contracts.recorded import learn
 
 from drift.changed_recordings import recorded
-from harness.contracts.contract import learn
 from harness.drift.plan import (
     Budget,
     Candidate,

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from contracts.recorded import learn
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -22,7 +23,6 @@ from harness.cassette.writer import dumps
 from harness.comparison.matrix import matrix
 from harness.config.settings import Settings, load_settings
 from harness.contracts.clause import changes
-from harness.contracts.contract import extend, learn
 from harness.contracts.files import dumps as dump_contract
 from harness.contracts.files import loads as load_contract
 from harness.contracts.judge import Judge
@@ -168,7 +168,7 @@ def test_a_damaged_contract_is_read_or_refused(content: bytes) -> None:
     assert load_contract(dump_contract(told)) == told
     read = recordings.read_cassette(CASSETTES[0])
     assert all(finding.message for finding in Judge(told).check(read))
-    assert changes(told, extend(told, [("y", read)])) is not None
+    assert changes(told, learn([("y", read)], told)) is not None
 
 
 def journals() -> list[bytes]:

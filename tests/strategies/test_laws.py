@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from contracts.recorded import learn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -15,7 +16,6 @@ from harness.analysis.transcript import analyze, transcript_of
 from harness.cassette.reader import loads
 from harness.cassette.writer import dumps
 from harness.comparison.pairs import compare
-from harness.contracts.contract import learn
 from harness.contracts.judge import Judge
 from harness.parse import PARSERS
 from harness.parse.run import ask, can_ask
