@@ -90,7 +90,7 @@ class AnalyzedTranscript:
 
     @cached_property
     def choices(self) -> tuple[AnalyzedExchange, ...]:
-        """All exchanges, then for each further choice (`n`) an exchange whose answer is that choice."""
+        """All exchanges, then one for each further choice, which has that choice as its answer."""
         return (*self.readings, *(one for r in self.readings for one in r.other_choices))
 
     @cached_property

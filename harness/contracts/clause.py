@@ -136,8 +136,8 @@ class Support:
 
 
 @dataclass(frozen=True)
-class Spot:
-    """One place of an answer with its evidence and its documentation, and the clauses for it.
+class ClauseTree:
+    """The clauses for one place of an answer and, as further trees, for the places below it.
 
     Attributes:
         node: The evidence from recordings.
@@ -177,20 +177,20 @@ class Spot:
         return tuple(name for name in self.node.types if not self.against(name, family))
 
     @cached_property
-    def fields(self) -> Mapping[str, Spot]:
+    def fields(self) -> Mapping[str, ClauseTree]:
         """The place of each field of an object, by the field's key, sorted."""
         members = sorted(self.node.members.items())
-        return {key: Spot(child, self.documented.field(key)) for key, child in members}
+        return {key: ClauseTree(child, self.documented.field(key)) for key, child in members}
 
     @cached_property
-    def items(self) -> Spot | None:
+    def items(self) -> ClauseTree | None:
         """The place of all items of an array; None if no item was seen."""
-        return Spot(self.node.items, self.documented.items()) if self.node.items else None
+        return ClauseTree(self.node.items, self.documented.items()) if self.node.items else None
 
     @cached_property
-    def values(self) -> Spot | None:
+    def values(self) -> ClauseTree | None:
         """The place of all values of a map; None if this place is not a map."""
-        return Spot(self.node.values) if self.node.values else None
+        return ClauseTree(self.node.values) if self.node.values else None
 
     @cached_property
     def formats(self) -> Mapping[str, str]:
@@ -223,12 +223,19 @@ class Spot:
         return Support(held, one_step_less(severity(held)), self._noun(family))
 
 
-def spot(section: Section, node: Node) -> Spot:
-    """Return the place of a whole answer of *section*, with its evidence *node*."""
-    return Spot(node, documented(section))
+def clause_tree(section: Section, node: Node) -> ClauseTree:
+    """Return the clauses for the whole answers of *section*, by their evidence *node*."""
+    return ClauseTree(node, documented(section))
 
 
-def each(top: Spot, path: str = "") -> Iterator[tuple[str, Spot]]:
+def clause_trees(contract: Contract) -> dict[Section, ClauseTree]:
+    """Return the clauses of a contract for the answers of each section, sorted by section."""
+    return {
+        section: clause_tree(section, node) for section, node in sorted(contract.sections.items())
+    }
+
+
+def each(top: ClauseTree, path: str = "") -> Iterator[tuple[str, ClauseTree]]:
     """Yield (path, place) for *top* and every place below it, parents first.
 
     *path* is the path of *top*. In a path, `[]` stands for the items of an array, `*` for the
@@ -249,44 +256,44 @@ def each(top: Spot, path: str = "") -> Iterator[tuple[str, Spot]]:
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def schema(spot: Spot, family: str = EVERY) -> dict[str, Any]:
+def schema(tree: ClauseTree, family: str = EVERY) -> dict[str, Any]:
     """Return the JSON Schema of a place and of all places below it, for one family of models.
 
     By default it is the schema that holds for all families.
     """
-    return {**promise(spot, family), **_below(spot, family)}
+    return {**promise(tree, family), **_below(tree, family)}
 
 
-def promise(spot: Spot, family: str = EVERY) -> dict[str, Any]:
+def promise(tree: ClauseTree, family: str = EVERY) -> dict[str, Any]:
     """Return the JSON Schema of a place alone, without the schemas of its fields and items.
 
     It is the schema for *family*, a family of models; by default for all families.
     """
-    types = spot.types(family) or spot.node.types
+    types = tree.types(family) or tree.node.types
     promised: dict[str, Any] = {}
     if types:
         promised["type"] = types[0] if len(types) == 1 else list(types)
-    promised |= _format(spot) | _enumeration(spot)
-    absences = {key: child.against("absent", family) for key, child in spot.fields.items()}
+    promised |= _format(tree) | _enumeration(tree)
+    absences = {key: child.against("absent", family) for key, child in tree.fields.items()}
     required = [key for key, support in absences.items() if support.is_promise]
     return {**promised, "required": required} if required else promised
 
 
-def _below(spot: Spot, family: str) -> dict[str, Any]:
+def _below(tree: ClauseTree, family: str) -> dict[str, Any]:
     children: dict[str, Any] = {}
-    members = {key: schema(child, family) for key, child in spot.fields.items()}
+    members = {key: schema(child, family) for key, child in tree.fields.items()}
     if members:
         children["properties"] = members
-    if spot.values:
-        children["additionalProperties"] = schema(spot.values, family)
-    if spot.items:
-        children["items"] = schema(spot.items, family)
+    if tree.values:
+        children["additionalProperties"] = schema(tree.values, family)
+    if tree.items:
+        children["items"] = schema(tree.items, family)
     return children
 
 
-def _format(spot: Spot) -> dict[str, Any]:
+def _format(tree: ClauseTree) -> dict[str, Any]:
     keywords: dict[str, Any] = {}
-    for name in spot.formats:
+    for name in tree.formats:
         if name in words.STANDARD:
             keywords["format"] = name
         elif name in words.TEXT_FORMATS:
@@ -294,11 +301,11 @@ def _format(spot: Spot) -> dict[str, Any]:
     return keywords
 
 
-def _enumeration(spot: Spot) -> dict[str, Any]:
-    listed: list[str | None] = [*sorted(spot.vocabulary)]
-    if not listed or set(spot.node.types) - {"string", "null"}:
+def _enumeration(tree: ClauseTree) -> dict[str, Any]:
+    listed: list[str | None] = [*sorted(tree.vocabulary)]
+    if not listed or set(tree.node.types) - {"string", "null"}:
         return {}
-    return {"enum": listed + ([None] if "null" in spot.node.types else [])}
+    return {"enum": listed + ([None] if "null" in tree.node.types else [])}
 
 
 # ------------------------------------------------------------ differing families of models
@@ -307,15 +314,15 @@ Overlay = tuple[tuple[str, ...], dict[str, Any]]
 """Families of models, and the JSON Schema keywords that hold for them and not for all families."""
 
 
-def overlays(spot: Spot) -> list[Overlay]:
+def overlays(tree: ClauseTree) -> list[Overlay]:
     """Return the JSON Schema keywords that hold for some families of models only.
 
     Each overlay is a pair: the families with the same keywords, and these keywords.
     """
     overlays: list[Overlay] = []
-    common = schema(spot)
-    for family in sorted(spot.node.counts):
-        more = _more(common, schema(spot, family))
+    common = schema(tree)
+    for family in sorted(tree.node.counts):
+        more = _more(common, schema(tree, family))
         same = next((i for i, (_, other) in enumerate(overlays) if other == more), None)
         if same is not None:
             overlays[same] = ((*overlays[same][0], family), more)
@@ -354,7 +361,7 @@ def clauses(contract: Contract, section: Section) -> Clauses:
 
     The keyword of a clause for a single family of models ends with `for` and the family's name.
     """
-    top = spot(section, contract.sections[section])
+    top = clause_tree(section, contract.sections[section])
     promised = dict(_clauses(schema(top), "", ""))
     for names, more in overlays(top):
         for name in names:

@@ -27,7 +27,7 @@ from harness.cassette.safe_yaml import (
 )
 from harness.cassette.workers import Workers
 from harness.contracts import words
-from harness.contracts.clause import DRAFT, Spot, changes, overlays, promise, spot
+from harness.contracts.clause import DRAFT, ClauseTree, changes, clause_trees, overlays, promise
 from harness.contracts.contract import Contract, LearnedSource, Lesson, combine, lesson
 from harness.contracts.evidence import Cite, Node
 from harness.contracts.sections import FORMS, Section
@@ -54,8 +54,8 @@ def document(contract: Contract) -> dict[str, Any]:
     """Return a contract as the mappings and lists of its YAML file."""
     sources = sorted((source.file, key) for key, source in contract.sources.items())
     endpoints: dict[str, dict[str, Any]] = {}
-    for section, node in sorted(contract.sections.items()):
-        endpoints.setdefault(section.endpoint, {})[section.name] = _section(spot(section, node))
+    for section, tree in clause_trees(contract).items():
+        endpoints.setdefault(section.endpoint, {})[section.name] = _section(tree)
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -69,22 +69,22 @@ def _source(key: str, source: LearnedSource) -> FlowDict:
     return FlowDict(**names, recorded_from=source.recorded_from)
 
 
-def _section(top: Spot) -> dict[str, Any]:
-    schema: dict[str, Any] = {"schema": {"$schema": DRAFT, **with_evidence(top)}}
-    families = [{"models": FlowList(names), "schema": more} for names, more in overlays(top)]
+def _section(tree: ClauseTree) -> dict[str, Any]:
+    schema: dict[str, Any] = {"schema": {"$schema": DRAFT, **with_evidence(tree)}}
+    families = [{"models": FlowList(names), "schema": more} for names, more in overlays(tree)]
     return {**schema, "families": families} if families else schema
 
 
-def with_evidence(spot: Spot) -> dict[str, Any]:
+def with_evidence(tree: ClauseTree) -> dict[str, Any]:
     """Return the JSON Schema of a place and all places below it, with evidence as `x-` keywords."""
-    schema = {k: FlowList(v) if isinstance(v, list) else v for k, v in promise(spot).items()}
-    schema |= _evidence(spot.node)
-    if spot.fields:
-        schema["properties"] = {key: with_evidence(child) for key, child in spot.fields.items()}
-    if spot.values:
-        schema["additionalProperties"] = with_evidence(spot.values)
-    if spot.items:
-        schema["items"] = with_evidence(spot.items)
+    schema = {k: FlowList(v) if isinstance(v, list) else v for k, v in promise(tree).items()}
+    schema |= _evidence(tree.node)
+    if tree.fields:
+        schema["properties"] = {key: with_evidence(child) for key, child in tree.fields.items()}
+    if tree.values:
+        schema["additionalProperties"] = with_evidence(tree.values)
+    if tree.items:
+        schema["items"] = with_evidence(tree.items)
     return schema
 
 

@@ -14,7 +14,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import pointer_to
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.contracts import words
-from harness.contracts.clause import Spot, Support, one_step_less, severity, spot
+from harness.contracts.clause import ClauseTree, Support, clause_trees, one_step_less, severity
 from harness.contracts.contract import Contract
 from harness.contracts.evidence import DEEPEST, Node, schema_type
 from harness.contracts.sections import Section, sections, witness
@@ -92,54 +92,54 @@ class _Walk:
 
     family: str
 
-    def value(self, spot: Spot, value: Json, pointer: str, path: str) -> Iterator[Breach]:
+    def value(self, tree: ClauseTree, value: Json, pointer: str, path: str) -> Iterator[Breach]:
         """Yield a breach for every clause that *value*, or a value within it, violates."""
-        support = spot.against(schema_type(value), self.family)
+        support = tree.against(schema_type(value), self.family)
         if support:
             kind = ChangeKind.NEWLY_NULL if value is None else ChangeKind.RETYPED
-            types = " or ".join(spot.types(self.family)) or "another type"
+            types = " or ".join(tree.types(self.family)) or "another type"
             actual = "null" if value is None else f"{schema_type(value)} {show(value)}"
-            yield Breach(kind, pointer, path, types, actual, spot.node, support)
+            yield Breach(kind, pointer, path, types, actual, tree.node, support)
             return
-        yield from self._form(spot, value, pointer, path)
+        yield from self._form(tree, value, pointer, path)
         if path.count("/") >= DEEPEST:
             return
         if isinstance(value, dict):
-            yield from self._object(spot, value, pointer, path)
-        elif isinstance(value, list) and spot.items:
+            yield from self._object(tree, value, pointer, path)
+        elif isinstance(value, list) and tree.items:
             for number, item in enumerate(value):
-                yield from self.value(spot.items, item, f"{pointer}/{number}", f"{path}/[]")
+                yield from self.value(tree.items, item, f"{pointer}/{number}", f"{path}/[]")
 
-    def _form(self, spot: Spot, value: Json, pointer: str, path: str) -> Iterator[Breach]:
-        if spot.vocabulary and isinstance(value, str) and value not in spot.vocabulary:
-            expected = f"one of {', '.join(map(show, sorted(spot.vocabulary)))}"
-            support, kind = spot.form("string", self.family), ChangeKind.NEW_VALUE
-            yield Breach(kind, pointer, path, expected, show(value), spot.node, support)
-        for name, state in spot.formats.items():
+    def _form(self, tree: ClauseTree, value: Json, pointer: str, path: str) -> Iterator[Breach]:
+        if tree.vocabulary and isinstance(value, str) and value not in tree.vocabulary:
+            expected = f"one of {', '.join(map(show, sorted(tree.vocabulary)))}"
+            support, kind = tree.form("string", self.family), ChangeKind.NEW_VALUE
+            yield Breach(kind, pointer, path, expected, show(value), tree.node, support)
+        for name, state in tree.formats.items():
             if not _has_format(name, value):
                 expected, kind = f"the format {name}", ChangeKind.OUT_OF_FORMAT
-                support = spot.form(state, self.family)
-                yield Breach(kind, pointer, path, expected, show(value), spot.node, support)
+                support = tree.form(state, self.family)
+                yield Breach(kind, pointer, path, expected, show(value), tree.node, support)
 
     def _object(
-        self, spot: Spot, value: dict[str, Json], pointer: str, path: str
+        self, tree: ClauseTree, value: dict[str, Json], pointer: str, path: str
     ) -> Iterator[Breach]:
-        for key, child in spot.fields.items():
+        for key, child in tree.fields.items():
             support = child.against("absent", self.family)
             if support and key not in value:
                 step, expected = f"/{escape(key)}", f"a field {key!r}"
                 place = pointer + step, path + step
                 yield Breach(ChangeKind.REMOVED, *place, expected, "none", child.node, support)
         for key, item in value.items():
-            child_spot = spot.fields.get(key) or spot.values
+            child_tree = tree.fields.get(key) or tree.values
             place = f"{pointer}/{escape(key)}", f"{path}/{escape(key)}"
-            if child_spot:
-                yield from self.value(child_spot, item, *place)
+            if child_tree:
+                yield from self.value(child_tree, item, *place)
             else:
                 expected, actual = "only fields seen before", f"a field {key!r}"
                 actual += f" ({schema_type(item)})"
-                support = Support(spot.node.total("object"), Severity.INFO)
-                yield Breach(ChangeKind.ADDED, *place, expected, actual, spot.node, support)
+                support = Support(tree.node.total("object"), Severity.INFO)
+                yield Breach(ChangeKind.ADDED, *place, expected, actual, tree.node, support)
 
 
 def _has_format(name: str, value: Json) -> bool:
@@ -150,15 +150,15 @@ def _has_format(name: str, value: Json) -> bool:
     return True
 
 
-def breaches(spot: Spot, value: Json, family: str) -> list[Breach]:
+def breaches(tree: ClauseTree, value: Json, family: str) -> list[Breach]:
     """Return a breach for every clause that *value*, or a value in it, violates.
 
     Args:
-        spot: The clauses for an answer and the values in it, as `clause.spot` returns them.
+        tree: The clauses for an answer and the values in it, as `clause.clause_tree` returns them.
         value: The answer, as decoded JSON.
         family: The family of the model that answered.
     """
-    return list(_Walk(family).value(spot, value, "", ""))
+    return list(_Walk(family).value(tree, value, "", ""))
 
 
 # ------------------------------------------------------------------------------ whole recordings
@@ -174,8 +174,8 @@ class Judge:
     contract: Contract
 
     @cached_property
-    def _spots(self) -> Mapping[Section, Spot]:
-        return {section: spot(section, node) for section, node in self.contract.sections.items()}
+    def _trees(self) -> Mapping[Section, ClauseTree]:
+        return clause_trees(self.contract)
 
     def check(self, transcript: AnalyzedTranscript) -> tuple[Finding, ...]:
         """Return a finding for every clause that a recording violates.
@@ -208,14 +208,14 @@ class Judge:
     def _part(
         self, exchange: AnalyzedExchange, section: Section, part: Part, family: str
     ) -> Iterator[tuple[_Key, Finding]]:
-        spots = self._alternatives(section)
-        if not spots:
+        trees = self._alternatives(section)
+        if not trees:
             message = f"the contract does not cover {section}"
             place = exchange.place(part=part)
             yield (UNCOVERED, str(section)), Finding(message, place, UNCOVERED, Severity.INFO)
-        elif section not in self._spots:
+        elif section not in self._trees:
             yield from self._new_state(exchange, section, part)
-        attempts = (breaches(each, part.value, family) for each in spots)
+        attempts = (breaches(each, part.value, family) for each in trees)
         for breach in min(attempts, key=_weight, default=[]):
             if _is_documented(breach, exchange, part):
                 continue
@@ -223,14 +223,14 @@ class Judge:
             finding = Finding(breach.message, place, rule, breach.support.severity)
             yield (rule, breach.path), finding
 
-    def _alternatives(self, section: Section) -> list[Spot]:
-        """Return the spot of *section*; if it was never seen, the spots of its other cases.
+    def _alternatives(self, section: Section) -> list[ClauseTree]:
+        """Return the tree of *section*; if it was never seen, the trees of its other cases.
 
         The list is empty if the contract has none of them.
         """
-        if section in self._spots:
-            return [self._spots[section]]
-        return [self._spots[other] for other in sorted(self._spots) if _is_alike(other, section)]
+        if section in self._trees:
+            return [self._trees[section]]
+        return [self._trees[other] for other in self._trees if _is_alike(other, section)]
 
     def _new_state(
         self, exchange: AnalyzedExchange, section: Section, part: Part
@@ -243,7 +243,7 @@ class Judge:
         pointer = pointer_to(part, endpoint.fields.state) if endpoint else ""
         if endpoint is None or not pointer or exchange.is_stream:
             return
-        alike = {s: self._spots[s].node for s in sorted(self._spots) if _is_alike(s, section)}
+        alike = {s: self._trees[s].node for s in self._trees if _is_alike(s, section)}
         held = sum(node.total("of") for node in alike.values())
         documented = section.case in endpoint.states
         level = one_step_less(severity(held // FACTOR if documented else held))

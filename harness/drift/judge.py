@@ -18,7 +18,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.config.settings import RuleSelection
-from harness.contracts.clause import Spot, spot
+from harness.contracts.clause import ClauseTree, clause_trees
 from harness.contracts.contract import Contract
 from harness.contracts.files import load
 from harness.contracts.judge import Judge
@@ -381,10 +381,10 @@ def allowed_by(contract: Contract) -> Allowed:
     allowed if the contract allows it in any section. For a stream's event, the sections of events
     at all positions are looked up together.
     """
-    spots = {section: spot(section, node) for section, node in contract.sections.items()}
+    trees = clause_trees(contract)
 
     def allowed(section: Section, path: str, state: str, family: str) -> bool:
-        tops = [top for known, top in spots.items() if _is_alike(known, section)]
+        tops = [top for known, top in trees.items() if _is_alike(known, section)]
         places = [place for top in tops if (place := _place_at(top, path)) is not None]
         if state == "absent":
             return bool(places) and not any(place.against(state, family) for place in places)
@@ -401,8 +401,8 @@ def _is_alike(known: Section, section: Section) -> bool:
     return known == section
 
 
-def _place_at(top: Spot, path: str) -> Spot | None:
-    place: Spot | None = top
+def _place_at(top: ClauseTree, path: str) -> ClauseTree | None:
+    place: ClauseTree | None = top
     for step in tokens(path):
         if place is None:
             return None

@@ -11,15 +11,15 @@ from contracts.recorded import learn
 from contracts.test_laws import recording
 from harness.analysis.transcript import analyze
 from harness.contracts.clause import (
-    Spot,
+    ClauseTree,
     against,
     changes,
+    clause_tree,
     each,
     lower_bound,
     overlays,
     schema,
     severity,
-    spot,
 )
 from harness.contracts.contract import Contract
 from harness.contracts.evidence import Node
@@ -37,10 +37,10 @@ def learned(*bodies: Any, model: str = "alpha") -> Contract:
     return learn([("one.yaml", recording([(model, body) for body in bodies]))])
 
 
-def place(contract: Contract, path: str = "") -> Spot:
+def place(contract: Contract, path: str = "") -> ClauseTree:
     """What is known of a place in `choices`."""
     result: Node = contract.sections[ANSWER]
-    return dict(each(spot(ANSWER, result)))["/choices" + path]
+    return dict(each(clause_tree(ANSWER, result)))["/choices" + path]
 
 
 def values(contract: Contract, body: Any, model: str = "alpha") -> list[tuple[str, str, Severity]]:
@@ -108,7 +108,7 @@ def test_families_that_differ_have_clauses_of_their_own() -> None:
     """Where chance does not explain it; the others are held to what they always did."""
     bodies: list[tuple[Any, Any]] = [("alpha", {"thought": "a b"})] * 20 + [("beta", {})] * 20
     contract = learn([("one.yaml", recording(bodies))])
-    more = overlays(spot(ANSWER, contract.sections[ANSWER]))
+    more = overlays(clause_tree(ANSWER, contract.sections[ANSWER]))
     wanted = {"properties": {"choices": {"required": ["thought"]}}}
     assert more == [(("alpha",), wanted)]
     assert values(contract, {}, "alpha") == [
@@ -121,7 +121,7 @@ def test_families_that_differ_by_chance_do_not() -> None:
     """One miss in forty may fall anywhere."""
     bodies: list[tuple[Any, Any]] = [("alpha", {"a": 1})] * 20 + [("beta", {"a": 1})] * 19
     contract = learn([("one.yaml", recording([*bodies, ("beta", {})]))])
-    assert overlays(spot(ANSWER, contract.sections[ANSWER])) == []
+    assert overlays(clause_tree(ANSWER, contract.sections[ANSWER])) == []
     assert values(contract, {}, "alpha") == []
 
 

@@ -25,7 +25,7 @@ from contracts.recorded import (
     reads,
 )
 from harness.analysis.endpoint import Part
-from harness.contracts.clause import Spot, each, overlays, schema, spot
+from harness.contracts.clause import ClauseTree, clause_tree, each, overlays, schema
 from harness.contracts.contract import Contract
 from harness.contracts.evidence import Node
 from harness.contracts.judge import Judge
@@ -79,7 +79,7 @@ class Plant:
     is_gone: bool = False
 
 
-def plants(top: Spot, family: str) -> Iterator[Plant]:
+def plants(top: ClauseTree, family: str) -> Iterator[Plant]:
     """Each kind of breach, once for each place at which the contract promises anything."""
     for path, here in each(top):
         if "*" in path:
@@ -140,7 +140,7 @@ def test_whatever_is_planted_is_found(folder: Path, seed: int) -> None:
         node = contract.sections.get(section)
         if node is None or family not in node.counts:
             continue
-        for plant in plants(spot(section, node), family):
+        for plant in plants(clause_tree(section, node), family):
             key = (section, plant.rule, plant.path)
             room = ((one, part, planted(part.value, plant)) for one, part in held)
             result = next((r for r in room if r[2]), None)
@@ -197,7 +197,7 @@ def test_schemas_are_valid_and_hold(folder: Path) -> None:
     made = {}
     for section, node in contract.sections.items():
         for family in node.counts:
-            values = schema(spot(section, node), family)
+            values = schema(clause_tree(section, node), family)
             Draft202012Validator.check_schema(values)
             made[section, family] = Draft202012Validator(
                 values, format_checker=Draft202012Validator.FORMAT_CHECKER
@@ -216,7 +216,7 @@ def test_schemas_are_valid_and_hold(folder: Path) -> None:
 def test_what_the_real_recordings_teach() -> None:
     """Facts that a reader of the recordings knows, found by the inference."""
     contract = learn(reads(REAL))
-    top = spot(*_section(contract, "zhipuai.chat, answer"))
+    top = clause_tree(*_section(contract, "zhipuai.chat, answer"))
     result = dict(each(top))
     message = result["/choices/[]/message"]
     words = {"length", "stop", "tool_calls"}
