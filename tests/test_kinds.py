@@ -19,7 +19,7 @@ from harness.parse import PARSERS
 from harness.parse.run import ParseVerdict, parse_all
 from harness.providers import endpoints
 from harness.report import json_report, text
-from harness.sandbox.media import ImageRequest, draw_image, speak
+from harness.sandbox.media import ImageRequest, draw_image, synthesize_speech
 from harness.types import Poll, Reply, Severity
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
     (tmp_path / "a.png").write_bytes(draw_image(ImageRequest("小猫", 64, 64)))
-    (tmp_path / "hello.wav").write_bytes(speak("你好"))
+    (tmp_path / "hello.wav").write_bytes(synthesize_speech("你好"))
     return tmp_path
 
 

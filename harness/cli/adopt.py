@@ -16,7 +16,7 @@ from harness.wire.text import count
 
 if TYPE_CHECKING:
     from harness.convert.adopt import Adopted
-    from harness.convert.questions import LeftOut
+    from harness.convert.recorded_calls import LeftOut
 
 
 def adopt(

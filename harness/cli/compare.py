@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from harness.analysis.transcript import AnalyzedTranscript
     from harness.comparison.matrix import Matrix
-    from harness.convert.targets import Compared
+    from harness.convert.targets import AnswerComparison
 
 
 def compare(
@@ -127,15 +127,15 @@ def _on_targets(
     limit = None if budget is None else parse_budget(budget)
     environment = load_environment(Path.cwd())
     secrets = environment.secrets(PROVIDERS.values())
-    asked, left = on_targets.requests_for(find([*map(Path, sides)]), targets, secrets, limit)
+    calls, left = on_targets.requests_for(find([*map(Path, sides)]), targets, secrets, limit)
     for recording, one in left:
         app.echo(f"left out: {recording}, exchange {one.number}: {one.reason}", err=True)
     if only_plan:
-        app.print_plan(on_targets.plan(asked, limit), as_json)
+        app.print_plan(on_targets.plan(calls, limit), as_json)
         raise typer.Exit
     folder = nullcontext(str(out)) if out else TemporaryDirectory(prefix="harness-compare-")
     with folder as name, batch.servers(sandbox, environment) as source, app.progress() as shown:
-        compared = on_targets.ask_all(asked, source, Path(name), limit, shown)
+        compared = on_targets.record_answers(calls, source, Path(name), limit, shown)
         passed = sum(one.passed for one in compared)
         if as_json:
             app.print_json({"compared": on_targets.document(compared), "passed": passed})
@@ -146,14 +146,14 @@ def _on_targets(
     raise typer.Exit(0 if compared and passed >= share * len(compared) else 1)
 
 
-def _print_compared(compared: Sequence[Compared]) -> None:
+def _print_compared(compared: Sequence[AnswerComparison]) -> None:
     rows = [
         (
-            one.asked.recording,
-            one.asked.job.target,
+            one.call.recording,
+            one.call.job.target,
             "passed" if one.passed else "; ".join(one.reasons),
             "–" if one.similarity is None else f"{one.similarity:.0%}",
-            ", ".join(one.asked.losses) or "–",
+            ", ".join(one.call.losses) or "–",
         )
         for one in compared
     ]

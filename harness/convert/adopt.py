@@ -19,7 +19,7 @@ from harness.cassette.artefacts import to_files
 from harness.cassette.safe_yaml import dump
 from harness.cassette.store import Store, write_cassette, write_text
 from harness.cassette.vcrpy_check import check_vcrpy_reads
-from harness.convert.questions import LeftOut, Question, conversations, questions_of, slug
+from harness.convert.recorded_calls import LeftOut, RecordedCall, calls_of, conversations, slug
 from harness.errors import BadScenario, CannotWrite, HarnessError, InterceptError
 from harness.runner import replay
 from harness.scenario.files import loads
@@ -59,8 +59,8 @@ def adopt(cassette: Cassette, source: str, name: str) -> tuple[list[Adopted], li
         name: The name of the first scenario; `-2`, `-3` ... is added to it for others.
     """
     adopted: list[Adopted] = []
-    questions, left = questions_of(cassette, source)
-    waiting = conversations(questions)
+    calls, left = calls_of(cassette, source)
+    waiting = conversations(calls)
     while waiting:
         group = waiting.pop(0)
         own = f"{name}-{len(adopted) + 1}" if adopted else name
@@ -68,7 +68,7 @@ def adopt(cassette: Cassette, source: str, name: str) -> tuple[list[Adopted], li
         if made is not None:
             adopted.append(made)
         elif len(group) > 1:
-            waiting[:0] = [[question] for question in group]
+            waiting[:0] = [[recorded] for recorded in group]
         elif len(group[0].exchanges) > 1 and group[0].endpoint.role is Role.ANSWER:
             only, rest = _without_lookups(group[0])
             waiting.insert(0, [only])
@@ -120,20 +120,20 @@ def write_all(adopted: Sequence[Adopted], folder: Path, store: Store) -> None:
         raise
 
 
-def _without_lookups(question: Question) -> tuple[Question, list[LeftOut]]:
-    """Return *question* without the exchanges after its answer, and these as left out."""
-    turn, (asked, *later) = question.turn.turn, question.turn.readings
+def _without_lookups(recorded: RecordedCall) -> tuple[RecordedCall, list[LeftOut]]:
+    """Return *recorded* without the exchanges after its answer, and these as left out."""
+    turn, (asked, *later) = recorded.turn.turn, recorded.turn.readings
     alone = replace(
-        question.turn, turn=replace(turn, exchanges=turn.exchanges[:1]), readings=(asked,)
+        recorded.turn, turn=replace(turn, exchanges=turn.exchanges[:1]), readings=(asked,)
     )
     reason = "no session makes this request after its answer"
     names = ((r.number, r.endpoint.name if r.endpoint else "unknown") for r in later)
-    only = replace(question, turn=alone, exchanges=question.exchanges[:1])
+    only = replace(recorded, turn=alone, exchanges=recorded.exchanges[:1])
     return only, [LeftOut(number, name, reason) for number, name in names]
 
 
 def _made(
-    group: Sequence[Question], cassette: Cassette, source: str, name: str
+    group: Sequence[RecordedCall], cassette: Cassette, source: str, name: str
 ) -> tuple[Adopted | None, str]:
     """Return the first scenario of *group* that replays; else None and why the last does not."""
     reasons: list[str] = []
@@ -151,58 +151,58 @@ def _made(
     return None, next(own, reasons[-1])
 
 
-def _candidates(group: Sequence[Question]) -> Iterator[list[list[StepJson]]]:
-    """Yield the steps of each question in the ways to write them, the most readable one first."""
+def _candidates(group: Sequence[RecordedCall]) -> Iterator[list[list[StepJson]]]:
+    """Yield the ways to write each recorded call as steps, the most readable one first."""
     if group[0].kind is not CallKind.CHAT:
         yield from ([[step]] for step in _inputs(group[0]))
         return
-    readable = [_readable(question, before) for question, before in _pairs(group)]
+    readable = [_readable(recorded, before) for recorded, before in _pairs(group)]
     if all(readable):
         yield readable
-    yield [_exact(question, before) for question, before in _pairs(group)]
+    yield [_exact(recorded, before) for recorded, before in _pairs(group)]
 
 
-def _inputs(question: Question) -> Iterator[StepJson]:
+def _inputs(recorded: RecordedCall) -> Iterator[StepJson]:
     """Yield the steps that may make a request that is no chat; of images and videos one is right.
 
     Both are tasks with a prompt.
     """
-    said = question.said
+    said = recorded.said
     texts: list[Json] = [said] if isinstance(said, str) else said if isinstance(said, list) else []
-    if question.kind is CallKind.RERANK:
-        documents = first(question.body, question.endpoint.fields.texts)
+    if recorded.kind is CallKind.RERANK:
+        documents = first(recorded.body, recorded.endpoint.fields.texts)
         items = documents if isinstance(documents, list) else []
         yield {"rerank": {"query": said, "documents": [{"text": item} for item in items]}}
         return
     several: list[Json] = [{"text": text} for text in texts]
-    yield {question.kind.value: texts[0] if len(texts) == 1 else several}
-    if question.mode is Mode.ASYNC:
+    yield {recorded.kind.value: texts[0] if len(texts) == 1 else several}
+    if recorded.mode is Mode.ASYNC:
         yield {"video": said}
 
 
-def _pairs(group: Sequence[Question]) -> Iterator[tuple[Question, Question | None]]:
+def _pairs(group: Sequence[RecordedCall]) -> Iterator[tuple[RecordedCall, RecordedCall | None]]:
     return zip(group, (None, *group[:-1]), strict=True)
 
 
-def _new(question: Question, before: Question | None) -> Json:
-    """Return what *question* says after *before* and its answer."""
-    said, earlier = question.said, before.said if before else None
+def _new(recorded: RecordedCall, before: RecordedCall | None) -> Json:
+    """Return what *recorded* says after *before* and its answer."""
+    said, earlier = recorded.said, before.said if before else None
     is_list = isinstance(said, list) and isinstance(earlier, list)
     return said[len(earlier) + 1 :] if is_list else said  # type: ignore[index, arg-type]
 
 
-def _exact(question: Question, before: Question | None) -> list[StepJson]:
+def _exact(recorded: RecordedCall, before: RecordedCall | None) -> list[StepJson]:
     """Return one step that sends the messages as they were sent."""
-    new = _new(question, before)
+    new = _new(recorded, before)
     if isinstance(new, list) and all(isinstance(item, dict) for item in new):
         return [{"messages": new}]
-    member = question.pointer.removeprefix("/")
-    return [{"user": new if isinstance(new, str) else "-", "parameters": {member: question.said}}]
+    member = recorded.pointer.removeprefix("/")
+    return [{"user": new if isinstance(new, str) else "-", "parameters": {member: recorded.said}}]
 
 
-def _readable(question: Question, before: Question | None) -> list[StepJson]:
+def _readable(recorded: RecordedCall, before: RecordedCall | None) -> list[StepJson]:
     """Return a step for each message; empty if steps cannot express one of the messages."""
-    messages = question.openai_messages(_new(question, before))
+    messages = recorded.openai_messages(_new(recorded, before))
     sent = [message for message in messages if isinstance(message, dict)]
     roles = [message.get("role") for message in sent]
     if before is not None and roles and set(roles) == {"tool"}:
@@ -227,7 +227,7 @@ def _step(message: dict[str, Json]) -> StepJson:
     return {str(role): content}
 
 
-def _results(messages: Sequence[dict[str, Json]], before: Question) -> list[StepJson]:
+def _results(messages: Sequence[dict[str, Json]], before: RecordedCall) -> list[StepJson]:
     """Return the results of the function calls in the answer to *before* as one step."""
     outcome = before.turn.outcome
     calls = {c.id: c for c in outcome.tool_calls} if isinstance(outcome, Reply) else {}
@@ -245,22 +245,22 @@ def _results(messages: Sequence[dict[str, Json]], before: Question) -> list[Step
 
 
 def _adopted(
-    group: Sequence[Question],
+    group: Sequence[RecordedCall],
     steps: Sequence[Sequence[StepJson]],
     cassette: Cassette,
     source: str,
     name: str,
-    way: Callable[[Question], dict[str, Json]],
+    way: Callable[[RecordedCall], dict[str, Json]],
 ) -> Adopted:
     """Return the scenario of these steps with its cassette. Raises BadScenario.
 
-    *way* returns the parameters of a question as the scenario gives them.
+    *way* returns the parameters of a recorded call as the scenario gives them.
     """
     head = group[0]
     target: dict[str, Json] = {"model": f"{head.provider.name}/{head.model}"}
     if head.base_url != head.provider.address:
         target["base_url"] = head.base_url
-    parameters = [way(question) for question in group]
+    parameters = [way(recorded) for recorded in group]
     common = {
         member: value
         for member, value in parameters[0].items()
@@ -275,8 +275,8 @@ def _adopted(
         **({"volatile": [*cassette.provenance.volatile]} if cassette.provenance.volatile else {}),
         "steps": [
             step
-            for question, own, given in zip(group, steps, parameters, strict=True)
-            for step in _completed(question, own, head, given, common)
+            for recorded, own, given in zip(group, steps, parameters, strict=True)
+            for step in _completed(recorded, own, head, given, common)
         ],
     }
     text = dump(document)
@@ -292,27 +292,27 @@ def _adopted(
     )
     exchanges = tuple(
         replace(exchange, turn=number)
-        for number, question in enumerate(group, start=1)
-        for exchange in question.exchanges
+        for number, recorded in enumerate(group, start=1)
+        for exchange in recorded.exchanges
     )
     return Adopted(scenario, scenario.targets[0], text, Cassette(exchanges, provenance))
 
 
-def _as_given(question: Question) -> dict[str, Json]:
-    return question.parameters
+def _as_given(recorded: RecordedCall) -> dict[str, Json]:
+    return recorded.parameters
 
 
-def _verbatim(question: Question) -> dict[str, Json]:
+def _verbatim(recorded: RecordedCall) -> dict[str, Json]:
     """Return the parameters as members of the body that an SDK does not interpret."""
-    given = question.parameters
+    given = recorded.parameters
     body = {name: value for name, value in given.items() if name not in SETTINGS}
     rest = {name: value for name, value in given.items() if name in SETTINGS}
     return {**rest, "extra_body": body}
 
 
-def _without_input(question: Question) -> dict[str, Json]:
+def _without_input(recorded: RecordedCall) -> dict[str, Json]:
     """Return the parameters without what an SDK adds to the input by itself."""
-    return {n: v for n, v in question.parameters.items() if n not in question.beside}
+    return {n: v for n, v in recorded.parameters.items() if n not in recorded.beside}
 
 
 def _is_same(value: Json, other: Json) -> bool:
@@ -321,19 +321,19 @@ def _is_same(value: Json, other: Json) -> bool:
 
 
 def _completed(
-    question: Question,
+    recorded: RecordedCall,
     steps: Sequence[StepJson],
-    head: Question,
+    head: RecordedCall,
     given: Mapping[str, Json],
     common: Mapping[str, Json],
 ) -> list[StepJson]:
-    """Return the steps of a question, the last of which, the call, has its options.
+    """Return the steps of a recorded call, the last of which makes it and has its options.
 
     Args:
-        question: The question.
+        recorded: The recorded call.
         steps: Its steps.
-        head: The first question of the scenario.
-        given: The parameters of the question.
+        head: The first recorded call of the scenario.
+        given: The parameters of the recorded call.
         common: Those that the scenario gives to all of its calls.
     """
     *earlier, call = (_escaped(step) for step in steps)
@@ -342,12 +342,12 @@ def _completed(
     parameters = {**_escaped(own), **(added if isinstance(added, dict) else {})}
     if parameters:
         call["parameters"] = parameters
-    if question.mode is not head.mode:
-        call["mode"] = question.mode.value
-    roles = {reading.endpoint.role for reading in question.turn.readings if reading.endpoint}
-    if question.kind is CallKind.IMAGE and Role.FILE not in roles:
+    if recorded.mode is not head.mode:
+        call["mode"] = recorded.mode.value
+    roles = {reading.endpoint.role for reading in recorded.turn.readings if reading.endpoint}
+    if recorded.kind is CallKind.IMAGE and Role.FILE not in roles:
         call["download"] = False
-    outcome = question.turn.outcome
+    outcome = recorded.turn.outcome
     if isinstance(outcome, Failure):
         call |= {"expect": {"failure": outcome.code}} if outcome.code else {}
         call |= {"credentials": "wrong"} if outcome.status == 401 else {}

@@ -38,7 +38,7 @@ _OTHER_DATA = ("-F", "--form", "--form-string", "--data-urlencode", "-T", "--upl
 _DOTS = (
     "bytes that are no printable ASCII: --trace-ascii prints dots, taken for line ends in streams"
 )
-_NO_QUESTION = "the request body, which `curl -v` does not print"
+_NO_REQUEST_BODY = "the request body, which `curl -v` does not print"
 _OTHER_LENGTH = "the request body as it was sent: that of the command line has another length"
 
 
@@ -86,7 +86,7 @@ def read(content: bytes, source: str) -> Converted:
         converted.lose(NO_PIECES)
         length = dict(exchange.request.headers).get("Content-Length", "")
         if not raw.known_data:
-            converted.lose(_NO_QUESTION)
+            converted.lose(_NO_REQUEST_BODY)
         elif length.isdecimal() and int(length) != len(raw.data):
             converted.lose(_OTHER_LENGTH)
         if not raw.is_exact:
@@ -163,25 +163,25 @@ def _scheme(line: str, known: str) -> str:
 
 def _verbose(text: str) -> Iterator[_Raw]:
     """Yield the exchanges of what `curl -v` printed."""
-    raw, question, scheme, is_body = _Raw(known_data=False), None, "https", False
+    raw, command_data, scheme, is_body = _Raw(known_data=False), None, "https", False
     lines = deque(io.StringIO(text, newline="\n"))  # a carriage return alone ends no line
     while lines:
         line = lines.popleft()
         bare = line.rstrip("\r\n")
         prompt = _PROMPT.match(bare)
         if prompt and (prompt[1].strip() or not is_body):
-            question, is_body = _data_of(_command(prompt[2], lines)), False
+            command_data, is_body = _data_of(_command(prompt[2], lines)), False
         elif bare.startswith("> ") or bare == ">":
             if raw.received:
                 yield raw
                 raw, is_body = _Raw(known_data=False), False
             raw.sent += bare[2:].encode("utf-8", "surrogateescape") + b"\r\n"
             raw.scheme = scheme
-            if question is not None:
-                raw.data, raw.known_data = question, True
+            if command_data is not None:
+                raw.data, raw.known_data = command_data, True
         elif bare.startswith("< ") or bare == "<":
             raw.received += bare[2:].encode("utf-8", "surrogateescape") + b"\r\n"
-            is_body, question = bare.strip() == "<", None
+            is_body, command_data = bare.strip() == "<", None
         elif bare.startswith(("* ", "{ [", "} [")):
             scheme = _scheme(bare, scheme)
         elif bare.strip() == "```":  # around a transcript in Markdown

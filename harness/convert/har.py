@@ -27,7 +27,7 @@ from harness.wire.codings import with_plain_body
 CREATOR = "llm-conversation-harness"
 _NO_TIMES = "the times at which the pieces of a stream arrived"
 _NO_BODY = "its response body was not saved (content.text is missing)"
-_NO_QUESTION = "the request body, which was not saved"
+_NO_REQUEST_BODY = "the request body, which was not saved"
 _CUT_OFF = "the end of the response body, which is shorter than its size"
 _NO_TEXT = "bytes that are no text: U+FFFD stands for them"
 _CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)")
@@ -142,7 +142,7 @@ def _add(converted: Converted, entry: _Entry, source: str, where: str) -> None:
     charset = "utf-8" if entry.own else ""
     try:
         body = _bytes(content, folder, charset)
-        question = _question(entry, folder, charset)
+        request_body = _request_body(entry, folder, charset)
     except (ValueError, binascii.Error):
         converted.skip(where, "a body that is said to be base64 is not")
         return
@@ -157,7 +157,7 @@ def _add(converted: Converted, entry: _Entry, source: str, where: str) -> None:
     said = (
         (NO_DATE, timing is None),
         (_CUT_OFF, len(body) < content.size and not is_coded_size),
-        (_NO_QUESTION, not question and entry.request.size > 0),
+        (_NO_REQUEST_BODY, not request_body and entry.request.size > 0),
         (_NO_TEXT, "\ufffd" in f"{content.text}{entry.request.post_data.text}"),
     )
     for what, is_lost in said:
@@ -168,7 +168,7 @@ def _add(converted: Converted, entry: _Entry, source: str, where: str) -> None:
         entry.request.method.upper(),
         entry.request.url,
         tuple(_headers(entry.request.headers)),
-        question,
+        request_body,
     )
     answer = Response(response.status, response.reason, headers, body)
     if answer.header("content-encoding"):  # HAR has bodies without it
@@ -200,7 +200,7 @@ def _bytes(saved: _Body, folder: Path, charset: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _question(entry: _Entry, folder: Path, charset: str) -> bytes:
+def _request_body(entry: _Entry, folder: Path, charset: str) -> bytes:
     """Return the body of a request."""
     if entry.own and entry.own.request_body is not None:
         return base64.b64decode(entry.own.request_body, validate=True)

@@ -11,7 +11,7 @@ from harness.cassette.safe_yaml import dump
 from harness.cassette.store import Store, write_text
 from harness.config.settings import load_models
 from harness.convert.adopt import StepJson
-from harness.convert.questions import Question
+from harness.convert.recorded_calls import RecordedCall
 from harness.errors import HarnessError
 from harness.providers import find_provider
 from harness.providers.openai.session import message
@@ -48,12 +48,12 @@ _TYPES = (
 
 
 def ported(
-    question: Question, name: str, parent: str, targets: Sequence[str], limit: int = 0
+    recorded: RecordedCall, name: str, parent: str, targets: Sequence[str], limit: int = 0
 ) -> tuple[Scenario, str, dict[str, list[str]]]:
     """Return a scenario that sends a recorded request to other targets, its text, and the losses.
 
     Args:
-        question: The request.
+        recorded: The recorded request.
         name: The name of the scenario.
         parent: The recording and the turn of the request, as `<name>@<turn>`.
         targets: The targets, as `provider/model`.
@@ -67,16 +67,16 @@ def ported(
         HarnessError: A target is not valid.
     """
     lost: list[str] = []
-    sent = question.parameters.items()
+    sent = recorded.parameters.items()
     parameters = {name: value for name, value in sent if name not in _MESSAGES}
-    mode = Mode.STREAM if question.mode is Mode.STREAM else Mode.SYNC
+    mode = Mode.STREAM if recorded.mode is Mode.STREAM else Mode.SYNC
     losses: dict[str, list[str]] = {}
     forms: list[Json] = []
     for target in targets:
         provider = find_provider(target.partition("/")[0])
-        given, own = translated(parameters, question.provider, provider, mode)
+        given, own = translated(parameters, recorded.provider, provider, mode)
         losses[target] = own
-        if limit and question.kind in (CallKind.CHAT, CallKind.PROMPT):
+        if limit and recorded.kind in (CallKind.CHAT, CallKind.PROMPT):
             given = {**_limits(target, given, limit), **given}
         forms.append({"model": target, **({"parameters": escaped(given)} if given else {})})
     document: dict[str, Any] = {
@@ -85,7 +85,7 @@ def ported(
         "parent": parent,
         "targets": forms,
         **({"mode": mode.value} if mode is not Mode.SYNC else {}),
-        "steps": [_call(question, lost)],
+        "steps": [_call(recorded, lost)],
     }
     text = dump(document)
     return loads(text), text, {target: [*lost, *own] for target, own in losses.items()}
@@ -104,16 +104,16 @@ def _limits(target: str, given: Mapping[str, Json], limit: int) -> dict[str, Jso
     return limits
 
 
-def _call(question: Question, lost: list[str]) -> StepJson:
-    said = question.said
-    if question.kind in (CallKind.IMAGE, CallKind.EMBEDDING):
-        return {question.kind.value: said[0] if isinstance(said, list) else said}
-    if question.kind is CallKind.PROMPT:
+def _call(recorded: RecordedCall, lost: list[str]) -> StepJson:
+    said = recorded.said
+    if recorded.kind in (CallKind.IMAGE, CallKind.EMBEDDING):
+        return {recorded.kind.value: said[0] if isinstance(said, list) else said}
+    if recorded.kind is CallKind.PROMPT:
         return {"messages": [{"role": "user", "content": escaped(said)}]}
-    conversation = question.endpoint.conversation
+    conversation = recorded.endpoint.conversation
     own = said if isinstance(said, list) else []
     lost += _untranslated(own)
-    sent = [one for _, one in conversation(question.body)] if conversation else own
+    sent = [one for _, one in conversation(recorded.body)] if conversation else own
     return {"messages": escaped([*portable(sent, lost)])}
 
 

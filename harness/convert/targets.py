@@ -12,7 +12,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette.store import Store, write_text
 from harness.convert.loading import read_any
 from harness.convert.ported import ported
-from harness.convert.questions import LeftOut, Question, questions_of, slug
+from harness.convert.recorded_calls import LeftOut, RecordedCall, calls_of, slug
 from harness.drift.live import SpendMeter, tariff
 from harness.drift.plan import Budget, Candidate, Omitted, Plan, RecordingCost, SpendTracker, Tariff
 from harness.runner import Meter, Progress, Source, batch, recordings
@@ -31,18 +31,18 @@ _MEDIA = {"image": 16_384, "video": 131_072, "audio": 131_072}
 
 
 @dataclass(frozen=True)
-class Asked:
+class TargetCall:
     """A recorded request for one other target.
 
     Attributes:
-        question: The recorded request.
+        recorded: The recorded request.
         source: The path of the recording.
         job: The scenario with the request, and the target.
         text: The text of the scenario's file.
         losses: What the target has no counterpart for.
     """
 
-    question: Question
+    recorded: RecordedCall
     source: str
     job: Job
     text: str
@@ -51,7 +51,7 @@ class Asked:
     @property
     def recording(self) -> str:
         """The recording and the turn of the request, as `<path>@<turn>`."""
-        return f"{self.source}@{self.question.turn.turn.number}"
+        return f"{self.source}@{self.recorded.turn.turn.number}"
 
     def foreseen(self, prices: Tariff | None) -> RecordingCost:
         """Return the maximum cost of the answer; without *prices*, only the number of requests.
@@ -62,13 +62,13 @@ class Asked:
         """
         if prices is None:
             return RecordingCost(questions=1)
-        target, question = self.job.target, self.question
+        target, recorded = self.job.target, self.recorded
         price = prices.prices.price(target.provider, target.model, prices.day)
-        body = question.exchanges[0].request.body
+        body = recorded.exchanges[0].request.body
         size = len(body) + sum(body.count(b'"%b' % m.encode()) * n for m, n in _MEDIA.items())
-        given = _given(question.body, ("n",)) or 1
-        most = Usage(size, 2 * given * output_limit(question), None)
-        cost = None if price is None else price.of(most, question.kind is CallKind.IMAGE, True)
+        given = _given(recorded.body, ("n",)) or 1
+        most = Usage(size, 2 * given * output_limit(recorded), None)
+        cost = None if price is None else price.of(most, recorded.kind is CallKind.IMAGE, True)
         if price is None or price.currency != prices.currency or cost is None:
             unpriced = f"there is no price of {target} in {prices.currency}"
             return RecordingCost(questions=1, money=None, unpriced=unpriced)
@@ -77,16 +77,16 @@ class Asked:
         )
 
 
-def output_limit(question: Question) -> int:
-    """Return the maximum number of output tokens of another target's answer to *question*.
+def output_limit(recorded: RecordedCall) -> int:
+    """Return the maximum number of output tokens of another target's answer to *recorded*.
 
     It is the limit in the request. Without one, it is four times the recorded answer's number of
     output tokens, and at least 1024; 4096 if that number is unknown.
     """
-    outcome = question.turn.outcome
+    outcome = recorded.turn.outcome
     usage = outcome.usage if isinstance(outcome, Reply) else None
-    recorded = 4 * usage.output_tokens if usage and usage.output_tokens else _USUAL_OUTPUT
-    return _given(question.body, _LIMITS) or max(recorded, _LEAST_OUTPUT)
+    expected = 4 * usage.output_tokens if usage and usage.output_tokens else _USUAL_OUTPUT
+    return _given(recorded.body, _LIMITS) or max(expected, _LEAST_OUTPUT)
 
 
 _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
@@ -99,16 +99,16 @@ def _given(body: Json, names: Sequence[str]) -> int | None:
 
 
 @dataclass(frozen=True)
-class Compared:
+class AnswerComparison:
     """The comparison of a recorded answer with that of another target.
 
     Attributes:
-        asked: The request and the target.
+        call: The request and the target.
         reasons: Why the answer does not do what the recorded one does; empty if it does.
         similarity: How similar the texts are, from 0 to 1; None if one has no text.
     """
 
-    asked: Asked
+    call: TargetCall
     reasons: tuple[str, ...]
     similarity: float | None = None
 
@@ -126,7 +126,7 @@ def requests_for(
     targets: Sequence[str],
     secrets: Sequence[str],
     budget: Budget | None = None,
-) -> tuple[list[Asked], list[tuple[str, LeftOut]]]:
+) -> tuple[list[TargetCall], list[tuple[str, LeftOut]]]:
     """Return a request to each target for each recorded one, and the exchanges left out.
 
     Args:
@@ -142,37 +142,37 @@ def requests_for(
     Raises:
         HarnessError: A recording cannot be read, or a target is not valid.
     """
-    asked: list[Asked] = []
+    calls: list[TargetCall] = []
     left: list[tuple[str, LeftOut]] = []
     names: set[str] = set()
     for path in paths:
-        questions, others = questions_of(read_any(path, secrets), str(path))
+        calls_of_path, others = calls_of(read_any(path, secrets), str(path))
         left += [(str(path), one) for one in others]
-        for question in questions:
-            number = question.turn.turn.number
-            if not isinstance(question.turn.outcome, Reply):
-                reading = question.turn.readings[0]
-                left.append((str(path), LeftOut(reading.number, question.endpoint.name, _NO_REPLY)))
+        for recorded in calls_of_path:
+            number = recorded.turn.turn.number
+            if not isinstance(recorded.turn.outcome, Reply):
+                reading = recorded.turn.readings[0]
+                left.append((str(path), LeftOut(reading.number, recorded.endpoint.name, _NO_REPLY)))
                 continue
             name = slug(f"{path.parent.name}-{path.stem}-{number}")
             name = next(n for n in (name, *(f"{name}-{i}" for i in range(2, 99))) if n not in names)
             names.add(name)
             is_bounded = (
-                budget is not None and budget.is_money and not _given(question.body, _LIMITS)
+                budget is not None and budget.is_money and not _given(recorded.body, _LIMITS)
             )
-            limit = output_limit(question) if is_bounded else 0
+            limit = output_limit(recorded) if is_bounded else 0
             parent = f"{path.stem}@{number}"
-            scenario, text, losses = ported(question, name, parent, targets, limit)
+            scenario, text, losses = ported(recorded, name, parent, targets, limit)
             for target in scenario.targets:
                 lost = tuple(dict.fromkeys(losses[f"{target.provider}/{target.model}"]))
-                asked.append(Asked(question, str(path), Job(scenario, target), text, lost))
-    return asked, left
+                calls.append(TargetCall(recorded, str(path), Job(scenario, target), text, lost))
+    return calls, left
 
 
 _NO_REPLY = "the recorded answer is a refusal or cannot be read"
 
 
-def plan(asked: Sequence[Asked], budget: Budget | None) -> Plan:
+def plan(calls: Sequence[TargetCall], budget: Budget | None) -> Plan:
     """Return which requests are sent, in their order, within *budget*; without one, all are sent.
 
     Requests without a price, or above what remains of the budget, are omitted.
@@ -181,7 +181,7 @@ def plan(asked: Sequence[Asked], budget: Budget | None) -> Plan:
     chosen: list[Candidate] = []
     omitted: list[Omitted] = []
     rest = budget.most if budget else Decimal(0)
-    for one in asked:
+    for one in calls:
         name = f"{one.job.scenario.name}/{one.job.target.slug}"
         candidate = Candidate(name, one.foreseen(prices))
         price = budget.price(candidate.cost) if budget else Decimal(0)
@@ -193,22 +193,26 @@ def plan(asked: Sequence[Asked], budget: Budget | None) -> Plan:
     return Plan(tuple(chosen), tuple(omitted), frozenset(), frozenset(), budget)
 
 
-def ask_all(
-    asked: Sequence[Asked], source: Source, folder: Path, budget: Budget | None, shown: Progress
-) -> list[Compared]:
-    """Record the answer to each of *asked* into *folder*, and compare it with the recorded one.
+def record_answers(
+    calls: Sequence[TargetCall],
+    source: Source,
+    folder: Path,
+    budget: Budget | None,
+    shown: Progress,
+) -> list[AnswerComparison]:
+    """Record the answer to each of *calls* into *folder*, and compare it with the recorded one.
 
     A request is not sent if it may exceed the budget, or if the budget is of money and its price is
     unknown. *shown* is called with a line of text for each step.
     """
     prices, spent = tariff(budget), SpendTracker(budget)
-    by_name = {str(one.job): one for one in asked}
+    by_name = {str(one.job): one for one in calls}
 
     def meter(job: Job) -> Meter:
         return SpendMeter(job, source, spent, prices, None, by_name[str(job)].foreseen(prices))
 
-    priced = [one for one in asked if one.foreseen(prices).money is not None]
-    unpriced = [one for one in asked if one not in priced]
+    priced = [one for one in calls if one.foreseen(prices).money is not None]
+    unpriced = [one for one in calls if one not in priced]
     for one in priced:
         write_text(folder / "scenarios" / f"{one.job.scenario.name}.yaml", one.text)
     store = Store(folder / "cassettes")
@@ -217,20 +221,20 @@ def ask_all(
     why = {(p.scenario, p.target): p for p in problems}
     failed = [(one, why.get((one.job.scenario.name, str(one.job.target)))) for one in priced]
     return [
-        *(Compared(one, (one.foreseen(prices).unpriced,)) for one in unpriced),
+        *(AnswerComparison(one, (one.foreseen(prices).unpriced,)) for one in unpriced),
         *(_compared(one, store, problem) for one, problem in failed),
     ]
 
 
-def _compared(asked: Asked, store: Store, problem: Problem | None) -> Compared:
+def _compared(call: TargetCall, store: Store, problem: Problem | None) -> AnswerComparison:
     if problem is not None:
-        return Compared(asked, (problem.text.partition("\n")[0],))
-    new = recordings.read_job(asked.job, store).turns[-1].outcome
-    old = asked.question.turn.outcome
+        return AnswerComparison(call, (problem.text.partition("\n")[0],))
+    new = recordings.read_job(call.job, store).turns[-1].outcome
+    old = call.recorded.turn.outcome
     texts = [outcome.content if isinstance(outcome, Reply) else None for outcome in (old, new)]
     left, right = texts
     alike = similarity(left, right) if left and right else None
-    return Compared(asked, tuple(_differences(old, new)), alike)
+    return AnswerComparison(call, tuple(_differences(old, new)), alike)
 
 
 def _differences(old: Outcome | None, new: Outcome | None) -> Iterator[str]:
@@ -253,37 +257,37 @@ def _is_json(text: str | None) -> bool:
     return not document.problem and isinstance(document.value, dict | list)
 
 
-def groups(compared: Sequence[Compared], folder: Path) -> list[list[AnalyzedTranscript]]:
+def groups(compared: Sequence[AnswerComparison], folder: Path) -> list[list[AnalyzedTranscript]]:
     """Return a list for each recorded request: the recorded answer, then those of the targets.
 
     *folder* has the recordings of the targets' answers.
     """
     store, found = Store(folder / "cassettes"), dict[str, list[AnalyzedTranscript]]()
     for one in compared:
-        job, question = one.asked.job, one.asked.question
+        job, recorded = one.call.job, one.call.recorded
         if store.path(job.scenario.name, job.target).exists():
-            exchanges = tuple(replace(e, turn=1) for e in question.exchanges)
-            recorded = recordings.analyzed(Cassette(exchanges), one.asked.source)
+            exchanges = tuple(replace(e, turn=1) for e in recorded.exchanges)
+            answer = recordings.analyzed(Cassette(exchanges), one.call.source)
             named = replace(
-                recorded.transcript,
+                answer.transcript,
                 scenario=job.scenario.name,
-                target=f"{question.provider.name}/{question.model}",
+                target=f"{recorded.provider.name}/{recorded.model}",
             )
-            own = found.setdefault(job.scenario.name, [replace(recorded, transcript=named)])
+            own = found.setdefault(job.scenario.name, [replace(answer, transcript=named)])
             own.append(recordings.read_job(job, store))
     return [*found.values()]
 
 
-def document(compared: Sequence[Compared]) -> list[Json]:
+def document(compared: Sequence[AnswerComparison]) -> list[Json]:
     """Return comparisons as JSON."""
     return [
         {
-            "recording": one.asked.recording,
-            "target": str(one.asked.job.target),
+            "recording": one.call.recording,
+            "target": str(one.call.job.target),
             "passed": one.passed,
             "reasons": [*one.reasons],
             "similarity": one.similarity,
-            "untranslatable": [*one.asked.losses],
+            "untranslatable": [*one.call.losses],
         }
         for one in compared
     ]

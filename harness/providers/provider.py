@@ -69,7 +69,7 @@ Sleep = Callable[[float], None]
 """A function that waits for a number of seconds."""
 
 
-def ways(**modes: str) -> frozenset[tuple[CallKind, Mode]]:
+def call_modes(**modes: str) -> frozenset[tuple[CallKind, Mode]]:
     """Return the kinds of call with their modes, given the names of the modes of each kind."""
     return frozenset(
         (CallKind(kind), Mode(mode)) for kind, names in modes.items() for mode in names.split()

@@ -72,7 +72,7 @@ RATE = 8000
 """The samples of a sound per second."""
 
 
-def speak(text: str) -> bytes:
+def synthesize_speech(text: str) -> bytes:
     """Return a WAV file for *text*: a tone for each token, and the text itself as a comment."""
     samples = bytearray()
     for token in tokens(text):
@@ -89,27 +89,27 @@ def _chunk(name: bytes, data: bytes) -> bytes:
     return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
 
 
-def hear(state: SandboxState, audio: str) -> str:
+def transcribe(state: SandboxState, audio: str) -> str:
     """Return the text spoken in *audio*, a URL or base64; a fixed text if no sandbox made it.
 
     *state* has the files to which URLs of this sandbox lead.
     """
     name = urlsplit(audio).path.partition("/files/")[2] or audio.partition("://")[2]
     data = state.files.read(name) if "://" in audio else b64decode(audio.rpartition(",")[2])
-    return words(data or b"") or f"一段录音：{name.rpartition('/')[2] or 'audio'}。"
+    return spoken_text(data or b"") or f"一段录音：{name.rpartition('/')[2] or 'audio'}。"
 
 
-def words(data: bytes) -> str:
+def spoken_text(data: bytes) -> str:
     """Return the text in the comment of a WAV file; "" if it has none."""
     _, found, rest = data.partition(b"ICMT")
     length = struct.unpack("<I", rest[:4])[0] if found and len(rest) >= 4 else 0
     return rest[4 : 4 + length].decode("utf-8", "replace")
 
 
-def film(prompt: str, seed: str) -> bytes:
+def make_video(prompt: str, seed: str) -> bytes:
     """Return an MP4 file of one picture, drawn from *prompt* and *seed*, without a track to play.
 
-    Like any real film it is long enough to be stored beside its cassette.
+    It is padded so that it is stored as a file beside its cassette, as real videos are.
     """
     still = draw_image(ImageRequest(prompt, 320, 180, seed))
     header = bytes(12) + struct.pack(">II", 1000, 5000) + bytes(80)

@@ -98,7 +98,7 @@ _REASONING = "Let me think: "
 
 @st.composite
 def _chat(draw: st.DrawFn, call: GeneratedCall) -> AnswerContent:
-    operation, functions = call.operation, call.question.functions
+    operation, functions = call.operation, call.request.functions
     endpoint = operation.poll or operation.endpoint
     schema = endpoint.answer
     if operation.mode == "stream" and endpoint.event:
@@ -118,8 +118,8 @@ def _chat(draw: st.DrawFn, call: GeneratedCall) -> AnswerContent:
 
 @st.composite
 def _embeddings(draw: st.DrawFn, call: GeneratedCall) -> AnswerContent:
-    question = call.question
-    count, length = len(question.texts), question.dimension or draw(st.integers(1, 4))
+    request = call.request
+    count, length = len(request.texts), request.dimension or draw(st.integers(1, 4))
     number = st.integers(-999, 999).map(lambda number: number / 1000)
     vector = st.lists(number, min_size=length, max_size=length)
     vectors: list[Json] = [[*draw(vector)] for _ in range(count)]
@@ -128,8 +128,8 @@ def _embeddings(draw: st.DrawFn, call: GeneratedCall) -> AnswerContent:
 
 @st.composite
 def _ranking(draw: st.DrawFn, call: GeneratedCall) -> AnswerContent:
-    question = call.question
-    order = draw(st.permutations(range(len(question.texts))))[: question.count]
+    request = call.request
+    order = draw(st.permutations(range(len(request.texts))))[: request.count]
     scores = sorted((draw(st.integers(0, 1000)) / 1000 for _ in order), reverse=True)
     return AnswerContent(values={"positions": [*order], "scores": [*scores]})
 
@@ -137,7 +137,7 @@ def _ranking(draw: st.DrawFn, call: GeneratedCall) -> AnswerContent:
 @st.composite
 def _images(draw: st.DrawFn, call: GeneratedCall) -> AnswerContent:
     """Generate the requested number of images; if the API has metrics, some may have failed."""
-    operation, count = call.operation, call.question.count or 1
+    operation, count = call.operation, call.request.count or 1
     has_metrics = bool(operation.poll and operation.poll.fields.metrics)
     succeeded = draw(st.integers(1, count)) if has_metrics else count
     failure: Json = {"code": "InternalError.Timeout", "message": "An error occurred."}

@@ -93,8 +93,8 @@ def conversations(draw: st.DrawFn, calls: Calls) -> tuple[Exchange, ...]:
         answer = draw(answers(call))
         exchanges.append(draw(_exchange(call, answer)))
         reply = assistant_message(answer.content, answer.calls)
-        messages = (*call.question.messages, reply, *draw(next_messages(answer.calls)))
-        call = replace(call, question=replace(call.question, messages=messages))
+        messages = (*call.request.messages, reply, *draw(next_messages(answer.calls)))
+        call = replace(call, request=replace(call.request, messages=messages))
     return tuple(exchanges)
 
 
@@ -135,7 +135,7 @@ def _polls(draw: st.DrawFn, call: GeneratedCall, poll: Endpoint) -> list[Values]
     timed = dict(zip(poll.fields.times, times, strict=True))
     counted: dict[str, Json] = {}
     if "metrics" in ended:
-        counted["metrics"] = metrics(call.question.count or 1)
+        counted["metrics"] = metrics(call.request.count or 1)
     polls: list[Values] = []
     for state in running:
         known = dict(list(timed.items())[: 1 + poll.states.rank(state)])

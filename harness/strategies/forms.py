@@ -113,9 +113,9 @@ def is_form(name: str, mode: str, kind: str) -> bool:
 
 def _call(generated: GeneratedCall) -> Call:
     messages: list[Message] = [
-        message_of(sent) for sent in generated.question.messages if isinstance(sent, dict)
+        message_of(sent) for sent in generated.request.messages if isinstance(sent, dict)
     ]
-    tools: list[Json] = [function.json for function in generated.question.functions]
+    tools: list[Json] = [function.json for function in generated.request.functions]
     parameters: dict[str, Json] = {"tools": tools} if tools else {}
     mode = Mode(generated.operation.mode)
     return Call(CallKind.CHAT, mode, generated.model, tuple(messages), parameters=parameters)

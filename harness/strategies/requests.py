@@ -158,14 +158,14 @@ class GeneratedCall:
         api: The API that is called.
         operation: The operation of the API.
         model: The name of the model.
-        question: The content of the request.
+        request: The content of the request.
         form: The name of another format in which a chat in OpenAI's format is sent; "" for none.
     """
 
     api: ApiForm
     operation: Operation
     model: str
-    question: RequestContent
+    request: RequestContent
     form: str = ""
 
 
@@ -173,11 +173,16 @@ def calls(api: ApiForm, operation: Operation, form: str = "") -> SearchStrategy[
     """Generate calls of *operation*, with any model of *api*, sent in *form*."""
     models = st.sampled_from(api.models)
     return st.builds(
-        GeneratedCall, st.just(api), st.just(operation), models, questions(operation), st.just(form)
+        GeneratedCall,
+        st.just(api),
+        st.just(operation),
+        models,
+        request_contents(operation),
+        st.just(form),
     )
 
 
-def questions(operation: Operation) -> SearchStrategy[RequestContent]:
+def request_contents(operation: Operation) -> SearchStrategy[RequestContent]:
     """Generate contents of requests for *operation*."""
     prompt = st.fixed_dictionaries({"prompt": sentences()})
     # Any: builds() has no types for keyword arguments.
@@ -212,7 +217,7 @@ def requests(draw: st.DrawFn, call: GeneratedCall) -> Request:
     operation = call.operation
     variant = draw(st.sampled_from(operation.variants))
     body: Json = {"model": call.model}
-    for name, value in {**call.question.all_values(), **variant}.items():
+    for name, value in {**call.request.all_values(), **variant}.items():
         fields = operation.endpoint.fields
         pointer = name if name.startswith("/") else getattr(fields, name)[0]
         body = with_value(body, pointer, value)

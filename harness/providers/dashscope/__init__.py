@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from harness.config.services import Service
-from harness.providers.dashscope import client, compatible, session
+from harness.providers.dashscope import compatible, parsers, session
 from harness.providers.dashscope.endpoints import COMPATIBLE_FURTHER, ENDPOINTS, FURTHER, TABLE
 from harness.providers.dashscope.functions import has_async, media_of
 from harness.providers.openai.service import declare
-from harness.providers.provider import Provider, ways
+from harness.providers.provider import Provider, call_modes
 
 PROVIDER = Provider(
     package=__name__,
@@ -18,16 +18,22 @@ PROVIDER = Provider(
     key_modules=("dashscope", "dashscope.common.env"),
     address_variable="DASHSCOPE_HTTP_BASE_URL",
     address="https://dashscope.aliyuncs.com/api/v1",
-    can=ways(
-        **{"chat": "sync stream", "prompt": "sync stream", "image": "sync async", "video": "async"},
-        **{"embedding": "sync", "rerank": "sync", "speech": "sync", "transcription": "sync async"},
+    can=call_modes(
+        chat="sync stream",
+        prompt="sync stream",
+        image="sync async",
+        video="async",
+        embedding="sync",
+        rerank="sync",
+        speech="sync",
+        transcription="sync async",
     ),
     open=session.DashScopeSession,
     endpoints=ENDPOINTS,
     further=FURTHER,
     headers=frozenset(TABLE.words("headers")),
     reasoning=session.reasoning,
-    parsers=(client.SDK_PARSER, client.PARSER),
+    parsers=(parsers.SDK_PARSER, parsers.CLIENT_PARSER),
     asynchronous=has_async,
     media=media_of,
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from harness.providers.openai import answers
+from harness.providers.openai import sandbox_answers as answers
 from harness.sandbox import model
 from harness.sandbox.media import ImageRequest
 from harness.sandbox.provider_server import (
@@ -335,13 +335,13 @@ async def _speech(facts: ServiceFacts, state: SandboxState, request: Request) ->
     body = await read_object(request)
     _served(facts, state, body, "speech")
     headers = facts.headers(str(uuid.uuid4()), request, "audio/wav")
-    return bytes_response(answers.sound(state, body), headers)
+    return bytes_response(answers.speech(state, body), headers)
 
 
 async def _transcription(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
-    heard = await answers.heard(request)
-    _served(facts, state, {"model": heard.model}, "transcription")
-    return _json(facts, request, {"text": heard.text})
+    asked = await answers.read_transcription(request)
+    _served(facts, state, {"model": asked.model}, "transcription")
+    return _json(facts, request, {"text": asked.text})
 
 
 def _listed(name: str) -> Json:

@@ -227,7 +227,7 @@ class OpenAISession:
                     return EMPTY_STREAM
                 return outcome_of(endpoint, views, body, streamed=True)
             if endpoint.speaks:
-                return spoken(answer.content)
+                return audio_reply(answer.content)
         except getattr(operation.module, operation.classes[1]) as error:
             return _failure(error, operation, endpoint, views)
         view = View(_copied(answer, exclude_unset=True), access(answer, operation.shown))
@@ -302,7 +302,7 @@ def _copied(thing: Any, **options: Any) -> Any:
     return value
 
 
-def spoken(data: bytes) -> Reply:
+def audio_reply(data: bytes) -> Reply:
     """Return a reply whose only content is the sound file *data*."""
     return Reply(files=(GeneratedFile("", data, Medium.AUDIO),))
 

@@ -1,6 +1,6 @@
 """The provider Zhipu (BigModel, Z.ai): endpoints, SDK session, rules, sandbox, samples."""
 
-from harness.providers.provider import Provider, ways
+from harness.providers.provider import Provider, call_modes
 from harness.providers.zhipu import session
 from harness.providers.zhipu.endpoints import ENDPOINTS, FURTHER, TABLE
 
@@ -12,7 +12,7 @@ PROVIDER = Provider(
     key_variable="ZHIPUAI_API_KEY",
     address_variable="ZHIPUAI_BASE_URL",
     address="https://open.bigmodel.cn/api/paas/v4",
-    can=ways(
+    can=call_modes(
         **{"chat": "sync stream async", "image": "sync", "video": "async", "embedding": "sync"},
         **{"rerank": "sync", "speech": "sync", "transcription": "sync"},
     ),

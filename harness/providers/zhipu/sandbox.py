@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from harness.config.models import Model
-from harness.providers.openai import answers
+from harness.providers.openai import sandbox_answers as answers
 from harness.providers.zhipu.endpoints import counts_reasoning
 from harness.sandbox import model
-from harness.sandbox.media import ImageRequest, film
+from harness.sandbox.media import ImageRequest, make_video
 from harness.sandbox.provider_server import (
     Headers,
     ProviderServer,
@@ -397,7 +397,7 @@ async def _submit_video(state: SandboxState, request: Request) -> Response:
     failure = ("", "") if state.should_fail(prompt) else None
     made = f"zhipuai/api/video/{now():%Y%m%d%H%M%S}{uuid.uuid4().hex[:14]}"
     links: Json = {
-        "url": state.add_file(request, f"{made}_0.mp4", partial(film, prompt, model_name)),
+        "url": state.add_file(request, f"{made}_0.mp4", partial(make_video, prompt, model_name)),
         "cover_image_url": state.add_image(
             request, f"{made}_cover_0.png", ImageRequest(prompt, 320, 180, model_name)
         ),
@@ -427,19 +427,19 @@ async def _speak(state: SandboxState, request: Request) -> Response:
     body, id = await read_object(request), new_id()
     state.find_model("zhipuai", body.get("model"), "speech", "speech")
     return bytes_response(
-        answers.sound(state, body), [("content-type", "audio/wav"), *_common_headers(id)]
+        answers.speech(state, body), [("content-type", "audio/wav"), *_common_headers(id)]
     )
 
 
-async def _write_down(state: SandboxState, request: Request) -> Response:
-    heard, id = await answers.heard(request), new_id()
-    state.find_model("zhipuai", heard.model, "transcription", "transcriptions")
+async def _transcribe(state: SandboxState, request: Request) -> Response:
+    asked, id = await answers.read_transcription(request), new_id()
+    state.find_model("zhipuai", asked.model, "transcription", "transcriptions")
     answer: dict[str, Json] = {
         "created": int(now().timestamp()),
         "id": id,
-        "model": heard.model,
+        "model": asked.model,
         "request_id": id,
-        "text": heard.text,
+        "text": asked.text,
     }
     return json_response(answer, _headers(id))
 
@@ -470,7 +470,7 @@ SERVER = ProviderServer(
         ("POST", "/embeddings", _embed),
         ("POST", "/rerank", _rank),
         ("POST", "/audio/speech", _speak),
-        ("POST", "/audio/transcriptions", _write_down),
+        ("POST", "/audio/transcriptions", _transcribe),
     ),
     refuse=_refuse,
 )

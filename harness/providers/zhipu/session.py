@@ -25,12 +25,12 @@ from harness.providers.openai.session import (
     BODIES,
     SdkOperation,
     arguments,
+    audio_reply,
     chat_body,
     data_url,
     prompt_body,
     read_operations,
     settings_in,
-    spoken,
 )
 from harness.providers.provider import Sleep
 from harness.providers.retries import retry_after
@@ -197,10 +197,10 @@ class ZhipuSession:
                 return self._task(client, call)
             if call.mode is Mode.STREAM:
                 return self._stream(client, call)
-            endpoint, operation = _WAYS[call.task_kind]
+            endpoint, operation = _BY_KIND[call.task_kind]
             answer = _send(client, endpoint, operation.body(call))
             if endpoint.speaks:
-                return spoken(answer.content)
+                return audio_reply(answer.content)
             return sdk.outcome_of(endpoint, [_view(answer, operation.shown)])
         except vendor.error as error:
             return _failure(error)
@@ -219,7 +219,7 @@ class ZhipuSession:
         return sdk.outcome_of(CHAT, views, streamed=True) if views else sdk.EMPTY_STREAM
 
     def _task(self, client: Any, call: Call) -> Outcome:
-        endpoint, operation = _WAYS[call.task_kind]
+        endpoint, operation = _BY_KIND[call.task_kind]
         submitted = _view(_send(client, endpoint, operation.body(call)), TASK_PATHS)
         outcome = sdk.outcome_of(endpoint, [submitted])
         if isinstance(outcome, Failure) or outcome.task_id is None:
@@ -229,7 +229,7 @@ class ZhipuSession:
 
 
 def _state(client: Any, call: Call, task: str) -> View | Failure:
-    endpoint, operation = _WAYS[call.task_kind]
+    endpoint, operation = _BY_KIND[call.task_kind]
     retrieve = client.videos.retrieve_videos_result if endpoint is VIDEOS else None
     try:
         result = retrieve(id=task) if retrieve else ask(client, ASYNC_RESULT, {"id": task})
@@ -252,7 +252,7 @@ _ROWS = read_operations(
 OPERATIONS: Mapping[str, SdkOperation] = {f"zhipuai.{n}": row[1] for n, row in _ROWS.items()}
 """The SDKs' functions by the names of endpoints."""
 
-_WAYS: Mapping[str, tuple[Endpoint, SdkOperation]] = {
+_BY_KIND: Mapping[str, tuple[Endpoint, SdkOperation]] = {
     kind: (NAMED[name], operation) for name, (kind, operation) in _ROWS.items() if kind
 }
 """(endpoint, the SDKs' function) by the kind of a call."""

@@ -15,7 +15,8 @@ from starlette.responses import Response
 
 from harness.analysis.endpoint import Endpoint
 from harness.providers.dashscope.endpoints import GENERATION, MULTIMODAL
-from harness.providers.dashscope.sandbox import generation, kinds, uploads
+from harness.providers.dashscope.sandbox import generation, uploads
+from harness.providers.dashscope.sandbox import vectors_and_speech as other
 from harness.providers.dashscope.sandbox.generation import (
     AnswerFormat,
     read_chat,
@@ -23,7 +24,7 @@ from harness.providers.dashscope.sandbox.generation import (
     whole_answer,
 )
 from harness.sandbox import model
-from harness.sandbox.media import ImageRequest, draw_image, film, speak
+from harness.sandbox.media import ImageRequest, draw_image, make_video, synthesize_speech
 from harness.sandbox.provider_server import (
     Handler,
     Headers,
@@ -49,7 +50,7 @@ from harness.sandbox.requests import (
 from harness.sandbox.state import SandboxState, Task, TaskState, now
 from harness.types import Json, Medium
 
-RANGES = {**generation.RANGES, **kinds.RANGES}
+RANGES = {**generation.RANGES, **other.RANGES}
 """The allowed range of each numeric parameter of all kinds of call."""
 
 KEY = "sk-sandbox0000000000000000000000000"
@@ -144,7 +145,7 @@ async def _generate_multimodal(state: SandboxState, request: Request) -> Respons
     name = body.get("model")
     if isinstance(name, str) and state.models.does("dashscope", name, "image"):
         return await _draw(state, request, body)
-    if kinds.spoken(body):
+    if other.speech_text(body):
         return _speak(state, request, body)
     return await _chat(state, request, body, MULTIMODAL)
 
@@ -157,14 +158,14 @@ def _speak(
     state: SandboxState, request: Request, body: dict[str, Json], endpoint: str = "multimodal"
 ) -> Response:
     state.find_model("dashscope", body.get("model"), "speech", endpoint)
-    text, request_id = kinds.spoken(body), str(uuid.uuid4())
+    text, request_id = other.speech_text(body), str(uuid.uuid4())
     check_content([text])
     state.check_rate_limit(text)
     voice = read_member(body, "input").get("voice")
     if not isinstance(voice, str) or not voice:
         raise Refused(Reason.BAD_PARAMETER, "Required parameter(s) missing or invalid: voice")
-    url = _file_url(state, request, "wav", partial(speak, text))
-    answer = kinds.speech_answer(body, request_id, url)
+    url = _file_url(state, request, "wav", partial(synthesize_speech, text))
+    answer = other.speech_answer(body, request_id, url)
     return json_response(answer, _headers(request_id, request, [_GATEWAY]))
 
 
@@ -194,7 +195,7 @@ async def _chat(
         audio = [p.value for p in chat.call.messages[-1].parts if p.medium is Medium.AUDIO]
         if not audio:
             raise Refused(Reason.BAD_MESSAGES)
-        replies = (model.reply_with(kinds.heard(state, audio)),)
+        replies = (model.reply_with(other.transcribed(state, audio)),)
     if sse:
         more = [_GATEWAY, ("x-dashscope-finished", "false")]
         kind = "text/event-stream;charset=UTF-8"
@@ -334,7 +335,7 @@ def _video(
     prompt = read_prompt(given, "Required parameter(s) missing or invalid: prompt")
     state.check_rate_limit(prompt)
     seed = f"{body.get('model')}/{read_member(body, 'parameters').get('seed')}"
-    url = _file_url(state, request, "mp4", partial(film, prompt, seed))
+    url = _file_url(state, request, "mp4", partial(make_video, prompt, seed))
     return _ImageTask(1, (url,), prompt=prompt), _TIMEOUT if state.should_fail(prompt) else None
 
 
@@ -344,10 +345,10 @@ def _transcription(
     """Return a task that transcribes sounds [DOC] Paraformer, Qwen-ASR."""
     state.find_model("dashscope", body.get("model"), "transcription async", "transcription")
     alone = str(body.get("model")).startswith("qwen")
-    sounds = kinds.sounds(body, "file_url" if alone else "file_urls")
+    sounds = other.audio_urls(body, "file_url" if alone else "file_urls")
     state.check_rate_limit(sounds[-1])
     failure = _TIMEOUT if any(map(state.should_fail, sounds)) else None
-    urls = (_file_url(state, request, "json", partial(kinds.transcript, state, s)) for s in sounds)
+    urls = (_file_url(state, request, "json", partial(other.transcript, state, s)) for s in sounds)
     return _ImageTask(len(sounds), tuple(urls), sounds=sounds, alone=alone), failure
 
 
@@ -449,7 +450,7 @@ def _local_time(time: datetime) -> str:
     return time.replace(tzinfo=None).isoformat(" ", "milliseconds")
 
 
-_embed_contents = partial(_answer_whole, kinds.embed_contents)
+_embed_contents = partial(_answer_whole, other.embed_contents)
 _POSTS: Mapping[str, Handler] = {
     "aigc/text-generation/generation": _generate_text,
     "aigc/multimodal-generation/generation": _generate_multimodal,
@@ -460,9 +461,9 @@ _POSTS: Mapping[str, Handler] = {
     "aigc/image2video/video-synthesis": partial(_submit, _video),
     "audio/asr/transcription": partial(_submit, _transcription),
     "audio/tts/SpeechSynthesizer": _synthesize,
-    "embeddings/text-embedding/text-embedding": partial(_answer_whole, kinds.embed_texts),
+    "embeddings/text-embedding/text-embedding": partial(_answer_whole, other.embed_texts),
     "embeddings/multimodal-embedding/multimodal-embedding": _embed_contents,
-    "rerank/text-rerank/text-rerank": partial(_answer_whole, kinds.rank_documents),
+    "rerank/text-rerank/text-rerank": partial(_answer_whole, other.rank_documents),
 }
 
 SERVER = ProviderServer(

@@ -225,7 +225,7 @@ def _refusal(error: Any) -> Failure:
     return Failure(error.status_code, code or "", message or "", request_id, views=body)
 
 
-PARSER = Parser(
+CLIENT_PARSER = Parser(
     "dashscope.Client",
     "dashscope",
     frozenset(OPERATIONS),

@@ -6,7 +6,7 @@ import json
 import re
 import uuid
 
-from harness.sandbox.media import hear
+from harness.sandbox.media import transcribe
 from harness.sandbox.requests import Range, Reason, Refused, check_ranges, read_member, read_texts
 from harness.sandbox.state import SandboxState, now
 from harness.sandbox.tokens import count_tokens, embed, rank
@@ -99,7 +99,7 @@ def _as_text(value: Json) -> str:
     return value if isinstance(value, str) else _content(value)[1] if value else ""
 
 
-def spoken(body: dict[str, Json]) -> str:
+def speech_text(body: dict[str, Json]) -> str:
     """Return the text that the request *body* asks to speak; "" if it has none."""
     return as_text(read_member(body, "input").get("text")) or ""
 
@@ -109,7 +109,7 @@ def speech_answer(body: dict[str, Json], request_id: str, url: str) -> dict[str,
 
     *request_id* is the id of the answer. A Chinese character is charged as two. [DOC] qwen-tts.
     """
-    text = spoken(body)
+    text = speech_text(body)
     audio: Json = {
         "data": "",
         "expires_at": int(now().timestamp()) + 86400,
@@ -123,7 +123,7 @@ def speech_answer(body: dict[str, Json], request_id: str, url: str) -> dict[str,
     }
 
 
-def sounds(body: dict[str, Json], name: str) -> tuple[str, ...]:
+def audio_urls(body: dict[str, Json], name: str) -> tuple[str, ...]:
     """Return the URLs of sounds in the member *name* of the `input` of the request *body*.
 
     Raises Refused unless that member is a URL or a list of URLs.
@@ -140,7 +140,7 @@ def transcript(state: SandboxState, url: str) -> bytes:
 
     *state* has the sandbox's own sounds. [DOC] Paraformer file transcription.
     """
-    text = hear(state, url)
+    text = transcribe(state, url)
     sentence = {"begin_time": 0, "end_time": 1000, "sentence_id": 1, "text": text}
     channel = {"channel_id": 0, "text": text, "sentences": [sentence]}
     properties = {"audio_format": "pcm_s16le", "channels": [0], "original_sampling_rate": 8000}
@@ -148,9 +148,9 @@ def transcript(state: SandboxState, url: str) -> bytes:
     return json.dumps(file, ensure_ascii=False).encode()
 
 
-def heard(state: SandboxState, audio: list[str]) -> str:
+def transcribed(state: SandboxState, audio: list[str]) -> str:
     """Return the words spoken in the sounds *audio*, each a URL or base64, as one text.
 
     *state* has the sandbox's own sounds.
     """
-    return "".join(hear(state, value) for value in audio)
+    return "".join(transcribe(state, value) for value in audio)

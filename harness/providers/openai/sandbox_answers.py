@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from starlette.requests import Request
 
-from harness.sandbox.media import speak, words
+from harness.sandbox.media import spoken_text, synthesize_speech
 from harness.sandbox.requests import Range, Reason, Refused, check_content, read_texts
 from harness.sandbox.state import SandboxState
 from harness.sandbox.tokens import count_tokens, embed, rank
@@ -70,7 +70,7 @@ def ranking(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
     return {"results": results, "usage": {"prompt_tokens": count, "total_tokens": count}}
 
 
-def sound(state: SandboxState, body: dict[str, Json]) -> bytes:
+def speech(state: SandboxState, body: dict[str, Json]) -> bytes:
     """Return a WAV file that speaks the text of the request *body*.
 
     Raises Refused if the request has no text or no voice.
@@ -82,17 +82,17 @@ def sound(state: SandboxState, body: dict[str, Json]) -> bytes:
         raise Refused(Reason.BAD_PARAMETER, "voice")
     check_content([text])
     state.check_rate_limit(text)
-    return speak(text)
+    return synthesize_speech(text)
 
 
-class Heard(NamedTuple):
+class TranscriptionRequest(NamedTuple):
     """The model that a transcription request names, and the words in its sound."""
 
     model: str
     text: str
 
 
-async def heard(request: Request) -> Heard:
+async def read_transcription(request: Request) -> TranscriptionRequest:
     """Return the model and the words of a transcription request, which is a form with a sound.
 
     Raises Refused for a form without a sound.
@@ -102,6 +102,6 @@ async def heard(request: Request) -> Heard:
     content = file.get("content") if isinstance(file, dict) else None
     if not isinstance(content, str) or not content:
         raise Refused(Reason.BAD_PARAMETER, "file")
-    text = words(content.encode("utf-8", "surrogateescape"))
+    text = spoken_text(content.encode("utf-8", "surrogateescape"))
     name = file.get("filename") if isinstance(file, dict) else ""
-    return Heard(str(model or ""), text or f"一段录音：{name}。")
+    return TranscriptionRequest(str(model or ""), text or f"一段录音：{name}。")

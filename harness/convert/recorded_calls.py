@@ -23,7 +23,7 @@ from harness.wire import resolve
 
 
 @dataclass(frozen=True)
-class Question:
+class RecordedCall:
     """A recorded request that a session can make again.
 
     Attributes:
@@ -122,30 +122,32 @@ class NotExpressible(HarnessError):
     """Raised for a recorded request that no scenario can express; its text is the reason."""
 
 
-def questions_of(cassette: Cassette, source: str) -> tuple[list[Question], list[LeftOut]]:
+def calls_of(cassette: Cassette, source: str) -> tuple[list[RecordedCall], list[LeftOut]]:
     """Return the requests of *cassette* that a session can make again, and all other exchanges.
 
     *source* is the path of the cassette.
     """
     transcript = analyzed(cassette, source)
     provider = cassette.provenance.target.partition("/")[0]
-    questions: list[Question] = []
+    calls: list[RecordedCall] = []
     left: list[LeftOut] = []
     start = 0
     for turn in transcript.turns:
         exchanges = cassette.exchanges[start : start + len(turn.readings)]
         start += len(turn.readings)
         try:
-            questions.append(_question(turn, exchanges, provider))
+            calls.append(_recorded_call(turn, exchanges, provider))
         except NotExpressible as error:
             names = (
                 (r.number, r.endpoint.name if r.endpoint else "unknown") for r in turn.readings
             )
             left += [LeftOut(number, endpoint, str(error)) for number, endpoint in names]
-    return questions, left
+    return calls, left
 
 
-def _question(turn: AnalyzedTurn, exchanges: tuple[Exchange, ...], provider: str) -> Question:
+def _recorded_call(
+    turn: AnalyzedTurn, exchanges: tuple[Exchange, ...], provider: str
+) -> RecordedCall:
     """Return the request of a turn. Raises NotExpressible."""
     reading = turn.readings[0]
     if reading.endpoint is None:
@@ -165,12 +167,12 @@ def _question(turn: AnalyzedTurn, exchanges: tuple[Exchange, ...], provider: str
     kind = _kind(endpoint, body)
     is_task = endpoint.role is Role.SUBMIT
     streamed = Mode.STREAM if recorded_request(reading, "", 0).streamed else Mode.SYNC
-    question = Question(
+    recorded = RecordedCall(
         turn, exchanges, owner, endpoint, body, kind, Mode.ASYNC if is_task else streamed
     )
-    if (kind, question.mode) not in owner.can or question.said is None:
+    if (kind, recorded.mode) not in owner.can or recorded.said is None:
         raise NotExpressible(f"no step of a scenario asks {name}")
-    return question
+    return recorded
 
 
 def _kind(endpoint: Endpoint, body: dict[str, Json]) -> CallKind:
@@ -190,22 +192,22 @@ def _has(body: dict[str, Json], pointer: str) -> bool:
     return isinstance(resolve(body, pointer), list | str)
 
 
-def conversations(questions: Sequence[Question]) -> list[list[Question]]:
-    """Return *questions* grouped by conversation, in which each request continues the one before.
+def conversations(calls: Sequence[RecordedCall]) -> list[list[RecordedCall]]:
+    """Return *calls* grouped by conversation, in which each request continues the one before.
 
     It has the messages of that request, an answer, and further messages.
     """
-    groups: list[list[Question]] = []
-    for question in questions:
-        before = next((g for g in reversed(groups) if _continues(g[-1], question)), None)
+    groups: list[list[RecordedCall]] = []
+    for recorded in calls:
+        before = next((g for g in reversed(groups) if _continues(g[-1], recorded)), None)
         if before is None:
-            groups.append([question])
+            groups.append([recorded])
         else:
-            before.append(question)
+            before.append(recorded)
     return groups
 
 
-def _continues(before: Question, after: Question) -> bool:
+def _continues(before: RecordedCall, after: RecordedCall) -> bool:
     """Return whether *after* has the messages of *before*, then an answer, then others."""
     old, new = before.said, after.said
     if before.kind is not CallKind.CHAT or not isinstance(old, list) or not isinstance(new, list):
