@@ -208,7 +208,7 @@ def _comparisons(
     matrices = [side_by_side(pair, prices) for pair in pairs]
     if as_json:
         both = zip(comparisons, matrices, strict=True)
-        documents = [json_report.comparison(c) | {"facts": m.facts} for c, m in both]
+        documents = [json_report.comparison(c) | {"facts": m.figures} for c, m in both]
         app.print_json(documents)
     else:
         for comparison, matrix in zip(comparisons, matrices, strict=True):

@@ -100,14 +100,14 @@ class Matrix:
         targets: The targets' names.
         pairs: A comparison for each pair of targets.
         tables: The formats of all targets, by kind of exchange.
-        facts: The figures of every turn of every target.
+        figures: The figures of every turn of every target.
     """
 
     scenario: str
     targets: tuple[str, ...]
     pairs: tuple[TargetPair, ...]
     tables: tuple[PathTable, ...]
-    facts: tuple[TurnFigures, ...]
+    figures: tuple[TurnFigures, ...]
 
 
 def matrix(
@@ -145,8 +145,8 @@ def side_by_side(transcripts: Sequence[AnalyzedTranscript], prices: Prices = NO_
         targets=targets,
         pairs=(),
         tables=(),
-        facts=tuple(
-            replace(facts(transcript, turn, prices), target=target)
+        figures=tuple(
+            replace(turn_figures(transcript, turn, prices), target=target)
             for target, transcript in zip(targets, transcripts, strict=True)
             for turn in transcript.turns
         ),
@@ -248,7 +248,7 @@ class TurnFigures:
         return (self, *others)
 
 
-def facts(
+def turn_figures(
     transcript: AnalyzedTranscript, turn: AnalyzedTurn, prices: Prices = NO_PRICES
 ) -> TurnFigures:
     """Return the figures of one turn of *transcript*.
@@ -430,7 +430,7 @@ class Outline:
         skipped: A sentence for each skipped step.
         ignored: The rules that do not apply, each with the reason.
         models: The models that requests name, each once.
-        facts: The figures of each turn, without the texts and tool calls of answers.
+        figures: The figures of each turn, without the texts and tool calls of answers.
     """
 
     scenario: str
@@ -442,7 +442,7 @@ class Outline:
     skipped: tuple[str, ...]
     ignored: dict[str, str]
     models: tuple[str, ...]
-    facts: tuple[TurnFigures, ...]
+    figures: tuple[TurnFigures, ...]
 
 
 def outline(read: AnalyzedTranscript) -> Outline:
@@ -460,7 +460,7 @@ def outline(read: AnalyzedTranscript) -> Outline:
         dict(transcript.ignored),
         tuple(dict.fromkeys(model for model in models if isinstance(model, str))),
         tuple(
-            replace(facts(read, turn), content=None, tool_calls=(), other_choices=())
+            replace(turn_figures(read, turn), content=None, tool_calls=(), other_choices=())
             for turn in read.turns
         ),
     )

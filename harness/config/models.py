@@ -96,12 +96,12 @@ class Models:
         own = [kind for row in rows for kind in row.kinds] if all(row.kinds for row in rows) else []
         return [*dict.fromkeys((*own, *(self.under.kinds(provider, model) if self.under else ())))]
 
-    def does(self, provider: str, model: str, kind: str) -> bool:
+    def supports(self, provider: str, model: str, kind: str) -> bool:
         """Return whether the table says that a provider's model is one for a kind of call."""
         row = self.find(provider, model, kind)
         return row is not None and kind in row.kinds
 
-    def over(self, other: Models) -> Models:
+    def before(self, other: Models) -> Models:
         """Return a table with the rows of this one before those of *other*."""
         return Models(self.table, other)
 

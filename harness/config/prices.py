@@ -166,7 +166,7 @@ class Prices:
             return max(before, key=lambda price: price.day)
         return min((p for p in known if p.seen), key=lambda price: price.day, default=None)
 
-    def over(self, other: Prices) -> Prices:
+    def before(self, other: Prices) -> Prices:
         """Return a table with the prices of this one and, for models that it lacks, of *other*."""
         own = {(price.provider, price.model) for price in self.table}
         others = (p for p in other.table if (p.provider, p.model) not in own)

@@ -122,7 +122,7 @@ def load_prices(folder: Path) -> prices.Prices:
 
     own = load_settings(folder).prices
     shipped = prices.load(prices.SHIPPED)
-    return prices.load(own).over(shipped) if own else shipped
+    return prices.load(own).before(shipped) if own else shipped
 
 
 def load_models(folder: Path) -> models.Models:
@@ -134,7 +134,7 @@ def load_models(folder: Path) -> models.Models:
     from harness.config import models
 
     own = load_settings(folder).models
-    return _models(own).over(_models(models.SHIPPED)) if own else _models(models.SHIPPED)
+    return _models(own).before(_models(models.SHIPPED)) if own else _models(models.SHIPPED)
 
 
 def _models(path: Path) -> models.Models:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.contracts.evidence import Cite, Node, either, observe
-from harness.contracts.sections import Section, sections, witness
+from harness.contracts.evidence import Citation, Node, either, observe
+from harness.contracts.sections import Section, exchange_context, sections
 from harness.types import Json
 
 
@@ -129,11 +129,11 @@ def observed(
     *name* is the name by which the contract cites the recording; *transcript* and *turn* contain
     the exchange.
     """
-    values: dict[Section, list[tuple[Cite, Json]]] = {}
+    values: dict[Section, list[tuple[Citation, Json]]] = {}
     for section, part in sections(exchange):
-        cite = Cite(name, exchange.number, part.event or 0)
+        cite = Citation(name, exchange.number, part.event or 0)
         values.setdefault(section, []).append((cite, part.value))
     if not values:
         return Contract()
-    seen = witness(transcript, turn, exchange)
+    seen = exchange_context(transcript, turn, exchange)
     return Contract({section: observe(cited, seen) for section, cited in values.items()})

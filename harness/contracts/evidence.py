@@ -40,7 +40,7 @@ NumberRange = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Cite:
+class Citation:
     """The citation of an exchange.
 
     Attributes:
@@ -58,7 +58,7 @@ class Cite:
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class ExchangeContext:
     """The properties of an exchange apart from its answer, which decide how evidence is counted.
 
     Attributes:
@@ -98,7 +98,7 @@ class Node:
     """
 
     counts: Counts
-    cites: tuple[Cite, ...] = ()
+    cites: tuple[Citation, ...] = ()
     first: str = ""
     last: str = ""
     words: Words = field(default_factory=dict)
@@ -128,18 +128,18 @@ def schema_type(value: Json) -> str:
     return "integer" if isinstance(value, float) and value.is_integer() else type_name(value)
 
 
-CitedValues = Sequence[tuple[Cite, Json]]
+CitedValues = Sequence[tuple[Citation, Json]]
 """All values at one place in one exchange (several in a stream), each with its citation."""
 
 
 def observe(
-    cited: CitedValues, witness: Witness, path: str = "", *, of: int = 1, absent: int = 0
+    cited: CitedValues, context: ExchangeContext, path: str = "", *, of: int = 1, absent: int = 0
 ) -> Node:
     """Return the evidence of one exchange for one place and all places below it.
 
     Args:
         cited: The values at the place, each with its citation.
-        witness: The model, day and request of the exchange.
+        context: The model, day and request of the exchange.
         path: The path of the place, in which `[]` stands for every item of an array.
         of: 1 if the object that contains the place exists.
         absent: 1 if such an object in the exchange lacks the place.
@@ -148,31 +148,31 @@ def observe(
     types = {schema_type(value) for value in values}
     counts = {"of": of, "absent": absent, "present": 1, **dict.fromkeys(types, 1)}
     node = Node(
-        counts={witness.family: {state: n for state, n in counts.items() if n}},
+        counts={context.family: {state: n for state, n in counts.items() if n}},
         cites=(min(cite for cite, _ in cited),),
-        first=witness.day,
-        last=witness.day,
+        first=context.day,
+        last=context.day,
         span=_span(v for v in values if isinstance(v, int | float) and not isinstance(v, bool)),
         lengths=_span(len(v) for v in values if isinstance(v, list)),
-        words=_words([v for v in values if isinstance(v, str)], witness, path),
-        formats=_formats(values, witness, path),
+        words=_words([v for v in values if isinstance(v, str)], context, path),
+        formats=_formats(values, context, path),
     )
-    return _with_children(node, cited, witness, path) if path.count("/") < DEEPEST else node
+    return _with_children(node, cited, context, path) if path.count("/") < DEEPEST else node
 
 
-def _words(texts: list[str], witness: Witness, path: str) -> Words:
-    if any(path == free or path.startswith(free + "/") for free in witness.free):
+def _words(texts: list[str], context: ExchangeContext, path: str) -> Words:
+    if any(path == free or path.startswith(free + "/") for free in context.free):
         return None if texts else {}
     distinct = set(texts)
-    if distinct & witness.echoes or not all(words.is_word(text) for text in distinct):
+    if distinct & context.echoes or not all(words.is_word(text) for text in distinct):
         return None
     return dict.fromkeys(distinct, 1) if len(distinct) <= words.MOST_WORDS else None
 
 
-def _formats(values: Sequence[Json], witness: Witness, path: str) -> frozenset[str]:
+def _formats(values: Sequence[Json], context: ExchangeContext, path: str) -> frozenset[str]:
     texts = [value for value in values if isinstance(value, str)]
     numbers = [int(v) for v in values if isinstance(v, int | float) and schema_type(v) == "integer"]
-    has_format = texts and path not in witness.texts
+    has_format = texts and path not in context.texts
     formats = words.text_formats(texts) if has_format else frozenset()
     return formats | (words.integer_formats(numbers) if numbers else frozenset())
 
@@ -182,7 +182,7 @@ def _span(numbers: Iterable[float]) -> NumberRange | None:
     return (min(bounded), max(bounded)) if bounded else None
 
 
-def _with_children(node: Node, cited: CitedValues, witness: Witness, path: str) -> Node:
+def _with_children(node: Node, cited: CitedValues, context: ExchangeContext, path: str) -> Node:
     objects = [(cite, value) for cite, value in cited if isinstance(value, dict)]
     items = [(cite, item) for cite, value in cited if isinstance(value, list) for item in value]
     keys = dict.fromkeys(key for _, value in objects for key in value)
@@ -190,12 +190,12 @@ def _with_children(node: Node, cited: CitedValues, witness: Witness, path: str) 
     for key in keys:
         here = [(cite, value[key]) for cite, value in objects if key in value]
         absent = int(len(here) < len(objects))
-        members[key] = observe(here, witness, f"{path}/{escape(key)}", absent=absent)
+        members[key] = observe(here, context, f"{path}/{escape(key)}", absent=absent)
     return _with_map(
         replace(
             node,
             members=members,
-            items=observe(items, witness, f"{path}/[]") if items else None,
+            items=observe(items, context, f"{path}/[]") if items else None,
         )
     )
 

@@ -29,7 +29,7 @@ from harness.cassette.workers import Workers
 from harness.contracts import words
 from harness.contracts.clause import DRAFT, ClauseTree, changes, clause_trees, overlays, promise
 from harness.contracts.contract import Contract, LearnedSource, Lesson, combine, lesson
-from harness.contracts.evidence import Cite, Node
+from harness.contracts.evidence import Citation, Node
 from harness.contracts.sections import FORMS, Section
 from harness.errors import BadContract, HarnessError
 from harness.providers.masking import text_masker
@@ -224,13 +224,13 @@ def _words(schema: dict[str, Json], where: KeyPath) -> dict[str, int] | None:
     return {str(word): _count(n, (*where, word)) for word, n in listed.items()}
 
 
-def _cite(text: str, where: KeyPath) -> Cite:
+def _cite(text: str, where: KeyPath) -> Citation:
     file, _, numbers = text.rpartition("#")
     exchange, _, event = numbers.partition(".")
     if not all(n.isascii() and n.isdigit() and len(n) < 10 for n in (exchange, event or "0")):
         message = f"expected `file#exchange` or `file#exchange.event`, actual {text!r:.80}"
         raise Invalid(where, message)
-    return Cite(file, int(exchange), int(event or "0"))
+    return Citation(file, int(exchange), int(event or "0"))
 
 
 def _span(schema: dict[str, Json], name: str, where: KeyPath) -> tuple[float, float] | None:

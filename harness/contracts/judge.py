@@ -17,7 +17,7 @@ from harness.contracts import words
 from harness.contracts.clause import ClauseTree, Support, clause_trees, one_step_less, severity
 from harness.contracts.contract import Contract
 from harness.contracts.evidence import DEEPEST, Node, schema_type
-from harness.contracts.sections import Section, sections, witness
+from harness.contracts.sections import Section, exchange_context, sections
 from harness.locale import mark
 from harness.rules.rule import show
 from harness.types import Finding, Json, Severity
@@ -187,7 +187,7 @@ class Judge:
             replace(f, scenario=about.scenario, target=about.target, source=about.source)
             for turn in transcript.distinct.turns
             for exchange in turn.readings
-            for f in self.judge(exchange, witness(transcript, turn, exchange).family)
+            for f in self.judge(exchange, exchange_context(transcript, turn, exchange).family)
         )
 
     def judge(self, exchange: AnalyzedExchange, family: str) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.json_schema import types_of
 from harness.analysis.reply import first
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.contracts.evidence import Witness
+from harness.contracts.evidence import ExchangeContext
 from harness.contracts.words import is_word
 from harness.errors import HarnessError
 from harness.providers import endpoints
@@ -168,15 +168,15 @@ def _parts(schema: object) -> Iterator[Schema]:
 # ---------------------------------------------------------------- who answered, and when
 
 
-def witness(
+def exchange_context(
     transcript: AnalyzedTranscript, turn: AnalyzedTurn, exchange: AnalyzedExchange
-) -> Witness:
+) -> ExchangeContext:
     """Return the properties of an exchange apart from its answer: model family, day and request."""
     is_poll = exchange.endpoint is not None and exchange.endpoint.role is Role.POLL
     sender = turn_request(turn) if is_poll else exchange
     request = sender.request_json.value if sender else None
     texts, free = _free_paths(exchange.endpoint) if exchange.endpoint else ((), ())
-    return Witness(
+    return ExchangeContext(
         family=family(resolve(request, "/model")),
         day=_day(transcript, exchange),
         texts=frozenset(texts),

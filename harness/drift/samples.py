@@ -17,7 +17,7 @@ from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.contracts.sections import REFUSAL, Section, as_path, sections, witness
+from harness.contracts.sections import REFUSAL, Section, as_path, exchange_context, sections
 from harness.types import Failure, Json, Reply
 from harness.wire.images import inspect_image
 
@@ -112,7 +112,7 @@ def samples(transcript: AnalyzedTranscript, turn: AnalyzedTurn) -> dict[SampleKe
     for exchange in turn.readings:
         free, echoes = frozenset[str](), frozenset[str]()
         if exchange.endpoint is not None:
-            seen = witness(transcript, turn, exchange)
+            seen = exchange_context(transcript, turn, exchange)
             free, echoes = seen.free, seen.echoes
         for section, value in _values(exchange):
             key = _key(section)
@@ -169,7 +169,7 @@ def _empty(
     vocabulary = endpoint.finish_reasons | endpoint.objects | set(endpoint.statuses)
     return Sample(
         section,
-        family=witness(transcript, turn, exchange).family,
+        family=exchange_context(transcript, turn, exchange).family,
         passing=section.form == "answer" and section.case in states.running,
         moving=frozenset(map(as_path, moving)),
         documented_words=frozenset((*vocabulary, *states.succeeded, *states.running)),

@@ -78,10 +78,10 @@ def rankings(console: Console, rankings: Sequence[Ranking]) -> None:
 def sources(console: Console, matrices: Sequence[Matrix]) -> None:
     """Print the date and the source of each price from which the costs are computed."""
     named: dict[tuple[str, str], dict[str, None]] = {}
-    for facts in (facts for matrix in matrices for facts in matrix.facts):
-        if facts.cost:
-            targets = named.setdefault((facts.cost.dated, facts.cost.source), {})
-            targets[facts.target.partition(" (")[0]] = None
+    for figures in (figures for matrix in matrices for figures in matrix.figures):
+        if figures.cost:
+            targets = named.setdefault((figures.cost.dated, figures.cost.source), {})
+            targets[figures.target.partition(" (")[0]] = None
     if named:
         _title(console, localized("Prices behind the costs, without guarantee"))
     for (dated, source), targets in named.items():
@@ -119,32 +119,37 @@ def _facts(console: Console, matrix: Matrix) -> None:
     for position, target in enumerate(matrix.targets, start=1):
         say(console, f"[{position}] {target}")
     console.print()
-    rows = [_row(matrix, one) for facts in matrix.facts for one in facts.by_choice]
+    rows = [_row(matrix, one) for figures in matrix.figures for one in figures.by_choice]
     table = Table((*_KEYS, *_WORDS, *_NUMBERS), rows, numbers=("turn", *_NUMBERS))
     draw(console, table, narrow=((*_KEYS, *_WORDS), (*_KEYS, *_NUMBERS)))
 
 
-def _row(matrix: Matrix, facts: TurnFigures) -> tuple[str, ...]:
-    counts = (facts.content_length, facts.input_tokens, facts.output_tokens, facts.events or None)
+def _row(matrix: Matrix, figures: TurnFigures) -> tuple[str, ...]:
+    counts = (
+        figures.content_length,
+        figures.input_tokens,
+        figures.output_tokens,
+        figures.events or None,
+    )
     return (
-        _position(matrix, facts),
-        str(facts.turn),
-        localized_error(localized(value(facts.outcome, 40))),
-        value(facts.finish_reason or "–", 40),
-        _script(facts),
+        _position(matrix, figures),
+        str(figures.turn),
+        localized_error(localized(value(figures.outcome, 40))),
+        value(figures.finish_reason or "–", 40),
+        _script(figures),
         *map(number, counts),
-        *map(seconds, (facts.first_token, facts.total)),
-        money(facts.cost),
+        *map(seconds, (figures.first_token, figures.total)),
+        money(figures.cost),
     )
 
 
-def _script(facts: TurnFigures) -> str:
-    name, space, share = script(facts).partition(" ")
+def _script(figures: TurnFigures) -> str:
+    name, space, share = script(figures).partition(" ")
     return f"{localized(name)}{space}{share}"
 
 
-def _position(matrix: Matrix, facts: TurnFigures) -> str:
-    return f"[{matrix.targets.index(facts.target) + 1}]"
+def _position(matrix: Matrix, figures: TurnFigures) -> str:
+    return f"[{matrix.targets.index(figures.target) + 1}]"
 
 
 def _answers(console: Console, matrix: Matrix) -> None:
@@ -153,22 +158,22 @@ def _answers(console: Console, matrix: Matrix) -> None:
     length = max(24, console.width * 2 // 3)
     rows = [
         (str(one.turn), _position(matrix, one), _answer(one, length))
-        for facts in sorted(matrix.facts, key=lambda facts: facts.turn)
-        for one in facts.by_choice
+        for figures in sorted(matrix.figures, key=lambda figures: figures.turn)
+        for one in figures.by_choice
     ]
     draw(console, Table(("turn", "target", "answer"), rows, numbers=("turn",)))
 
 
-def _answer(facts: TurnFigures, length: int) -> str:
+def _answer(figures: TurnFigures, length: int) -> str:
     """Return an answer on one line: tool calls, text and images; its outcome if it has none.
 
     A choice after the first is preceded by its name.
     """
-    calls = [f"{call.name}({line(call.arguments)})" for call in facts.tool_calls]
-    text = [value(facts.content, length)] if facts.content else []
-    images = [localized_error(count(facts.images, "image"))] if facts.images else []
-    said, outcome = "; ".join([*calls, *text, *images]), localized_error(localized(facts.outcome))
-    return f"{outcome}{localized(': ')}{said}" if said and facts.is_further else said or outcome
+    calls = [f"{call.name}({line(call.arguments)})" for call in figures.tool_calls]
+    text = [value(figures.content, length)] if figures.content else []
+    images = [localized_error(count(figures.images, "image"))] if figures.images else []
+    said, outcome = "; ".join([*calls, *text, *images]), localized_error(localized(figures.outcome))
+    return f"{outcome}{localized(': ')}{said}" if said and figures.is_further else said or outcome
 
 
 def comparison(console: Console, comparison: Comparison) -> None:

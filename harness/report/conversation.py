@@ -10,7 +10,7 @@ from harness.analysis.endpoint import Fields, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import seen
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.comparison.matrix import TurnFigures, facts
+from harness.comparison.matrix import TurnFigures, turn_figures
 from harness.scenario.messages import content_text, message_of
 from harness.types import (
     EMPTY,
@@ -43,7 +43,7 @@ class ConversationTurn:
     number: int
     messages: tuple[Message, ...]
     outcome: Outcome | None
-    facts: TurnFigures
+    figures: TurnFigures
     states: tuple[tuple[str, int], ...] = ()
     files: tuple[bytes, ...] = ()
     documents: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ def _turn(
         number=turn.turn.number,
         messages=messages,
         outcome=turn.outcome,
-        facts=facts(read, turn),
+        figures=turn_figures(read, turn),
         states=tuple((state, len(list(group))) for state, group in groupby(states)),
         files=tuple(reading.exchange.response.body for reading in fetched),
         documents=tuple(_documents(turn)),

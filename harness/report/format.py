@@ -61,17 +61,17 @@ def money(cost: Cost | None) -> str:
     return f"{cost.amount:.6f} {cost.currency}" if cost else "–"
 
 
-def script(facts: TurnFigures) -> str:
+def script(figures: TurnFigures) -> str:
     """Return the most frequent script of an answer and its share of the letters: `Chinese 97 %`.
 
-    *facts* has the shares of the scripts; the text is a dash if the answer has no letters.
+    *figures* has the shares of the scripts; the text is a dash if the answer has no letters.
     """
-    if facts.han is None or facts.latin is None:
+    if figures.han is None or figures.latin is None:
         return "–"
     shares = {
-        "Chinese": facts.han,
-        "Latin": facts.latin,
-        "other": 1 - facts.han - facts.latin,
+        "Chinese": figures.han,
+        "Latin": figures.latin,
+        "other": 1 - figures.han - figures.latin,
     }
     name = max(shares, key=lambda script: shares[script])
     return f"{name} {shares[name] * 100:.0f} %"

@@ -99,7 +99,7 @@ def transcript(one: Outline) -> JsonObject:
         "recorded_from": origin.recorded_from.value,
         "recorded_at": origin.recorded_at,
         "sdk": sdk,
-        "turns": len(one.facts),
+        "turns": len(one.figures),
         "exchanges": one.exchanges,
         "unused": one.unused,
         "skipped": list(one.skipped),
@@ -136,7 +136,7 @@ def matrix(found: Matrix) -> JsonObject:
             table.part: {row.path: [types or None for types in row.types] for row in table.rows}
             for table in found.tables
         },
-        "facts": [asdict(facts) for facts in found.facts],
+        "facts": [asdict(figures) for figures in found.figures],
     }
 
 
@@ -225,12 +225,12 @@ def _turn(turn: ConversationTurn) -> JsonObject:
         "asked": [_message(message) for message in turn.messages],
         "outcome": _outcome(turn),
         "states": [{"state": state, "times": times} for state, times in turn.states],
-        "facts": {k: v for k, v in asdict(turn.facts).items() if k not in _IN_OUTCOME},
+        "facts": {k: v for k, v in asdict(turn.figures).items() if k not in _IN_OUTCOME},
     }
 
 
 _IN_OUTCOME = ("content", "tool_calls", "other_choices")
-"""The facts that a turn's `outcome` has already."""
+"""The figures that a turn's `outcome` has already."""
 
 
 def _message(message: Message) -> JsonObject:

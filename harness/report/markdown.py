@@ -41,7 +41,7 @@ def report(report: Report) -> str:
             for title, address in report.pages
         ),
         _section("Models", "\n\n".join(_rankings(report.rankings))),
-        _section("Speed and cost by scenario", "\n".join(_races(report.races))),
+        _section("Speed and cost by scenario", "\n".join(_by_scenario(report.scenario_rankings))),
         _section("Field mapping", "\n\n".join(_topics(report.topics))),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -114,11 +114,11 @@ def _rankings(rankings: Sequence[Ranking]) -> Iterator[str]:
         yield _table(tables.ranking(ranking))
 
 
-def _races(races: Sequence[Ranking]) -> Iterator[str]:
-    for race in races[:MAX_ROWS]:
-        entries = ", ".join(f"{code(entry.target)} {_figures(entry)}" for entry in race.entries)
-        cheapest = f"; cheapest: {code(race.cheapest)}" if race.cheapest else ""
-        yield f"- {code(race.scenarios[0])}: {entries}{cheapest}"
+def _by_scenario(rankings: Sequence[Ranking]) -> Iterator[str]:
+    for ranking in rankings[:MAX_ROWS]:
+        entries = ", ".join(f"{code(entry.target)} {_figures(entry)}" for entry in ranking.entries)
+        cheapest = f"; cheapest: {code(ranking.cheapest)}" if ranking.cheapest else ""
+        yield f"- {code(ranking.scenarios[0])}: {entries}{cheapest}"
 
 
 def _figures(entry: Entry) -> str:

@@ -23,7 +23,7 @@ from harness.locale import LANGUAGE, Language, in_language, localized, localized
 from harness.report.drift_groups import ChangeGroup, change_groups
 from harness.report.field_map import FieldTable, Topic, field_tables, topics
 from harness.report.format import seconds
-from harness.report.ranking import Ranking, price_sources, races, rankings
+from harness.report.ranking import Ranking, price_sources, rankings, scenario_rankings
 from harness.types import Finding, Origin, Problem, Provenance, Severity
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ class Report:
     @property
     def turns(self) -> int:
         """The number of turns in all transcripts."""
-        return sum(len(one.facts) for one in self.outlines)
+        return sum(len(one.figures) for one in self.outlines)
 
     @property
     def exchanges(self) -> int:
@@ -319,9 +319,9 @@ class Report:
         return rankings(self.matrices, self.outlines)
 
     @cached_property
-    def races(self) -> tuple[Ranking, ...]:
+    def scenario_rankings(self) -> tuple[Ranking, ...]:
         """One ranking per scenario, of the targets that answered the same turns of it."""
-        return races(self.matrices, self.outlines)
+        return scenario_rankings(self.matrices, self.outlines)
 
     @cached_property
     def price_sources(self) -> Mapping[Price, tuple[str, ...]]:
@@ -387,7 +387,7 @@ def _recorded_cell(pair: Pair, outlines: Sequence[Outline]) -> Cell:
     provenance = outlines[0].provenance if outlines else Provenance()
     return Cell(
         *pair,
-        turns=sum(len(one.facts) for one in outlines),
+        turns=sum(len(one.figures) for one in outlines),
         exchanges=sum(one.exchanges for one in outlines),
         skipped=tuple(reason for one in outlines for reason in one.skipped),
         recorded_at=provenance.recorded_at,
@@ -399,6 +399,6 @@ def _recorded_cell(pair: Pair, outlines: Sequence[Outline]) -> Cell:
 
 
 def _time(outlines: Sequence[Outline]) -> float | None:
-    turns = [turn for one in outlines for turn in one.facts if turn.outcome == "reply"]
+    turns = [turn for one in outlines for turn in one.figures if turn.outcome == "reply"]
     times = [turn.total for turn in turns if turn.total is not None]
     return fmean(times) if times else None

@@ -157,7 +157,9 @@ class Ranking:
         return tie + ", ".join(map(shown, self.least))
 
 
-def races(matrices: Sequence[Matrix], outlines: Sequence[Outline]) -> tuple[Ranking, ...]:
+def scenario_rankings(
+    matrices: Sequence[Matrix], outlines: Sequence[Outline]
+) -> tuple[Ranking, ...]:
     """Return a ranking for each scenario of which several targets answered the same turns.
 
     The figures come from *matrices*, and those of scenarios without a matrix from *outlines*.
@@ -222,24 +224,24 @@ def price_sources(rankings: Iterable[Ranking]) -> Mapping[Price, tuple[str, ...]
 
 
 Answers = Mapping[str, Sequence[TurnFigures]]
-"""The facts of the turns that all targets answered, by target."""
+"""The figures of the turns that all targets answered, by target."""
 
 
 def _answered(matrices: Sequence[Matrix], outlines: Sequence[Outline]) -> dict[str, Answers]:
     """Return the answers of each scenario in which several targets answered the same turns."""
     found: dict[str, list[TurnFigures]] = defaultdict(list)
     for matrix in matrices:  # they have prices, and leave repeats out
-        found[matrix.scenario] += matrix.facts
+        found[matrix.scenario] += matrix.figures
     compared = frozenset(found)
     for one in outlines:
         if one.scenario not in compared:
-            found[one.scenario] += one.facts
+            found[one.scenario] += one.figures
     common = {scenario: _common(every) for scenario, every in found.items()}
     return {scenario: answers for scenario, answers in common.items() if answers}
 
 
 def _common(every: Iterable[TurnFigures]) -> Answers:
-    """Return the facts of the turns that all targets answered, by target.
+    """Return the figures of the turns that all targets answered, by target.
 
     Targets that answered no turn are left out. Empty if fewer than two targets are left.
     """

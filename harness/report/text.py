@@ -200,17 +200,17 @@ def _reply(console: Console, reply: Reply) -> None:
 
 
 def _figures(turn: conversations.ConversationTurn) -> str:
-    facts = turn.facts
-    figures = [facts.delivery]
-    if facts.finish_reason:
-        figures.append(f"finish reason {facts.finish_reason}")
-    if facts.input_tokens is not None or facts.output_tokens is not None:
-        figures.append(
-            f"{number(facts.input_tokens)} input tokens, "
-            f"{number(facts.output_tokens)} output tokens"
+    figures = turn.figures
+    parts = [figures.delivery]
+    if figures.finish_reason:
+        parts.append(f"finish reason {figures.finish_reason}")
+    if figures.input_tokens is not None or figures.output_tokens is not None:
+        parts.append(
+            f"{number(figures.input_tokens)} input tokens, "
+            f"{number(figures.output_tokens)} output tokens"
         )
-    if facts.events:
-        figures.append(count(facts.events, "event"))
-    if facts.total is not None:
-        figures.append(f"first byte {seconds(facts.first_byte)}, total {seconds(facts.total)}")
-    return localized(", ").join(map(localized_error, figures))
+    if figures.events:
+        parts.append(count(figures.events, "event"))
+    if figures.total is not None:
+        parts.append(f"first byte {seconds(figures.first_byte)}, total {seconds(figures.total)}")
+    return localized(", ").join(map(localized_error, parts))

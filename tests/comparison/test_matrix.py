@@ -51,7 +51,7 @@ def test_facts_tell_what_a_turn_came_to() -> None:
     """Facts hold length, tokens, finish reason and times of each turn."""
     body = b'{"text": "abc", "finish": "stop", "usage": [1, 2, 3]}'
     read = transcript_of([exchange(body, timing=Timing(0, 0.5, 2.0))])
-    assert matrix([read]).facts == (
+    assert matrix([read]).figures == (
         TurnFigures(
             *("ours/one", 1, "reply", "sync", 3, "stop", 1, 2, 0.5, 2.0, 0, 1),
             first_token=0.5,
@@ -60,7 +60,7 @@ def test_facts_tell_what_a_turn_came_to() -> None:
             content="abc",
         ),
     )
-    assert matrix([REFUSED]).facts == (
+    assert matrix([REFUSED]).figures == (
         TurnFigures("ours/three", 1, "failure 429 Busy", "sync", exchanges=1),
     )
 
@@ -74,7 +74,7 @@ def test_several_recordings_of_one_target_are_told_apart() -> None:
     """By where they come from; their facts are theirs."""
     result = matrix([transcript_of([json_answer({"text": x})], source=f"{x}.yaml") for x in "ab"])
     assert result.targets == ("ours/one (a.yaml)", "ours/one (b.yaml)")
-    assert [(f.target, f.content) for f in result.facts] == list(
+    assert [(f.target, f.content) for f in result.figures] == list(
         zip(result.targets, "ab", strict=True)
     )
     assert result.pairs[0].comparison.similarity_range == (0.0,)

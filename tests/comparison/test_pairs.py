@@ -316,6 +316,6 @@ def test_every_choice_is_compared() -> None:
 
 def test_a_matrix_has_every_choice() -> None:
     """Each choice has its text and length; tokens and times are in the row of the first."""
-    (facts,) = side_by_side([two_choices("第二个")]).facts
-    shown = [(one.outcome, one.content, one.content_length, one.han) for one in facts.by_choice]
+    (figures,) = side_by_side([two_choices("第二个")]).figures
+    shown = [(one.outcome, one.content, one.content_length, one.han) for one in figures.by_choice]
     assert shown == [("reply", "One", 3, 0.0), ("choice 1", "第二个", 3, 1.0)]

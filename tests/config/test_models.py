@@ -126,9 +126,9 @@ def test_a_users_row_has_the_rest_from_the_shipped_one(tmp_path: Path) -> None:
     found = models.find("dashscope", "qwen3.7-plus", "chat")
     assert found is not None
     assert (found.successor, found.endpoint, found.thinking) == ("qwen9", "multimodal", "on")
-    assert models.does("dashscope", "qwen3.7-plus", "chat")
+    assert models.supports("dashscope", "qwen3.7-plus", "chat")
     assert models.find("dashscope", "qwen3.7-plus", "image") is None
-    assert not models.does("dashscope", "qwen3.7-plus", "transcription")
+    assert not models.supports("dashscope", "qwen3.7-plus", "transcription")
     assert "transcription" not in models.kinds("dashscope", "qwen3.7-plus")
 
 

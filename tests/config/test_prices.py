@@ -153,7 +153,7 @@ def test_a_table_over_another() -> None:
     """A model that the upper one names has its prices alone, were they older or unknown."""
     own, theirs = replace(PRICE, input=None, output=None), replace(PRICE, seen=date(2030, 1, 1))
     other = replace(PRICE, model="other")
-    both = Prices((own,)).over(Prices((theirs, other)))
+    both = Prices((own,)).before(Prices((theirs, other)))
     assert both.price("ours", "one", "") is own
     assert both.price("ours", "other", "") is other
 

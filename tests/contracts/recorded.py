@@ -15,7 +15,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette import store
 from harness.contracts.contract import Contract, combine, lesson, merge, observed
-from harness.contracts.sections import Section, sections, witness
+from harness.contracts.sections import Section, exchange_context, sections
 from harness.runner.recordings import read_cassette
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +60,10 @@ def exchanges(folder: Path) -> tuple[LearnedExchange, ...]:
     """Every exchange of a folder."""
     return tuple(
         LearnedExchange(
-            name, reading, witness(read, turn, reading).family, observed(name, read, turn, reading)
+            name,
+            reading,
+            exchange_context(read, turn, reading).family,
+            observed(name, read, turn, reading),
         )
         for name, read in reads(folder)
         for turn in read.turns

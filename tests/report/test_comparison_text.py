@@ -85,8 +85,8 @@ def test_costs_name_the_prices_behind_them() -> None:
     assert written(on) == ""
     cost = Cost(1, "CNY", "seen 2026-07-01", "a page")
     costs = (cost, cost, replace(cost, source="another"))
-    facts = tuple(replace(f, cost=c) for f, c in zip(found.facts, costs, strict=True))
-    comparison_text.sources(on, [replace(found, facts=facts)] * 2)
+    figures = tuple(replace(f, cost=c) for f, c in zip(found.figures, costs, strict=True))
+    comparison_text.sources(on, [replace(found, figures=figures)] * 2)
     assert written(on).splitlines()[1:] == [
         "Prices behind the costs, without guarantee",
         "ours/a, ours/b: seen 2026-07-01, a page",
@@ -118,8 +118,8 @@ def test_answers_are_laid_side_by_side() -> None:
     assert ["1", "[1]", 'f({"a":', "1});", "你好", "吗"] in lines
     assert ["1", "[2]", "failure", "429", "Busy"] in lines
     assert ["1", "[3]", "1", "image"] in lines
-    facts = next(line for line in lines if line[:3] == ["[1]", "1", "reply"])
-    assert facts[4:6] == ["Chinese", "100"]
+    row = next(line for line in lines if line[:3] == ["[1]", "1", "reply"])
+    assert row[4:6] == ["Chinese", "100"]
 
 
 def test_every_choice_is_shown() -> None:
@@ -127,15 +127,15 @@ def test_every_choice_is_shown() -> None:
     read = told([exchange({"text": "one"})])
     found = matrix([read])
     others = (Choice(1, "第二个", finish_reason="length"), Choice(2, None, None, (CALL,), "tool"))
-    found = replace(found, facts=(replace(found.facts[0], other_choices=others),))
+    found = replace(found, figures=(replace(found.figures[0], other_choices=others),))
     on = console(120)
     comparison_text.matrix(on, found)
     text = written(on)
     assert re.search(r"^ *1  \[1\] +choice 1: 第二个 *$", text, re.M)
     assert re.search(r"^ *1  \[1\] +choice 2: f\(\{\}\) *$", text, re.M)
     assert re.search(r"choice 1 +length +Chinese 100.% +3 ", text)
-    (facts,) = json.loads(json_report.dumps(json_report.matrix(found)))["facts"]
-    assert [one["content"] for one in facts["other_choices"]] == ["第二个", None]
+    (figures,) = json.loads(json_report.dumps(json_report.matrix(found)))["facts"]
+    assert [one["content"] for one in figures["other_choices"]] == ["第二个", None]
     page = html.report(Report("r", (read,), matrices=(found,)))
     assert '<span data-zh="第 1 个候选">choice 1</span>' in page
     assert "<td>length</td>" in page

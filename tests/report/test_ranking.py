@@ -59,7 +59,7 @@ def test_the_same_turns_of_the_same_scenarios_are_compared() -> None:
     assert [e.total for e in found.entries] == pytest.approx([5.5 / 3, 8 / 3])
     assert found.entries[0].first_token == pytest.approx(5.5 / 6)
     assert found.fastest == "ours/two"
-    assert [race.fastest for race in report(first, second, third).races] == [
+    assert [race.fastest for race in report(first, second, third).scenario_rankings] == [
         "ours/one",
         "ours/two",
     ]
@@ -101,7 +101,7 @@ def test_turns_that_not_all_answered_do_not_count() -> None:
 def test_one_target_alone_is_no_contest(reads: list[AnalyzedTranscript]) -> None:
     """There is nothing to compare it with."""
     made = report(reads) if reads else Report("r")
-    assert made.rankings == made.races == ()
+    assert made.rankings == made.scenario_rankings == ()
 
 
 def test_costs_are_added_up() -> None:

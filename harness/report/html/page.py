@@ -76,7 +76,7 @@ def report(
         "rules": rules,
         "rule_anchors": {name: f"rule-{number}" for number, name in enumerate(rules, start=1)},
         "rankings": () if report.is_list else report.rankings,
-        "races": () if report.is_list else report.races,
+        "scenario_rankings": () if report.is_list else report.scenario_rankings,
         "drifts": drifts,
         "drift_anchors": {one.drift: one.anchor for one in drifts},
         "evidence": sections.evidence_anchors(shown),

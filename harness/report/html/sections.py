@@ -172,13 +172,13 @@ class ShownMatrix:
     @property
     def slowest(self) -> float:
         """The longest time of a turn, in seconds; 0 if no time is known."""
-        return max((facts.total or 0.0 for facts in self.found.facts), default=0.0)
+        return max((figures.total or 0.0 for figures in self.found.figures), default=0.0)
 
     @property
     def turns(self) -> tuple[tuple[int, tuple[TurnFigures, ...]], ...]:
         """Each turn's number, with the figures of every target and choice in it."""
-        order = sorted(self.found.facts, key=lambda facts: facts.turn)
-        every = (one for facts in order for one in facts.by_choice)
+        order = sorted(self.found.figures, key=lambda figures: figures.turn)
+        every = (one for figures in order for one in figures.by_choice)
         return tuple((n, tuple(group)) for n, group in groupby(every, key=lambda f: f.turn))
 
 

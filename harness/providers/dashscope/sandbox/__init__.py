@@ -143,7 +143,7 @@ async def _generate_multimodal(state: SandboxState, request: Request) -> Respons
     """Return the answer to the texts of a chat, or an image of them; images in it are ignored."""
     body = await read_object(request)
     name = body.get("model")
-    if isinstance(name, str) and state.models.does("dashscope", name, "image"):
+    if isinstance(name, str) and state.models.supports("dashscope", name, "image"):
         return await _draw(state, request, body)
     if other.speech_text(body):
         return _speak(state, request, body)
@@ -191,7 +191,7 @@ async def _chat(
     form = AnswerFormat.of(chat, request_id)
     replies = model.choices(chat.call, thinking=chat.thinks)
     replies = replies if form.message else replies[:1]  # the form of a text has no choices
-    if state.models.does("dashscope", chat.call.model, "transcription"):
+    if state.models.supports("dashscope", chat.call.model, "transcription"):
         audio = [p.value for p in chat.call.messages[-1].parts if p.medium is Medium.AUDIO]
         if not audio:
             raise Refused(Reason.BAD_MESSAGES)

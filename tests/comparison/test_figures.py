@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.comparison.matrix import facts, first_token, matrix, scripts
+from harness.comparison.matrix import first_token, matrix, scripts, turn_figures
 from harness.config.prices import Cost, Price, Prices
 from harness.types import Exchange, Provenance, Timing, ToolCall
 
@@ -73,7 +73,7 @@ def test_an_answer_at_once_has_its_first_byte() -> None:
 def test_what_was_said_is_a_fact() -> None:
     """Content, tool calls and images, for whoever lays them side by side."""
     read = one_answer({"text": "好", "tools": [["f", "{}"]], "images": ["u"]})
-    (result,) = matrix([read]).facts
+    (result,) = matrix([read]).figures
     assert (result.content, result.content_length, result.han, result.images) == ("好", 1, 1.0, 1)
     assert result.tool_calls == (ToolCall("1", "f", "{}"),)
 
@@ -95,7 +95,7 @@ def test_what_was_said_is_a_fact() -> None:
 def test_what_an_answer_cost(body: Any, prices: tuple[Price, ...], cost: Cost | None) -> None:
     """By its counts and the table; where either is missing the cost is unknown, not zero."""
     read = one_answer(body)
-    result = facts(read, read.turns[0], Prices(prices)).cost
+    result = turn_figures(read, read.turns[0], Prices(prices)).cost
     assert result == (cost and replace(cost, dated="from 2026-07-01", source="a page"))
 
 
@@ -108,7 +108,7 @@ def test_a_recording_is_priced_by_its_own_day(recorded_at: str, amount: float | 
     read = one_answer({"text": "a", "usage": [1_000_000, 0, 1_000_000]})
     dated = replace(read.transcript, provenance=Provenance(recorded_at=recorded_at))
     table = (PRICE, replace(PRICE, valid_from=date(2026, 8, 1), input=3))
-    cost = facts(replace(read, transcript=dated), read.turns[0], Prices(table)).cost
+    cost = turn_figures(replace(read, transcript=dated), read.turns[0], Prices(table)).cost
     assert (cost and cost.amount) == amount
 
 
@@ -116,23 +116,23 @@ def test_times_count_from_the_first_request() -> None:
     """A task was waited for between its polls, too."""
     request = exchange(b'{"id": 1}', timing=Timing(100, 0.25, 0.5))
     json_answer = exchange(b'{"text": "a"}', timing=Timing(103, 0.25, 1))
-    (result,) = matrix([transcript_of([request, json_answer])]).facts
+    (result,) = matrix([transcript_of([request, json_answer])]).figures
     assert (result.first_byte, result.first_token, result.total) == (3.25, 3.25, 4.0)
 
 
 def test_a_price_is_told_whether_it_suffices_or_not() -> None:
     """So that a cost that is unknown can be explained."""
     read = one_answer({"text": "a"})
-    result = facts(read, read.turns[0], Prices((PRICE,)))
+    result = turn_figures(read, read.turns[0], Prices((PRICE,)))
     assert (result.price, result.cost) == (PRICE, None)
-    assert facts(read, read.turns[0]).price is None
+    assert turn_figures(read, read.turns[0]).price is None
 
 
 def test_a_label_does_not_change_the_price() -> None:
     """Two ways of asking one model cost the same."""
     answer = exchange(b'{"text": "a", "usage": [1000, 0, 1000]}')
     read = transcript_of([answer], target="ours/one (incremental)")
-    cost = facts(read, read.turns[0], Prices((PRICE,))).cost
+    cost = turn_figures(read, read.turns[0], Prices((PRICE,))).cost
     assert cost
     assert cost.amount == 0.002
 
@@ -140,6 +140,6 @@ def test_a_label_does_not_change_the_price() -> None:
 def test_an_answer_that_thought_has_the_price_of_thinking() -> None:
     """Where the table has one."""
     read = one_answer({"text": "a", "reasoning": "b", "usage": [0, 1_000_000, 1_000_000]})
-    cost = facts(read, read.turns[0], Prices((replace(PRICE, thinking=40),))).cost
+    cost = turn_figures(read, read.turns[0], Prices((replace(PRICE, thinking=40),))).cost
     assert cost
     assert cost.amount == 40
