@@ -8,6 +8,7 @@ import pytest
 from questions import silent, two_scenarios, write
 
 from harness.cassette.store import Store
+from harness.checks.check import Kept
 from harness.config.environment import Environment
 from harness.errors import BadScenario, HarnessError, SecretNotRedacted
 from harness.providers import PROVIDERS, servers
@@ -175,6 +176,12 @@ def test_what_one_could_not_do_keeps_no_other(folder: Path, tmp_path: Path) -> N
     assert "was never recorded" in report.problems[0].text
     assert not report.ok
     assert [matrix.scenario for matrix in report.matrices] == ["bad", "one", "two"]
+    figures = replay_report(todo, store, silent, "Replay", keeps=Kept.FIGURES)
+    assert (figures.reads, figures.matrices) == ((), ())
+    assert (figures.outlines, figures.findings) == (report.outlines, report.findings)
+    fields = replay_report(todo, store, silent, "Replay", keeps=Kept.FIELDS)
+    assert fields.reads == ()
+    assert (fields.matrices, fields.field_matrix) == (report.matrices, report.field_matrix)
 
 
 def test_a_request_off_the_tape_is_a_problem_of_its_job(folder: Path, tmp_path: Path) -> None:

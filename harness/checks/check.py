@@ -18,7 +18,7 @@ from harness.comparison.matrix import outline
 from harness.config.settings import RuleSelection
 from harness.providers.rules import project_rules
 from harness.runner import Progress
-from harness.runner.batch import examine
+from harness.runner.batch import Examined, examine
 from harness.runner.recordings import try_read
 from harness.types import Problem, Transcript
 
@@ -127,7 +127,12 @@ def _check(
         return None
     if earlier is not None and options.keeps is Kept.TRANSCRIPTS:
         return Checked(earlier, rules.apply_to(transcript))
-    read, judged = examine(transcript, rules)
-    fields = field_matrix([read]) if options.keeps is Kept.FIELDS else None
-    kept = read.transcript if options.keeps is Kept.TRANSCRIPTS else None
+    return checked(examine(transcript, rules), options.keeps)
+
+
+def checked(examined: Examined, keeps: Kept) -> Checked:
+    """Return the parts of an examined transcript that *keeps* names."""
+    read, judged = examined
+    fields = field_matrix([read]) if keeps is Kept.FIELDS else None
+    kept = read.transcript if keeps is Kept.TRANSCRIPTS else None
     return Checked(CheckedFile(outline(read), judged, fields), kept)

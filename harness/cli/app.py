@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typer.core import TyperGroup
 
     from harness.cassette.workers import Workers
+    from harness.checks.check import Kept
     from harness.drift.plan import Plan
     from harness.report import Report
 
@@ -373,6 +374,17 @@ def skipping() -> Iterator[Callable[[HarnessError], None]]:
 
 
 _UNREADABLE = _USAGE_ERROR = 2
+
+
+def kept(as_json: bool, reports: Iterable[Path]) -> Kept:
+    """Return the parts of each cassette that the printed report and the files *reports* need."""
+    from harness.checks.check import Kept
+    from harness.report import ENDINGS
+
+    needs = {"junit": Kept.FIGURES, "json": Kept.FIELDS, "lines": Kept.FIELDS}
+    forms = (ENDINGS.get(path.suffix.lower(), "") for path in reports)
+    needed = (needs.get(form, Kept.TRANSCRIPTS) for form in forms)
+    return max([Kept.FIELDS if as_json else Kept.FIGURES, *needed])
 
 
 def with_history(report: Report, folder: Path | None) -> Report:

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.cassette import age
 from harness.cli import app
 from harness.config.files import cache_folder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from harness.checks.check import Kept
 
 
 def check(
@@ -43,20 +37,9 @@ def check(
         age.period(since, until),
         app.workers(jobs, dask),
         NO_CACHE if no_cache else CheckCache(cache_folder()),
-        _kept(as_json, reports or ()),
+        app.kept(as_json, reports or ()),
     )
     with app.progress() as shown:
         report = check_report(paths, shown, options)
     report = add_age_findings(report, limit)
     app.deliver(app.with_history(report, history), as_json, reports)
-
-
-def _kept(as_json: bool, reports: Iterable[Path]) -> Kept:
-    """Return the parts of each cassette that the printed report and the files *reports* need."""
-    from harness.checks.check import Kept
-    from harness.report import ENDINGS
-
-    needs = {"junit": Kept.FIGURES, "json": Kept.FIELDS, "lines": Kept.FIELDS}
-    forms = (ENDINGS.get(path.suffix.lower(), "") for path in reports)
-    kept = (needs.get(form, Kept.TRANSCRIPTS) for form in forms)
-    return max([Kept.FIELDS if as_json else Kept.FIGURES, *kept])

@@ -40,6 +40,8 @@ def learn(
 def check(
     paths: list[Path],
     contract: Path = CONTRACT,
+    jobs: int | None = None,
+    dask: str | None = None,
     reports: list[Path] | None = None,
     as_json: bool = False,
 ) -> None:
@@ -51,7 +53,8 @@ def check(
     from harness.report.build import contract_report
 
     with app.progress() as report_progress:
-        report = contract_report(paths, contract, report_progress)
+        workers, keeps = app.workers(jobs, dask), app.kept(as_json, reports or ())
+        report = contract_report(paths, contract, report_progress, workers, keeps)
     app.deliver(report, as_json, reports)
 
 

@@ -36,6 +36,7 @@ def replay(
     from harness.intercept.clock import checked_pace
     from harness.report.build import add_age_findings, replay_report
     from harness.runner import batch
+    from harness.types import Verbosity
 
     speed, limit = checked_pace(pace), age.limit_of_options(max_age, max_age_fails)
     work = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
@@ -43,7 +44,9 @@ def replay(
         app.print_warnings(batch.parameter_warnings(work))
     work = batch.with_repeats(work, store)
     with app.progress() as shown:
-        report = replay_report(work, store, shown, "Replay", app.processes(jobs), speed)
+        is_compared = as_json or Verbosity(app.VERBOSITY.get()) is Verbosity.FULL
+        keeps = app.kept(is_compared, reports or ())
+        report = replay_report(work, store, shown, "Replay", app.processes(jobs), speed, keeps)
     report = add_age_findings(report, limit)
     if not names:
         report = app.with_left_out(report, scenarios, cassettes)

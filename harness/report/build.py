@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -13,8 +14,15 @@ from harness.cassette import age, store
 from harness.cassette.age import Period
 from harness.cassette.store import Store, find
 from harness.cassette.workers import Workers, in_order
-from harness.checks.check import CHECK_ALL, Checked, CheckOptions, check_cassettes
-from harness.comparison.fields import merged
+from harness.checks.check import (
+    CHECK_ALL,
+    Checked,
+    CheckOptions,
+    Kept,
+    check_cassettes,
+    checked,
+)
+from harness.comparison.fields import field_matrix, merged
 from harness.comparison.matrix import Matrix, matrix
 from harness.config.settings import load_prices
 from harness.contracts.files import load
@@ -43,6 +51,7 @@ def replay_report(
     title: str = "Replay",
     at_once: Workers = 1,
     pace: float = 0.0,
+    keeps: Kept = Kept.TRANSCRIPTS,
 ) -> Report:
     """Return the report of a replay: each job checked, and the targets of each scenario compared.
 
@@ -53,21 +62,35 @@ def replay_report(
         title: The heading of the report.
         at_once: The largest number of processes, or the address of a Dask scheduler.
         pace: The factor by which recorded latencies and waits are multiplied; 0 is instant.
+        keeps: The parts of each job that the report contains. Targets are compared unless it is
+            `Kept.FIGURES`.
 
     Raises:
         BadSettings: the project's settings are not valid.
     """
     start = time.perf_counter()
     prices = load_prices(Path.cwd())
-    outcomes = replay_all(work, store, progress, at_once, pace)
-    examined = [(j, o) for j, o in zip(work, outcomes, strict=True) if isinstance(o, Examined)]
-    firsts = [outcome.transcript for job, outcome in examined if job.repeat == 1]
-    repeats = [outcome.transcript for job, outcome in examined if job.repeat > 1]
-    groups = groupby(firsts, key=lambda one: one.transcript.scenario)
-    matrices = tuple(matrix(list(group), prices, repeats) for _, group in groups)
-    return replace(
-        _report(title, outcomes, start), matrices=matrices, processes=_processes(at_once)
-    )
+    taken = Kept.FIGURES if keeps is Kept.FIGURES else Kept.TRANSCRIPTS
+    outcomes = replay_all(work, store, progress, partial(checked, keeps=taken), at_once, pace)
+    results: list[Checked | Problem] = []
+    reads: list[AnalyzedTranscript] = []
+    matrices: list[Matrix] = []
+    both = zip(work, outcomes, strict=True)
+    for _, group in groupby(both, key=lambda one: one[0].scenario.name):
+        firsts, repeats = list[AnalyzedTranscript](), list[AnalyzedTranscript]()
+        for job, outcome in group:
+            if isinstance(outcome, Problem) or outcome.transcript is None:
+                results.append(outcome)
+                continue
+            read = analyze(outcome.transcript, endpoints.recognise)
+            (firsts if job.repeat == 1 else repeats).append(read)
+            fields = field_matrix([read]) if keeps is Kept.FIELDS else None
+            results.append(Checked(outcome.file._replace(fields=fields)))
+            reads += [read] if keeps is Kept.TRANSCRIPTS else []
+        if firsts:
+            matrices.append(matrix(firsts, prices, repeats))
+    report = _checked_report(title, results, start, at_once)
+    return replace(report, reads=tuple(reads), matrices=tuple(matrices))
 
 
 def _processes(workers: Workers) -> int:
@@ -110,12 +133,19 @@ def check_report(
     """
     start = time.perf_counter()
     results = list(check_cassettes(paths, progress, options))
+    return _checked_report("Check", results, start, options.workers)
+
+
+def _checked_report(
+    title: str, results: Sequence[Checked | Problem], start: float, workers: Workers
+) -> Report:
+    """Return the report of *results*; its run began at *start*, by `time.perf_counter()`."""
     checked = [result for result in results if isinstance(result, Checked)]
     files = [one.file for one in checked]
     fields = [one.fields for one in files if one.fields is not None]
     transcripts = [one.transcript for one in checked if one.transcript is not None]
     return Report(
-        title="Check",
+        title=title,
         reads=tuple(analyze(one, endpoints.recognise) for one in transcripts),
         checked=tuple(one.outline for one in files),
         fields=merged(fields) if fields and not transcripts else None,
@@ -123,7 +153,7 @@ def check_report(
         ignored=tuple(finding for one in files for finding in one.judged.ignored),
         problems=tuple(result for result in results if isinstance(result, Problem)),
         duration=time.perf_counter() - start,
-        processes=_processes(options.workers),
+        processes=_processes(workers),
     )
 
 
@@ -145,28 +175,47 @@ def served_report(served: Mapping[str, Cassette], problems: Sequence[str]) -> Re
     return _report("Serve", [*outcomes, *(Problem("", "", text) for text in problems)], start)
 
 
-def contract_report(paths: Sequence[Path], contract: Path, progress: Progress) -> Report:
+def contract_report(
+    paths: Sequence[Path],
+    contract: Path,
+    progress: Progress,
+    workers: Workers = 1,
+    keeps: Kept = Kept.TRANSCRIPTS,
+) -> Report:
     """Return the report of a check of every cassette in *paths* against a contract.
 
-    *contract* is the contract's file. A cassette that cannot be read is a problem of the report.
+    A cassette that cannot be read is a problem of the report.
+
+    Args:
+        paths: Cassettes, or folders of them.
+        contract: The contract's file.
+        progress: Called with a line of text for each cassette.
+        workers: The largest number of processes, or the address of a Dask scheduler.
+        keeps: The parts of each cassette that the report contains.
 
     Raises:
         BadContract: the contract's file is not valid.
         HarnessError: there is no cassette at a path.
     """
     start = time.perf_counter()
-    judge = Judge(load(contract))
-    outcomes: list[Examined | Problem] = []
-    files = find(list(paths))
-    for number, file in enumerate(files, start=1):
+    check = partial(_by_contract, Judge(load(contract)), keeps)
+    files = find(list(paths), is_read_here=isinstance(workers, int))
+    results: list[Checked | Problem] = []
+    for number, (file, result) in enumerate(
+        zip(files, in_order(check, files, workers), strict=True), start=1
+    ):
         progress(f"[{number}/{len(files)}] {file}")
-        one = try_read(file)
-        if isinstance(one, Problem):
-            outcomes.append(one)
-        else:
-            read = analyze(one, endpoints.recognise)
-            outcomes.append(Examined(read, Judged(tuple(judge.check(read)))))
-    return _report("Contract", outcomes, start)
+        results.append(result)
+    return _checked_report("Contract", results, start, workers)
+
+
+def _by_contract(judge: Judge, keeps: Kept, path: Path) -> Checked | Problem:
+    """Return the check of a cassette by a contract, or why it cannot be read."""
+    one = try_read(path)
+    if isinstance(one, Problem):
+        return one
+    read = analyze(one, endpoints.recognise)
+    return checked(Examined(read, Judged(tuple(judge.check(read)))), keeps)
 
 
 def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]], skip: store.Skip) -> Report:

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, as_completed
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -39,6 +39,8 @@ from harness.wire import resolve
 
 if TYPE_CHECKING:
     from harness.sandbox.provider_server import ProviderServer
+
+T = TypeVar("T")
 
 # ------------------------------------------------------------------------------- selection
 
@@ -401,37 +403,38 @@ def examine(transcript: Transcript, rules: RuleSelection = ALL_RULES) -> Examine
 
 
 def replay_all(
-    work: Sequence[Job], store: Store, progress: Progress, at_once: Workers = 1, pace: float = 0.0
-) -> list[Examined | Problem]:
-    """Replay every job offline and check it by the project's rules.
+    work: Sequence[Job],
+    store: Store,
+    progress: Progress,
+    result_of: Callable[[Examined], T],
+    at_once: Workers = 1,
+    pace: float = 0.0,
+) -> Iterator[T | Problem]:
+    """Replay every job offline, check it by the project's rules, and yield the results in order.
 
     Args:
         work: The jobs.
         store: The folder of the cassettes.
         progress: Called with a line of text for each job.
+        result_of: Returns the result of a job that was replayed, in the process that replayed it.
         at_once: The largest number of processes, or the address of a Dask scheduler.
         pace: The factor by which recorded latencies and waits are multiplied; 0 is instant.
 
-    Returns:
-        A transcript with its findings for each job, in the order of the jobs; a problem for a job
-        that cannot be replayed.
+    Yields:
+        A result for each job; a problem for a job that cannot be replayed.
 
     Raises:
         BadSettings: The project's settings are invalid.
     """
-    do = partial(_replayed, store, pace, project_rules(Path.cwd()))
-    outcomes: list[Examined | Problem] = []
-    with without_proxies(), _kept_patches():  # for all jobs: both are the process's
-        results = in_order(do, work, at_once)
+    do = partial(_replayed, store, pace, project_rules(Path.cwd()), result_of)
+    with (
+        without_proxies(),  # for all jobs, as the patches: both are the process's
+        _kept_patches(),
+        closing(in_order(do, work, at_once)) as results,
+    ):
         for number, job in enumerate(work, start=1):
             progress(f"[{number}/{len(work)}] {job}")
-            result = next(results)
-            if isinstance(result, Problem):
-                outcomes.append(result)
-            else:
-                transcript, judged = result
-                outcomes.append(Examined(analyze(transcript, endpoints.recognise), judged))
-    return outcomes
+            yield next(results)
 
 
 @contextmanager
@@ -444,15 +447,17 @@ def _kept_patches() -> Iterator[None]:
 
 
 def _replayed(
-    store: Store, pace: float, rules: RuleSelection, job: Job
-) -> tuple[Transcript, Judged] | Problem:
-    """Return a job's transcript, to be analyzed where it is used, and its findings."""
-
-    def do(job: Job, _: Progress) -> tuple[Transcript, Judged]:
+    store: Store,
+    pace: float,
+    rules: RuleSelection,
+    result_of: Callable[[Examined], T],
+    job: Job,
+) -> T | Problem:
+    def do(job: Job, _: Progress) -> T:
         modules = len(sys.modules)
         examined = examine(replay(job.scenario, job.target, job.own(store), pace), rules)
         keep_patches(len(sys.modules) == modules)  # else names in new modules are patched
-        return examined.transcript.transcript, examined.judged
+        return result_of(examined)
 
     return _outcome(job, do, lambda _: None)
 
@@ -462,7 +467,6 @@ def _replayed(
 THREADS = "harness-job"
 """The name of the threads that run jobs."""
 
-T = TypeVar("T")
 Do = Callable[[Job, Progress], T]
 """A function that runs a job, and calls its second argument with a text for each step."""
 

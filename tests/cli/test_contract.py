@@ -98,7 +98,12 @@ def test_checking(harness: Harness, learnt: Path) -> None:
     assert "info contract_new_field (turn 1, exchange 1, byte 11, /choicez)" in done.out
     assert ".yaml#" in done.out
     assert 'type="contract_removed"' in (learnt / "junit.xml").read_text(encoding="utf-8")
-    told = json.loads(harness("contract", "check", str(broken), "--json", folder=learnt).out)
+    paths = [str(broken), "more", "--json", "--jobs"]
+    told = json.loads(harness("contract", "check", *paths, "2", folder=learnt).out)
+    alone = json.loads(harness("contract", "check", *paths, "1", folder=learnt).out)
+    assert [told[key] for key in ("findings", "transcripts", "fields")] == [
+        alone[key] for key in ("findings", "transcripts", "fields")
+    ]
     assert {f["rule"] for f in told["findings"]} == {"contract_removed", "contract_new_field"}
 
 
