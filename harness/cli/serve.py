@@ -14,7 +14,7 @@ import typer
 from harness.cli import app
 from harness.config.extras import extra
 from harness.errors import BadCassette, HarnessError
-from harness.locale import localized, localized_count, localized_error
+from harness.locale import localized, localized_count, localized_error, mark
 
 if TYPE_CHECKING:
     from harness.serve.server import ServeResult
@@ -39,8 +39,8 @@ def serve(
     with them set; otherwise the server runs until Ctrl-C. /__harness/ tells what was answered.
     `/~NAME/` before a path, or the header x-harness-session, keeps clients apart; the name of a
     cassette before a path, or the header x-harness-cassette, chooses one. Exit code: that of the
-    command, or 1 for requests without a recorded answer and for unused recorded requests, or 2 if a
-    file in a folder is no cassette; it is named and left out.
+    command, or 1 for requests without a recorded answer, for unused recorded requests, and for a
+    command that sends none, or 2 if a file in a folder is no cassette; it is named and left out.
     """
     from harness.intercept.clock import checked_pace
 
@@ -68,15 +68,20 @@ def serve(
         app.echo(f"# links to {len(links.recorded)} recorded files are rewritten", err=True)
     shown = partial(announce, bool(command), as_json)
     result = replay(library, shown, command, port, checked_pace(pace), links, faults)
+    unused = () if allow_unused else result.unused
+    problems = [f"miss: {miss}" for miss in result.misses] + [f"unused: {u}" for u in unused]
+    if command and not (result.answered or result.misses or allow_unused):
+        problems.append(_UNASKED)
+        typer.echo(localized(_UNASKED), err=True)
     _report(result, allow_unused, as_json)
     if reports:
         from harness.report.build import served_report
 
-        unused = () if allow_unused else result.unused
-        problems = [f"miss: {miss}" for miss in result.misses] + [f"unused: {u}" for u in unused]
         app.write_reports(served_report(result.served, problems), reports)
-    failed = bool(result.misses) or (bool(result.unused) and not allow_unused)
-    raise typer.Exit(result.exit_code or (1 if failed else 2 if left_out else 0))
+    raise typer.Exit(result.exit_code or (1 if problems else 2 if left_out else 0))
+
+
+_UNASKED = mark("no request arrived: the command sent none, or to other addresses than these")
 
 
 def announce(to_stderr: bool, as_json: bool, address: str, variables: Mapping[str, str]) -> None:
@@ -139,13 +144,14 @@ def record_through_proxy(
     else:
         count = localized_count(result.answered, "{} exchange", "{} exchanges")
         written = localized("recorded {} to {}").format(count, path)
-        nothing = localized("nothing was recorded")
+        nothing = localized(_UNASKED) if command else localized("nothing was recorded")
         typer.echo(written if result.answered else nothing, err=bool(command))
     if reports and result.answered:
         from harness.report.build import check_report
 
         app.write_reports(check_report([path], lambda text: None), reports)
-    raise typer.Exit(result.exit_code or 0)
+    is_empty = bool(command) and not (result.answered or resume)
+    raise typer.Exit(result.exit_code or int(is_empty))
 
 
 def _report(result: ServeResult, allow_unused: bool, as_json: bool) -> None:

@@ -84,7 +84,7 @@ def test_the_rest_is_served(harness: Harness, folder: Path) -> None:
     """The command's own failure comes first; a folder of strangers alone serves nothing."""
     for code, expected in ((0, 2), (7, 7)):
         ends = [sys.executable, "-c", f"exit({code})"]
-        ran = harness("serve", "c", "--", *ends, folder=folder)
+        ran = harness("serve", "c", "--allow-unused", "--", *ends, folder=folder)
         assert ran.code == expected, ran.err
         for name in STRANGERS:
             assert ran.err.count(f"left out: c/{name}:") == 1

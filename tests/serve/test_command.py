@@ -86,6 +86,17 @@ def test_a_miss_fails(serve: Serve, recorded: Path) -> None:
     assert "miss: no recorded answer to GET http://127.0.0.1:" in done.err
 
 
+def test_a_command_that_sends_no_request_fails(serve: Serve, recorded: Path) -> None:
+    """It may have asked the live service; replaying and recording say so."""
+    nothing = ("--", sys.executable, "-c", "")
+    message = "no request arrived: the command sent none, or to other addresses than these\n"
+    for arguments in ((str(recorded),), ("--record", "new.yaml")):
+        done = serve(*arguments, *nothing)
+        assert done.code == 1
+        assert message in done.err
+    assert serve(str(recorded), "--allow-unused", *nothing).code == 0
+
+
 def test_a_command_that_is_not_there(serve: Serve, recorded: Path) -> None:
     """One sentence, exit code 2."""
     done = serve(str(recorded), "--", "no-such-program")
