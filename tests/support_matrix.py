@@ -44,11 +44,11 @@ CHATS = {
 }
 TEXTS = {"dashscope": "qwen-plus", "compatible": "qwen-plus", "openai": "m"}
 SEEING = {
-    "zhipu": "glm-4.5v",
-    "dashscope": "qwen3.7-plus",
-    "compatible": "qwen3.7-plus",
-    "openai": "m",
+    **dict.fromkeys(("zhipu", "zai"), "glm-4.5v"),
+    **dict.fromkeys(("dashscope", "compatible"), "qwen3.7-plus"),
+    **dict.fromkeys(("openai", "responses", "anthropic"), "m"),
 }
+WATCHING = {form: m for form, m in SEEING.items() if form not in ("responses", "anthropic")}
 COLUMNS = ("record", "replay", "rules", "parse", "compare", "sandbox")
 
 
@@ -87,7 +87,6 @@ class Kind:
 MESSAGE = {"dashscope": "{result_format: message}"}
 WEATHER = """\
 parameters:
-  parallel_tool_calls: true
   tools:
     - type: function
       function:
@@ -98,6 +97,10 @@ parameters:
           properties: {location: {type: string}}
           required: [location]
 """
+
+SCHEMA = "{type: object, required: [city], properties: {city: {type: string}}}"
+JSON = f"{{type: json_schema, json_schema: {{name: city, schema: {SCHEMA}}}}}"
+FORMAT = f"{{type: json_schema, name: city, schema: {SCHEMA}}}"
 
 KINDS = (
     Kind("chat", "chat", "对话", "steps: [{user: 你好}]", CHATS),
@@ -147,7 +150,7 @@ KINDS = (
         "video in a message",
         "消息中的视频",
         "steps: [{user: [看, {video: 'https://host/a.mp4'}]}]",
-        SEEING,
+        WATCHING,
         shown="a.mp4",
     ),
     Kind(
@@ -172,12 +175,14 @@ KINDS = (
         "json",
         "JSON by a schema",
         "按 JSON Schema 回答",
-        "parameters:\n  response_format:\n    type: json_schema\n    json_schema:\n"
-        "      name: city\n      schema: {type: object, required: [city],\n"
-        "        properties: {city: {type: string}}}\n"
-        "steps:\n  - user: 请以 JSON 回答：北京\n    expect: {json_schema: {type: object}}",
-        TEXTS,
-        parameters=MESSAGE,
+        "steps:\n  - user: 请以 JSON 回答：北京\n"
+        "    expect: {json_schema: {type: object, required: [city]}}",
+        {**TEXTS, "responses": "m", "anthropic": "m"},
+        parameters={
+            **dict.fromkeys(TEXTS, f"{{response_format: {JSON}, result_format: message}}"),
+            "responses": f"{{text: {{format: {FORMAT}}}}}",
+            "anthropic": f"{{output_config: {{format: {FORMAT}}}}}",
+        },
     ),
     Kind(
         "tools",
@@ -189,7 +194,10 @@ KINDS = (
         "    - {function: get_current_weather, result: {t: 25}}\n",
         CHATS,
         shown="calls get_current_weather",
-        parameters=MESSAGE,
+        parameters={
+            "dashscope": "{result_format: message, parallel_tool_calls: true}",
+            **dict.fromkeys(("compatible", "openai", "responses"), "{parallel_tool_calls: true}"),
+        },
     ),
     Kind(
         "thinking-kept",

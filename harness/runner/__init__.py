@@ -57,6 +57,7 @@ from harness.types import (
     Turn,
     with_reasoning,
 )
+from harness.wire import resolve
 
 Progress = Callable[[str], None]
 """A function that gets a line of text about the step that is being executed."""
@@ -255,7 +256,8 @@ def _never_answered(scenario: Scenario, target: Target, step: Step) -> Iterator[
     every = (f.get("name") for one in parameters for f in functions(one.get("tools")))
     declared = [*dict.fromkeys(name for name in every if name)]
     called = (step.form.expect.tool_call,) if step.form.expect else ()
-    for name in (*step.functions, *called):
+    chosen = resolve(step.parameters(target), "/tool_choice/function/name")
+    for name in (*step.functions, *called, chosen if isinstance(chosen, str) else ""):
         if name and name not in declared and not any("extra_body" in one for one in parameters):
             known = ", ".join(map(str, declared)) or "none"
             yield f"the model cannot call {name!r}: `tools` declares: {known}"

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, as_completed
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from contextvars import Context, copy_context
@@ -27,15 +27,27 @@ from harness.errors import BadCassette, BadScenario, HarnessError, InterceptErro
 from harness.intercept.patch import keep_patches
 from harness.intercept.resume import OnInterrupted
 from harness.providers import PROVIDERS, Provider, endpoints, find_provider
+from harness.providers.parameters import form_of
 from harness.providers.rules import RULES, project_rules
 from harness.rules import Judged, judge
 from harness.runner import Meter, Progress, Source, fits, record, replay, supported_provider
 from harness.sandbox import Options, serve
 from harness.scenario import parameters
 from harness.scenario.files import check_providers, check_rules, load_all
+from harness.scenario.messages import lacks_function
 from harness.scenario.steps import Scenario
-from harness.types import Call, CallKind, Origin, Problem, Provenance, Target, Transcript
-from harness.wire import resolve
+from harness.types import (
+    Call,
+    CallKind,
+    Json,
+    Origin,
+    Problem,
+    Provenance,
+    Target,
+    Transcript,
+    shorten,
+)
+from harness.wire import query, resolve
 
 if TYPE_CHECKING:
     from harness.sandbox.provider_server import ProviderServer
@@ -212,10 +224,19 @@ def _refused(job: Job) -> Iterator[str]:
         ranges = find_provider(target.provider).ranges
         for key, value in parameters.items():
             if value is not None and key in ranges and value not in ranges[key]:
-                yield f"{place}: {name} refuses the parameter {key}: {value!r}"
+                yield f"{place}: {name} refuses the parameter {key}: {shorten(repr(value), 80)}"
+        yield from (f"{place}: {name} {problem}" for problem in _bad_tools(target, parameters))
         is_off = resolve(parameters, "/thinking/type") == "disabled"
         if is_off and row and row.thinking == "always":
             yield f"{place}: {name} always thinks, and refuses thinking: disabled"
+
+
+def _bad_tools(target: Target, parameters: Mapping[str, Json]) -> Iterator[str]:
+    """Yield which tools a service refuses; two formats have functions of another form."""
+    if form_of(find_provider(target.provider)) not in ("anthropic", "responses"):
+        for number, (_, tool) in enumerate(query({**parameters}, "/tools/[]")):
+            if lacks_function(tool):
+                yield f"refuses tools[{number}]: the name of a function is under function.name"
 
 
 def repeated(work: Iterable[Job], times: int) -> tuple[Job, ...]:

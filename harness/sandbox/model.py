@@ -26,7 +26,7 @@ from harness.sandbox.tokens import (
 )
 from harness.sandbox.tools import SchemaFiller, choose_calls
 from harness.types import Call, ContentPart, Json, Message, Reply, ToolCall, Usage
-from harness.wire import read_json, walk
+from harness.wire import read_json, resolve, walk
 from harness.wire.images import inspect_image
 
 MAX_CHARACTERS = 4000
@@ -114,13 +114,12 @@ def read_conversation(call: Call) -> ChatHistory:
     )
 
 
-def _json_schema(response_format: Json) -> Json:
-    form = response_format if isinstance(response_format, dict) else {}
-    if form.get("type") not in ("json_object", "json_schema"):
+def _json_schema(form: Json) -> Json:
+    """Return the schema of a `response_format`, or of a `format` as other formats have it."""
+    if resolve(form, "/type") not in ("json_object", "json_schema"):
         return None
-    named = form.get("json_schema")
-    schema = named.get("schema") if isinstance(named, dict) else None
-    return schema if isinstance(schema, dict) else {}
+    found = (resolve(form, pointer) for pointer in ("/json_schema/schema", "/schema"))
+    return next((schema for schema in found if isinstance(schema, dict)), {})
 
 
 def _unanswered_results(messages: Iterable[Message]) -> tuple[str, ...]:
@@ -390,6 +389,8 @@ REPLIES: tuple[Replier, ...] = (
 def generate(call: Call, *, thinking: bool = False) -> Reply:
     """Return the reply to *call*: a text, with its tokens in `pieces`, or tool calls.
 
+    A function is called, if none was yet, for a question to which there is only a general reply.
+
     Args:
         call: A chat with at least one message from the user.
         thinking: Whether the reply also has reasoning, whose tokens count as output tokens.
@@ -401,11 +402,14 @@ def generate(call: Call, *, thinking: bool = False) -> Reply:
     text_of_tools = tools if isinstance(tools, str) else json.dumps(tools, ensure_ascii=False)
     input_tokens = count_prompt_tokens(call.messages, text_of_tools if tools else "")
     reasoning = _reasoning(conversation) if thinking else None
+    replier, text = next((reply, text) for reply in REPLIES if (text := reply(conversation)))
     if not conversation.tool_results:
+        is_called = any(message.tool_calls for message in call.messages)
+        if replier is reply_generally and choice in (None, "auto") and not is_called:
+            choice = "required"
         calls = choose_calls(tools, choice, conversation.question, conversation.earlier_questions)
         if calls:
             return _tool_call_reply(calls, reasoning, input_tokens)
-    text = next(text for reply in REPLIES if (text := reply(conversation)))
     text = _until_stop(text, call.parameters.get("stop"))
     return _text_reply(text, reasoning, input_tokens, limit)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
 
+from harness.scenario.messages import lacks_function
 from harness.types import ContentPart, Json, Medium, Message, ToolCall
 from harness.wire import read_json
 
@@ -273,7 +274,8 @@ def check_chat(
     """
     check_tool_messages(messages, id_required=tool_call_id_required)
     check_ranges(parameters, ranges)
-    if not isinstance(parameters.get("tools"), (list, type(None))):
+    tools = parameters.get("tools")
+    if not isinstance(tools, (list, type(None))) or any(map(lacks_function, tools or ())):
         raise Refused(Reason.BAD_PARAMETER, bad_tools)
     check_content([message.content for message in messages])
 
@@ -318,6 +320,10 @@ class Range:
         above = value > self.low if self.low_open else value >= self.low
         below = value < self.high if self.high_open else value <= self.high
         return above and below
+
+
+NOTHING = Range(1, 0)
+"""The range of a parameter that a format does not have: no value is allowed."""
 
 
 def check_ranges(parameters: Mapping[str, Json], ranges: Mapping[str, Range]) -> None:

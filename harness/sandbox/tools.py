@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 from harness.sandbox.tokens import TEXTS, excerpt, find_cities, find_numbers, keywords
 from harness.types import Json, ToolCall
+from harness.wire import resolve
 
 _SYNONYMS = tuple(map(frozenset, TEXTS["words"]["synonyms"]))
 """Groups of keywords for the same topic."""
 
 _FOLLOW_UP = re.compile(r"^(那|再|还有|and\b|what about|how about)|呢[？?]?$", re.IGNORECASE)
+
+_LISTED = re.compile(r"\d[^\d,，、和与]{0,4}([,，、和与]| and )\s*\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,8 @@ def choose_calls(
 
     Args:
         tools: The `tools` of the request.
-        choice: The `tool_choice` of the request; `"none"` allows no tool call.
+        choice: The `tool_choice` of the request; `"none"` allows no tool call, and `"required"`
+            also allows one of a tool that does not fit.
         question: The last message from the user.
         earlier_questions: The messages from the user before it. The last of them is also searched
             for keywords if *question* is a follow-up question, such as "And in Shanghai?".
@@ -51,6 +55,7 @@ def choose_calls(
         topic = f"{question}\n{earlier_questions[-1]}"
     declared = declared_tools(tools)
     tool = _required_tool(declared, choice) or _fitting_tool(declared, topic)
+    tool = tool or next((one for one in declared if choice == "required"), None)
     return _calls(tool, question, earlier_questions) if tool else []
 
 
@@ -85,24 +90,31 @@ def _similarity(tool: Tool, topic: str) -> int:
 
 
 def _calls(tool: Tool, question: str, earlier_questions: Sequence[str]) -> list[ToolCall]:
-    """Return one call of *tool*, or several if the texts name several cities.
+    """Return one call of *tool*, or several if the texts name several cities or numbers.
 
-    There is one call per city (at most five) if exactly one argument of the tool is a city.
+    There is one call per city (at most five) if exactly one argument of the tool is a city, else
+    one per number of a list such as "100 and 200" if exactly one is a number.
     """
     texts = (question, *reversed(earlier_questions))
     cities = next((found for text in texts if (found := find_cities(text))), [])
     one_each = len(cities) > 1 and len(city_properties(tool.schema)) == 1
-    groups = [[city] for city in cities[:5]] if one_each else [cities]
+    fillers = [SchemaFiller(question, [city]) for city in cities[:5]] if one_each else []
+    numbers = find_numbers(question)[:5]
+    if not fillers and _count_numbers(tool.schema) == 1 and _LISTED.search(question):
+        fillers = [SchemaFiller(question, cities, [number]) for number in numbers]
     return [
         ToolCall(
             id=f"call_{uuid.uuid4().hex[:24]}",
             name=tool.name,
-            arguments=json.dumps(
-                SchemaFiller(question, group).fill({**tool.schema}), ensure_ascii=False
-            ),
+            arguments=json.dumps(filler.fill({**tool.schema}), ensure_ascii=False),
         )
-        for group in groups
+        for filler in fillers or [SchemaFiller(question, cities)]
     ]
+
+
+def _count_numbers(schema: Mapping[str, Json]) -> int:
+    types = (resolve(one, "/type") for one in properties_of(schema).values())
+    return sum(kind in ("integer", "number") for kind in types)
 
 
 # ------------------------------------------------------------------------ values after a schema
@@ -128,10 +140,15 @@ def city_properties(schema: Mapping[str, Json]) -> list[str]:
 class SchemaFiller:
     """A builder of JSON values that fit a schema, from the cities, numbers and words of a text."""
 
-    def __init__(self, text: str, cities: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        cities: Sequence[str] | None = None,
+        numbers: Sequence[float] | None = None,
+    ) -> None:
         self._text = text
         self._cities = find_cities(text) if cities is None else cities
-        self._numbers: Iterator[float] = iter(find_numbers(text))
+        self._numbers: Iterator[float] = iter(find_numbers(text) if numbers is None else numbers)
 
     def fill(self, schema: Json, name: str = "") -> Json:
         """Return a value that fits *schema*, the JSON Schema of the property *name*.

@@ -45,6 +45,11 @@ def is_openai(sent: Mapping[str, Json]) -> bool:
     )
 
 
+def lacks_function(tool: Json) -> bool:
+    """Return whether *tool* has the type function, but no function as OpenAI's format has it."""
+    return resolve(tool, "/type") == "function" and not resolve(tool, "/function/name")
+
+
 def content_text(content: Json) -> str:
     """Return a message's content as text; of a list, the texts of its items on separate lines."""
     if isinstance(content, list):

@@ -1,4 +1,4 @@
-"""The known names of parameters, by which a misspelt one is recognised.
+"""The known names of parameters and of their members, by which a misspelt one is recognised.
 
 An unknown name may be new, so it counts as misspelt only if it is similar to a known one. A test
 compares the known names with the arguments of the SDKs.
@@ -20,19 +20,69 @@ KNOWN_PARAMETERS = frozenset(_FILE.read_text(encoding="utf-8").split())
 
 _SIMILARITY = 0.8
 
+_SAME: Mapping[str, str] = {
+    "extra_body": "",
+    **dict.fromkeys(
+        (
+            *("tools.[].function.parameters", "tools.[].parameters", "tools.[].input_schema"),
+            *("response_format.json_schema.schema", "text.format.schema"),
+            *("output_config.format.schema", "$.items", "$.additionalProperties", "$.not"),
+            *("$.properties.*", "$.$defs.*", "$.definitions.*"),
+            *("$.anyOf.[]", "$.oneOf.[]", "$.allOf.[]", "$.prefixItems.[]"),
+        ),
+        "$",
+    ),
+}
+"""The path in `members.txt` of paths with the members of another one; `$` is a JSON Schema."""
 
-def misspelt(parameters: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
-    """Yield each misspelt name among *parameters*, with the name that is probably meant."""
-    for name in parameters:
-        meant = "" if name in KNOWN_PARAMETERS else _meant(name)
-        if meant:
-            yield name, meant
+_FREE = ("$.properties", "$.$defs", "$.definitions")
+"""The paths of objects whose members may have any name."""
 
 
-@lru_cache(maxsize=256)
-def _meant(name: str) -> str:
-    """Return the known name that an unknown one nearly is; empty if there is none."""
-    near = difflib.get_close_matches(name.lower(), KNOWN_PARAMETERS, n=1, cutoff=_SIMILARITY)
+@lru_cache(maxsize=1)
+def _known() -> Mapping[str, tuple[str, ...]]:
+    """Return the known members by path, and the known values by the path and an equals sign."""
+    known = {"": tuple(KNOWN_PARAMETERS)}
+    for line in _FILE.with_name("members.txt").read_text(encoding="utf-8").splitlines():
+        head, *words = line.split() if line and line[0] != "#" else [""]
+        if head:
+            known[head.removesuffix(":") + "=" * (words[0] == "=")] = tuple(words)
+    return known
+
+
+def misspelt(
+    value: Json | Mapping[str, Json], path: str = "", place: str = ""
+) -> Iterator[tuple[str, str]]:
+    """Yield each misspelt name or word in parameters, with the one that is probably meant.
+
+    Args:
+        value: The parameters, or a part of them.
+        path: The path of the part in `members.txt`.
+        place: The names and indices that lead to the part, for messages.
+    """
+    path = _SAME.get(path, path)
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from misspelt(item, f"{path}.[]", f"{place}[{number}]")
+    elif isinstance(value, Mapping):
+        for name, member in value.items():
+            meant = "" if path in _FREE else _meant(name, path)
+            start = f"{place}." if place else ""
+            if meant:
+                yield start + name, start + meant
+            inner = "*" if path in _FREE else name
+            yield from misspelt(member, f"{path}.{inner}" if path else inner, start + name)
+    elif isinstance(value, str) and (word := _meant(value, f"{path}=")):
+        yield f"{place}: {value}", f"{place}: {word}"
+
+
+@lru_cache(maxsize=512)
+def _meant(name: str, path: str) -> str:
+    """Return the known name at *path* that an unknown one nearly is; empty if there is none."""
+    known = _known().get(path, ())
+    if name in known:
+        return ""
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=_SIMILARITY)
     return near[0] if near and not _is_variant(name, near[0]) else ""
 
 

@@ -178,19 +178,24 @@ class Scenario:
             for number, (form, next_type) in enumerate(zip(forms, next_types, strict=True), start=1)
         )
 
-    def named_parameters(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
-        """Yield (place, {name: value}) for each parameter of the scenario, its targets and steps.
-
-        The place is `file:line`, with the scenario's name if it was not read from a file.
-        """
+    def located_parameters(self) -> Iterator[tuple[Loc, Json]]:
+        """Yield (place, value) of each parameter of the scenario, its targets and steps."""
         groups: list[tuple[Loc, Mapping[str, Json]]] = [((), self.form.parameters)]
         groups += [(("targets", n), form.parameters) for n, form in enumerate(self.form.targets)]
         groups += [(("steps", n), form.parameters) for n, form in enumerate(self.form.steps)]
         for loc, given in groups:
             for name, value in given.items():
-                place = (*loc, "parameters", name)
-                line = self.source.line(place)
-                yield f"{self.path or self.name}:{line or ''}".rstrip(":"), {name: value}
+                yield (*loc, "parameters", name), value
+
+    def named_parameters(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
+        """Yield (place, {name: value}) for each parameter of the scenario, its targets and steps.
+
+        The place is `file:line`, with the scenario's name if it was not read from a file.
+        """
+        for loc, value in self.located_parameters():
+            line = self.source.line(loc)
+            place = f"{self.path or self.name}:{line or ''}".rstrip(":")
+            yield place, {str(loc[-1]): value}
 
     def mode(self, target: Target) -> Mode:
         """Return the mode of the calls to *target*, for steps that set no mode."""

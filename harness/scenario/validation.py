@@ -169,6 +169,7 @@ def inconsistencies(scenario: Scenario) -> Iterator[Issue]:
     """Yield the issues that concern several parts of a scenario, or its file name."""
     yield from _name_is_the_file_name(scenario)
     yield from _targets_are_unique(scenario)
+    yield from _parameters_are_no_keys(scenario)
     if not any(step.is_call for step in scenario.steps):
         yield Issue(("steps",), "no step asks anything; add a user, prompt or image step")
     steps = scenario.steps
@@ -235,6 +236,16 @@ def _targets_are_unique(scenario: Scenario) -> Iterator[Issue]:
         if first != number:
             message = f"targets[{number}] is filed as {target.slug!r} like targets[{first}]"
             yield Issue(("targets", number), f"{message}; give one of them a label")
+
+
+def _parameters_are_no_keys(scenario: Scenario) -> Iterator[Issue]:
+    """Yield the parameters that would ask another model, or for a stream that nobody reads."""
+    for loc, value in scenario.located_parameters():
+        if loc[-1] == "model":
+            message = "is not a parameter; name the model in the target, or as model of the step"
+            yield Issue(loc, f"{where(loc)} {message}")
+        if loc[-1] == "stream" and value is True:
+            yield Issue(loc, f"{where(loc)} is not a parameter; write mode: stream")
 
 
 def _issue(step: Step, message: str, *path: str) -> Issue:

@@ -125,6 +125,32 @@ def test_a_tool_that_does_not_fit_is_not_called(zhipu: Zhipu) -> None:
         assert answer["choices"][0]["finish_reason"] == "stop"
 
 
+@pytest.mark.parametrize(
+    ("question", "choice", "amounts"),
+    [
+        ("100 元和 200 元换成多少美元？", "auto", [100, 200]),
+        ("2026 年 5 月我要去巴黎", "auto", [2026]),
+        ("你好", "required", [1]),
+    ],
+)
+def test_a_question_without_a_reply_calls_a_tool(
+    zhipu: Zhipu, question: str, choice: str, amounts: list[int]
+) -> None:
+    """Once for each number of a list; a required tool is also called for a greeting."""
+    schema = {"type": "object", "properties": {"amount": {"type": "integer"}}}
+    function = {"name": "f", "parameters": {**schema, "required": ["amount"]}}
+    tools = [{"type": "function", "function": function}]
+    answer = zhipu.chat([user(question)], tools=tools, tool_choice=choice).json()
+    calls = answer["choices"][0]["message"]["tool_calls"]
+    assert [json.loads(call["function"]["arguments"])["amount"] for call in calls] == amounts
+
+
+def test_a_tool_without_a_function_is_refused(zhipu: Zhipu) -> None:
+    """Its name and parameters have an object of their own."""
+    tools = [{"type": "function", "name": "f", "parameters": {}}]
+    assert zhipu.chat([user("你好")], tools=tools).status_code == 400
+
+
 def test_a_follow_up_calls_the_tool_again(zhipu: Zhipu) -> None:
     """The question 那上海呢？ is understood with the question before it."""
     messages = [user("北京天气怎么样？"), assistant("晴。"), user("那上海呢？")]

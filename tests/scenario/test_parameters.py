@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anthropic
 import dashscope
 import openai
 import pytest
@@ -34,6 +35,12 @@ def arguments() -> dict[str, Callable[..., Any]]:
     return {
         "openai chat": client.chat.completions.create,
         "openai embeddings": client.embeddings.create,
+        "openai images": client.images.generate,
+        "openai speech": client.audio.speech.create,
+        "openai transcriptions": client.audio.transcriptions.create,
+        "openai responses": client.responses.create,
+        "anthropic messages": anthropic.Anthropic(api_key="-").messages.create,
+        "dashscope images": dashscope.ImageSynthesis.async_call,
         "dashscope generation": dashscope.Generation.call,
         "dashscope multimodal": dashscope.MultiModalConversation.call,
         "dashscope embedding": dashscope.TextEmbedding.call,
@@ -74,6 +81,52 @@ def test_arguments_of_zhipus_sdk_are_not_misspelt() -> None:
 def test_a_misspelt_name_is_recognised(name: str, meant: str) -> None:
     """By the known name that is nearly the same."""
     assert list(misspelt({name: 1})) == [(name, meant)]
+
+
+def tools(**function: Any) -> dict[str, Any]:
+    """Return parameters with one tool, a function with these members."""
+    return {"tools": [{"type": "function", "function": {"name": "f", **function}}]}
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong", "meant"),
+    [
+        ({"response_format": {"typ": "text"}}, "response_format.typ", "response_format.type"),
+        (
+            {"response_format": {"type": "json_shema"}},
+            "response_format.type: json_shema",
+            "response_format.type: json_schema",
+        ),
+        (
+            {"extra_body": {"enable_thinkng": True}},
+            "extra_body.enable_thinkng",
+            "extra_body.enable_thinking",
+        ),
+        (tools(paramters={}), "tools[0].function.paramters", "tools[0].function.parameters"),
+        (
+            tools(parameters={"properties": {"typ": {"items": {"type": "strng"}}}}),
+            "tools[0].function.parameters.properties.typ.items.type: strng",
+            "tools[0].function.parameters.properties.typ.items.type: string",
+        ),
+    ],
+)
+def test_a_misspelt_member_is_recognised(given: Any, wrong: str, meant: str) -> None:
+    """Members of objects, words of which only some are known, and keywords of JSON Schemas."""
+    assert list(misspelt(given)) == [(wrong, meant)]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"thinking": {"type": "enabled", "clear_thinking": False}, "stop": ["typ"]},
+        {"response_format": {"type": "verbose_json"}},
+        tools(parameters={"type": ["object", "null"], "properties": {"propertes": {}}}),
+        {"tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 3}]},
+    ],
+)
+def test_known_and_new_members_are_not(given: Any) -> None:
+    """The properties of a schema may have any name."""
+    assert list(misspelt(given)) == []
 
 
 @pytest.mark.parametrize(
@@ -190,6 +243,16 @@ def test_a_misspelt_parameter_is_warned_of(listed: Listed) -> None:
             "{user: a}",
             "qwen-plus is not at the endpoint multimodal, but at generation",
         ),
+        (
+            "zhipuai/glm-5.3",
+            "{user: a, parameters: {tools: [{type: function, name: f}]}}",
+            "refuses tools[0]: the name of a function is under function.name",
+        ),
+        (
+            "zhipuai/glm-5.3",
+            "{user: a, parameters: {tool_choice: {type: function, function: {name: f}}}}",
+            "cannot call 'f': `tools` declares: none",
+        ),
     ],
 )
 def test_strict_says_what_record_would_refuse(
@@ -201,6 +264,19 @@ def test_strict_says_what_record_would_refuse(
     done = listed(text, "--strict")
     assert done.code == 1
     assert message in done.err
+
+
+def test_strict_says_which_parameters_a_format_does_not_have(
+    listed: Listed, tmp_path: Path
+) -> None:
+    """Those of OpenAI's chats, in Responses and Messages."""
+    declared = "[tool.harness.providers.anthropic]\n[tool.harness.providers.openai-responses]\n"
+    (tmp_path / "pyproject.toml").write_text(declared, encoding="utf-8")
+    targets = "[anthropic/claude-sonnet-4-6, openai-responses/gpt-5.2]"
+    done = listed(
+        f"name: x\ntargets: {targets}\nparameters: {{n: 2}}\nsteps: [user: a]\n", "--strict"
+    )
+    assert done.err.count("refuses the parameter n: 2") == 2
 
 
 def test_strict_names_every_file_that_is_not_valid(listed: Listed, tmp_path: Path) -> None:

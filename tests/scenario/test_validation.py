@@ -126,6 +126,15 @@ def test_what_is_no_yaml_is_refused(text: str | bytes, message: str) -> None:
             ":4: targets[1] is filed as 'a-B' like targets[0]; give one of them a label",
         ),
         (
+            HEAD + "  - user: hi\n    parameters:\n      model: b",
+            ":6: steps[0].parameters.model is not a parameter; name the model in the target, or as "
+            "model of the step",
+        ),
+        (
+            HEAD + "  - user: hi\nparameters: {stream: true}",
+            ":5: parameters.stream is not a parameter; write mode: stream",
+        ),
+        (
             HEAD + "  - system: be kind",
             ":3: no step asks anything; add a user, prompt or image step",
         ),

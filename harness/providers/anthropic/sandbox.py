@@ -10,10 +10,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from harness.providers.anthropic.endpoints import conversation, events
-from harness.providers.openai.sandbox import KEY, RANGES, REFUSALS, ServiceFacts, read_chat
+from harness.providers.openai.sandbox import KEY, REFUSALS, ServiceFacts, read_chat
 from harness.sandbox import model
 from harness.sandbox.provider_server import ProviderServer, json_response, stream_response
-from harness.sandbox.requests import Reason, Refused, describe, last_question, read_object
+from harness.sandbox.requests import (
+    NOTHING,
+    Range,
+    Reason,
+    Refused,
+    check_ranges,
+    describe,
+    last_question,
+    read_object,
+)
 from harness.sandbox.state import SandboxState
 from harness.sandbox.tokens import CacheCounts, cache_counts, tokens
 from harness.types import Json, Mode, Reply
@@ -26,6 +35,20 @@ _TYPES = {
     403: "permission_error",
     404: "not_found_error",
     429: "rate_limit_error",
+}
+# [DOC] docs.anthropic.com/en/api/messages; a member that it does not name is refused.
+RANGES = {
+    "temperature": Range(0, 1),
+    "top_p": Range(0, 1),
+    "max_tokens": Range(1, 131072, whole=True),
+    **dict.fromkeys(
+        (
+            *("n", "seed", "stop", "logprobs", "top_logprobs", "logit_bias", "response_format"),
+            *("presence_penalty", "frequency_penalty", "parallel_tool_calls", "stream_options"),
+            *("max_completion_tokens", "reasoning_effort"),
+        ),
+        NOTHING,
+    ),
 }
 SIGNATURE = "c2FuZGJveA=="
 """The signature of all thinking; a request that repeats thinking has to repeat it."""
@@ -43,16 +66,28 @@ def _translated(body: dict[str, Json]) -> dict[str, Json]:
         for tool in (tools if isinstance(tools, list) else [])
         if isinstance(tool, dict)
     ]
-    rest = {name: value for name, value in body.items() if name not in ("system", "tool_choice")}
+    rest = {name: value for name, value in body.items() if name != "system"}
     sent: Json = [message for _, message in conversation(body)]
-    return {**rest, "messages": sent, **({"tools": functions} if tools else {})}
+    own: dict[str, Json] = {"messages": sent, "tool_choice": _choice(body.get("tool_choice"))}
+    output = body.get("output_config")
+    own["response_format"] = output.get("format") if isinstance(output, dict) else None
+    return {**rest, **own, **({"tools": functions} if tools else {})}
+
+
+def _choice(choice: Json) -> Json:
+    """Return a choice of a tool in OpenAI's format."""
+    given = choice if isinstance(choice, dict) else {}
+    if given.get("type") == "tool":
+        return {"type": "function", "function": {"name": given.get("name")}}
+    return {"any": "required", "none": "none"}.get(str(given.get("type")))
 
 
 async def _create(state: SandboxState, request: Request) -> Response:
     body = await read_object(request)
     if not isinstance(body.get("max_tokens"), int):
         raise Refused(Reason.BAD_PARAMETER, "max_tokens")
-    call = read_chat(ServiceFacts(ranges=RANGES), state, _translated(body))
+    check_ranges(body, RANGES)
+    call = read_chat(ServiceFacts(), state, _translated(body))
     state.check_rate_limit(last_question(call.messages))
     thinking = body.get("thinking")
     thinks = isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive")

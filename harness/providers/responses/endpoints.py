@@ -88,15 +88,25 @@ def _translated(item: Json) -> Iterator[Json]:
 def _content(content: Json) -> Json:
     """Return a content in OpenAI's chat format, whose parts have other types."""
     parts = content if isinstance(content, list) else []
-    if not any(resolve(part, "/image_url") is not MISSING for part in parts):
+    if not any(_is_more_than_text(part) for part in parts):
         texts = (_text(part, "/text") for part in parts)
         return joined(texts) or "" if isinstance(content, list) else content
     return [
         {"type": "image_url", "image_url": {"url": _text(part, "/image_url")}}
         if resolve(part, "/image_url") is not MISSING
-        else {"type": "text", "text": _text(part, "/text")}
+        else {**_members(part), "type": "text", "text": _text(part, "/text")}
         for part in parts
     ]
+
+
+def _is_more_than_text(part: Json) -> bool:
+    """Return whether a part is a picture, or a text of the user with further members."""
+    is_own = resolve(part, "/type") == "input_text" and len(_members(part)) > 2
+    return is_own or resolve(part, "/image_url") is not MISSING
+
+
+def _members(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
 
 
 def read(parts: Sequence[Part], request: Json) -> Outcome | None:

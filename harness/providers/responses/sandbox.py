@@ -9,14 +9,28 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from harness.providers.anthropic.endpoints import events
-from harness.providers.openai.sandbox import RANGES, ServiceFacts, read_chat, server
+from harness.providers.openai.sandbox import ServiceFacts, read_chat, server
 from harness.providers.responses.endpoints import conversation
 from harness.sandbox import model
 from harness.sandbox.provider_server import ProviderServer, json_response, stream_response
-from harness.sandbox.requests import last_question, read_object
+from harness.sandbox.requests import NOTHING, Range, check_ranges, last_question, read_object
 from harness.sandbox.state import SandboxState, now
 from harness.sandbox.tokens import cache_counts, tokens
 from harness.types import Json, Mode, Reply
+
+# [DOC] platform.openai.com/docs/api-reference/responses/create; others are unknown parameters.
+RANGES = {
+    "temperature": Range(0, 2),
+    "top_p": Range(0, 1),
+    **dict.fromkeys(
+        (
+            *("n", "seed", "stop", "logprobs", "logit_bias", "response_format", "max_tokens"),
+            *("presence_penalty", "frequency_penalty", "max_completion_tokens"),
+            "reasoning_effort",
+        ),
+        NOTHING,
+    ),
+}
 
 
 def _translated(body: dict[str, Json]) -> dict[str, Json]:
@@ -28,15 +42,20 @@ def _translated(body: dict[str, Json]) -> dict[str, Json]:
         if isinstance(tool, dict) and tool.get("type") == "function"
     ]
     limit = body.get("max_output_tokens")
-    rest = {name: value for name, value in body.items() if name != "tool_choice"}
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict):
+        choice = {"type": choice.get("type"), "function": {"name": choice.get("name")}}
     sent: Json = [message for _, message in conversation(body)]
-    own: dict[str, Json] = {"messages": sent, "max_tokens": limit}
-    return {**rest, **own, **({"tools": functions} if tools else {})}
+    own: dict[str, Json] = {"messages": sent, "max_tokens": limit, "tool_choice": choice}
+    text = body.get("text")
+    own["response_format"] = text.get("format") if isinstance(text, dict) else None
+    return {**body, **own, **({"tools": functions} if tools else {})}
 
 
 async def _create(state: SandboxState, request: Request) -> Response:
     body = await read_object(request)
-    call = read_chat(ServiceFacts(ranges=RANGES), state, _translated(body))
+    check_ranges(body, RANGES)
+    call = read_chat(ServiceFacts(), state, _translated(body))
     state.check_rate_limit(last_question(call.messages))
     thinks = isinstance(body.get("reasoning"), dict)
     reply = model.generate(call, thinking=thinks)
