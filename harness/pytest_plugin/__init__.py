@@ -24,8 +24,8 @@ import pytest
 from harness.locale import LANGUAGE, language_of_environment, localized, localized_error
 from harness.pytest_plugin import age, cassettes, network
 from harness.pytest_plugin.cassettes import cassette_settings, harness_cassette
+from harness.pytest_plugin.clean_cassettes import CLEAN_CASSETTES, CleanCassettes
 from harness.pytest_plugin.failures import ReportMask, explain, kept_failure, shortened
-from harness.pytest_plugin.faultless import FAULTLESS, Faultless
 from harness.pytest_plugin.scenarios import ScenarioFile
 from harness.pytest_plugin.summary import UseCounter
 
@@ -147,8 +147,8 @@ def pytest_configure(config: pytest.Config) -> None:
     uses = UseCounter(has_no_network=config.getoption("harness_no_network"))
     config.pluginmanager.register(uses, "harness-use-counter")
     config.pluginmanager.register(ReportMask(), "harness-report-mask")
-    config.stash[FAULTLESS] = Faultless(config)
-    config.pluginmanager.register(config.stash[FAULTLESS], "harness-faultless")
+    config.stash[CLEAN_CASSETTES] = CleanCassettes(config)
+    config.pluginmanager.register(config.stash[CLEAN_CASSETTES], "harness-clean-cassettes")
     if not config.pluginmanager.has_plugin("cassetter"):
         config.pluginmanager.register(cassettes.CassetteFixture(), "harness-cassette-fixture")
     listing = config.getoption("--list-cassettes")

@@ -17,7 +17,7 @@ import pytest
 
 from harness.locale import localized, localized_error
 from harness.pytest_plugin.age import check_age
-from harness.pytest_plugin.faultless import FAULTLESS
+from harness.pytest_plugin.clean_cassettes import CLEAN_CASSETTES
 from harness.pytest_plugin.summary import CassetteUse, note_unwatched, note_use, report_findings
 
 if TYPE_CHECKING:
@@ -325,7 +325,7 @@ def _finish(item: pytest.Item) -> None:
         return
     if context.replayed:
         check_age(item, str(context.path), context.provenance)
-    known, content = item.config.stash[FAULTLESS], context.replayed_file
+    known, content = item.config.stash[CLEAN_CASSETTES], context.replayed_file
     if known.has(content):
         return
     with _errors_as_failures:

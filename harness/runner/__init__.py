@@ -216,38 +216,43 @@ def supported_provider(scenario: Scenario, target: Target) -> Provider:
             f"allowed: {', '.join(sdks)}"
         )
     for step in scenario.steps:
-        kind, mode = step.kind, step.mode(target)
-        model = step.form.model or target.model
-        call = Call(kind, mode, model, endpoint=target.endpoint, client=target.client)
-        is_async = target.client is ClientKind.ASYNC and step.is_call
-        if is_async and not provider.asynchronous(call):
-            raise Unsupported(
-                f"{scenario.path}:{step.line}: client: async cannot make this call: "
-                f"{target.sdk or provider.distribution} has no asynchronous function for {kind} "
-                f"in mode {mode} with {model}"
-            )
-        if step.is_call and (kind, mode) not in provider.can:
-            can = ", ".join(sorted(f"{kind} {mode}" for kind, mode in provider.can))
-            raise Unsupported(
-                f"{scenario.path}:{step.line}: {provider.name} does not answer "
-                f"{kind} in mode {mode}; it answers: {can}"
-            )
-        if kind is CallKind.TRANSCRIPTION and provider.hears_files and not step.parts[0].path:
-            raise Unsupported(
-                f"{scenario.path}:{step.line}: {provider.name} takes the audio as a file, not by a "
-                f"URL: download {step.parts[0].value!r}, and name the file"
-            )
-        media = [part.medium for part in step.parts if part.medium is not Medium.TEXT]
-        other = next((one for one in media if one not in provider.media(call)), None)
-        if other is not None:
-            raise Unsupported(
-                f"{scenario.path}:{step.line}: {provider.name} takes no {other} in a call of the "
-                f"kind {kind} with {model}"
-            )
-        problem = next(_never_answered(scenario, target, step), None)
-        if problem:
-            raise Unsupported(f"{scenario.path}:{step.line}: {problem}")
+        _check_step(scenario, target, step, provider)
     return provider
+
+
+def _check_step(scenario: Scenario, target: Target, step: Step, provider: Provider) -> None:
+    """Raise Unsupported if *provider* cannot answer a step, see `supported_provider`."""
+    kind, mode = step.kind, step.mode(target)
+    model = step.form.model or target.model
+    call = Call(kind, mode, model, endpoint=target.endpoint, client=target.client)
+    is_async = target.client is ClientKind.ASYNC and step.is_call
+    if is_async and not provider.asynchronous(call):
+        raise Unsupported(
+            f"{scenario.path}:{step.line}: client: async cannot make this call: "
+            f"{target.sdk or provider.distribution} has no asynchronous function for {kind} "
+            f"in mode {mode} with {model}"
+        )
+    if step.is_call and (kind, mode) not in provider.can:
+        can = ", ".join(sorted(f"{kind} {mode}" for kind, mode in provider.can))
+        raise Unsupported(
+            f"{scenario.path}:{step.line}: {provider.name} does not answer "
+            f"{kind} in mode {mode}; it answers: {can}"
+        )
+    if kind is CallKind.TRANSCRIPTION and provider.hears_files and not step.parts[0].path:
+        raise Unsupported(
+            f"{scenario.path}:{step.line}: {provider.name} takes the audio as a file, not by a "
+            f"URL: download {step.parts[0].value!r}, and name the file"
+        )
+    media = [part.medium for part in step.parts if part.medium is not Medium.TEXT]
+    other = next((one for one in media if one not in provider.media(call)), None)
+    if other is not None:
+        raise Unsupported(
+            f"{scenario.path}:{step.line}: {provider.name} takes no {other} in a call of the "
+            f"kind {kind} with {model}"
+        )
+    problem = next(_never_answered(scenario, target, step), None)
+    if problem:
+        raise Unsupported(f"{scenario.path}:{step.line}: {problem}")
 
 
 def _never_answered(scenario: Scenario, target: Target, step: Step) -> Iterator[str]:

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-_NAME = "harness/faultless"
+_NAME = "harness/clean-cassettes"
 _DAY = 86_400
 _KEPT = 30
 """Days for which an unused digest is kept."""
 
 
-class Faultless:
+class CleanCassettes:
     """A plugin that remembers the cassettes whose exchanges, replayed in order, have no finding."""
 
     def __init__(self, config: pytest.Config) -> None:
@@ -88,4 +88,4 @@ class Faultless:
         return hashlib.blake2b(content, digest_size=16, key=self._settings[1]).hexdigest()
 
 
-FAULTLESS = pytest.StashKey[Faultless]()
+CLEAN_CASSETTES = pytest.StashKey[CleanCassettes]()
