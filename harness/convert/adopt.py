@@ -27,7 +27,7 @@ from harness.scenario.messages import message_of
 from harness.scenario.references import escaped
 from harness.scenario.steps import Scenario, digests
 from harness.types import SETTINGS, CallKind, Cassette, Failure, Json, Mode, Reply, Target
-from harness.wire import compact, read_json
+from harness.wire import as_list, as_object, compact, objects_in, read_json
 
 StepJson = dict[str, Json]
 """A step as in a scenario's file."""
@@ -168,10 +168,9 @@ def _inputs(recorded: RecordedCall) -> Iterator[StepJson]:
     Both are tasks with a prompt.
     """
     said = recorded.said
-    texts: list[Json] = [said] if isinstance(said, str) else said if isinstance(said, list) else []
+    texts: list[Json] = [said] if isinstance(said, str) else as_list(said)
     if recorded.kind is CallKind.RERANK:
-        documents = first(recorded.body, recorded.endpoint.fields.texts)
-        items = documents if isinstance(documents, list) else []
+        items = as_list(first(recorded.body, recorded.endpoint.fields.texts))
         yield {"rerank": {"query": said, "documents": [{"text": item} for item in items]}}
         return
     several: list[Json] = [{"text": text} for text in texts]
@@ -203,7 +202,7 @@ def _exact(recorded: RecordedCall, before: RecordedCall | None) -> list[StepJson
 def _readable(recorded: RecordedCall, before: RecordedCall | None) -> list[StepJson]:
     """Return a step for each message; empty if steps cannot express one of the messages."""
     messages = recorded.openai_messages(_new(recorded, before))
-    sent = [message for message in messages if isinstance(message, dict)]
+    sent = objects_in(messages)
     roles = [message.get("role") for message in sent]
     if before is not None and roles and set(roles) == {"tool"}:
         return _results(sent, before)
@@ -338,8 +337,7 @@ def _completed(
     """
     *earlier, call = (_escaped(step) for step in steps)
     own = {n: v for n, v in given.items() if n not in common}
-    added = call.pop("parameters", {})
-    parameters = {**_escaped(own), **(added if isinstance(added, dict) else {})}
+    parameters = {**_escaped(own), **as_object(call.pop("parameters", {}))}
     if parameters:
         call["parameters"] = parameters
     if recorded.mode is not head.mode:

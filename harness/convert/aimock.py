@@ -15,7 +15,7 @@ from harness.convert.converted import Converted, ForeignObject, first_problem
 from harness.convert.synthetic import KnownAnswer
 from harness.errors import BadCassette
 from harness.types import Json, Message, ToolCall
-from harness.wire import read_json
+from harness.wire import as_object, read_json
 
 _PART = "the request: a fixture has a part of the last message, here taken for all of it"
 _LOST: Mapping[str, frozenset[str]] = {
@@ -78,7 +78,7 @@ class _Fixture(ForeignObject):
 
 def reads(document: Json) -> bool:
     """Return whether a JSON document is a file of aimock's fixtures."""
-    fixtures = document.get("fixtures") if isinstance(document, dict) else None
+    fixtures = as_object(document).get("fixtures")
     return isinstance(fixtures, list) and any(
         isinstance(fixture, dict) and "match" in fixture for fixture in fixtures
     )

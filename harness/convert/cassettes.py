@@ -18,6 +18,7 @@ from harness.cassette.reader import loads
 from harness.convert.converted import Converted
 from harness.errors import BadCassette
 from harness.types import Exchange, Response, Timing
+from harness.wire import as_list, as_object
 from harness.wire.codings import drop_stale_content_encoding
 
 NO_PIECES = "the times and sizes of the pieces of a stream"
@@ -74,8 +75,7 @@ def read_toml(content: bytes, source: str) -> Converted:
         document: Any = tomllib.loads(content.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadCassette(f"not TOML: {error}", source) from None
-    interactions = document.get("interactions")
-    for interaction in interactions if isinstance(interactions, list) else ():
+    for interaction in as_list(document.get("interactions")):
         for side in (_part(interaction, "request"), _part(interaction, "response")):
             kind = side.pop("body_type", "none")  # the text of JSON is kept as it stands
             side["body"] = {
@@ -93,16 +93,13 @@ def _notes(content: bytes, count: int) -> Iterator[dict[str, Any]]:
         return
     with suppress(yaml.YAMLError, ValueError, RecursionError, OverflowError):
         document = safe_yaml.load(content)
-    listed = document.get("interactions") if isinstance(document, dict) else None
-    found = listed if isinstance(listed, list) else []
+    found = as_list(as_object(document).get("interactions"))
     for number in range(count):
-        note = found[number] if number < len(found) else None
-        yield note if isinstance(note, dict) else {}
+        yield as_object(found[number] if number < len(found) else None)
 
 
 def _part(value: Any, name: str) -> dict[str, Any]:
-    part = value.get(name) if isinstance(value, dict) else None
-    return part if isinstance(part, dict) else {}
+    return as_object(as_object(value).get(name))
 
 
 def _timed(exchange: Exchange, note: Mapping[str, Any]) -> Exchange:

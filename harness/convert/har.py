@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError
 from harness.convert.converted import NO_DATE, Converted, ForeignObject, first_problem
 from harness.errors import BadCassette
 from harness.types import Exchange, Json, Request, Response, Timing
-from harness.wire import read_json
+from harness.wire import as_object, read_json
 from harness.wire.codings import with_plain_body
 
 CREATOR = "llm-conversation-harness"
@@ -95,7 +95,7 @@ class _Entry(ForeignObject):
 
 def reads(document: Json) -> bool:
     """Return whether a JSON document is a HAR file."""
-    log = document.get("log") if isinstance(document, dict) else None
+    log = as_object(document).get("log")
     return isinstance(log, dict) and isinstance(log.get("entries"), list)
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.wire import read_json
+from harness.wire import as_object, objects_in, read_json
 
 INPUT, OUTPUT = "gen_ai.input.messages", "gen_ai.output.messages"
 _NUMBERED = re.compile(
@@ -57,8 +57,7 @@ def with_messages(
     ]
     named = [(str(event.get("event.name")), event) for event in objects(given.get("events"))]
     for name, own in (*named, *events):
-        content = decoded(own.get("gen_ai.event.content"))
-        event = {**own, **(content if isinstance(content, dict) else {})}
+        event = {**own, **as_object(decoded(own.get("gen_ai.event.content")))}
         if match := _EVENT.fullmatch(name):
             asked.append({"role": match[1], **event})
         elif name == "gen_ai.client.inference.operation.details":
@@ -82,8 +81,7 @@ def with_messages(
 
 def _member(value: Any, name: str) -> Any:
     """Return a member of an object, or of its JSON text."""
-    document = decoded(value)
-    return document.get(name) if isinstance(document, dict) else None
+    return as_object(decoded(value)).get(name)
 
 
 def _of_the_ai_sdk(attributes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -176,12 +174,11 @@ def _call(id: Any, name: Any, arguments: Any) -> dict[str, Any]:
 
 def decoded(value: Any) -> Any:
     """Return the value of a JSON text, and any other value unchanged."""
-    return (
-        read_json(value.encode("utf-8", "surrogatepass")).value if isinstance(value, str) else value
-    )
+    if not isinstance(value, str):
+        return value
+    return read_json(value.encode("utf-8", "surrogatepass")).value
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
     """Return the objects in *value*, an array or its JSON text; empty for any other value."""
-    items = decoded(value)
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    return objects_in(decoded(value))

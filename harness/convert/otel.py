@@ -23,7 +23,7 @@ from harness.convert.synthetic import KnownAnswer
 from harness.errors import BadCassette
 from harness.report.conversation import sent_messages
 from harness.types import Choice, Failure, Json, Message, Reply, Timing, ToolCall
-from harness.wire import compact, read_json
+from harness.wire import as_list, as_object, compact, read_json
 
 _CHATS = ("chat", "text_completion", "generate_content")
 _NO_CONTENT = "its messages were not captured (gen_ai.input.messages is missing)"
@@ -120,8 +120,7 @@ def _parameters(attributes: Mapping[str, Any]) -> dict[str, Json]:
         (name, attributes.get(f"gen_ai.request.{old}")) for old, name in NAMES["parameters"].items()
     )
     found: dict[str, Json] = {name: value for name, value in pairs if value is not None}
-    others = decoded(attributes.get("llm.invocation_parameters"))  # of OpenInference
-    given = others.items() if isinstance(others, dict) else ()
+    given = as_object(decoded(attributes.get("llm.invocation_parameters"))).items()
     found |= {name: value for name, value in given if name in NAMES["parameters"].values()}
     tools: list[Json] = [
         {"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}}
@@ -155,7 +154,7 @@ def _logs(documents: Sequence[Any]) -> dict[str, list[tuple[str, dict[str, Any]]
         attributes, body = _attributes(record.get("attributes")), record.get("body")
         content = _value(body) if isinstance(body, dict) else {}
         name = record.get("eventName") or attributes.get("event.name")
-        event = (str(name), {**attributes, **(content if isinstance(content, dict) else {})})
+        event = (str(name), {**attributes, **as_object(content)})
         found.setdefault(str(record.get("spanId")), []).append(event)
     return found
 
@@ -189,9 +188,9 @@ def _timing(span: Mapping[str, Any]) -> Timing | None:
 def _attributes(pairs: Any) -> dict[str, Any]:
     """Return the attributes of a span as Python values; those in JSON texts are decoded."""
     found = {}
-    for pair in pairs if isinstance(pairs, list) else []:
-        if isinstance(pair, dict) and isinstance(pair.get("value"), dict):
-            found[str(pair.get("key"))] = _value(pair["value"])
+    for pair in objects(pairs):
+        if isinstance(value := pair.get("value"), dict):
+            found[str(pair.get("key"))] = _value(value)
     return found
 
 
@@ -208,8 +207,7 @@ def _value(value: Mapping[str, Any]) -> Any:
 
 def _structured(value: Any) -> list[Any]:
     """Return a list that may stand in an attribute as JSON text."""
-    items = decoded(value)
-    return items if isinstance(items, list) else []
+    return as_list(decoded(value))
 
 
 def _in_messages(attributes: Mapping[str, Any]) -> list[Message]:
@@ -325,8 +323,7 @@ def _span_values(turn: AnalyzedTurn) -> Iterator[tuple[str, Json]]:
     if first is not None:
         if first.endpoint is not None:
             yield "gen_ai.provider.name", first.endpoint.name.partition(".")[0]
-        body = first.request_json.value
-        model = body.get("model") if isinstance(body, dict) else None
+        model = as_object(first.request_json.value).get("model")
         if isinstance(model, str):
             yield "gen_ai.request.model", model
         yield "server.address", urlsplit(first.exchange.request.uri).hostname or ""

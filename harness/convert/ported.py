@@ -33,7 +33,7 @@ from harness.types import (
     Target,
     Turn,
 )
-from harness.wire import resolve
+from harness.wire import as_list, objects_in, resolve
 
 _MEMBERS = frozenset({"role", "content", "tool_calls", "tool_call_id"})
 _MESSAGES = ("system", "instructions")
@@ -111,7 +111,7 @@ def _call(recorded: RecordedCall, lost: list[str]) -> StepJson:
     if recorded.kind is CallKind.PROMPT:
         return {"messages": [{"role": "user", "content": escaped(said)}]}
     conversation = recorded.endpoint.conversation
-    own = said if isinstance(said, list) else []
+    own = as_list(said)
     lost += _untranslated(own)
     sent = [one for _, one in conversation(recorded.body)] if conversation else own
     return {"messages": escaped([*portable(sent, lost)])}
@@ -121,8 +121,7 @@ def _untranslated(messages: Sequence[Json]) -> Iterator[str]:
     """Yield the types of messages and parts that have no counterpart in other formats, once."""
     seen: set[str] = set()
     for item in messages:
-        content = resolve(item, "/content")
-        for value in (item, *(content if isinstance(content, list) else ())):
+        for value in (item, *as_list(resolve(item, "/content"))):
             kind = resolve(value, "/type")
             if isinstance(kind, str) and kind not in _TYPES | seen:
                 seen.add(kind)
@@ -148,7 +147,7 @@ def _content(content: Json) -> Json:
     """Return a content in OpenAI's format: a text, or parts with their types."""
     if not isinstance(content, list):
         return content
-    parts = [_part(part) for part in content if isinstance(part, dict)]
+    parts = [_part(part) for part in objects_in(content)]
     if all(resolve(part, "/type") == "text" for part in parts):
         return "".join(str(resolve(part, "/text")) for part in parts)
     return [*parts]

@@ -19,7 +19,7 @@ from harness.providers.clients import CLIENTS
 from harness.providers.sdk import recorded_request
 from harness.runner.recordings import analyzed
 from harness.types import CallKind, Cassette, Exchange, Json, Mode
-from harness.wire import resolve
+from harness.wire import as_list, as_object, resolve
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,7 @@ class RecordedCall:
     def beside(self) -> dict[str, Json]:
         """The members of the object that has the messages or prompt; empty if that is the body."""
         parent = self.pointer.rpartition("/")[0]
-        beside = resolve(self.body, parent) if parent else {}
-        return beside if isinstance(beside, dict) else {}
+        return as_object(resolve(self.body, parent) if parent else {})
 
     @property
     def parameters(self) -> dict[str, Json]:
@@ -98,7 +97,7 @@ class RecordedCall:
     def openai_messages(self, own: Json) -> list[Json]:
         """Translate *own*, messages in the provider's format, to OpenAI's format."""
         if self.endpoint.conversation is None:
-            return own if isinstance(own, list) else []
+            return as_list(own)
         located = self.endpoint.conversation({self.pointer.removeprefix("/"): own})
         return [message for _, message in located]
 

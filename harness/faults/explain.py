@@ -38,7 +38,7 @@ from harness.types import (
     Turn,
     View,
 )
-from harness.wire import resolve
+from harness.wire import as_list, as_object, resolve
 
 EVIDENCE = tomllib.loads((files("harness.rules") / "evidence.toml").read_text(encoding="utf-8"))
 """The source behind each short name in the tables of rules."""
@@ -204,11 +204,9 @@ def _call(request: AnalyzedExchange) -> Call:
         messages=sent,
         prompt=str(prompt or ""),
         inputs=tuple(
-            ContentPart(Medium.TEXT, text)
-            for text in (texts if isinstance(texts, list) else [])
-            if isinstance(text, str)
+            ContentPart(Medium.TEXT, text) for text in as_list(texts) if isinstance(text, str)
         ),
-        parameters=parameters if isinstance(parameters, dict) else {},
+        parameters=as_object(parameters),
     )
 
 

@@ -24,7 +24,7 @@ from harness.types import (
     Usage,
     View,
 )
-from harness.wire import MISSING, resolve
+from harness.wire import MISSING, as_object, resolve
 
 _UNSAID = "\u2603\u2603"
 
@@ -198,8 +198,7 @@ def access_path_differs(turn: AnalyzedTurn, value: object) -> Turn | None:
     """
     views, reply = _views(turn), _reply(turn)
     pairs = shown(turn, reply) if views and reply else None
-    members = pairs[-1][1].value if pairs else None
-    names = members if isinstance(members, dict) else {}
+    names = as_object(pairs[-1][1].value if pairs else None)
     name = next((n for n, v in names.items() if n.isidentifier() and v is not None), None)
     last = replace(views[-1], accessed={name: value}) if name else None
     return _with_reply(turn, views=(*views[:-1], last)) if last else None

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.providers.provider import Provider
 from harness.types import Json, Mode
-from harness.wire import resolve
+from harness.wire import as_list, resolve
 
 _FORMATS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
@@ -115,7 +115,7 @@ def _tools(value: Json, form: str) -> tuple[Json, list[str]]:
     """Return functions in OpenAI's format, which sessions of others translate."""
     tools: list[Json] = []
     losses: list[str] = []
-    for tool in value if isinstance(value, list) else []:
+    for tool in as_list(value):
         if not isinstance(tool, dict):
             continue
         own: Any = tool.get("function")

@@ -13,7 +13,7 @@ from harness.rules.members import documented, misspelt
 from harness.rules.rule import show
 from harness.rules.schemas import violations
 from harness.types import Finding, Json, Place, Reply
-from harness.wire import Missing, escape, query, resolve, tokens
+from harness.wire import Missing, as_list, as_object, escape, query, resolve, tokens
 
 
 def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -156,7 +156,7 @@ def _unknown_texts(reading: AnalyzedExchange, *, alone: bool = False) -> Iterato
     parents = (pointer.rpartition("/")[0] for pointer in endpoint.fields.content)
     messages = tuple(parent for parent in parents if parent.endswith(_MESSAGES))
     for part, message, value in reading.values(messages):
-        members = value if isinstance(value, dict) else {}
+        members = as_object(value)
         unknown = members.keys() - _KNOWN_TEXTS - documented(endpoint, message).keys()
         needed = (members.keys() - unknown - {"role"}) if reading.is_stream else {"content"}
         if alone and any(members.get(name) is not None for name in needed):
@@ -280,7 +280,7 @@ _OWN_WRITING = ("\ufffd", "\\x", "\u0120", "\u010a", "\u2581", "<0x")
 
 
 def _as_bytes(sent: Json | Missing) -> bytes | None:
-    numbers = sent if isinstance(sent, list) else []
+    numbers = as_list(sent)
     found = [n for n in numbers if isinstance(n, int) and 0 <= n < 256]
     return bytes(found) if found and len(found) == len(numbers) else None
 

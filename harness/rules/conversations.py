@@ -14,14 +14,13 @@ from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.rules.requests import REASONING
 from harness.rules.rule import answered, show, turn_request, whole_conversation
 from harness.types import (
-    EMPTY,
     Finding,
     Json,
     Reasoning,
     Reply,
     with_reasoning,
 )
-from harness.wire import Missing, query, read_json, resolve
+from harness.wire import Missing, as_list, as_object, query, read_json, resolve
 
 _SAYING = ("tool_calls", "function_call", "reasoning_content", "refusal", "audio")
 """The members of an assistant's message that may stand without `content`."""
@@ -40,7 +39,7 @@ def messages_are_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
     roles = reading.endpoint.roles if reading.endpoint else ()
     previous = ""
     for number, value in enumerate(sent.messages):
-        message = value if isinstance(value, dict) else EMPTY
+        message = as_object(value)
         for expected, actual in _problems(message, previous, roles):
             place = reading.request_place(sent.at(number))
             yield violation(expected, actual, place, "in the request")
@@ -202,7 +201,7 @@ def _as_text(content: Json) -> Json:
 
     A text may be sent as a part, with a mark of the cache, and as it is in the next request [REC].
     """
-    parts = content if isinstance(content, list) else ()
+    parts = as_list(content)
     is_text = bool(parts) and all(resolve(part, "/type") == "text" for part in parts)
     return text_of(content) if is_text else content
 

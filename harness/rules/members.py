@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from harness.analysis.endpoint import Endpoint, Fields
 from harness.rules.schemas import ById
 from harness.types import Json
-from harness.wire import escape, tokens
+from harness.wire import as_object, escape, tokens
 from harness.wire.patterns import lazy_pattern
 from harness.wire.pointer import ITEMS
 
@@ -76,7 +76,7 @@ def misspelt(value: Json, known: Members, pointer: str = "") -> Iterator[tuple[s
     if isinstance(value, list) and known.get(ITEMS):
         for number, item in enumerate(value):
             yield from misspelt(item, known[ITEMS], f"{pointer}/{number}")
-    members = value if isinstance(value, dict) else {}
+    members = as_object(value)
     for name, member in members.items():
         inner = known.get(name)
         if inner is not None:

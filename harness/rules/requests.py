@@ -24,7 +24,7 @@ from harness.types import (
     Mode,
     shorten,
 )
-from harness.wire import MISSING, Missing, escape, query, resolve, walk
+from harness.wire import MISSING, Missing, as_list, escape, query, resolve, walk
 
 REASONING = "/reasoning_content"
 """The JSON pointer of the reasoning in a message."""
@@ -70,7 +70,7 @@ def conversation_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
             sent_parts = resolve(value, "/content")
             if isinstance(sent_parts, str) and not any(part.members for part in parts):
                 parts = tuple(part for part in parts if part.medium is not Medium.TEXT)
-            for part, sent_part in zip_longest(parts, _items(sent_parts), fillvalue=None):
+            for part, sent_part in zip_longest(parts, as_list(sent_parts), fillvalue=None):
                 if parts and not _carries(sent_part, part):
                     yield violation(
                         _described(part), show(sent_part) if sent_part else "nothing", place
@@ -101,10 +101,6 @@ def _expected(
         sent: list[Json] = [dict(message.sent) for message in group]
         given = [one for _, one in translate({own: sent})] if translate else sent
         yield from ((_of_json(one), ()) for one in given)
-
-
-def _items(value: Json | Missing) -> list[Json]:
-    return value if isinstance(value, list) else []
 
 
 def _described(part: ContentPart | None) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.endpoint import Schema
 from harness.rules.rule import show
 from harness.types import Json
-from harness.wire import escape, type_name
+from harness.wire import as_list, as_object, escape, type_name
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
@@ -109,8 +109,8 @@ def _words(error: ValidationError) -> tuple[str, str]:
 
 
 def _missing(error: ValidationError) -> tuple[str, str]:
-    members = error.instance if isinstance(error.instance, dict) else {}
-    required = error.validator_value if isinstance(error.validator_value, list) else []
+    members = as_object(error.instance)
+    required = as_list(error.validator_value)
     missing = next((name for name in required if f"{name!r} is" in error.message), "")
     return f"a field {missing!r}", f"only {', '.join(map(repr, members)) or 'none'}"
 

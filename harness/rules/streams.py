@@ -12,7 +12,7 @@ from harness.analysis.reply import NONE_YET, first
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import show
 from harness.types import Choice, Finding, Json, Reply, ToolCall
-from harness.wire import MISSING, read_json, resolve
+from harness.wire import MISSING, as_list, read_json, resolve
 
 
 def stream_keeps_its_identity(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -184,7 +184,7 @@ def events_have_content(reading: AnalyzedExchange) -> Iterator[Finding]:
         told = ("/usage", "/prompt_filter_results")
         if choices == [] and not any(resolve(part.value, name) for name in told):
             yield reading.violation("a choice, or token counts", "neither", part)
-        for number, choice in enumerate(choices if isinstance(choices, list) else ()):
+        for number, choice in enumerate(as_list(choices)):
             if resolve(choice, "/finish_reason") not in _NOT_YET:
                 continue
             for name in (pointer.removeprefix(f"{fields.choices}/0") for pointer in messages):

@@ -12,7 +12,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import Answered, answered, show, whole_conversation
 from harness.rules.schemas import violations
 from harness.types import Finding, Json, Place, Reply, ToolCall
-from harness.wire import as_text, read_json, resolve
+from harness.wire import as_list, as_object, as_text, read_json, resolve
 
 CALLING = "tool_calls"
 """The finish reason of an answer that calls tools."""
@@ -83,7 +83,7 @@ def _problems(
 def _sent_calls(part: Part, reading: AnalyzedExchange) -> Iterator[tuple[int, str, Json]]:
     """Yield (number, pointer, value) for each call, or piece of a call, in a part."""
     for pointer, calls in seen(part.value, reading.fields.tool_calls):
-        for number, call in enumerate(calls if isinstance(calls, list) else ()):
+        for number, call in enumerate(as_list(calls)):
             yield number, f"{pointer}/{number}", call
 
 
@@ -132,7 +132,7 @@ def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     the pieces of a stream by the index, which is only checked for its sign there.
     """
     for part, pointer, calls in reading.values(reading.fields.tool_calls):
-        for number, call in enumerate(calls if isinstance(calls, list) else ()):
+        for number, call in enumerate(as_list(calls)):
             kind, index = _text(call, "/type").removeprefix("builtin_"), resolve(call, "/index")
             is_empty = not reading.is_stream and resolve(call, "/type") == ""
             is_other = index != number and not reading.is_stream
@@ -178,7 +178,7 @@ def functions(tools: Json) -> Iterator[dict[str, Json]]:
 
     It is a tool's member `function`, or the tool itself; a tool may contain further tools.
     """
-    for tool in tools if isinstance(tools, list) else ():
+    for tool in as_list(tools):
         function = resolve(tool, "/function") or tool
         if isinstance(function, dict):
             yield function
@@ -278,7 +278,7 @@ def tool_results_answer_calls(reading: AnalyzedExchange) -> Iterator[Finding]:
     open_calls: dict[str, str] = {}
     has_ids = True
     for number, value in enumerate(sent.messages):
-        message = value if isinstance(value, dict) else {}
+        message = as_object(value)
         for pointer, call in seen(message, ("/tool_calls/[]/id",)):
             open_calls[str(call)] = sent.at(number, pointer)
         if message.get("role") == "tool":

@@ -26,7 +26,7 @@ from harness.sandbox.tokens import (
 )
 from harness.sandbox.tools import SchemaFiller, choose_calls
 from harness.types import Call, ContentPart, Json, Message, Reply, ToolCall, Usage
-from harness.wire import read_json, resolve, walk
+from harness.wire import as_list, read_json, resolve, walk
 from harness.wire.images import inspect_image
 
 MAX_CHARACTERS = 4000
@@ -455,7 +455,7 @@ def reply_with(text: str) -> Reply:
 
 def _until_stop(text: str, stop: Json) -> str:
     """Return *text* up to the first stop word; *stop* is one word or a list of words."""
-    for word in [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []:
+    for word in [stop] if isinstance(stop, str) else as_list(stop):
         if isinstance(word, str) and word:
             text = text.split(word)[0]
     return text

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from harness.scenario.messages import lacks_function
 from harness.types import ContentPart, Json, Medium, Message, ToolCall
-from harness.wire import read_json
+from harness.wire import as_object, objects_in, read_json
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """The maximum size of a request body."""
@@ -174,7 +174,7 @@ def read_messages(value: Json) -> tuple[Message, ...]:
 
 
 def _message(value: Json) -> Message:
-    role = value.get("role") if isinstance(value, dict) else None
+    role = as_object(value).get("role")
     if not isinstance(value, dict) or role not in ("system", "user", "assistant", "tool"):
         raise Refused(Reason.BAD_MESSAGES)
     content, calls = _content(value.get("content")), tuple(_tool_calls(value.get("tool_calls")))
@@ -192,7 +192,7 @@ def _content(value: Json) -> str:
     [REC] `content: []` beside `tool_calls` is accepted by both services.
     """
     if isinstance(value, list):
-        texts = [part.get("text") for part in value if isinstance(part, dict)]
+        texts = [part.get("text") for part in objects_in(value)]
         return "".join(text for text in texts if isinstance(text, str))
     if value is not None and not isinstance(value, str):
         raise Refused(Reason.BAD_MESSAGES)
@@ -209,10 +209,7 @@ def _media(content: Json) -> Iterator[ContentPart]:
     Raises:
         Refused: One is neither.
     """
-    parts = (
-        [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    )
-    for part in parts:
+    for part in objects_in(content):
         for name, medium in _MEDIA.items():
             given = part.get(name)
             for value in given if isinstance(given, list) else [given]:
@@ -242,7 +239,7 @@ def _tool_calls(value: Json) -> Iterator[ToolCall]:
     if value is not None and not isinstance(value, list):
         raise Refused(Reason.BAD_MESSAGES)
     for call in value or ():
-        function = call.get("function") if isinstance(call, dict) else None
+        function = as_object(call).get("function")
         if not isinstance(call, dict) or not isinstance(function, dict):
             raise Refused(Reason.BAD_MESSAGES)
         name, arguments = function.get("name"), function.get("arguments")

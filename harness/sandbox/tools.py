@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.sandbox.tokens import TEXTS, excerpt, find_cities, find_numbers, keywords
 from harness.types import Json, ToolCall
-from harness.wire import resolve
+from harness.wire import as_list, as_object, objects_in, resolve
 
 _SYNONYMS = tuple(map(frozenset, TEXTS["words"]["synonyms"]))
 """Groups of keywords for the same topic."""
@@ -62,19 +62,16 @@ def choose_calls(
 def declared_tools(tools: Json) -> list[Tool]:
     """Return the functions in the `tools` of a request; other kinds of tools are ignored."""
     declared = []
-    for tool in tools if isinstance(tools, list) else []:
-        function = tool.get("function") if isinstance(tool, dict) else None
-        name = function.get("name") if isinstance(function, dict) else None
-        if isinstance(function, dict) and isinstance(name, str):
-            schema = function.get("parameters")
+    for tool in objects_in(tools):
+        function = as_object(tool.get("function"))
+        if isinstance(name := function.get("name"), str):
             description = str(function.get("description") or "")[:2000]
-            declared.append(Tool(name, description, schema if isinstance(schema, dict) else {}))
+            declared.append(Tool(name, description, as_object(function.get("parameters"))))
     return declared
 
 
 def _required_tool(tools: Sequence[Tool], choice: Json) -> Tool | None:
-    function = choice.get("function") if isinstance(choice, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
+    name = as_object(as_object(choice).get("function")).get("name")
     return next((tool for tool in tools if tool.name == name), None)
 
 
@@ -127,8 +124,7 @@ _DATE = re.compile("date|day|日期|时间", re.IGNORECASE)
 
 def properties_of(schema: Mapping[str, Json]) -> dict[str, Json]:
     """Return the `properties` of a JSON Schema; {} if it has none."""
-    properties = schema.get("properties")
-    return properties if isinstance(properties, dict) else {}
+    return as_object(schema.get("properties"))
 
 
 def city_properties(schema: Mapping[str, Json]) -> list[str]:
@@ -155,7 +151,7 @@ class SchemaFiller:
 
         Each number of the text is used once, in the order of the text; then 1 is used.
         """
-        schema = schema if isinstance(schema, dict) else {}
+        schema = as_object(schema)
         values, default = schema.get("enum"), schema.get("default")
         if "const" in schema:
             return schema["const"]
@@ -178,8 +174,7 @@ class SchemaFiller:
                 return [self.fill(schema.get("items"), name or "item")]
             case "string":
                 return self._string(schema, name)
-        required = schema.get("required")
-        names = required if isinstance(required, list) else []
+        names = as_list(schema.get("required"))
         properties = properties_of(schema)
         return {n: self.fill(properties.get(n), n) for n in names if isinstance(n, str)}
 

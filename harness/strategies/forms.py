@@ -26,13 +26,13 @@ from harness.types import (
     CallKind,
     Exchange,
     Json,
-    Message,
     Mode,
     Reply,
     Request,
     Response,
     Usage,
 )
+from harness.wire import objects_in
 
 _CREATED = 1764000000
 _JSON = ("Content-Type", "application/json")
@@ -112,13 +112,11 @@ def is_form(name: str, mode: str, kind: str) -> bool:
 
 
 def _call(generated: GeneratedCall) -> Call:
-    messages: list[Message] = [
-        message_of(sent) for sent in generated.request.messages if isinstance(sent, dict)
-    ]
+    messages = tuple(map(message_of, objects_in([*generated.request.messages])))
     tools: list[Json] = [function.json for function in generated.request.functions]
     parameters: dict[str, Json] = {"tools": tools} if tools else {}
     mode = Mode(generated.operation.mode)
-    return Call(CallKind.CHAT, mode, generated.model, tuple(messages), parameters=parameters)
+    return Call(CallKind.CHAT, mode, generated.model, messages, parameters=parameters)
 
 
 @st.composite

@@ -24,6 +24,7 @@ from harness.analysis.endpoint import Endpoint, Schema
 from harness.analysis.json_schema import layers, types_of
 from harness.providers.operation import Values
 from harness.types import Json
+from harness.wire import as_list, as_object
 
 Text = TypeVar("Text", str, bytes)
 
@@ -194,9 +195,9 @@ def _write(value: Json, steps: list[str], new: Json) -> Json:
         return new
     step, rest = steps[0], steps[1:]
     if not _is_index(step):
-        members = value if isinstance(value, dict) else {}
+        members = as_object(value)
         return {**members, step: _write(members.get(step), rest, new)}
-    items = value if isinstance(value, list) else []
+    items = as_list(value)
     news = new if step == "[]" and isinstance(new, list) else [new]
     olds = [*items, *[None] * (len(news) - len(items))]
     return [_write(old, rest, item) for old, item in zip(olds, news, strict=True)]

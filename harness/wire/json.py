@@ -104,6 +104,21 @@ def as_text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def as_list(value: object) -> list[Json]:
+    """Return *value* if it is an array, else an empty list."""
+    return value if isinstance(value, list) else []
+
+
+def objects_in(value: object) -> list[dict[str, Json]]:
+    """Return the items of *value* that are objects; empty if it is no array."""
+    return [item for item in as_list(value) if isinstance(item, dict)]
+
+
+def as_object(value: object) -> dict[str, Json]:
+    """Return *value* if it is an object, else an empty dictionary."""
+    return value if isinstance(value, dict) else {}
+
+
 def children(value: Json) -> Iterable[Json]:
     """Return the values in an object or array; empty for any other value."""
     if isinstance(value, dict):

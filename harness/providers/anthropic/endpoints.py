@@ -17,7 +17,16 @@ from harness.analysis.endpoint_table import EndpointTable
 from harness.analysis.json_schema import either
 from harness.analysis.reply import NONE_YET, is_refusal, joined, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
-from harness.wire import Missing, compact_bytes, query, resolve
+from harness.wire import (
+    Missing,
+    as_list,
+    as_object,
+    as_text,
+    compact_bytes,
+    objects_in,
+    query,
+    resolve,
+)
 
 
 def runs_tools(request: Json) -> bool:
@@ -48,7 +57,7 @@ def conversation(request: Json) -> list[tuple[str, Json]]:
 
 def _content(content: Json | Missing) -> Json:
     """Return a content as text; as a list if it has others than texts, or texts to be cached."""
-    blocks = content if isinstance(content, list) else []
+    blocks = as_list(content)
     shown = [block for block in blocks if resolve(block, "/type") in ("text", "image", "document")]
     if any(resolve(b, "/type") != "text" or resolve(b, "/cache_control") for b in shown):
         return [_medium(block) for block in shown]
@@ -67,7 +76,7 @@ def _medium(block: Json) -> Json:
 def _translated(message: Json) -> Iterator[tuple[str, Json]]:
     """Yield (JSON pointer in the message, translated message)."""
     content, calls, thoughts = resolve(message, "/content"), list[Json](), list[str]()
-    for number, block in enumerate(content if isinstance(content, list) else []):
+    for number, block in enumerate(as_list(content)):
         kind = resolve(block, "/type")
         if not isinstance(block, dict):
             continue
@@ -107,8 +116,7 @@ def read(parts: Sequence[Part], request: Json) -> Outcome | None:
 
 
 def _text(value: Json, name: str) -> str | None:
-    text = value.get(name) if isinstance(value, dict) else None
-    return text if isinstance(text, str) else None
+    return as_text(as_object(value).get(name))
 
 
 def _reason(value: Json) -> str | None:
@@ -122,9 +130,7 @@ def _count(value: Json, name: str) -> int | None:
 
 
 def _blocks(value: Json) -> list[dict[str, Json]]:
-    content = value.get("content") if isinstance(value, dict) else None
-    items = content if isinstance(content, list) else []
-    return [block for block in items if isinstance(block, dict)]
+    return objects_in(as_object(value).get("content"))
 
 
 def call_of(block: dict[str, Json]) -> ToolCall:

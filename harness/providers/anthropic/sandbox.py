@@ -26,7 +26,7 @@ from harness.sandbox.requests import (
 from harness.sandbox.state import SandboxState
 from harness.sandbox.tokens import CacheCounts, cache_counts, tokens
 from harness.types import Json, Mode, Reply
-from harness.wire import query, read_json, resolve
+from harness.wire import as_object, objects_in, query, read_json, resolve
 
 _REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 _TYPES = {
@@ -60,23 +60,20 @@ def _translated(body: dict[str, Json]) -> dict[str, Json]:
         is_thinking = resolve(block, "/type") == "thinking"
         if is_thinking and resolve(block, "/signature") != SIGNATURE:
             raise Refused(Reason.BAD_PARAMETER, "signature in thinking block")
-    tools = body.get("tools")
     functions: Json = [
         {"type": "function", "function": {**tool, "parameters": tool.get("input_schema")}}
-        for tool in (tools if isinstance(tools, list) else [])
-        if isinstance(tool, dict)
+        for tool in objects_in(body.get("tools"))
     ]
     rest = {name: value for name, value in body.items() if name != "system"}
     sent: Json = [message for _, message in conversation(body)]
     own: dict[str, Json] = {"messages": sent, "tool_choice": _choice(body.get("tool_choice"))}
-    output = body.get("output_config")
-    own["response_format"] = output.get("format") if isinstance(output, dict) else None
-    return {**rest, **own, **({"tools": functions} if tools else {})}
+    own["response_format"] = as_object(body.get("output_config")).get("format")
+    return {**rest, **own, **({"tools": functions} if functions else {})}
 
 
 def _choice(choice: Json) -> Json:
     """Return a choice of a tool in OpenAI's format."""
-    given = choice if isinstance(choice, dict) else {}
+    given = as_object(choice)
     if given.get("type") == "tool":
         return {"type": "function", "function": {"name": given.get("name")}}
     return {"any": "required", "none": "none"}.get(str(given.get("type")))

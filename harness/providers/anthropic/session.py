@@ -8,7 +8,7 @@ from typing import Any
 from harness.providers.openai.session import SdkOperation, data_url
 from harness.scenario.messages import is_openai
 from harness.types import Call, ContentPart, Json, Medium, Message
-from harness.wire import read_json, resolve
+from harness.wire import as_list, as_object, read_json, resolve
 
 MAX_TOKENS = 4096
 """The value of `max_tokens`, which the format requires, if the call has none."""
@@ -62,7 +62,7 @@ def _messages(lines: tuple[Message, ...]) -> list[dict[str, Any]]:
 
 def _tool(tool: Json) -> Json:
     """Return a tool in this format, from one in OpenAI's."""
-    function = tool.get("function") if isinstance(tool, dict) else None
+    function = as_object(tool).get("function")
     if not isinstance(function, dict):
         return tool
     rest = {name: value for name, value in function.items() if name != "parameters"}
@@ -71,8 +71,7 @@ def _tool(tool: Json) -> Json:
 
 def _is_instruction(line: Message) -> bool:
     """Return whether a message is a text of the system, which stands apart from the messages."""
-    content = line.sent.get("content", "")
-    blocks = content if isinstance(content, list) else []
+    blocks = as_list(line.sent.get("content", ""))
     return line.role in ("system", "developer") and all(
         resolve(block, "/type") == "text" for block in blocks
     )

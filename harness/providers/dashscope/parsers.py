@@ -31,7 +31,7 @@ from harness.providers.dashscope.functions import (
 from harness.providers.http import bound_client, bound_session
 from harness.providers.sdk import INVALID_KEY, Parser, RecordedRequest, dump, outcome_as_shown
 from harness.types import Failure, Json, Outcome, View
-from harness.wire import resolve
+from harness.wire import objects_in, resolve
 
 if TYPE_CHECKING:
     import requests
@@ -252,19 +252,21 @@ def without_files(body: Json) -> Any:
     for name in _FILE_INPUTS if isinstance(given, dict) else ():
         given.pop(name, None)
     if isinstance(given, dict) and isinstance(given.get("contents"), list):
-        parts = [part for part in given["contents"] if isinstance(part, dict) and "text" in part]
-        given["contents"] = [{"text": part["text"]} for part in parts] or [{"text": "-"}]
-    messages: Any = resolve(cleaned, "/input/messages")
-    for line in messages if isinstance(messages, list) else ():
-        if isinstance(line, dict) and isinstance(line.get("content"), list):
-            pieces = [piece for piece in line["content"] if isinstance(piece, dict)]
-            texts = [{"text": piece["text"]} for piece in pieces if piece.get("text") is not None]
-            line["content"] = texts or [{"text": "-"}]
+        given["contents"] = _texts(given["contents"])
+    for message in objects_in(resolve(cleaned, "/input/messages")):
+        if isinstance(message.get("content"), list):
+            message["content"] = _texts(message["content"])
     parameters = cleaned.get("parameters")
     if isinstance(parameters, dict):
         own = _sdk_settings()
         cleaned["parameters"] = {n: value for n, value in parameters.items() if n not in own}
     return cleaned
+
+
+def _texts(parts: Json) -> Json:
+    """Return the texts among *parts*; a placeholder without any."""
+    texts = [part["text"] for part in objects_in(parts) if part.get("text") is not None]
+    return [{"text": text} for text in texts or ["-"]]
 
 
 def _sdk_settings() -> set[str]:

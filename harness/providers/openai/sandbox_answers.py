@@ -13,6 +13,7 @@ from harness.sandbox.requests import Range, Reason, Refused, check_content, read
 from harness.sandbox.state import SandboxState
 from harness.sandbox.tokens import count_tokens, embed, rank
 from harness.types import Json
+from harness.wire import as_object
 from harness.wire.http import read_form
 
 _DIMENSIONS = Range(1, 4096, whole=True)
@@ -98,10 +99,10 @@ async def read_transcription(request: Request) -> TranscriptionRequest:
     Raises Refused for a form without a sound.
     """
     fields = read_form(await request.body()) or {}
-    file, model = fields.get("file"), fields.get("model")
-    content = file.get("content") if isinstance(file, dict) else None
+    file = as_object(fields.get("file"))
+    content = file.get("content")
     if not isinstance(content, str) or not content:
         raise Refused(Reason.BAD_PARAMETER, "file")
     text = spoken_text(content.encode("utf-8", "surrogateescape"))
-    name = file.get("filename") if isinstance(file, dict) else ""
-    return TranscriptionRequest(str(model or ""), text or f"一段录音：{name}。")
+    model = str(fields.get("model") or "")
+    return TranscriptionRequest(model, text or f"一段录音：{file.get('filename')}。")

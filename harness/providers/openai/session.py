@@ -50,7 +50,7 @@ from harness.types import (
     Reply,
     View,
 )
-from harness.wire import read_json
+from harness.wire import as_object, read_json
 
 if TYPE_CHECKING:
     from harness.providers.provider import Sleep
@@ -293,10 +293,9 @@ def _copied(thing: Any, **options: Any) -> Any:
     `openai` declares the times of a response as floats; whole numbers are integers in JSON, too.
     """
     value: Any = dump(thing, **options)
-    holder: Any
-    for holder in (value, value.get("response")) if isinstance(value, dict) else ():
+    for holder in map(as_object, (value, as_object(value).get("response"))):
         for name in ("created_at", "completed_at"):
-            time = holder.get(name) if isinstance(holder, dict) else None
+            time = holder.get(name)
             if isinstance(time, float) and time.is_integer():
                 holder[name] = int(time)
     return value
@@ -459,8 +458,7 @@ def _refusal(error: Any, endpoint: Endpoint) -> Failure:
     shown: dict[str, Any] = (
         given if isinstance(given, dict) and "error" in given else {"error": given}
     )
-    body = read_json(error.response.content).value
-    rest = body if isinstance(body, dict) else {}
+    rest = as_object(read_json(error.response.content).value)
     failure = read_refusal(endpoint, error.status_code, {**rest, **shown})
     return replace(failure, views=(View(shown),))
 

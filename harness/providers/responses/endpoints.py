@@ -16,7 +16,7 @@ from harness.analysis.json_schema import either
 from harness.analysis.reply import NONE_YET, is_refusal, joined, read_refusal
 from harness.providers.openai import endpoints as openai_endpoints
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
-from harness.wire import MISSING, as_text, query, resolve
+from harness.wire import MISSING, as_list, as_text, query, resolve
 
 ENDED = ("response.completed", "response.incomplete", "response.failed")
 """The types of the last event of a stream; no set, since a damaged type may be a list."""
@@ -87,7 +87,7 @@ def _translated(item: Json) -> Iterator[Json]:
 
 def _content(content: Json) -> Json:
     """Return a content in OpenAI's chat format, whose parts have other types."""
-    parts = content if isinstance(content, list) else []
+    parts = as_list(content)
     if not any(_is_more_than_text(part) for part in parts):
         texts = (_text(part, "/text") for part in parts)
         return joined(texts) or "" if isinstance(content, list) else content

@@ -17,6 +17,7 @@ from harness.sandbox.requests import NOTHING, Range, check_ranges, last_question
 from harness.sandbox.state import SandboxState, now
 from harness.sandbox.tokens import cache_counts, tokens
 from harness.types import Json, Mode, Reply
+from harness.wire import objects_in
 
 # [DOC] platform.openai.com/docs/api-reference/responses/create; others are unknown parameters.
 RANGES = {
@@ -35,11 +36,9 @@ RANGES = {
 
 def _translated(body: dict[str, Json]) -> dict[str, Json]:
     """Return a request as one in OpenAI's chat format, which the sandbox's model reads."""
-    tools = body.get("tools")
+    tools = objects_in(body.get("tools"))
     functions: Json = [
-        {"type": "function", "function": tool}
-        for tool in (tools if isinstance(tools, list) else [])
-        if isinstance(tool, dict) and tool.get("type") == "function"
+        {"type": "function", "function": tool} for tool in tools if tool.get("type") == "function"
     ]
     limit = body.get("max_output_tokens")
     choice = body.get("tool_choice")
@@ -120,8 +119,8 @@ def whole_answer(
 
 def _run_tools(tools: Json) -> Iterator[dict[str, Json]]:
     """Yield the calls of those *tools* that the service itself runs [SDK] openai."""
-    for tool in tools if isinstance(tools, list) else ():
-        kind = tool.get("type") if isinstance(tool, dict) else None
+    for tool in objects_in(tools):
+        kind = tool.get("type")
         if kind == "code_interpreter":
             yield {
                 "id": f"ci_{uuid.uuid4().hex}",

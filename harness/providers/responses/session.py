@@ -9,6 +9,7 @@ from typing import Any
 from harness.providers.openai.session import SdkOperation, data_url
 from harness.scenario.messages import is_openai
 from harness.types import Call, ContentPart, Json, Medium, Message
+from harness.wire import as_object
 
 
 def _items(line: Message) -> Iterator[dict[str, Any]]:
@@ -44,7 +45,7 @@ def _part(part: ContentPart) -> dict[str, Any]:
 
 def _tool(tool: Json) -> Json:
     """Return a tool in this format, in which a function has no object of its own."""
-    function = tool.get("function") if isinstance(tool, dict) else None
+    function = as_object(tool).get("function")
     return {"type": "function", **function} if isinstance(function, dict) else tool
 
 

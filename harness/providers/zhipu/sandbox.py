@@ -43,7 +43,7 @@ from harness.sandbox.requests import (
 from harness.sandbox.state import SandboxState, TaskState, now
 from harness.sandbox.tokens import cache_counts, tokens
 from harness.types import Call, CallKind, Json, Mode, Reply, ToolCall
-from harness.wire import compact_bytes, resolve
+from harness.wire import as_object, compact_bytes, resolve
 
 # ------------------------------------------------------------------------------------ API keys
 
@@ -411,8 +411,7 @@ async def _embed(state: SandboxState, request: Request) -> Response:
     body = await read_object(request)
     state.find_model("zhipuai", body.get("model"), "embedding", "embeddings")
     answer = answers.embedding(state, body, 2048)
-    usage = answer["usage"]
-    answer["usage"] = {"completion_tokens": 0, **(usage if isinstance(usage, dict) else {})}
+    answer["usage"] = {"completion_tokens": 0, **as_object(answer["usage"])}
     return json_response(answer, _headers(new_id()))
 
 

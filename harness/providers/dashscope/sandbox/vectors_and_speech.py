@@ -11,7 +11,7 @@ from harness.sandbox.requests import Range, Reason, Refused, check_ranges, read_
 from harness.sandbox.state import SandboxState, now
 from harness.sandbox.tokens import count_tokens, embed, rank
 from harness.types import Json
-from harness.wire import as_text
+from harness.wire import as_object, as_text
 
 DIMENSION = 1024
 """The length of an embedding, unless the request has another."""
@@ -70,7 +70,7 @@ def embed_contents(state: SandboxState, body: dict[str, Json]) -> dict[str, Json
 def _content(value: Json) -> tuple[str, str]:
     """Return (medium, value) of a content such as `{"image": URL}`."""
     for medium in ("text", "image", "video"):
-        given = value.get(medium) if isinstance(value, dict) else None
+        given = as_object(value).get(medium)
         if isinstance(given, str) and given:
             return medium, given
     raise Refused(Reason.BAD_PARAMETER, "Required parameter(s) missing or invalid: contents")
