@@ -45,7 +45,7 @@ def demo(
     """
     from harness.report import NAMES, text, write_folder
     from harness.report.build import replay_report
-    from harness.report.console import tell
+    from harness.report.console import print_message
     from harness.runner import batch
     from harness.scenario.files import shipped_folder
 
@@ -54,30 +54,32 @@ def demo(
     todo = batch.jobs(batch.load_scenarios([], shipped_folder()), [])
     _require_extras(todo)
     screen = app.console()
-    tell(
+    print_message(
         screen,
         f"Recording {len(todo)} conversations through the official SDKs, from a sandbox\n"
         "on this machine. It is not the real service: no key is used, nothing is paid.\n",
     )
     start = time.perf_counter()
     with batch.sandboxed(LIFELIKE, load_environment(Path.cwd())) as source, app.progress() as steps:
-        tell(screen, f"sandbox   {source.where}")
+        print_message(screen, f"sandbox   {source.where}")
         afresh = OnInterrupted.AFRESH
         failed = batch.record_all(todo, source, store, steps, on_interrupted=afresh)
     lasted = time.perf_counter() - start
-    tell(screen, f"recorded  {len(todo) - len(failed)} cassettes in {lasted:.1f} s")
-    tell(screen, "sandbox   stopped; from here on everything is offline\n")
+    print_message(screen, f"recorded  {len(todo) - len(failed)} cassettes in {lasted:.1f} s")
+    print_message(screen, "sandbox   stopped; from here on everything is offline\n")
     with app.progress() as steps:
         report = replay_report(todo, store, steps, "Demo: replayed offline")
     for problem in failed:
-        tell(screen, f"not recorded: {problem.scenario} with {problem.target}: {problem.text}")
+        print_message(
+            screen, f"not recorded: {problem.scenario} with {problem.target}: {problem.text}"
+        )
     text.report(screen, report, Verbosity.FULL)
     example = (TITLE, f"../{FAILING}/{NAMES['html']}")
     write_folder(replace(report, pages=(example,)), folder / "report")
-    tell(screen, f"\nreport    {folder / 'report' / NAMES['html']}")
+    print_message(screen, f"\nreport    {folder / 'report' / NAMES['html']}")
     others = ", ".join(name for form, name in NAMES.items() if form != "html")
-    tell(screen, f"beside it {others}")
-    tell(screen, f"cassettes {folder / 'cassettes'}")
+    print_message(screen, f"beside it {others}")
+    print_message(screen, f"cassettes {folder / 'cassettes'}")
     with app.progress() as steps:
         broken = break_one(todo, store, folder / "broken-on-purpose", steps)
     noticed = _show(broken, folder / FAILING)
@@ -180,19 +182,19 @@ def _show(broken: Broken | None, folder: Path) -> bool:
     Without a copy only a message is printed, and False returned.
     """
     from harness.report import NAMES, headline, write_folder
-    from harness.report.console import tell
+    from harness.report.console import print_message
 
     screen = app.console()
-    tell(screen, "\nHow does a break look? A copy of one recording, broken on purpose:")
+    print_message(screen, "\nHow does a break look? A copy of one recording, broken on purpose:")
     if broken is None:
-        tell(screen, "no recording can be broken", style="bold red")
+        print_message(screen, "no recording can be broken", style="bold red")
         return False
     write_folder(broken.report, folder)
-    tell(screen, f"broken    {broken.path}: {localized(broken.fault.description)}")
+    print_message(screen, f"broken    {broken.path}: {localized(broken.fault.description)}")
     if broken.finding is not None:
-        tell(screen, f"found by  {headline(broken.finding)}")
-    tell(screen, f"drift     {broken.drift.verdict}, from the recording to the copy")
-    tell(screen, f"its page  {folder / NAMES['html']}")
+        print_message(screen, f"found by  {headline(broken.finding)}")
+    print_message(screen, f"drift     {broken.drift.verdict}, from the recording to the copy")
+    print_message(screen, f"its page  {folder / NAMES['html']}")
     if not broken.noticed:
-        tell(screen, "the harness did NOT notice, and should have", style="bold red")
+        print_message(screen, "the harness did NOT notice, and should have", style="bold red")
     return broken.noticed

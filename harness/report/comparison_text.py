@@ -10,7 +10,7 @@ from harness.comparison.matrix import Matrix, TargetPair, TurnFigures
 from harness.comparison.types import Comparison, Difference, Divergence, Layer
 from harness.locale import localized, localized_count, localized_error, mark
 from harness.report import tables
-from harness.report.console import draw, say, tell
+from harness.report.console import draw, print_message, print_text
 from harness.report.format import money, number, script, seconds, value
 from harness.report.ranking import Ranking
 from harness.report.tables import Table
@@ -66,12 +66,12 @@ def rankings(console: Console, rankings: Sequence[Ranking]) -> None:
         return
     _title(console, localized("Models: speed and cost"))
     if any(ranking.sandbox for ranking in rankings):
-        say(console, localized("Times, tokens and costs are those of the sandbox."), "dim")
+        print_text(console, localized("Times, tokens and costs are those of the sandbox."), "dim")
     for ranking in rankings:
         each = localized("{} each").format(localized_error(count(ranking.turns, "turn")))
         scenarios = localized(", ").join([*ranking.scenarios, each])
         verdict = localized_error(ranking.verdict())
-        say(console, f"\n{scenarios}{localized(': ')}{verdict}")
+        print_text(console, f"\n{scenarios}{localized(': ')}{verdict}")
         draw(console, tables.ranking(ranking).only("target", *tables.RANKED))
 
 
@@ -85,11 +85,11 @@ def sources(console: Console, matrices: Sequence[Matrix]) -> None:
     if named:
         _title(console, localized("Prices behind the costs, without guarantee"))
     for (dated, source), targets in named.items():
-        say(console, f"{', '.join(targets)}: {localized_error(dated)}, {source}", "dim")
+        print_text(console, f"{', '.join(targets)}: {localized_error(dated)}, {source}", "dim")
 
 
 def _title(console: Console, text: str) -> None:
-    say(console, f"\n{text}", "bold")
+    print_text(console, f"\n{text}", "bold")
 
 
 def _pair(pair: TargetPair) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ _NUMBERS = (mark("chars"), "input", "output", "events", mark("1st token"), "tota
 def _facts(console: Console, matrix: Matrix) -> None:
     """Print the targets with their numbers, then a table with a row per turn and target."""
     for position, target in enumerate(matrix.targets, start=1):
-        say(console, f"[{position}] {target}")
+        print_text(console, f"[{position}] {target}")
     console.print()
     rows = [_row(matrix, one) for figures in matrix.figures for one in figures.by_choice]
     table = Table((*_KEYS, *_WORDS, *_NUMBERS), rows, numbers=("turn", *_NUMBERS))
@@ -179,30 +179,32 @@ def _answer(figures: TurnFigures, length: int) -> str:
 def comparison(console: Console, comparison: Comparison) -> None:
     """Print the differences of two transcripts, grouped by layer: formats, answers, values."""
     names = localized("{} and {}").format(comparison.left, comparison.right)
-    say(
+    print_text(
         console,
         f"\n{comparison.scenario}{localized(': ')}{names}" if comparison.scenario else f"\n{names}",
         "bold",
     )
     if not comparison.all_differences:
-        say(console, localized("no difference"))
+        print_text(console, localized("no difference"))
     elif comparison.divergence is None:
-        say(console, localized("the turns differ in wording and format only"))
+        print_text(console, localized("the turns differ in wording and format only"))
     else:
-        say(console, _first(comparison.divergence, max(24, console.width // 3)))
+        print_text(console, _first(comparison.divergence, max(24, console.width // 3)))
     for layer, title in _LAYERS.items():
         differences = comparison.of(layer)
         if differences:
             varied = sum(difference.varies for difference in differences)
             repeats = localized(", {} of them also between repeats of one side").format(varied)
             counted = _differences(len(differences)) + (repeats if varied else "")
-            say(console, f"\n{localized(title)}{localized(': ')}{counted}", "bold")
+            print_text(console, f"\n{localized(title)}{localized(': ')}{counted}", "bold")
             length = max(24, console.width * 2 // 3)
             rows = [_difference(difference, length) for difference in differences]
             columns = ("turn", mark("part"), "path", mark("left"), mark("right"))
             draw(console, Table(columns, rows, numbers=("turn",), words=("part",)))
     if comparison.by_position:
-        tell(console, f"\nlong lists compared by position: {', '.join(comparison.by_position)}")
+        print_message(
+            console, f"\nlong lists compared by position: {', '.join(comparison.by_position)}"
+        )
 
 
 def _first(divergence: Divergence, length: int) -> str:

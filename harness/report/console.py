@@ -92,36 +92,36 @@ def standard_output(color: str = "auto") -> Console:
     )
 
 
-def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
+def print_text(console: Console, text: str, style: str = "", indent: int = 0) -> None:
     """Print a text on lines of its own, with control characters replaced.
 
     *style* is a style of rich, such as `bold red`; *indent* is the number of spaces before each
     line.
     """
     if console.is_terminal:
-        put(console, Text(plain(text), style), indent)
+        print_styled(console, Text(plain(text), style), indent)
     else:
         margin = " " * indent
-        say_lines(console, ((style, margin + part) for part in _parts(plain(text))))
+        print_lines(console, ((style, margin + part) for part in _parts(plain(text))))
 
 
-def tell(console: Console, message: str, style: str = "", indent: int = 0) -> None:
+def print_message(console: Console, message: str, style: str = "", indent: int = 0) -> None:
     """Print a message in the language of the user, with control characters replaced.
 
     *style* is a style of rich, such as `bold red`; *indent* is the number of spaces before each
     line.
     """
-    say(console, localized_error(message), style, indent)
+    print_text(console, localized_error(message), style, indent)
 
 
-def say_lines(console: Console, lines: Iterable[tuple[str, str]]) -> None:
+def print_lines(console: Console, lines: Iterable[tuple[str, str]]) -> None:
     """Print lines, each a pair of a style of rich and a text, with control characters replaced.
 
     On a terminal each line is wrapped; elsewhere many lines are printed at once.
     """
     if console.is_terminal:
         for style, text in lines:
-            put(console, Text(plain(text), style))
+            print_styled(console, Text(plain(text), style))
         return
     printed = ((plain(text).expandtabs(console.tab_size), style) for style, text in lines)
     while some := list(islice(printed, _AT_ONCE)):
@@ -149,7 +149,7 @@ def _parts(whole: str) -> Iterator[str]:
     yield whole[start:]
 
 
-def put(console: Console, text: Text, indent: int = 0) -> None:
+def print_styled(console: Console, text: Text, indent: int = 0) -> None:
     """Print *text*: wrapped to the width of a terminal; elsewhere, as in a log, not wrapped.
 
     *indent* is the number of spaces before each line.

@@ -22,7 +22,7 @@ from harness.drift.plan import (
 from harness.drift.types import Drift, DriftChange, DriftRun
 from harness.locale import LANGUAGE, Language, localized, localized_error, mark
 from harness.report import json_report, tables
-from harness.report.console import draw, say, tell
+from harness.report.console import draw, print_message, print_text
 from harness.report.drift_groups import RENAMED, change_groups
 from harness.report.format import localized_message
 from harness.report.model import Report
@@ -49,15 +49,17 @@ def text(console: Console, run: DriftRun) -> None:
     for unmatched in run.unmatched:
         names = (unmatched.scenario, unmatched.target, unmatched.source)
         where = ", ".join(filter(None, names))
-        tell(console, f"only on the {unmatched.side} side, not compared: {where}", "yellow")
+        print_message(
+            console, f"only on the {unmatched.side} side, not compared: {where}", "yellow"
+        )
     for problem in run.problems:
-        say(console, describe_problem(problem), "bold red")
+        print_text(console, describe_problem(problem), "bold red")
     if run.spent is not None:
         most = f"; budget: {run.spent.budget}" if run.spent.budget else ""
-        tell(console, f"\nspent: {run.spent}{most}")
+        print_message(console, f"\nspent: {run.spent}{most}")
     counts = Counter(drift.verdict for drift in run.drifts)
     each = [f"{counts[one]} {localized(one.value)}" for one in Verdict if counts[one]]
-    say(console, f"\n{', '.join(each) or localized('nothing was compared')}", "bold")
+    print_text(console, f"\n{', '.join(each) or localized('nothing was compared')}", "bold")
 
 
 def _changes(console: Console, drift: Drift) -> None:
@@ -66,9 +68,9 @@ def _changes(console: Console, drift: Drift) -> None:
     notes = drift.notes if drift.changes else ()
     if severe or notes:
         names = filter(None, (line(drift.scenario), line(drift.target)))
-        say(console, f"\n{', '.join(names)}", "bold")
+        print_text(console, f"\n{', '.join(names)}", "bold")
     for note in notes:
-        tell(console, f"  note: {cut(line(note), _MAX_LENGTH)}", "dim")
+        print_message(console, f"  note: {cut(line(note), _MAX_LENGTH)}", "dim")
     groups = [group for group in change_groups((drift,)) if group.kind == RENAMED]
     new_paths = {(group.part, group.path): group.after for group in groups}
     replacing = {(group.part, group.after) for group in groups}
@@ -79,9 +81,9 @@ def _changes(console: Console, drift: Drift) -> None:
         new_path = new_paths.get(place, "") if change.kind is ChangeKind.REMOVED else ""
         text = cut(line(_described(change, new_path)), _MAX_LENGTH)
         message = f"  {localized(change.verdict.value)}: {text}"
-        say(console, message, tables.VERDICT_STYLES[change.verdict.value])
+        print_text(console, message, tables.VERDICT_STYLES[change.verdict.value])
     if severe:
-        tell(console, _wording(drift), "dim")
+        print_message(console, _wording(drift), "dim")
 
 
 def _described(change: DriftChange, new_path: str = "") -> str:
@@ -133,14 +135,14 @@ def plan_text(console: Console, plan: Plan) -> None:
         ),
     )
     for omitted in plan.omitted:
-        tell(console, f"omitted: {omitted.candidate.name}: {omitted.reason}", "dim")
+        print_message(console, f"omitted: {omitted.candidate.name}: {omitted.reason}", "dim")
     prices = _prices(plan)
     if prices:
-        say(console, f"\n{localized('Prices behind the costs, without guarantee')}", "dim")
+        print_text(console, f"\n{localized('Prices behind the costs, without guarantee')}", "dim")
     for price in prices:
         source = f"{localized_error(price.dated)}, {price.source}"
-        say(console, line(f"{price.provider}/{price.model}: {source}"), "dim")
-    say(console, f"\n{_summary(plan)}\n", "bold")
+        print_text(console, line(f"{price.provider}/{price.model}: {source}"), "dim")
+    print_text(console, f"\n{_summary(plan)}\n", "bold")
 
 
 def _prices(plan: Plan) -> list[Price]:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from harness.comparison.fields import Evidence, FieldMatrix, FieldRow, presence
 from harness.locale import localized, mark
-from harness.report.console import draw, say, tell
+from harness.report.console import draw, print_message, print_text
 from harness.report.field_map import path
 from harness.report.tables import Table
 
@@ -50,9 +50,9 @@ class _Line:
 def fields(console: Console, matrix: FieldMatrix) -> None:
     """Print every form of answers with its number, then every field with its paths."""
     if not matrix.forms:
-        tell(console, "no readable answer")
+        print_message(console, "no readable answer")
         return
-    tell(console, "Forms of answers", "bold")
+    print_message(console, "Forms of answers", "bold")
     forms = enumerate(zip(matrix.forms, matrix.answers, strict=True), start=1)
     columns = ("", "target", mark("endpoint"), mark("API form"), mark("answered"), mark("answers"))
     rows = [
@@ -60,13 +60,13 @@ def fields(console: Console, matrix: FieldMatrix) -> None:
         for n, (form, answers) in forms
     ]
     draw(console, Table(columns, rows, numbers=("", "answers"), words=("API form", "answered")))
-    tell(console, "\nField mapping", "bold")
+    print_message(console, "\nField mapping", "bold")
     notes: dict[str, str] = {}
     draw(console, _places(matrix, notes, max(20, min(console.width // 2, console.width - 60))))
     folder = _folder(notes)
-    tell(console, f"\nThe first exchange of each place, in {folder or '.'}", "bold")
+    print_message(console, f"\nThe first exchange of each place, in {folder or '.'}", "bold")
     for source, letter in notes.items():
-        say(console, f"{letter}  {os.path.relpath(source, folder) if folder else source}")
+        print_text(console, f"{letter}  {os.path.relpath(source, folder) if folder else source}")
 
 
 def _folder(sources: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.locale import localized, localized_error
 from harness.report import comparison_text, tables
 from harness.report import conversation as conversations
-from harness.report.console import draw, put, say, say_lines, tell
+from harness.report.console import draw, print_lines, print_message, print_styled, print_text
 from harness.report.format import headline, number, seconds
 from harness.report.model import Cell, Report, State
 from harness.types import Finding, Problem, Reply, Severity, ToolCall, Verbosity
@@ -45,7 +45,7 @@ def report(console: Console, report: Report, verbosity: Verbosity = Verbosity.NO
         comparison_text.rankings(console, report.rankings)
         comparison_text.sources(console, matrices)
     for problem in report.problems:
-        say(console, describe_problem(problem), "bold red")
+        print_text(console, describe_problem(problem), "bold red")
     _verdict(console, report)
 
 
@@ -62,7 +62,7 @@ def _overview(console: Console, report: Report, is_full: bool) -> None:
         table = tables.overview(cells)
         draw(console, table.only("scenario", "target", "state", "from", *counts))
     if passed := len(report.overview) - len(cells):
-        say(console, localized("{} passed; -v lists all").format(passed), "dim")
+        print_text(console, localized("{} passed; -v lists all").format(passed), "dim")
     _skipped(console, report.overview, is_full)
 
 
@@ -74,9 +74,9 @@ def _skipped(console: Console, cells: Sequence[Cell], is_full: bool) -> None:
     ]
     shown = lines if is_full or len(lines) <= MANY else lines[:SHOWN]
     for line in shown:
-        say(console, line, "dim")
+        print_text(console, line, "dim")
     if rest := len(lines) - len(shown):
-        say(console, localized("{} more were skipped; -v lists all").format(rest), "dim")
+        print_text(console, localized("{} more were skipped; -v lists all").format(rest), "dim")
 
 
 def _findings(console: Console, report: Report, verbosity: Verbosity) -> None:
@@ -84,7 +84,9 @@ def _findings(console: Console, report: Report, verbosity: Verbosity) -> None:
     for cell in report.overview:
         findings = [f for f in cell.findings if f.severity in severities]
         if findings:
-            say(console, f"\n{' · '.join(filter(None, (cell.scenario, cell.target)))}", "bold")
+            print_text(
+                console, f"\n{' · '.join(filter(None, (cell.scenario, cell.target)))}", "bold"
+            )
         for severity in severities:
             mine = [f for f in findings if f.severity is severity]
             _listed(console, mine, verbosity is Verbosity.FULL)
@@ -98,10 +100,10 @@ def _listed(console: Console, findings: Sequence[Finding], is_full: bool) -> Non
         shown = every if is_full or severity is Severity.ERROR else every[:SHOWN]
         for finding in shown:
             word = (localized(severity.value), _STYLES[severity])
-            put(console, Text.assemble(word, " ", headline(finding)), indent=2)
+            print_styled(console, Text.assemble(word, " ", headline(finding)), indent=2)
         if rest := len(every) - len(shown):
             more = localized("and {} more of {}; -v lists all").format(rest, rule)
-            say(console, more, "dim", indent=2)
+            print_text(console, more, "dim", indent=2)
 
 
 def describe_problem(problem: Problem) -> str:
@@ -122,7 +124,7 @@ def reason(report: Report) -> str:
 
 def _verdict(console: Console, report: Report) -> None:
     ok, failed = (localized("ok"), "bold green"), (localized("failed"), "bold red")
-    put(
+    print_styled(
         console,
         Text.assemble("\n", ok if report.ok else failed, localized(": "), report.local_sums),
     )
@@ -132,24 +134,24 @@ def conversation(console: Console, read: AnalyzedTranscript) -> None:
     """Print the transcript *read* as a conversation."""
     transcript = read.transcript
     names = localized(" with ").join(filter(None, (transcript.scenario, transcript.target)))
-    say(console, names or transcript.source, "bold")
+    print_text(console, names or transcript.source, "bold")
     if transcript.provenance.parent:
-        tell(console, f"continues {transcript.provenance.parent}", "dim")
+        print_message(console, f"continues {transcript.provenance.parent}", "dim")
     for turn in conversations.conversation(read):
-        tell(console, f"\nturn {turn.number}", "bold")
+        print_message(console, f"\nturn {turn.number}", "bold")
         for message in turn.messages:
             _message(console, message.role, message.text, message.tool_calls, "cyan")
         _answer(console, turn)
-        say(console, _figures(turn), "dim", indent=2)
+        print_text(console, _figures(turn), "dim", indent=2)
     for reason in transcript.skipped:
-        tell(console, f"skipped: {reason}", "dim")
+        print_message(console, f"skipped: {reason}", "dim")
 
 
 def difference(console: Console, left: Sequence[str], right: Sequence[str]) -> bool:
     """Print a unified diff of two texts, and return whether they differ."""
     names = (left[0], right[0]) if left and right else ("", "")
     lines = list(unified_diff(left, right, *names, lineterm="", n=3))
-    say_lines(console, ((_SIGNS.get(line[:1], ""), line) for line in lines))
+    print_lines(console, ((_SIGNS.get(line[:1], ""), line) for line in lines))
     return bool(lines)
 
 
@@ -159,27 +161,27 @@ _SIGNS = {"+": "green", "-": "red", "@": "cyan"}
 def _message(
     console: Console, role: str, text: str, calls: tuple[ToolCall, ...], style: str
 ) -> None:
-    tell(console, role or "(no role)", style, indent=2)
+    print_message(console, role or "(no role)", style, indent=2)
     if text.strip():
-        say(console, text.strip("\n"), indent=4)
+        print_text(console, text.strip("\n"), indent=4)
     for call in calls:
-        tell(console, f"calls {call.name}({call.arguments})", "magenta", indent=4)
+        print_message(console, f"calls {call.name}({call.arguments})", "magenta", indent=4)
 
 
 def _answer(console: Console, turn: conversations.ConversationTurn) -> None:
     if turn.states:
         states = (state if times == 1 else f"{state} ×{times}" for state, times in turn.states)
-        tell(console, f"task: {' → '.join(states)}", "dim", indent=2)
+        print_message(console, f"task: {' → '.join(states)}", "dim", indent=2)
     if turn.failure:
         status = f"refused: HTTP {turn.failure.status}" if turn.failure.status else "failed:"
         refused = f"{status} {turn.failure.code}"
-        say(
+        print_text(
             console, f"{localized_error(refused.rstrip())}: {turn.failure.message}", "red", indent=2
         )
     elif turn.reply:
         _reply(console, turn.reply)
     else:
-        tell(console, "unreadable response", "red", indent=2)
+        print_message(console, "unreadable response", "red", indent=2)
 
 
 def _reply(console: Console, reply: Reply) -> None:
@@ -191,12 +193,12 @@ def _reply(console: Console, reply: Reply) -> None:
             _message(console, f"{role}, thinking", choice.reasoning, (), "dim")
         _message(console, role, choice.content or "", choice.tool_calls, "green")
     for file in reply.files:
-        say(console, f"{file.medium} {file.url}".rstrip(), "magenta", indent=4)
+        print_text(console, f"{file.medium} {file.url}".rstrip(), "magenta", indent=4)
     if reply.vectors:
         text = f"{count(len(reply.vectors), 'vector')} of {number(len(reply.vectors[0]))} numbers"
-        tell(console, text, "magenta", indent=4)
+        print_message(console, text, "magenta", indent=4)
     for one in reply.ranking:
-        tell(console, f"document {one.index}: score {one.score:g}", "magenta", indent=4)
+        print_message(console, f"document {one.index}: score {one.score:g}", "magenta", indent=4)
 
 
 def _figures(turn: conversations.ConversationTurn) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.locale import localized_error
-from harness.report.console import say_lines
+from harness.report.console import print_lines
 from harness.report.format import seconds
 from harness.types import NO_STATUS, Exchange
 from harness.wire import Event, read_json
@@ -36,7 +36,7 @@ def wire(console: Console, read: AnalyzedTranscript) -> None:
             (_STYLES[prefix], prefix + (text if prefix in ("> ", "< ") else localized_error(text)))
             for prefix, text in _exchange(reading)
         )
-        say_lines(console, lines)
+        print_lines(console, lines)
 
 
 def _exchange(reading: AnalyzedExchange) -> Iterator[Line]:

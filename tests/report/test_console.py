@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from harness.report.console import draw, fit, least, say, wrap
+from harness.report.console import draw, fit, least, print_text, wrap
 from harness.report.tables import Table
 from report.samples import console, written
 
@@ -83,6 +83,6 @@ def test_a_text_of_many_lines_is_written_with_few_calls() -> None:
             return super().write(text)
 
     file = Counted()
-    say(Console(file=file), "a\n" * 5_000 + "\tb\x1b", indent=2)
+    print_text(Console(file=file), "a\n" * 5_000 + "\tb\x1b", indent=2)
     assert file.getvalue() == "  a\n" * 5_000 + " " * 8 + "b\ufffd\n"
     assert file.writes < 20
