@@ -16,7 +16,7 @@ from harness.sandbox import Options, serve
 SCHEMA = {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}}
 HELLO = [{"role": "user", "content": "你好"}]
 ASKED: dict[str, dict[str, Any]] = {
-    "/anthropic/v1/messages": {
+    f"{MESSAGES.prefix}/v1/messages": {
         "messages": HELLO,
         "max_tokens": 99,
         "tools": [{"name": "f", "input_schema": SCHEMA}],
