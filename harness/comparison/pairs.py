@@ -146,13 +146,24 @@ def _is_within(pointer: str, holder: str) -> bool:
 def _is_wording(difference: Difference) -> bool:
     """Return whether a difference of texts is one of wording.
 
-    It is if both texts are similar, or if one is empty and the other is missing.
+    It is if both texts are similar, or if one is empty and the other is missing; and so are finish
+    reasons that say the same in different formats.
     """
+    if difference.pointer == "/finish_reason":
+        return any({difference.before, difference.after} <= same for same in _SAME_REASONS)
     if difference.pointer != "/content":
         return False
     if difference.similarity is not None:
         return difference.similarity >= SIMILAR
     return not difference.before and not difference.after
+
+
+_SAME_REASONS = (
+    {"stop", "end_turn", "stop_sequence", "completed", "tool_calls", "function_call", "tool_use"},
+    {"length", "max_tokens", "incomplete"},
+)
+"""Finish reasons of whole answers, with or without tool calls, which are compared by themselves,
+and of answers that were cut off."""
 
 
 # ---------------------------------------------------------------------------------- one turn

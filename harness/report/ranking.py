@@ -150,7 +150,9 @@ class Ranking:
 
     def _cheapest(self, shown: Callable[[str], str]) -> str:
         if self.undecided is Undecided.UNKNOWN:
-            return f"unknown (no price for {', '.join(map(shown, self.unpriced))})"
+            return (
+                f"unknown (no price, or no token counts, of {', '.join(map(shown, self.unpriced))})"
+            )
         if self.undecided is Undecided.CURRENCIES:
             return "unknown (different currencies)"
         tie = "tie: " if self.undecided else ""

@@ -51,6 +51,14 @@ def test_other_words_are_no_divergence() -> None:
     assert part({"tools": [["f", "{}"]]}, {"tools": [["f", "{}"]], "text": ""}) is None
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [("stop", "end_turn"), ("tool_calls", "tool_use"), ("length", "max_tokens")]
+)
+def test_finish_reasons_of_other_formats_are_no_divergence(ours: str, theirs: str) -> None:
+    """Anthropic's format has other words for the same."""
+    assert part({"finish": ours}, {"finish": theirs}) is None
+
+
 def test_a_missing_turn_is_one() -> None:
     """A conversation that ends sooner parts where the other goes on."""
     result = compare(

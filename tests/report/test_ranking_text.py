@@ -36,7 +36,7 @@ def test_the_fastest_and_the_cheapest_are_named() -> None:
 @pytest.mark.parametrize(
     ("prices", "cheapest"),
     [
-        ((ONE,), "unknown (no price for ours/two)"),
+        ((ONE,), "unknown (no price, or no token counts, of ours/two)"),
         ((ONE, replace(TWO, currency="USD")), "unknown (different currencies)"),
         ((ONE, replace(TWO, input=2)), "tie: ours/one, ours/two"),
     ],

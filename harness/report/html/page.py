@@ -145,7 +145,8 @@ def _providers(targets: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
 
 def _provider(target: str) -> str:
     """Return the provider in a target's name: `zhipuai` for `zhipuai/glm-5.3 (june)`; or empty."""
-    return target.partition(" (")[0].rpartition("/")[0]
+    provider, slash, _ = target.partition(" (")[0].partition("/")
+    return provider if slash else ""
 
 
 MatrixRow = tuple[sections.ScenarioSection, list[tuple[Cell | None, str]]]

@@ -19,7 +19,7 @@ from harness.drift.types import Drift, DriftChange
 from harness.report import Report, html
 from harness.report.build import check_report
 from harness.report.html import contents, drift
-from harness.report.html.page import STYLES
+from harness.report.html.page import STYLES, _providers
 from harness.report.model import ORIGINS
 from harness.types import BrokenOff, Finding, NetworkError, Origin, Place
 
@@ -288,7 +288,7 @@ def test_who_was_cheaper_is_said_where_it_can_be() -> None:
     same = words(html.report(priced(PRICE, replace(PRICE, model="two"))))
     assert "cheapest : tie: ours/one, ours/two" in same
     half = words(html.report(priced(PRICE, replace(dear, output=None))))
-    assert "cheapest : unknown (no price for ours/two)" in half
+    assert "cheapest : unknown (no price, or no token counts, of ours/two)" in half
     other = words(html.report(priced(PRICE, replace(dear, currency="USD"))))
     assert "cheapest : unknown (different currencies)" in other
     assert "0.000360 USD" in other
@@ -312,3 +312,10 @@ def test_noise_is_told_as_noise() -> None:
 def test_every_verdict_has_its_looks() -> None:
     """A verdict without a style would be shown as plain text."""
     assert set(STYLES["verdicts"]) == {verdict.value for verdict in Verdict}
+
+
+def test_a_provider_ends_at_the_first_slash() -> None:
+    """Models of a gateway have a slash in their names; a label may have one, too."""
+    targets = ["zhipuai/glm (a/b)", "openrouter/x/y", "openrouter/z", "plain (1/2)"]
+    found = [("zhipuai", ["glm (a/b)"]), ("openrouter", ["x/y", "z"]), ("", ["plain (1/2)"])]
+    assert [*_providers(targets)] == found
