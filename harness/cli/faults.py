@@ -61,7 +61,8 @@ def faults(
             app.print_json(tried.document())
         else:
             tried.print()
-        least = at_least if at_least is not None else 100.0 if against else 0.0
+        usual = 100.0 if against else 0.0
+        least = usual if at_least is None else at_least
         raise typer.Exit(1 if any((client.score or 0) < least for client in results) else 0)
 
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
 from harness.analysis.endpoint import Fields, Pointers, Role
@@ -168,6 +169,23 @@ class FieldCell:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldColumn:
+    """The fields of the answers of one form.
+
+    Attributes:
+        form: The form.
+        answers: Number of all answers of the form.
+        events: Number of all events of streams of the form.
+        cells: A cell for each field, in the order of `FIELDS`.
+    """
+
+    form: AnswerForm
+    answers: int
+    events: int
+    cells: tuple[FieldCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FieldRow:
     """One row of a `FieldMatrix`: a field, with a cell for each form of answers."""
 
@@ -175,21 +193,28 @@ class FieldRow:
     cells: tuple[FieldCell, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FieldMatrix:
     """A table of the places of fields, with a row for each field and a column for each form.
 
     Attributes:
-        forms: The columns, sorted.
-        answers: For each form, the number of answers.
-        events: For each form, the number of all events of streams.
-        rows: The rows, in the order of `FIELDS`.
+        columns: The columns, sorted by form.
     """
 
-    forms: tuple[AnswerForm, ...]
-    answers: tuple[int, ...]
-    events: tuple[int, ...]
-    rows: tuple[FieldRow, ...]
+    columns: tuple[FieldColumn, ...]
+
+    @property
+    def forms(self) -> tuple[AnswerForm, ...]:
+        """The forms of the columns."""
+        return tuple(column.form for column in self.columns)
+
+    @cached_property
+    def rows(self) -> tuple[FieldRow, ...]:
+        """The rows, in the order of `FIELDS`."""
+        return tuple(
+            FieldRow(field, tuple(column.cells[number] for column in self.columns))
+            for number, field in enumerate(FIELDS)
+        )
 
     @property
     def has_differences(self) -> bool:
@@ -237,16 +262,12 @@ def _matrix_of(transcript: AnalyzedTranscript) -> FieldMatrix:
     for turn in transcript.turns:
         for form, exchange in _forms(transcript, turn):
             answers[form].append(_Answer(exchange, transcript.transcript.source))
-    rows = (
-        FieldRow(field, tuple(_cell(field, form, found) for form, found in answers.items()))
-        for field in FIELDS
-    )
-    return FieldMatrix(
-        tuple(answers),
-        tuple(map(len, answers.values())),
-        tuple(map(_events, answers.values())),
-        tuple(rows),
-    )
+    return FieldMatrix(tuple(_column(form, found) for form, found in answers.items()))
+
+
+def _column(form: AnswerForm, answers: Sequence[_Answer]) -> FieldColumn:
+    cells = tuple(_cell(field, form, answers) for field in FIELDS)
+    return FieldColumn(form, len(answers), _events(answers), cells)
 
 
 def _events(answers: Sequence[_Answer]) -> int:
@@ -255,54 +276,47 @@ def _events(answers: Sequence[_Answer]) -> int:
 
 def merged(matrices: Iterable[FieldMatrix]) -> FieldMatrix:
     """Return the table of all answers of *matrices*, which are in the order of the answers."""
-    parts: dict[AnswerForm, list[tuple[FieldMatrix, int]]] = defaultdict(list)
+    columns: dict[AnswerForm, list[FieldColumn]] = defaultdict(list)
     for matrix in matrices:
-        for column, form in enumerate(matrix.forms):
-            parts[form].append((matrix, column))
-    forms = tuple(sorted(parts))
-    events = {form: sum(one.events[column] for one, column in parts[form]) for form in forms}
-    rows = (
-        FieldRow(
-            field,
-            tuple(
-                _merged_cell(
-                    [one.rows[n].cells[column] for one, column in parts[form]], events[form]
-                )
-                for form in forms
-            ),
-        )
-        for n, field in enumerate(FIELDS)
-    )
-    answers = (sum(one.answers[column] for one, column in parts[form]) for form in forms)
-    return FieldMatrix(forms, tuple(answers), tuple(events.values()), tuple(rows))
+        for column in matrix.columns:
+            columns[column.form].append(column)
+    return FieldMatrix(tuple(_merged_column(columns[form]) for form in sorted(columns)))
+
+
+def _merged_column(columns: Sequence[FieldColumn]) -> FieldColumn:
+    """Return one column for all *columns*, which are of one form."""
+    answers, events = sum(one.answers for one in columns), sum(one.events for one in columns)
+    cells = zip(*(one.cells for one in columns), strict=True)
+    merged_cells = tuple(_merged_cell(same, events) for same in cells)
+    return FieldColumn(columns[0].form, answers, events, merged_cells)
 
 
 def _merged_cell(cells: Sequence[FieldCell], of_events: int) -> FieldCell:
     """Return one cell for all *cells* of a form, whose streams have *of_events* events."""
-    sites: dict[str, list[Site]] = defaultdict(list)
+    of = sum(cell.of for cell in cells)
+    pointers = tuple(dict.fromkeys(pointer for cell in cells for pointer in cell.pointers))
+    sites: dict[str, list[Site]] = {pointer: [] for pointer in pointers}
     for cell in cells:
         for site in cell.sites:
             sites[site.pointer].append(site)
-    pointers = tuple(dict.fromkeys(pointer for cell in cells for pointer in cell.pointers))
-    of = sum(cell.of for cell in cells)
     return replace(
         cells[0],
-        sites=tuple(
-            Site(
-                pointer=pointer,
-                types=tuple(sorted({name for site in found for name in site.types})),
-                present=sum(site.present for site in found),
-                of=of,
-                evidence=found[0].evidence,
-                events=sum(site.events for site in found),
-                of_events=of_events,
-            )
-            for pointer in pointers
-            if (found := sites.get(pointer))
-        ),
+        sites=tuple(_merged_site(found, of, of_events) for found in sites.values() if found),
         present=sum(cell.present for cell in cells),
         of=of,
         pointers=pointers,
+    )
+
+
+def _merged_site(sites: Sequence[Site], of: int, of_events: int) -> Site:
+    """Return one site for all *sites* at one pointer, of the *of* answers of a form."""
+    return replace(
+        sites[0],
+        types=tuple(sorted({name for site in sites for name in site.types})),
+        present=sum(site.present for site in sites),
+        of=of,
+        events=sum(site.events for site in sites),
+        of_events=of_events,
     )
 
 

@@ -53,11 +53,11 @@ def fields(console: Console, matrix: FieldMatrix) -> None:
         print_message(console, "no readable answer")
         return
     print_message(console, "Forms of answers", "bold")
-    forms = enumerate(zip(matrix.forms, matrix.answers, strict=True), start=1)
     columns = ("", "target", mark("endpoint"), mark("API form"), mark("answered"), mark("answers"))
+    answered = ((column.form, column.answers) for column in matrix.columns)
     rows = [
         (str(n), form.target, form.endpoint, form.request or ABSENT, form.response, str(answers))
-        for n, (form, answers) in forms
+        for n, (form, answers) in enumerate(answered, start=1)
     ]
     draw(console, Table(columns, rows, numbers=("", "answers"), words=("API form", "answered")))
     print_message(console, "\nField mapping", "bold")

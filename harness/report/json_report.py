@@ -143,10 +143,7 @@ def matrix(found: Matrix) -> JsonObject:
 def fields(found: FieldMatrix) -> JsonObject:
     """Return the field mapping as a JSON object, which names forms of answers by their index."""
     return {
-        "forms": [
-            {**asdict(form), "answers": answers}
-            for form, answers in zip(found.forms, found.answers, strict=True)
-        ],
+        "forms": [{**asdict(column.form), "answers": column.answers} for column in found.columns],
         "fields": [
             {
                 "field": row.field.name,

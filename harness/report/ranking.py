@@ -145,7 +145,8 @@ class Ranking:
 
         *shown* is a function that formats the name of a target.
         """
-        fastest = shown(self.fastest) if self.fastest else "tie" if self.timed else "unknown"
+        undecided = "tie" if self.timed else "unknown"
+        fastest = shown(self.fastest) if self.fastest else undecided
         return f"fastest: {fastest}; cheapest: {self._cheapest(shown)}"
 
     def _cheapest(self, shown: Callable[[str], str]) -> str:

@@ -31,8 +31,9 @@ def shipped() -> FieldMatrix:
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_table_of_fields_lines_up(width: int) -> None:
     """No line is wider than the console, a Chinese target or not; at 120 no place is broken."""
-    chinese = replace(
-        shipped(), forms=tuple(replace(f, target="某家/通用模型") for f in shipped().forms)
+    columns = shipped().columns
+    chinese = FieldMatrix(
+        tuple(replace(c, form=replace(c.form, target="某家/通用模型")) for c in columns)
     )
     on = console(width)
     fields(on, chinese)
