@@ -173,13 +173,14 @@ def _old(item: Any) -> dict[str, Any]:
     protocol, port = request["protocol"], request["port"]
     host = request["host"] + ("" if port == _USUAL_PORTS.get(protocol) else f":{port}")
     sent = request["headers"]
-    pairs = sent.items() if isinstance(sent, dict) else sent[0] if sent else ()
+    if not isinstance(sent, dict):  # a list with one list of pairs
+        sent = dict(sent[0]) if sent else {}
     lines = [line.partition(":") for line in response["headers"]]
     return {
         "request": {
             "method": request["method"],
             "uri": f"{protocol}://{host}{request['path']}",
-            "headers": {name: [value] for name, value in pairs},
+            "headers": {name: [value] for name, value in sent.items()},
             "body": request["body"],
         },
         "response": {

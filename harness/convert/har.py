@@ -126,17 +126,8 @@ def read(content: bytes, source: str) -> Converted:
 def _add(converted: Converted, entry: _Entry, source: str, where: str) -> None:
     """Add the exchange of an entry, or the reason why it has none."""
     response, content = entry.response, entry.response.content
-    if response.status == 0:
-        converted.skip(where, "it got no response")
-        return
-    if response.status == 101:
-        converted.skip(where, "a websocket, whose messages are not read")
-        return
-    if entry.request.method.upper() == "CONNECT":
-        converted.skip(where, "a tunnel (CONNECT), whose content the proxy did not read")
-        return
-    if _is_missing(entry):
-        converted.skip(where, _NO_BODY)
+    if reason := _unreadable(entry):
+        converted.skip(where, reason)
         return
     folder = Path(source).parent
     charset = "utf-8" if entry.own else ""
@@ -175,6 +166,17 @@ def _add(converted: Converted, entry: _Entry, source: str, where: str) -> None:
         answer = with_plain_body(answer, body)
     own = entry.own or _Own()
     converted.exchanges.append(Exchange(request, answer, timing, tuple(own.chunks), own.turn))
+
+
+def _unreadable(entry: _Entry) -> str:
+    """Return why an entry has no exchange that can be read; empty if it may have one."""
+    if entry.response.status == 0:
+        return "it got no response"
+    if entry.response.status == 101:
+        return "a websocket, whose messages are not read"
+    if entry.request.method.upper() == "CONNECT":
+        return "a tunnel (CONNECT), whose content the proxy did not read"
+    return _NO_BODY if _is_missing(entry) else ""
 
 
 def _is_missing(entry: _Entry) -> bool:

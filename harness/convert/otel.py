@@ -73,8 +73,9 @@ def read(content: bytes, source: str) -> Converted:
         messages = _in_messages(attributes)
         answers = _structured(attributes.get(OUTPUT))
         if not messages or not answers:
-            failure = attributes.get("error.type")
-            why = f"it failed: {failure}" if failure else _NO_ANSWER if messages else _NO_CONTENT
+            why = _NO_ANSWER if messages else _NO_CONTENT
+            if failure := attributes.get("error.type"):
+                why = f"it failed: {failure}"
             converted.skip(f"{source}, span {number}", why)
             continue
         converted.lose(synthetic.LOST)

@@ -205,23 +205,16 @@ def fork(
     common, lost = translated(
         {**scenario.form.parameters, **target.parameters}, *providers, call.mode
     )
-    written: Any = scenario.source.value
-    answered = _named(scenario, turns[: turn - 1])
-    try:
-        own, *rest = (settled(one, answered) for one in written["steps"][step.number - 1 :])
-        own = {} if is_next else own
-    except BadReference as error:
-        raise HarnessError(
-            f"{scenario.name} cannot be continued from turn {turn} on: {error}"
-        ) from None
-    parameters: Any = own.get("parameters", {})
-    given, lost_here = translated(parameters, *providers, call.mode)
+    own, *rest = _settled_steps(scenario, turns[: turn - 1], step.number)
+    own = {} if is_next else own
+    given, lost_here = translated(own.get("parameters", {}), *providers, call.mode)
     mode = next((one.mode(target) for one in scenario.steps if not one.form.mode), call.mode)
     first: dict[str, Any] = {"messages": escaped(messages)}
     first |= {"mode": call.mode.value} if call.mode is not mode else {}
     first |= {"parameters": given} if given else {}
     kept_keys = ("name", "sandbox_only") if say else ("name", "expect", "sandbox_only")
     first |= {key: own[key] for key in kept_keys if key in own}
+    written: Any = scenario.source.value
     kept = {name: written[name] for name in ("history", "poll", "volatile") if name in written}
     document = {
         "name": f"{scenario.name}-at-{turn}-{goal.slug.lower().replace('.', '-')}"[:100],
@@ -234,6 +227,21 @@ def fork(
         "steps": [first, *rest],
     }
     return dump(document), [*dict.fromkeys([*losses, *lost, *lost_here])]
+
+
+def _settled_steps(scenario: Scenario, turns: Sequence[Turn], number: int) -> list[Any]:
+    """Return the steps of a scenario's file from *number* on, without references to *turns*.
+
+    Raises HarnessError if a step refers to what the answers of *turns* do not have.
+    """
+    written: Any = scenario.source.value
+    answered = _named(scenario, turns)
+    try:
+        return [settled(one, answered) for one in written["steps"][number - 1 :]]
+    except BadReference as error:
+        raise HarnessError(
+            f"{scenario.name} cannot be continued from turn {len(turns) + 1} on: {error}"
+        ) from None
 
 
 def _said(call: Call, say: str) -> list[Message]:

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from itertools import product
 from typing import IO
 
 from harness.analysis.endpoint import Role
@@ -76,16 +77,20 @@ def example(rule: Rule) -> Example | None:
 
     None if there is no such sample.
     """
-    samples = sample_transcripts()
-    for fault in breaking(rule.name):
-        for name, valid in samples.items():
-            for changed in injected(fault, valid):
-                finding = next(rule.findings(analyze(changed, endpoints.recognise)), None)
-                if finding is not None:
-                    passes, fails = _difference(valid, changed)
-                    if not passes and not fails:  # not in the bytes, but in what an SDK made of it
-                        passes, fails = finding.expected, finding.actual
-                    return Example(name, fault, passes, fails, finding)
+    pairs = product(breaking(rule.name), sample_transcripts().items())
+    examples = (_example(rule, fault, name, valid) for fault, (name, valid) in pairs)
+    return next((one for one in examples if one is not None), None)
+
+
+def _example(rule: Rule, fault: TranscriptFault, name: str, valid: Transcript) -> Example | None:
+    """Return the example of *fault* in the sample *name*; None if the rule has no finding in it."""
+    for changed in injected(fault, valid):
+        finding = next(rule.findings(analyze(changed, endpoints.recognise)), None)
+        if finding is not None:
+            passes, fails = _difference(valid, changed)
+            if not passes and not fails:  # not in the bytes, but in what an SDK made of it
+                passes, fails = finding.expected, finding.actual
+            return Example(name, fault, passes, fails, finding)
     return None
 
 

@@ -16,7 +16,7 @@ from harness.faults import select
 from harness.rules.media import is_picture, media_type
 from harness.rules.rule import Answered, answered
 from harness.types import Exchange, Json, Transcript
-from harness.wire import resolve
+from harness.wire import as_list, resolve
 
 # ------------------------------------------------------------------------------------ images
 
@@ -131,7 +131,7 @@ def _vector(analyzed: AnalyzedExchange) -> select.SelectedValue | None:
 def _texts(analyzed: AnalyzedExchange) -> list[Json]:
     """Return the texts of a request for vectors or a ranking; empty if there are none."""
     texts = first(analyzed.request_json.value, select.pointers(analyzed, "texts"))
-    return texts if isinstance(texts, list) else [texts] if texts else []
+    return [texts] if isinstance(texts, str) else as_list(texts)
 
 
 def _embeds_strings(analyzed: AnalyzedExchange) -> bool:

@@ -13,6 +13,7 @@ from harness.analysis.reply import first, pointer_to, seen
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import answered, show
 from harness.types import Finding, Json
+from harness.wire import as_list
 from harness.wire.images import decode_image, inspect_image
 
 
@@ -156,9 +157,9 @@ def _texts(reading: AnalyzedExchange) -> list[Json]:
     A list of numbers is one text, as tokens.
     """
     texts = first(reading.request_json.value, reading.fields.texts)
-    if isinstance(texts, list) and texts and all(type(item) is int for item in texts):
-        return [texts]
-    return texts if isinstance(texts, list) else [texts] if isinstance(texts, str) else []
+    items = as_list(texts)
+    is_one = isinstance(texts, str) or (items and all(type(item) is int for item in items))
+    return [texts] if is_one else items
 
 
 def _values(part: Part, pointers: Pointers) -> list[Json]:

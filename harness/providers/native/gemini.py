@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.analysis.endpoint import Part
 from harness.analysis.endpoint_table import EndpointTable
 from harness.analysis.reply import is_refusal, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
-from harness.wire import Missing, as_text, query, resolve
+from harness.wire import Missing, as_object, as_text, query, resolve
 
 _NUMBERED = ("STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER")
 """Finish reasons by their numbers from 1, which `enum-encoding=int` asks for [FIELD]."""
@@ -39,20 +39,21 @@ def read(parts: Sequence[Part], request: Json) -> Outcome | None:
         model=_text(values[0], "/modelVersion"),
         content="".join(pieces) if pieces else None,
         reasoning="".join(thoughts) if thoughts else None,
-        tool_calls=tuple(
-            ToolCall(
-                _text(call, "/id") or f"call_{number}",
-                _text(call, "/name") or "",
-                json.dumps(args if isinstance(args := resolve(call, "/args"), dict) else {}),
-            )
-            for number, (_, call) in enumerate(
-                found for p in said for found in query(p, "/functionCall")
-            )
-        ),
+        tool_calls=tuple(_calls(said)),
         finish_reason=next((r for r in reversed(reasons) if r is not None), None),
         usage=next((u for v in reversed(values) if (u := _usage(v))), None),
         pieces=tuple(pieces) if parts[0].event is not None else (),
     )
+
+
+def _calls(parts: Sequence[Json]) -> Iterator[ToolCall]:
+    """Yield the function calls in *parts*; one without an id gets its number."""
+    calls = (call for part in parts for _, call in query(part, "/functionCall"))
+    for number, call in enumerate(calls):
+        arguments = json.dumps(as_object(resolve(call, "/args")))
+        yield ToolCall(
+            _text(call, "/id") or f"call_{number}", _text(call, "/name") or "", arguments
+        )
 
 
 def _text(value: Json, pointer: str) -> str | None:

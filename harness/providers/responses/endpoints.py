@@ -156,26 +156,23 @@ def _calls(items: Iterator[Json]) -> Iterator[ToolCall]:
             yield ToolCall(*texts)
 
 
+def _parts(items: Sequence[Json], kind: str, *patterns: str) -> Iterator[Json]:
+    """Yield the values that match *patterns*, in order, in each of *items* of the type *kind*."""
+    for item in items:
+        if resolve(item, "/type") == kind:
+            for pattern in patterns:
+                yield from (part for _, part in query(item, pattern))
+
+
 def _whole(response: Json) -> Reply:
     items = [item for _, item in query(response, "/output/[]")]
-    texts = (
-        _text(part, "/text") or _text(part, "/refusal")
-        for item in items
-        if resolve(item, "/type") == "message"
-        for _, part in query(item, "/content/[]")
-    )
-    thoughts = (
-        _text(part, "/text")
-        for item in items
-        if resolve(item, "/type") == "reasoning"
-        for pointer in ("/summary/[]", "/content/[]")
-        for _, part in query(item, pointer)
-    )
+    texts = _parts(items, "message", "/content/[]")
+    thoughts = _parts(items, "reasoning", "/summary/[]", "/content/[]")
     return Reply(
         id=_text(response, "/id"),
         model=_text(response, "/model"),
-        content=joined(texts),
-        reasoning=joined(thoughts),
+        content=joined(_text(part, "/text") or _text(part, "/refusal") for part in texts),
+        reasoning=joined(_text(part, "/text") for part in thoughts),
         tool_calls=tuple(_calls(iter(items))),
         finish_reason=_finish(response),
         usage=_usage(response),

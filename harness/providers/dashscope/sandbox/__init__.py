@@ -393,15 +393,19 @@ async def _poll_images(state: SandboxState, request: Request) -> Response:
     else:
         body["output"] = _task_output(task, task.result)
         if task.state is TaskState.SUCCEEDED:
-            count = len(task.result.urls)
-            # [REC] video_duration; [DOC] video_count, video_ratio
-            video: Json = {"video_duration": 5, "video_ratio": "standard", "video_count": count}
-            images: Json = {"image_count": count}
-            heard: Json = {"seconds" if task.result.alone else "duration": count}
-            body["usage"] = video if task.result.prompt else heard if task.result.sounds else images
+            body["usage"] = _task_usage(task.result)
     kind = "application/json;charset=UTF-8"
     headers = _headers(request_id, request, [], kind, "Accept-Encoding")
     return json_response(body, _without(headers, "x-request", "x-dash"))
+
+
+def _task_usage(task: _ImageTask) -> Json:
+    count = len(task.urls)
+    if task.prompt:  # [REC] video_duration; [DOC] video_count, video_ratio
+        return {"video_duration": 5, "video_ratio": "standard", "video_count": count}
+    if task.sounds:
+        return {"seconds" if task.alone else "duration": count}
+    return {"image_count": count}
 
 
 def _task_output(task: Task, images: _ImageTask) -> Json:

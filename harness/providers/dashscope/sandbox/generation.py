@@ -213,7 +213,9 @@ class AnswerFormat:
         """
         if not self.message:
             return {"finish_reason": reason, "text": text}
-        content: Json = ([{"text": text}] if text else []) if self.multimodal else text
+        content: Json = text
+        if self.multimodal:
+            content = [{"text": text}] if text else []
         message: dict[str, Json] = {"content": content}
         if self.multimodal or self.thinks:
             message["reasoning_content"] = thought

@@ -96,7 +96,9 @@ def rank_documents(state: SandboxState, body: dict[str, Json]) -> dict[str, Json
 
 
 def _as_text(value: Json) -> str:
-    return value if isinstance(value, str) else _content(value)[1] if value else ""
+    if isinstance(value, str):
+        return value
+    return _content(value)[1] if value else ""
 
 
 def speech_text(body: dict[str, Json]) -> str:
