@@ -85,7 +85,7 @@ class _Process:
         self._running: subprocess.Popen[bytes] | None = None
 
     def ask(self, order: Any) -> Any:
-        """Return the answer to an order; the order is given again if the process ends.
+        """Return the result of a task; it is given to a new process once if the process ends.
 
         Raises:
             HarnessError: The process ended twice.
@@ -129,7 +129,7 @@ def _do(version: str, folder: str, do: bytes, items: Sequence[Any]) -> Caught[li
 
 
 def _serve() -> None:
-    """Do the orders of standard input until it ends."""
+    """Run the tasks that standard input brings, and write their results, until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

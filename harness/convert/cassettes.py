@@ -64,7 +64,7 @@ def reads_toml(text: str) -> bool:
 
 
 def read_toml(content: bytes, source: str) -> Converted:
-    """Return the exchanges of a cassette of cassetter in TOML with this content.
+    """Return the exchanges of a TOML cassette of the tool cassetter with this content.
 
     *source* is the name of the file in messages.
 

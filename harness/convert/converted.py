@@ -28,7 +28,7 @@ class ForeignObject(BaseModel):
 
 
 def first_problem(error: ValidationError) -> str:
-    """Return the first error in *error* as text: its place in the part of the file, its message."""
+    """Return the first error in *error* as `place: message`, its place in the validated object."""
     first = error.errors()[0]
     return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 

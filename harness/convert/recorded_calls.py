@@ -194,7 +194,7 @@ def _has(body: dict[str, Json], pointer: str) -> bool:
 def conversations(calls: Sequence[RecordedCall]) -> list[list[RecordedCall]]:
     """Return *calls* grouped by conversation, in which each request continues the one before.
 
-    It has the messages of that request, an answer, and further messages.
+    A request continues another one if it has its messages, an answer, and further messages.
     """
     groups: list[list[RecordedCall]] = []
     for recorded in calls:

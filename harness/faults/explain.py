@@ -68,14 +68,14 @@ class Example:
 
 
 def evidence(rule: Rule) -> tuple[str, ...]:
-    """Return the sources of a rule: for each its description, or its name if it has none."""
+    """Return the description of each source of a rule; the name of one without a description."""
     return tuple(EVIDENCE.get(name, name) for name in rule.evidence)
 
 
 def example(rule: Rule) -> Example | None:
     """Return an example for a rule: the first sample and fault for which it has a finding.
 
-    None if there is no such sample.
+    Returns None if there is no such sample.
     """
     pairs = product(breaking(rule.name), sample_transcripts().items())
     examples = (_example(rule, fault, name, valid) for fault, (name, valid) in pairs)

@@ -146,7 +146,7 @@ def _capture(response: ClientResponse, capture: ResponseCapture) -> None:
 
 
 def _text(head: str) -> str:
-    """Return a text of the head; bytes that are not UTF-8, surrogates in aiohttp, as latin-1."""
+    """Return *head*, a reason or header; as latin-1 if it is not UTF-8 (surrogates in aiohttp)."""
     try:
         head.encode()
     except UnicodeEncodeError:
@@ -160,7 +160,7 @@ def _use_class(reader: StreamReader, base: type, members: dict[str, Any]) -> Non
 
 
 def _wrap_deflate_init(original: Callable[..., None]) -> Callable[..., None]:
-    """Wrap the initializer of `DeflateBuffer`, a decoder, to keep what it gets for a reader."""
+    """Wrap the initializer of `DeflateBuffer`, so that its reader keeps the undecoded chunks."""
 
     def init(self: DeflateBuffer, out: Any, *args: Any, **options: Any) -> None:
         original(self, out, *args, **options)
@@ -299,7 +299,7 @@ class _ReplayedProtocol(ResponseHandler):
             yield 0.0, self._close
 
     def _close(self) -> None:
-        """End a body without a length by the end of the connection; another was read in part."""
+        """End the body: without a length by closing the connection, else as it is, if cut short."""
         payload = self._payload
         if self._playback.response.header("content-length") is None:
             self.connection_lost(None)

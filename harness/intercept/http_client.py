@@ -216,7 +216,7 @@ class _Body:
         return b"\n" in self._chunk and _chunk_size(bytes(self._chunk.split(b"\n")[0])) is None
 
     def rest(self) -> bytes:
-        """Return what came of an incomplete chunk."""
+        """Return the bytes that were received of an incomplete chunk."""
         line, newline, _ = bytes(self._chunk[:_LONGEST_LINE]).partition(b"\n")
         size = _chunk_size(line) if newline else None
         return bytes(self._chunk[len(line) + 1 :][:size]) if size else b""
@@ -376,7 +376,7 @@ class _CapturedFile:
         return len(data)
 
     def close(self) -> None:
-        """Close the file: its caller reads no more."""
+        """Close the file and end its capture, since its caller reads no more."""
         self._file.close()
         if self._body.is_broken:
             self._break_off(b"")

@@ -68,7 +68,7 @@ CLIENTS = tuple(_shipped())
 
 
 def all_clients() -> tuple[ClientVariables, ...]:
-    """Return the variables of all clients: shipped ones, and of services the project declares."""
+    """Return the `ClientVariables` of each known client and of each service that is declared."""
     table = {client.name: client for client in CLIENTS}
     table |= {s.name: _of_service(s) for s in load_settings(Path.cwd()).providers}
     return tuple(table.values())

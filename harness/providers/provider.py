@@ -57,11 +57,11 @@ class ComputedMapping(Mapping[str, T]):
         return len(self._read())
 
     def items(self) -> ItemsView[str, T]:
-        """Return all items, for which the function is called once."""
+        """Return all items; the function is called once for them."""
         return self._read().items()
 
     def values(self) -> ValuesView[T]:
-        """Return all values, for which the function is called once."""
+        """Return all values; the function is called once for them."""
         return self._read().values()
 
 
@@ -87,7 +87,7 @@ def usual_media(call: Call) -> Collection[Medium]:
 
 
 def only_images(call: Call) -> Collection[Medium]:
-    """Return images, as the only media besides text that a service takes, whatever the call."""
+    """Return the media besides text of a service that takes only images, whatever the call."""
     return (Medium.IMAGE,)
 
 

@@ -157,7 +157,7 @@ class _Past:
                 yield length, number
 
     def numbers(self, bare: Sequence[Json]) -> Iterator[int]:
-        """Yield the number of the first 0, 1, 2 ... messages, as long as they were sent before."""
+        """Yield the number (see `steps`) of the first 0, 1, 2 ... messages, while it was sent."""
         number: int | None = 0
         for message in (*bare, None):
             if number is None:

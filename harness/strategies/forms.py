@@ -102,7 +102,7 @@ FORMS = {
 
 
 def is_form(name: str, mode: str, kind: str) -> bool:
-    """Return whether *name* is that of a format.
+    """Return whether *name* is one of the formats of `FORMS`.
 
     Raises Unsupported for a format with a *kind* other than `chat`, or with the *mode* `async`.
     """

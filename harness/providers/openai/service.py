@@ -102,14 +102,14 @@ def declared_for_chats(
     endpoints: tuple[Endpoint, ...],
     operation: SdkOperation,
 ) -> Provider:
-    """Return the provider for a service in a format of chats, which the first endpoint answers.
+    """Return the provider for a declared service in a format that has chats only.
 
     Args:
         service: The service.
         package: The name of the package of the format.
         format_name: The name of the format, as a user reads it.
         distribution: The package that has the SDK.
-        endpoints: The endpoints of the service.
+        endpoints: The endpoints of the service, the one that answers chats first.
         operation: The function of the SDK that asks for an answer.
     """
     create, *further = endpoints
