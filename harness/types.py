@@ -24,12 +24,15 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 class Verbosity(IntEnum):
-    """The amount of a report that is printed."""
+    """The amount of a report that is printed.
+
+    Attributes:
+        QUIET: Errors, problems and the result.
+        NORMAL: Long lists shortened; without comparisons of the targets.
+    """
 
     QUIET = 0
-    """Errors, problems and the result."""
     NORMAL = 1
-    """Long lists shortened; without comparisons of the targets."""
     FULL = 2
 
 

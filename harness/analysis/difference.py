@@ -22,7 +22,20 @@ from harness.wire import MISSING, Missing, escape
 
 
 class ChangeKind(StrEnum):
-    """The kind of a change, from the left or older side to the right or newer one."""
+    """The kind of a change, from the left or older side to the right or newer one.
+
+    Attributes:
+        NEW_VALUE: A string that is not among the values seen before.
+        OUT_OF_FORMAT: A string that does not match the format of all strings seen before.
+        VALUE: A value of the same type changed.
+        REORDERED: A list has the same items in another order.
+        COUNT: An item occurs more or less often in a list.
+        STATUS: The HTTP status changed.
+        OUTCOME: One side is a reply, the other a failure.
+        MISSING_TURN: One side lacks a whole turn.
+        RULE: A rule or contract is violated that was not violated before.
+        UNLISTED: A placeholder for all further changes, which are only counted.
+    """
 
     ADDED = "added"
     REMOVED = "removed"
@@ -30,27 +43,17 @@ class ChangeKind(StrEnum):
     NEWLY_NULL = "newly null"
     NO_LONGER_NULL = "no longer null"
     NEW_VALUE = "new value"
-    """A string that is not among the values seen before."""
     OUT_OF_FORMAT = "out of format"
-    """A string that does not match the format of all strings seen before."""
     VALUE = "value"
-    """A value of the same type changed."""
     REORDERED = "reordered"
-    """A list has the same items in another order."""
     COUNT = "count"
-    """An item occurs more or less often in a list."""
     STATUS = "status"
-    """The HTTP status changed."""
     OUTCOME = "outcome"
-    """One side is a reply, the other a failure."""
     MISSING_TURN = "missing turn"
-    """One side lacks a whole turn."""
     ANSWER_REMOVED = "answer removed"
     ANSWER_ADDED = "answer added"
     RULE = "rule"
-    """A rule or contract is violated that was not violated before."""
     UNLISTED = "unlisted"
-    """A placeholder for all further changes, which are only counted."""
 
     @property
     def is_type_change(self) -> bool:

@@ -27,22 +27,26 @@ _LIBRARY = "harness-library"
 
 
 class CassetteUse(StrEnum):
-    """The source of the responses to a test's requests."""
+    """The source of the responses to a test's requests.
+
+    Attributes:
+        REPLAYED: All responses came from the cassette.
+        RECORDED: All responses came from the network, and the cassette was written.
+        LIVE: Responses came from the network, and the cassette was not written.
+        PARTIAL: Some responses came from the cassette, the others from the network; it was written.
+        ALLOWED: An allowed host outside this machine was contacted; other responses are of the
+            cassette.
+        MISSED: A request was not on the cassette.
+        NO_REQUESTS: The test made no request.
+    """
 
     REPLAYED = "replayed"
-    """All responses came from the cassette."""
     RECORDED = "recorded"
-    """All responses came from the network, and the cassette was written."""
     LIVE = "live"
-    """Responses came from the network, and the cassette was not written."""
     PARTIAL = "partial"
-    """Some responses came from the cassette, the others from the network; it was written."""
     ALLOWED = "allowed"
-    """An allowed host outside this machine was contacted; other responses are of the cassette."""
     MISSED = "missed"
-    """A request was not on the cassette."""
     NO_REQUESTS = "without requests"
-    """The test made no request."""
 
 
 _COUNTS = {
