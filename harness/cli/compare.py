@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.analysis.transcript import AnalyzedTranscript
-    from harness.comparison.matrix import Matrix
     from harness.convert.targets import AnswerComparison
 
 
@@ -86,11 +85,11 @@ def compare(
             transcripts = transcripts or recordings.read_recorded(scenarios, store, dates, skip)
             groups, differs = recordings.group_sides([transcripts]), _fields(transcripts, as_json)
         elif len(loaded) == 2:
-            groups = pairs = recordings.pair_sides(*loaded)
-            differs = _comparisons(pairs, as_json, skip)
+            groups = recordings.pair_sides(*loaded)
+            differs = _compare(groups, as_json, skip, by_pair=True)
         else:
             groups = recordings.group_sides(loaded)
-            differs = _matrices(groups, as_json, skip)
+            differs = _compare(groups, as_json, skip)
         _write(reports or [], groups, skip)
         raise typer.Exit(1 if fail and differs else 0)
 
@@ -141,7 +140,7 @@ def _on_targets(
             app.print_json({"compared": on_targets.document(compared), "passed": passed})
         else:
             _print_compared(compared)
-            _matrices(on_targets.groups(compared, Path(name)), as_json, lambda error: None)
+            _compare(on_targets.groups(compared, Path(name)), as_json, lambda error: None)
         _write(reports, on_targets.groups(compared, Path(name)), lambda error: None)
     raise typer.Exit(0 if compared and passed >= share * len(compared) else 1)
 
@@ -178,50 +177,43 @@ def _fields(transcripts: list[AnalyzedTranscript], as_json: bool) -> bool:
     return matrix.has_differences
 
 
-def _matrices(groups: Sequence[Sequence[AnalyzedTranscript]], as_json: bool, skip: Skip) -> bool:
+def _compare(
+    groups: Sequence[Sequence[AnalyzedTranscript]],
+    as_json: bool,
+    skip: Skip,
+    *,
+    by_pair: bool = False,
+) -> bool:
+    """Print the comparison of the recordings of each group, and return whether they differ.
+
+    A group is shown as a matrix, or with *by_pair*, as it has two recordings, difference by
+    difference. Without *by_pair* only formats and outcomes count as differences.
+    """
     from harness.comparison.matrix import matrix
     from harness.report import comparison_text, json_report
+    from harness.report.ranking import rank_groups
     from harness.runner.recordings import read_repeats
 
     prices = load_prices(Path.cwd())
     matrices = [matrix(group, prices, read_repeats(group, skip)) for group in groups]
-    if as_json:
+    pairs = [pair for each in matrices for pair in each.pairs]
+    if as_json and by_pair:
+        both = zip(pairs, matrices, strict=True)
+        app.print_json(
+            [json_report.comparison(p.comparison) | {"facts": m.figures} for p, m in both]
+        )
+    elif as_json:
         documents = [json_report.matrix(each) for each in matrices]
         app.print_json(documents[0] if len(documents) == 1 else documents)
     else:
         for each in matrices:
-            comparison_text.matrix(app.console(), each)
-        _models(groups, matrices)
-    return any(pair.shape or pair.answer for each in matrices for pair in each.pairs)
-
-
-def _comparisons(
-    pairs: Sequence[tuple[AnalyzedTranscript, AnalyzedTranscript]], as_json: bool, skip: Skip
-) -> bool:
-    from harness.comparison.matrix import side_by_side
-    from harness.comparison.pairs import compare as compare_transcripts
-    from harness.report import comparison_text, json_report
-    from harness.runner.recordings import read_repeats
-
-    prices = load_prices(Path.cwd())
-    comparisons = [compare_transcripts(*pair, read_repeats(pair, skip)) for pair in pairs]
-    matrices = [side_by_side(pair, prices) for pair in pairs]
-    if as_json:
-        both = zip(comparisons, matrices, strict=True)
-        documents = [json_report.comparison(c) | {"facts": m.figures} for c, m in both]
-        app.print_json(documents)
-    else:
-        for comparison, matrix in zip(comparisons, matrices, strict=True):
-            comparison_text.comparison(app.console(), comparison)
-            comparison_text.figures(app.console(), matrix)
-        _models(pairs, matrices)
-    return any(comparison.differences for comparison in comparisons)
-
-
-def _models(groups: Sequence[Sequence[AnalyzedTranscript]], matrices: Sequence[Matrix]) -> None:
-    """Print the fastest and the cheapest target, and the prices that costs were computed by."""
-    from harness.report import comparison_text
-    from harness.report.ranking import rank_groups
-
-    comparison_text.rankings(app.console(), rank_groups(groups, matrices))
-    comparison_text.sources(app.console(), matrices)
+            if by_pair:
+                comparison_text.comparison(app.console(), each.pairs[0].comparison)
+                comparison_text.figures(app.console(), each)
+            else:
+                comparison_text.matrix(app.console(), each)
+        comparison_text.rankings(app.console(), rank_groups(groups, matrices))
+        comparison_text.sources(app.console(), matrices)
+    if by_pair:
+        return any(pair.comparison.differences for pair in pairs)
+    return any(pair.shape or pair.answer for pair in pairs)

@@ -124,27 +124,15 @@ def matrix(
             repeats do not count as differences.
     """
     turns = [[summary.summarize(turn) for turn in transcript.turns] for transcript in transcripts]
+    targets = summary.names(transcripts)
     sides = combinations(range(len(transcripts)), 2)
-    return replace(
-        side_by_side(transcripts, prices),
+    return Matrix(
+        scenario=summary.common_scenario(transcripts),
+        targets=targets,
         pairs=tuple(
             TargetPair(i, j, compare(transcripts[i], transcripts[j], repeats)) for i, j in sides
         ),
         tables=tuple(_tables(turns)),
-    )
-
-
-def side_by_side(transcripts: Sequence[AnalyzedTranscript], prices: Prices = NO_PRICES) -> Matrix:
-    """Return a matrix with the figures of every turn only, without pairs and tables.
-
-    *prices* are the prices by which the costs are computed.
-    """
-    targets = summary.names(transcripts)
-    return Matrix(
-        scenario=summary.common_scenario(transcripts),
-        targets=targets,
-        pairs=(),
-        tables=(),
         figures=tuple(
             replace(turn_figures(transcript, turn, prices), target=target)
             for target, transcript in zip(targets, transcripts, strict=True)

@@ -8,7 +8,7 @@ import pytest
 
 from harness.analysis.difference import ChangeKind
 from harness.analysis.transcript import AnalyzedTranscript, analyze
-from harness.comparison.matrix import side_by_side
+from harness.comparison.matrix import matrix
 from harness.comparison.pairs import compare
 from harness.comparison.types import Difference, Layer
 from harness.providers.endpoints import recognise
@@ -316,6 +316,6 @@ def test_every_choice_is_compared() -> None:
 
 def test_a_matrix_has_every_choice() -> None:
     """Each choice has its text and length; tokens and times are in the row of the first."""
-    (figures,) = side_by_side([two_choices("第二个")]).figures
+    (figures,) = matrix([two_choices("第二个")]).figures
     shown = [(one.outcome, one.content, one.content_length, one.han) for one in figures.by_choice]
     assert shown == [("reply", "One", 3, 0.0), ("choice 1", "第二个", 3, 1.0)]
