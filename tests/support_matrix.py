@@ -421,6 +421,20 @@ KINDS = (
         unparsed=("zhipu", "zai", "openai"),
     ),
     Kind(
+        "transcription-stream",
+        "speech to text, streamed",
+        "语音识别，流式",
+        "mode: stream\nsteps: [{transcription: hello.wav, expect: {contains: 你好}}]",
+        {
+            "zhipu": "glm-asr-2512",
+            "zai": "glm-asr-2512",
+            "dashscope": "qwen3-asr-flash",
+            "openai": "m",
+        },
+        shown="你好",
+        unparsed=("zhipu", "zai", "openai"),
+    ),
+    Kind(
         "speech-cosyvoice",
         "text to speech by CosyVoice, over HTTP",
         "CosyVoice 语音合成（HTTP）",
@@ -467,8 +481,9 @@ _WORDS = {
             "Missing, although a service has it:\n\n"
             "- Speech over WebSocket (realtime, CosyVoice before v3): what travels inside the "
             "socket is not recorded.\n"
-            "- Speech streamed over HTTP by CosyVoice, qwen-tts and GLM-TTS, words streamed by\n"
-            "  GLM-ASR and qwen3-asr: a step has the whole sound or text.\n"
+            "- Speech streamed over HTTP by CosyVoice, qwen-tts and GLM-TTS: a step has the whole "
+            "sound.\n"
+            "- Images edited at OpenAI's `images/edits`, which takes a form.\n"
             "- `client: async` for vectors of texts, transcriptions by a task and CosyVoice: "
             "dashscope 2.0.2 has no asynchronous\n  class for them; zhipuai and zai-sdk have none "
             "at all.\n"
@@ -493,8 +508,8 @@ _WORDS = {
         "absent": (
             "某种调用没有列出的接口形式，是服务或其 SDK 没有这种调用。服务虽有、这里没有的：\n\n"
             "- WebSocket 语音（实时接口，以及 v3 之前的 CosyVoice）：套接字内传输的内容不录制。\n"
-            "- CosyVoice、qwen-tts 与 GLM-TTS 通过 HTTP 的流式合成，"
-            "GLM-ASR 与 qwen3-asr 的流式识别：步骤得到的是完整音频或文本。\n"
+            "- CosyVoice、qwen-tts 与 GLM-TTS 通过 HTTP 的流式合成：步骤得到的是完整音频。\n"
+            "- OpenAI 的 `images/edits`（表单）图像编辑。\n"
             "- 文本向量、异步任务识别和 CosyVoice 的 `client: async`：dashscope 2.0.2 没有相应的"
             "异步类；zhipuai 和 zai-sdk 完全没有异步客户端。\n"
             "- `harness parse` 中的音频回答和上传音频的表单：它只用 JSON 提问和读取 JSON。\n"

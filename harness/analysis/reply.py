@@ -61,18 +61,24 @@ def read_answer(endpoint: Endpoint, parts: Sequence[Part], request: Json) -> Out
     return _reply([*map(_without_whole, parts)], fields, endpoint.cumulative(request))
 
 
+_SPOKEN = "transcript.text.done"
+
+
 def is_whole(part: Part) -> bool:
     """Return whether *part* is an event that repeats the whole answer.
 
-    The last event of MiniMax's streams does [FIELD].
+    The last event of MiniMax's streams does [FIELD], and that of a transcription [DOC].
     """
-    return part.event is not None and resolve(part.value, "/object") == "chat.completion"
+    is_chat = resolve(part.value, "/object") == "chat.completion"
+    return part.event is not None and (is_chat or resolve(part.value, "/type") == _SPOKEN)
 
 
 def _without_whole(part: Part) -> Part:
-    """Return *part* without the message in an event that repeats the whole answer."""
+    """Return *part* without the message or text in an event that repeats the whole answer."""
     if not is_whole(part) or not isinstance(part.value, dict):
         return part
+    if part.value.get("type") == _SPOKEN:
+        return replace(part, value={**part.value, "text": None})
     choices: list[Json] = [
         {name: member for name, member in choice.items() if name != "message"}
         for _, choice in query(part.value, "/choices/[]")

@@ -248,11 +248,16 @@ def whole_conversation(reading: AnalyzedExchange) -> SentMessages:
 
 
 def wants_stream(reading: AnalyzedExchange) -> bool:
-    """Return whether a request asks for a stream, in its body or by a header."""
-    return resolve(reading.request_json.value, "/stream") is True or any(
-        (name == "accept" and value == "text/event-stream")
-        or (name.endswith("-sse") and value == "enable")
-        for name, value in ((n.lower(), v.lower()) for n, v in reading.exchange.request.headers)
+    """Return whether a request asks for a stream: in its body, which may be a form, or a header."""
+    given = resolve(reading.request_json.value, "/stream")
+    return (
+        given is True
+        or given in ("true", "True")
+        or any(
+            (name == "accept" and value == "text/event-stream")
+            or (name.endswith("-sse") and value == "enable")
+            for name, value in ((n.lower(), v.lower()) for n, v in reading.exchange.request.headers)
+        )
     )
 
 

@@ -26,7 +26,7 @@ PROVIDER = Provider(
         embedding="sync",
         rerank="sync",
         speech="sync",
-        transcription="sync async",
+        transcription="sync stream async",
     ),
     open=session.DashScopeSession,
     endpoints=ENDPOINTS,

@@ -341,6 +341,9 @@ async def _speech(facts: ServiceFacts, state: SandboxState, request: Request) ->
 async def _transcription(facts: ServiceFacts, state: SandboxState, request: Request) -> Response:
     asked = await answers.read_transcription(request)
     _served(facts, state, {"model": asked.model}, "transcription")
+    if asked.is_streamed:
+        headers = facts.headers(str(uuid.uuid4()), request, "text/event-stream")
+        return stream_response(state.stream(asked.events({}, {"text": asked.text})), headers)
     return _json(facts, request, {"text": asked.text})
 
 

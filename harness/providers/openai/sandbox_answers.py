@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from starlette.requests import Request
@@ -11,9 +12,9 @@ from starlette.requests import Request
 from harness.sandbox.media import spoken_text, synthesize_speech
 from harness.sandbox.requests import Range, Reason, Refused, check_content, read_texts
 from harness.sandbox.state import SandboxState
-from harness.sandbox.tokens import count_tokens, embed, rank
+from harness.sandbox.tokens import count_tokens, embed, rank, tokens
 from harness.types import Json
-from harness.wire import as_object
+from harness.wire import as_object, compact_bytes
 from harness.wire.http import read_form
 
 _DIMENSIONS = Range(1, 4096, whole=True)
@@ -87,10 +88,19 @@ def speech(state: SandboxState, body: dict[str, Json]) -> bytes:
 
 
 class TranscriptionRequest(NamedTuple):
-    """The model that a transcription request names, and the words in its sound."""
+    """What a transcription request names: its model, the words in its sound, and the delivery."""
 
     model: str
     text: str
+    is_streamed: bool
+
+    def events(self, head: dict[str, Json], end: dict[str, Json]) -> Iterator[bytes]:
+        """Yield the events of a stream [DOC], each with *head*; the last also has *end*."""
+        pieces: list[dict[str, Json]] = [
+            {"type": "transcript.text.delta", "delta": piece} for piece in tokens(self.text)
+        ]
+        for members in (*pieces, {"type": "transcript.text.done", **end}):
+            yield b"data: " + compact_bytes({**head, **members}) + b"\n\n"
 
 
 async def read_transcription(request: Request) -> TranscriptionRequest:
@@ -105,4 +115,5 @@ async def read_transcription(request: Request) -> TranscriptionRequest:
         raise Refused(Reason.BAD_PARAMETER, "file")
     text = spoken_text(content.encode("utf-8", "surrogateescape"))
     model = str(fields.get("model") or "")
-    return TranscriptionRequest(model, text or f"一段录音：{file.get('filename')}。")
+    is_streamed = str(fields.get("stream")).lower() == "true"
+    return TranscriptionRequest(model, text or f"一段录音：{file.get('filename')}。", is_streamed)

@@ -83,7 +83,7 @@ def declared(
             (kind, mode)
             for kind in operations
             for mode in (Mode.SYNC, Mode.STREAM)
-            if mode is Mode.SYNC or kind is CallKind.CHAT
+            if mode is Mode.SYNC or kind in (CallKind.CHAT, CallKind.TRANSCRIPTION)
         ),
         asynchronous=lambda call: True,
         hears_files=True,

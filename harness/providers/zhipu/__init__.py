@@ -14,7 +14,7 @@ PROVIDER = Provider(
     address="https://open.bigmodel.cn/api/paas/v4",
     can=call_modes(
         **{"chat": "sync stream async", "image": "sync", "video": "async", "embedding": "sync"},
-        **{"rerank": "sync", "speech": "sync", "transcription": "sync"},
+        **{"rerank": "sync", "speech": "sync", "transcription": "sync stream"},
     ),
     open=session.ZhipuSession,
     sdks=session.SDKS,

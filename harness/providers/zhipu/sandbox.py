@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import jwt
@@ -433,14 +434,11 @@ async def _speak(state: SandboxState, request: Request) -> Response:
 async def _transcribe(state: SandboxState, request: Request) -> Response:
     asked, id = await answers.read_transcription(request), new_id()
     state.find_model("zhipuai", asked.model, "transcription", "transcriptions")
-    answer: dict[str, Json] = {
-        "created": int(now().timestamp()),
-        "id": id,
-        "model": asked.model,
-        "request_id": id,
-        "text": asked.text,
-    }
-    return json_response(answer, _headers(id))
+    head: dict[str, Json] = {"created": int(now().timestamp()), "id": id, "model": asked.model}
+    if asked.is_streamed:
+        events = chain(asked.events(head, {}), [b"data: [DONE]\n\n"])
+        return stream_response(state.stream(events), _stream_headers(id))
+    return json_response({**head, "request_id": id, "text": asked.text}, _headers(id))
 
 
 async def _create_image(state: SandboxState, request: Request) -> Response:

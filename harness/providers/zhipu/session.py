@@ -26,7 +26,6 @@ from harness.providers.openai.session import (
     SdkOperation,
     arguments,
     audio_reply,
-    chat_body,
     data_url,
     prompt_body,
     read_operations,
@@ -206,17 +205,19 @@ class ZhipuSession:
             return _failure(error)
 
     def _stream(self, client: Any, call: Call) -> Outcome:
-        stream = _send(client, CHAT, {**chat_body(call), "stream": True})
+        endpoint, operation = _BY_KIND[call.task_kind]
+        paths = EVENT_PATHS if endpoint is CHAT else ()
+        stream = _send(client, endpoint, {**operation.body(call), "stream": True})
         views: list[View] = []
         # Closed here: the SDK leaves a stream open that it did not read to its end.
         with closing(stream.response):
             if "json" in stream.response.headers.get("content-type", ""):
                 return _refused_stream(stream.response)
             try:
-                views.extend(_view(chunk, EVENT_PATHS) for chunk in stream)
+                views.extend(_view(chunk, paths) for chunk in stream)
             except _vendor(call.sdk or DISTRIBUTION).response_error as error:
                 return _failure(error, views)
-        return sdk.outcome_of(CHAT, views, streamed=True) if views else sdk.EMPTY_STREAM
+        return sdk.outcome_of(endpoint, views, streamed=True) if views else sdk.EMPTY_STREAM
 
     def _task(self, client: Any, call: Call) -> Outcome:
         endpoint, operation = _BY_KIND[call.task_kind]
