@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Sequence
 from itertools import takewhile
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from harness.secrets.shapes import without_keys
@@ -17,11 +18,19 @@ from harness.wire.pointer import ITEMS
 Key = tuple[str, str, str]
 """Method, path with query, and canonical body: equal for requests that match."""
 
-RequestDifference = tuple[str, "Json | Missing", "Json | Missing"]
-"""One difference between two requests: its location, the recorded value and the actual value.
 
-The location is `method`, `path`, `query`, `body` or a JSON pointer into the body.
-"""
+class RequestDifference(NamedTuple):
+    """One difference between two requests.
+
+    Attributes:
+        location: `method`, `path`, `query`, `body` or a JSON pointer into the body.
+        recorded: The recorded value.
+        actual: The actual value.
+    """
+
+    location: str
+    recorded: Json | Missing
+    actual: Json | Missing
 
 
 def key_of(request: Request, volatile: Sequence[str]) -> Key:
@@ -101,10 +110,21 @@ def _index(token: str, length: int) -> Sequence[int]:
     return [int(token)] if is_index and int(token) < length else []
 
 
-Distance = tuple[bool, bool, int]
-"""The distance of two requests: in method, in path, in the number of values."""
+class Distance(NamedTuple):
+    """The distance of two requests; it is compared attribute by attribute.
 
-EQUAL: Distance = (False, False, 0)
+    Attributes:
+        other_method: Whether their methods differ.
+        other_path: Whether their paths differ.
+        differences: The number of all differences.
+    """
+
+    other_method: bool
+    other_path: bool
+    differences: int
+
+
+EQUAL = Distance(other_method=False, other_path=False, differences=0)
 
 
 def closest(actual: Request, recorded: Sequence[Exchange], volatile: Sequence[str] = ()) -> str:
@@ -124,12 +144,11 @@ def nearest(
 ) -> tuple[Distance, str]:
     """Return the distance of *actual* to the most similar recorded request, and a text about it.
 
-    The distance is (different method, different path, number of differences). The text lists the
-    differences, without values at *volatile* JSON pointers. It names the recorded request by its
-    item in *names*, or by its number if *names* is empty.
+    The text lists the differences, without values at *volatile* JSON pointers. It names the
+    recorded request by its item in *names*, or by its number if *names* is empty.
     """
     if not recorded:
-        return (True, True, 0), "the cassette is empty"
+        return Distance(True, True, 0), "the cassette is empty"
     value = _stable(actual.body, volatile)
     values = {} if isinstance(value, Missing) else dict(walk(value))
     all_differences = [
@@ -153,8 +172,8 @@ _SHOWN = 8
 
 
 def _distance(differences: Sequence[RequestDifference]) -> Distance:
-    places = {place for place, _, _ in differences}
-    return "method" in places, "path" in places, len(differences)
+    places = {one.location for one in differences}
+    return Distance("method" in places, "path" in places, len(differences))
 
 
 _Values = dict[str, Json]
@@ -169,18 +188,19 @@ def _differences(
     *values* are those of the actual body.
     """
     (path, query), (old_path, old_query) = _path(actual), _path(expected)
-    parts: list[RequestDifference] = [
-        ("method", expected.method.upper(), actual.method.upper()),
-        ("path", old_path, path),
-        ("query", old_query, query),
+    parts = [
+        RequestDifference("method", expected.method.upper(), actual.method.upper()),
+        RequestDifference("path", old_path, path),
+        RequestDifference("query", old_query, query),
     ]
-    differences = [part for part in parts if part[1] != part[2]]
+    differences = [part for part in parts if part.recorded != part.actual]
     if expected.body == actual.body:
         return differences
     old = _stable(expected.body, volatile) if values else MISSING
     if not isinstance(old, Missing):
         return differences + _value_differences(dict(walk(old)), values)
-    return [*differences, ("body", _text(expected.body), _text(actual.body))]
+    body = RequestDifference("body", _text(expected.body), _text(actual.body))
+    return [*differences, body]
 
 
 def _text(body: bytes) -> Json | Missing:
@@ -192,7 +212,7 @@ def _value_differences(old_values: _Values, new_values: _Values) -> list[Request
     for pointer in old_values | new_values:
         old, new = old_values.get(pointer, MISSING), new_values.get(pointer, MISSING)
         if not _is_equal(old, new) and not _is_below(pointer, differences):
-            differences[pointer] = (pointer or "/", old, new)
+            differences[pointer] = RequestDifference(pointer or "/", old, new)
     return list(differences.values())
 
 

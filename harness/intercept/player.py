@@ -218,10 +218,7 @@ class Player:
         return self._compared
 
     def explain_miss(self, request: Request) -> tuple[Distance, str]:
-        """Return the distance of *request* to the closest recorded one, and why it has no answer.
-
-        The distance is (different method, different path, number of differences).
-        """
+        """Return the distance of *request* to the closest recorded one, and why none answers it."""
         slot = key, lane = self._slot(request)
         request, _ = self._as_recorded(request)
         miss = f"no recorded answer to {request.method} {without_keys(request.uri)}"

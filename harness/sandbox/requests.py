@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -64,26 +65,34 @@ class Refused(Exception):
         self.detail = detail
 
 
-Refusals = Mapping[Reason, tuple[int, str, str]]
-"""(HTTP status, error code, message) by reason; the message may contain `{detail}`."""
+class RefusalText(NamedTuple):
+    """What an error response has; the message may contain `{detail}`."""
+
+    status: int
+    code: str
+    message: str
+
+
+Refusals = Mapping[Reason, RefusalText]
+"""What the error response for each reason has."""
 
 
 def read_refusals(file: Path) -> Refusals:
-    """Return the (HTTP status, error code, message) of each reason in a TOML file.
+    """Return the HTTP status, error code and message of each reason in a TOML file.
 
     Its keys are the names of reasons in small letters.
     """
     table = tomllib.loads(file.read_text(encoding="utf-8"))
-    return {Reason[name.upper()]: tuple(refusal) for name, refusal in table.items()}
+    return {Reason[name.upper()]: RefusalText(*refusal) for name, refusal in table.items()}
 
 
-def describe(refused: Refused, refusals: Refusals) -> tuple[int, str, str]:
-    """Return the HTTP status, the error code and the message for *refused*.
+def describe(refused: Refused, refusals: Refusals) -> RefusalText:
+    """Return what the error response for *refused* has, its message without placeholders.
 
     A reason that *refusals* does not have is described like `Reason.NOT_JSON`.
     """
-    status, code, message = refusals.get(refused.reason, refusals[Reason.NOT_JSON])
-    return status, code, message.format(detail=refused.detail)
+    text = refusals.get(refused.reason, refusals[Reason.NOT_JSON])
+    return text._replace(message=text.message.format(detail=refused.detail))
 
 
 async def read_object(request: Request) -> dict[str, Json]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 from starlette.requests import Request
@@ -45,6 +46,13 @@ class TaskState(StrEnum):
     FAILED = "failed"
 
 
+class TaskFailure(NamedTuple):
+    """The error code and the message with which a task ends."""
+
+    code: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """An asynchronous task.
@@ -53,7 +61,7 @@ class Task:
         id: The id of the task.
         result: Data of the provider's handlers, from which they build the answers to polls.
         submitted: The time of the submission.
-        failure: The (code, message) with which the task will end; None if it will succeed.
+        failure: The failure with which the task will end; None if it will succeed.
         polls: The number of polls so far.
         state: The state after the last poll.
         scheduled: The time of the first poll; None before it.
@@ -63,7 +71,7 @@ class Task:
     id: str
     result: object
     submitted: datetime
-    failure: tuple[str, str] | None = None
+    failure: TaskFailure | None = None
     polls: int = 0
     state: TaskState = TaskState.PENDING
     scheduled: datetime | None = None
@@ -78,13 +86,13 @@ class TaskStore:
         self._running_polls = running_polls
         self._tasks: OrderedDict[str, Task] = OrderedDict()
 
-    def submit(self, id: str, result: object, failure: tuple[str, str] | None = None) -> None:
+    def submit(self, id: str, result: object, failure: TaskFailure | None = None) -> None:
         """Store a new task.
 
         Args:
             id: The id of the task.
             result: Data from which the provider's handlers build the answers to polls.
-            failure: The (code, message) with which the task will end; None if it will succeed.
+            failure: The failure with which the task will end; None if it will succeed.
         """
         self._tasks[id] = Task(id, result, submitted=now(), failure=failure)
         while len(self._tasks) > MAX_TASKS:

@@ -41,7 +41,7 @@ from harness.sandbox.requests import (
     read_refusals,
     read_size,
 )
-from harness.sandbox.state import SandboxState, TaskState, now
+from harness.sandbox.state import SandboxState, TaskFailure, TaskState, now
 from harness.sandbox.tokens import cache_counts, tokens
 from harness.types import Call, CallKind, Json, Mode, Reply, ToolCall
 from harness.wire import as_object, compact_bytes, resolve
@@ -366,7 +366,7 @@ async def _submit_chat(state: SandboxState, request: Request) -> Response:
     chat = await _read_chat(state, request)
     call, reply = chat.call, chat.reply
     id, request_id = _task_ids()
-    failure = ("", "") if state.should_fail(last_question(call.messages)) else None
+    failure = TaskFailure("", "") if state.should_fail(last_question(call.messages)) else None
     message = {**_message(reply)}
     message.setdefault("tool_calls", None)  # [DOC] null where there are none
     answer = _answer(reply, call, message)
@@ -395,7 +395,7 @@ async def _submit_video(state: SandboxState, request: Request) -> Response:
     prompt, model_name = read_prompt(body), str(body["model"])
     state.check_rate_limit(prompt)
     id, request_id = _task_ids()
-    failure = ("", "") if state.should_fail(prompt) else None
+    failure = TaskFailure("", "") if state.should_fail(prompt) else None
     made = f"zhipuai/api/video/{now():%Y%m%d%H%M%S}{uuid.uuid4().hex[:14]}"
     links: Json = {
         "url": state.add_file(request, f"{made}_0.mp4", partial(make_video, prompt, model_name)),

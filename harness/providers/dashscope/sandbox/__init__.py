@@ -47,7 +47,7 @@ from harness.sandbox.requests import (
     read_refusals,
     read_size,
 )
-from harness.sandbox.state import SandboxState, Task, TaskState, now
+from harness.sandbox.state import SandboxState, Task, TaskFailure, TaskState, now
 from harness.types import Json, Medium
 
 RANGES = {**generation.RANGES, **other.RANGES}
@@ -209,8 +209,10 @@ async def _chat(
 
 _SIZES: dict[str, Json] = {"1K": "1024*1024", "2K": "2048*2048", "4K": "4096*4096"}
 _WANX_SIZES = ("1024*1024", "720*1280", "1280*720")
-_BAD_SIZE = ("InvalidParameter", f"The size is not match the allowed size {list(_WANX_SIZES)}")
-_TIMEOUT = (  # [DOC] with the page's own spelling
+_BAD_SIZE = TaskFailure(
+    "InvalidParameter", f"The size is not match the allowed size {list(_WANX_SIZES)}"
+)
+_TIMEOUT = TaskFailure(  # [DOC] with the page's own spelling
     "InternalError.Timeout",
     "An internal timeout error has occured during execution, please try again later or contact "
     "service support.",
@@ -245,12 +247,12 @@ class _Drawing:
     Attributes:
         image: The image; its width and height are 0 if the size is not valid.
         count: The number of images.
-        failure: The (code, message) of a size that is not allowed; None if it is.
+        failure: The failure of a size that is not allowed; None if it is allowed.
     """
 
     image: ImageRequest
     count: int
-    failure: tuple[str, str] | None
+    failure: TaskFailure | None
 
 
 def _read_drawing(state: SandboxState, body: dict[str, Json], kind: str, endpoint: str) -> _Drawing:
@@ -297,10 +299,10 @@ async def _draw(state: SandboxState, request: Request, body: dict[str, Json]) ->
     return json_response(answer, _headers(request_id, request, [_GATEWAY]))
 
 
-_Failure = tuple[str, str] | None
-"""The code and the message of a task that is to fail."""
-
-_ReadTask = Callable[[SandboxState, Request, dict[str, Json]], tuple[_ImageTask, _Failure]]
+_ReadTask = Callable[
+    [SandboxState, Request, dict[str, Json]], tuple[_ImageTask, TaskFailure | None]
+]
+"""A function that returns the task in a request's body, and the failure with which it will end."""
 
 
 async def _submit(read: _ReadTask, state: SandboxState, request: Request) -> Response:
@@ -317,7 +319,7 @@ async def _submit(read: _ReadTask, state: SandboxState, request: Request) -> Res
 
 def _images(
     endpoint: str, state: SandboxState, request: Request, body: dict[str, Json]
-) -> tuple[_ImageTask, _Failure]:
+) -> tuple[_ImageTask, TaskFailure | None]:
     """Return an image task. One with an invalid size is accepted, and fails later [DOC]."""
     drawing = _read_drawing(state, body, "image async", endpoint)
     image, count = drawing.image, drawing.count
@@ -328,7 +330,7 @@ def _images(
 
 def _video(
     state: SandboxState, request: Request, body: dict[str, Json]
-) -> tuple[_ImageTask, _Failure]:
+) -> tuple[_ImageTask, TaskFailure | None]:
     """Return a video task [DOC] Wan video API."""
     state.find_model("dashscope", body.get("model"), "video async", "video")
     given = read_member(body, "input")
@@ -341,7 +343,7 @@ def _video(
 
 def _transcription(
     state: SandboxState, request: Request, body: dict[str, Json]
-) -> tuple[_ImageTask, _Failure]:
+) -> tuple[_ImageTask, TaskFailure | None]:
     """Return a task that transcribes sounds [DOC] Paraformer, Qwen-ASR."""
     state.find_model("dashscope", body.get("model"), "transcription async", "transcription")
     alone = str(body.get("model")).startswith("qwen")
@@ -352,8 +354,8 @@ def _transcription(
     return _ImageTask(len(sounds), tuple(urls), sounds=sounds, alone=alone), failure
 
 
-def _size_failure(model_name: str, size: Json) -> _Failure:
-    """Return the (code, message) of the failure of a task with this size; None if it is allowed.
+def _size_failure(model_name: str, size: Json) -> TaskFailure | None:
+    """Return the failure of a task with this size; None if the size is allowed.
 
     wanx-v1 has a list of sizes; later models take 512 to 1440 pixels on each side [DOC], those of
     2026 up to 4096 [DOC] Wan2.7 image API.
