@@ -83,9 +83,9 @@ class Environment:
 
     def _other_secrets(self) -> Iterator[str]:
         """Yield the values of variables whose name and value both look like those of a secret."""
-        for name in self.variables:
-            if _names_a_secret(name) and _UNGUESSABLE.fullmatch(self._value(name)):
-                yield self._value(name)
+        for name in filter(_names_a_secret, self.variables):
+            value = self._value(name)
+            yield from filter(_UNGUESSABLE.fullmatch, (value, *re.split("[,;]", value)))
 
 
 @lru_cache(maxsize=1024)
@@ -93,7 +93,14 @@ def _names_a_secret(variable: str) -> bool:
     return _SECRET.search(variable) is not None
 
 
-_SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE)$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(?:KEYS?|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|(?<![A-Z])(?:CRED|CREDENTIAL)S?"
+    r"|(?<![A-Z])(?:PASS|PWD|PAT))"
+    r"[0-9]*(?:_(?!(?:URL|URI|PATH|FILE|DIR|NAME|HOST|ENDPOINT|REGION|MODEL|VERSION|TYPE|EXPIRES)"
+    r"(?:_|$))[A-Z0-9]+)*$",
+    re.IGNORECASE,
+)
+"""Names of secrets, such as `OPENAI_API_KEY`, `LLM_CRED`, `API_KEYS` and `API_KEY_TEAM_2`."""
 _UNGUESSABLE = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])(?![./~]|[A-Za-z]:\\)\S{12,}", re.ASCII)
 """At least 12 characters with letters and digits that are not a path. Words and paths occur in
 ordinary texts, where they must not be redacted."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Sequence
+import re
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from harness.secrets.shapes import without_keys
+from harness.secrets.names import is_secret_name
+from harness.secrets.shapes import PLACEHOLDER, without_keys
 from harness.types import Exchange, Json, Request
 from harness.wire import MISSING, Missing, compact, read_json, tokens, walk
 from harness.wire.codings import undo_coding
 from harness.wire.http import read_form
+from harness.wire.patterns import lazy_pattern
 from harness.wire.pointer import ITEMS
 
 Key = tuple[str, str, str]
@@ -36,20 +39,45 @@ class RequestDifference(NamedTuple):
 def key_of(request: Request, volatile: Sequence[str]) -> Key:
     """Return the key by which *request* is matched, without values at *volatile* JSON pointers.
 
-    The key has no host, so that a recording from one address answers requests to another.
+    The key has no host, so that a recording from one address answers requests to another. An item
+    `?NAME` of *volatile* is a parameter of the query.
     """
-    path, query = _path(request)
+    path, query = _path(request, volatile)
     target = f"{path}?{query}" if query else path
     return request.method.upper(), target, canonical(request.body, volatile)
 
 
-def _path(request: Request) -> tuple[str, str]:
-    """Return the path and the query of a request's URI; an invalid URI counts as the path."""
+def masked_places(requests: Iterable[Request]) -> Iterator[str]:
+    """Yield the places in recorded *requests* where only a placeholder for a secret is left.
+
+    They are parameters of the query, as `?NAME`, and members that have the name of a secret, as
+    JSON pointers. A replay has other secrets there, or none.
+    """
+    for request in requests:
+        yield from (f"?{name}" for name in _MASKED.findall(request.uri))
+        if PLACEHOLDER.encode() in request.body:
+            value = _stable(request.body, ())
+            for pointer, text in () if isinstance(value, Missing) else walk(value):
+                if text == PLACEHOLDER and is_secret_name(pointer.rpartition("/")[2]):
+                    yield pointer
+
+
+_MASKED = lazy_pattern(rf"[?&]([^?&#=]+)={PLACEHOLDER}(?=[&#]|$)")
+
+
+def _path(request: Request, volatile: Sequence[str]) -> tuple[str, str]:
+    """Return the path and the query of a request's URI; an invalid URI counts as the path.
+
+    The values of *volatile* parameters, `?NAME`, are replaced.
+    """
     try:
         parts = urlsplit(request.uri)
     except ValueError:
         return request.uri, ""
-    return parts.path, parts.query
+    query = parts.query
+    for name in (place[1:] for place in volatile if place.startswith("?")):
+        query = re.sub(rf"(?:^|(?<=&)){re.escape(name)}=[^&]*", f"{name}={PLACEHOLDER}", query)
+    return parts.path, query
 
 
 def canonical(body: bytes, volatile: Sequence[str] = ()) -> str:
@@ -75,7 +103,8 @@ def _stable(body: bytes, volatile: Sequence[str]) -> Json | Missing:
     if document.problem and value is None:
         return MISSING
     for pointer in volatile:
-        _blank(value, tokens(pointer))
+        if not pointer.startswith("?"):
+            _blank(value, tokens(pointer))
     return value
 
 
@@ -187,7 +216,7 @@ def _differences(
 
     *values* are those of the actual body.
     """
-    (path, query), (old_path, old_query) = _path(actual), _path(expected)
+    (path, query), (old_path, old_query) = _path(actual, volatile), _path(expected, volatile)
     parts = [
         RequestDifference("method", expected.method.upper(), actual.method.upper()),
         RequestDifference("path", old_path, path),

@@ -14,7 +14,7 @@ from harness.errors import CassetteMiss, ConnectionBlocked
 from harness.intercept.clock import Clock
 from harness.intercept.context import raise_error
 from harness.intercept.hooks import NormalizeRequest, identity, normalized
-from harness.intercept.matching import EQUAL, Distance, Key, key_of, nearest
+from harness.intercept.matching import EQUAL, Distance, Key, key_of, masked_places, nearest
 from harness.intercept.recorder import ResponseCapture
 from harness.secrets.fingerprint import NO_CREDENTIALS, UNKNOWN, fingerprint
 from harness.secrets.redactor import Redactor
@@ -65,6 +65,7 @@ class Player:
     names: Sequence[str] = ()
     clock: Clock = field(init=False)
     _refused: frozenset[str] = field(init=False)
+    _volatile: tuple[str, ...] = field(init=False)
     _index: dict[Slot, list[int]] = field(init=False, default_factory=dict)
     _used: dict[Slot, int] = field(init=False, default_factory=dict)
     _known_keys: dict[tuple[str, str, bytes], Key] = field(init=False, default_factory=dict)
@@ -78,6 +79,8 @@ class Player:
     def __post_init__(self) -> None:
         self.clock = Clock(self.pace)
         self._refused = frozenset() if self.ignore_keys else _refused_keys(self.cassette)
+        masked = masked_places(exchange.request for exchange in self.cassette.exchanges)
+        self._volatile = (*self.cassette.provenance.volatile, *dict.fromkeys(masked))
         for number, exchange in enumerate(self.cassette.exchanges):
             self._index.setdefault(self._recorded_slot(exchange), []).append(number)
 
@@ -97,7 +100,7 @@ class Player:
     def _key(self, request: Request) -> Key:
         """Return the matching key of *request*; it is cached for the recorded requests."""
         known = self._known_keys.get(_parts(request))
-        return known or key_of(self._normalized(request), self.cassette.provenance.volatile)
+        return known or key_of(self._normalized(request), self._volatile)
 
     def _normalized(self, request: Request) -> Request:
         if self.normalize_request is identity:
@@ -231,9 +234,8 @@ class Player:
             return EQUAL, f"{miss_by_key}, which {_REFUSED}"
         if (key, "") in self._index:
             return EQUAL, f"{miss_by_key}, and this key {_REFUSED}"
-        volatile = self.cassette.provenance.volatile
         distance, text = nearest(
-            self._normalized(request), self._comparable(), volatile, self.names
+            self._normalized(request), self._comparable(), self._volatile, self.names
         )
         return distance, f"{miss}; {text}"
 

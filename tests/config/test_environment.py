@@ -92,6 +92,12 @@ def test_every_part_of_every_key_is_secret() -> None:
         ("APP_SECRET", " a+1/b=2,c:3;d4 ", True),
         ("DB_PASSWORD", "postgres", False),
         ("DB_PASSWORD", "correct horse battery 1", False),
+        ("MY_LLM_CRED", "zz-9f8e7d6c5b4a3f2e", True),
+        ("OPENAI_API_KEY_TEAM_2", "zz-9f8e7d6c5b4a3f2e", True),
+        ("GATEWAY_KEY1", "zz-9f8e7d6c5b4a3f2e", True),
+        ("TOKEN_URL", "https://login.example.com/v2/token", False),
+        ("KEYBOARD", "pc105-2024-layout", False),
+        ("COMPASS", "north-2024-layout", False),
         ("SSH_KEY", "/etc/keys/id_ed25519", False),
         ("SSH_KEY", "~/.ssh/id_ed25519", False),
         ("SSH_KEY", "C:\\keys\\id_ed25519", False),
@@ -128,3 +134,10 @@ def test_who_had_no_exception_has_none_afterwards(python: object) -> None:
         "-c", f"import os; os.environ.pop('no_proxy', None)\n{code}", env={"NO_PROXY": "a"}
     )
     assert done.stdout == "* *\nNone a\n"
+
+
+def test_each_key_of_a_list_is_secret() -> None:
+    """Code that spreads its requests over several keys has them in one variable."""
+    one, two = "zz-9f8e7d6c5b4a3f2e", "yy-9f8e7d6c5b4a3f2e"
+    known = Environment({"OPENAI_API_KEYS": f"{one},{two}"})
+    assert {one, two} <= {*known.secrets(PROVIDERS.values())}

@@ -51,6 +51,17 @@ def test_another_request_of_the_same_kind_is_a_miss(times: int, words: str) -> N
     )
 
 
+def test_a_replay_needs_no_secret_that_was_masked() -> None:
+    """Its place has another value, or a dummy, in a query as in a body; all else still counts."""
+    masked = {"auth": {"api_key": "REDACTED"}, "q": "a"}
+    tape = player(exchange("yes", "/chat?key=REDACTED&alt=sse", body=masked))
+    dummy = {"auth": {"api_key": "dummy"}, "q": "a"}
+    miss = miss_of(tape, request("/chat?key=x&alt=sse", {**dummy, "q": "b"}))
+    assert miss.endswith('/q: expected (cassette) "a", actual (your request) "b"')
+    assert "query: " in miss_of(tape, request("/chat?key=x&alt=json", dummy))
+    assert text_of_answer(tape, request("/chat?key=x&alt=sse", dummy)) == "yes"
+
+
 def test_unused_exchanges_are_listed() -> None:
     """Unused exchanges are listed in order of recording, equal ones each."""
     same = exchange("x", body={"q": 1})
