@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.analysis.endpoint import Schema
 from harness.rules.rule import show
@@ -24,8 +24,13 @@ from harness.wire import as_list, as_object, escape, type_name
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
 
-Violation = tuple[str, str, str]
-"""(pointer, expected, actual): a JSON pointer, and as text what is expected and what is there."""
+
+class Violation(NamedTuple):
+    """A violation of a JSON Schema: its place, and as text what is expected and what is there."""
+
+    pointer: str
+    expected: str
+    actual: str
 
 
 @cache
@@ -44,7 +49,7 @@ def _unusable() -> tuple[type[Exception], ...]:
 
 
 def violations(schema: Schema | bool, value: Json) -> list[Violation]:
-    """Return (JSON pointer, expected, actual) of each violation of *schema* by *value*, sorted.
+    """Return each violation of *schema* by *value*, sorted by pointer.
 
     A schema that cannot be used gives one violation that says why.
     """
@@ -56,8 +61,8 @@ def violations(schema: Schema | bool, value: Json) -> list[Violation]:
         errors = list(_validator(key).iter_errors(value))
     except _unusable() as error:
         first_line = str(error).partition("\n")[0]
-        return [("", "a usable JSON Schema", f"{type(error).__name__}: {first_line}")]
-    return sorted((_pointer(error), *_words(error)) for error in errors)
+        return [Violation("", "a usable JSON Schema", f"{type(error).__name__}: {first_line}")]
+    return sorted(Violation(_pointer(error), *_words(error)) for error in errors)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

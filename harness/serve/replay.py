@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
@@ -136,7 +137,8 @@ def application(sessions: Sessions) -> ASGIApp:
 
 async def _answer(http: HttpRequest, sessions: Sessions) -> Response:
     """Return the response to a request: from a session, of the server itself, or an error."""
-    request, prefix, name, cassette = await _read(http, sessions.library)
+    asked = await _read(http, sessions.library)
+    request, cassette = asked.request, asked.cassette
     if http.scope["path"].rstrip("/") == STATUS_PATH.rstrip("/"):
         return _status(http.method, request, sessions)
     if cassette and cassette not in sessions.library.cassettes:
@@ -146,10 +148,10 @@ async def _answer(http: HttpRequest, sessions: Sessions) -> Response:
     if http.headers.get("upgrade", "").lower() == "websocket":
         return error_response(request, 501, "no_websockets", NO_WEBSOCKETS)
     links = sessions.links
-    place = f"{http.base_url}".rstrip("/") + prefix if links else ""
+    place = f"{http.base_url}".rstrip("/") + asked.prefix if links else ""
     if links:
         request = links.restored(request, place)
-    session = sessions.get(name, cassette)
+    session = sessions.get(asked.session, cassette)
     try:
         if len(request.body) < _LARGE:
             playback = session.find(request, sessions.pace)
@@ -178,8 +180,23 @@ def _status(method: str, request: Request, sessions: Sessions) -> Response:
     return JSONResponse(sessions.status())
 
 
-async def _read(http: HttpRequest, library: Library) -> tuple[Request, str, str, str]:
-    """Return (request, prefix, session, cassette); *prefix* was removed from the request's path."""
+class _SessionRequest(NamedTuple):
+    """A request, and the session that it is for.
+
+    Attributes:
+        request: The request as its service would get it.
+        prefix: The beginning of its path that names session and cassette, which was removed.
+        session: The name of the session; "" for the usual one.
+        cassette: The name of the cassette; "" for all.
+    """
+
+    request: Request
+    prefix: str
+    session: str
+    cassette: str
+
+
+async def _read(http: HttpRequest, library: Library) -> _SessionRequest:
     raw: bytes = http.scope.get("raw_path") or http.url.path.encode()
     path, session = raw.decode("latin-1"), http.headers.get(SESSION_HEADER, "")
     if match := _SESSION.fullmatch(path):
@@ -190,7 +207,8 @@ async def _read(http: HttpRequest, library: Library) -> tuple[Request, str, str,
     query = http.scope["query_string"].decode("latin-1")
     uri = f"http://{http.headers.get('host', 'localhost')}{path}{'?' if query else ''}{query}"
     headers = tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in http.headers.raw)
-    return Request(http.method, uri, headers, await http.body()), prefix, session, cassette
+    request = Request(http.method, uri, headers, await http.body())
+    return _SessionRequest(request, prefix, session, cassette)
 
 
 def response_of(playback: Playback) -> Response:
@@ -222,12 +240,16 @@ async def _chunks(playback: Playback) -> AsyncIterator[bytes]:
         yield chunk
 
 
-class _AtOnce(Response):
-    """A response in the recorded chunks, without a task that waits for the client to leave."""
+class _PlaybackResponse(Response):
+    """A response that is sent from a playback."""
 
     def __init__(self, playback: Playback) -> None:
         super().__init__()
         self._playback = playback
+
+
+class _AtOnce(_PlaybackResponse):
+    """A response in the recorded chunks, without a task that waits for the client to leave."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the head and all chunks."""
@@ -238,16 +260,12 @@ class _AtOnce(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-class _BrokenOff(Response):
+class _BrokenOff(_PlaybackResponse):
     """A response that ends as the recorded one did: the connection is closed or reset.
 
     Before any response, if none was recorded. Failures that a server cannot repeat, such as of a
     name that was not resolved or of a timeout, are resets, too.
     """
-
-    def __init__(self, playback: Playback) -> None:
-        super().__init__()
-        self._playback = playback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what was recorded, and cut the connection."""
