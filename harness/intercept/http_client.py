@@ -518,19 +518,19 @@ class ReplayedResponse(http.client.HTTPResponse):
         playback = self._sock.playback
         if self.headers is not None or playback is None:
             return
-        response = _framed(playback)
-        status = response.status
-        head = "" if playback.broken_off or self.debuglevel else _head(response, is_whole=True)
-        if len(head) > _LONGEST_PLAIN_HEAD or not _PLAIN_HEAD.fullmatch(head):
+        headers = None if self.debuglevel else plain_headers(playback)
+        if headers is None:
             self.fp = self._sock.makefile()
             super().begin(**options)
             return
-        self.code, self.status, self.version = status, status, 11
+        response = playback.response
+        self.code = self.status = status = response.status
+        self.version = 11
         self.reason = response.reason.strip()
         self.headers = self.msg = message = http.client.HTTPMessage()
         message.set_payload("")
         values = {}
-        for name, value in _HEADER.findall(head):
+        for name, value in headers:
             message.set_raw(name, value)
             values.setdefault(name.lower(), value)
         self.chunked = values.get("transfer-encoding", "").lower() == "chunked"
@@ -538,11 +538,18 @@ class ReplayedResponse(http.client.HTTPResponse):
             self.chunk_left = None
         length = "" if self.chunked else values.get("content-length", "")
         self.length = int(length) if length.isdecimal() else None
-        if status in _WITHOUT_BODY or self._is_head:
+        if status in WITHOUT_BODY or self._is_head:
             self.length = 0
         is_endless = self.length is None and not self.chunked
         self.will_close = is_endless or "close" in values.get("connection", "").lower()
         self.fp = _file_after_head(playback, is_chunked=self.chunked)
+
+
+def plain_headers(playback: Playback) -> list[tuple[str, str]] | None:
+    """Return the headers of a response as Python's parser reads them; None if it changes them."""
+    head = "" if playback.broken_off else _head(_framed(playback), is_whole=True)
+    is_plain = len(head) <= _LONGEST_PLAIN_HEAD and _PLAIN_HEAD.fullmatch(head)
+    return _HEADER.findall(head) if is_plain else None
 
 
 _LONGEST_PLAIN_HEAD = 65_536
@@ -552,17 +559,41 @@ _PLAIN_HEAD = re.compile(
 )
 """A head that Python's parser keeps as it is. It reports defects of multipart messages."""
 _HEADER = re.compile(r"\n([^:\r\n]+):[\t ]*([^\r\n]*)")
-_WITHOUT_BODY = (http.client.NO_CONTENT, http.client.NOT_MODIFIED)
+WITHOUT_BODY = (http.client.NO_CONTENT, http.client.NOT_MODIFIED)
 
 
 def _file_after_head(playback: Playback, *, is_chunked: bool) -> io.BufferedReader:
     """Return what a server sends after the head as a file."""
-    if playback.pace or playback.extra_delay or len(playback.exchange.chunks) > 1:
+    if not arrives_at_once(playback):
         return io.BufferedReader(_Received(_sent_after_head(playback, is_chunked=is_chunked)))
     body = playback.response.body
     if is_chunked:
         body = _chunk(body) + _LAST_CHUNK if body else _LAST_CHUNK
     return io.BufferedReader(io.BytesIO(body))
+
+
+def arrives_at_once(playback: Playback) -> bool:
+    """Return whether the body of a response arrives as one piece and without a delay."""
+    return not (playback.pace or playback.extra_delay or len(playback.exchange.chunks) > 1)
+
+
+class WholeBody(io.BytesIO):
+    """The body of a response that arrives at once, which is read like a response of http.client."""
+
+    def __init__(self, body: bytes, *, has_length: bool) -> None:
+        super().__init__(body)
+        self._end = len(body) if has_length else None
+
+    def read(self, size: int | None = None, /) -> bytes:
+        """Return the next *size* bytes; all bytes, and the end with them, if it is None."""
+        data = super().read(size)
+        if size is None:
+            self._end = self.tell()
+        return data
+
+    def isclosed(self) -> bool:
+        """Return whether the end was read: with the last byte if the length was known."""
+        return self.closed or self.tell() == self._end
 
 
 class _Unread:

@@ -76,7 +76,7 @@ _LIBRARIES: Mapping[str, str] = {
     "httpx2": "harness.intercept.httpx",
     "multiprocessing.forkserver": "harness.intercept.multiprocessing",
     "multiprocessing.util": "harness.intercept.multiprocessing",
-    "requests.adapters": "harness.intercept.requests",
+    "requests.sessions": "harness.intercept.requests",
     "urllib3": "harness.intercept.urllib3",
     "uvloop": "harness.intercept.uvloop",
 }

@@ -26,7 +26,15 @@ from harness.intercept.context import (
     raise_error,
 )
 from harness.intercept.failures import Kinds, connect_kind_of, kind_in, kind_of
-from harness.intercept.http_client import ReplayedResponse, ReplaySocket, absolute_uri
+from harness.intercept.http_client import (
+    WITHOUT_BODY,
+    ReplayedResponse,
+    ReplaySocket,
+    WholeBody,
+    absolute_uri,
+    arrives_at_once,
+    plain_headers,
+)
 from harness.intercept.recorder import ResponseCapture
 from harness.types import NetworkError, Request, Response
 
@@ -130,24 +138,41 @@ def replay(
     is_sent_as_is = isinstance(body, bytes)
     content = body if is_sent_as_is else _buffered(f"{method} {uri.partition('?')[0]}", body)[0]
     answer = cast("Playback", intercept(_request(method, uri, content, headers)))
-    received = ReplayedResponse(ReplaySocket(answer), method=method)
-    received.begin()
-    fields = urllib3.HTTPHeaderDict(received.msg.raw_items())
-    has_cookies = "set-cookie" in fields or "set-cookie2" in fields
+    recorded, plain = answer.response, plain_headers(answer)
+    names = {name.lower() for name, _ in plain or ()}
+    if plain is not None and _is_whole(answer, method) and names.isdisjoint(_OF_HTTP_CLIENT):
+        received: Any = WholeBody(recorded.body, has_length="content-length" in names)
+        pairs, reason, original = plain, recorded.reason.strip(), None
+    else:
+        received = original = ReplayedResponse(ReplaySocket(answer), method=method)
+        received.begin()
+        pairs, reason = [*received.msg.raw_items()], received.reason
+    fields = urllib3.HTTPHeaderDict()
+    for name, value in pairs:
+        fields.add(name, value)
     response = urllib3.HTTPResponse(
         received,
         fields,
-        received.status,
-        received.version,
-        reason=received.reason,
+        recorded.status,
+        11,
+        reason=reason,
         preload_content=False,
-        # requests searches it for cookies, twice, and urllib3 for the end of chunks
-        original_response=received if has_cookies or received.chunked else None,
+        original_response=original,
         request_method=method,
         request_url=uri,
     )
     response.version_string = "HTTP/1.1"  # as urllib3 asks for
-    return _with_recorded_framing(response, answer.response)
+    return _with_recorded_framing(response, recorded)
+
+
+_OF_HTTP_CLIENT = ("set-cookie", "set-cookie2", "transfer-encoding")
+"""The headers for which requests and urllib3 need a response of http.client: cookies, chunks."""
+
+
+def _is_whole(answer: Playback, method: str) -> bool:
+    """Return whether all of the recorded body is the response's body, and arrives at once."""
+    has_body = method != "HEAD" and answer.response.status not in WITHOUT_BODY
+    return has_body and arrives_at_once(answer)
 
 
 def _request(method: str, uri: str, content: bytes, headers: Iterable[tuple[Any, Any]]) -> Request:

@@ -1,8 +1,9 @@
-"""The patch of requests: a replay answers before requests prepares a connection."""
+"""The patches of requests: a replay answers before requests prepares a connection."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -51,6 +52,51 @@ def test_a_replay_prepares_no_connection() -> None:
         answer = session_without_connections().get(URL, verify="/no/such/bundle.pem", timeout=60)
     assert (answer.status_code, answer.reason, answer.text) == (200, "OK", "played")
     assert answer.request.url == answer.url == URL
+
+
+def test_a_replay_looks_for_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replay does not search the environment for a proxy; an allowed host may need one."""
+    searches: list[str] = []
+
+    def search(url: str, **_: Any) -> dict[str, str]:
+        searches.append(url)
+        return {}
+
+    monkeypatch.setattr(requests.sessions, "get_environ_proxies", search)
+    session = session_without_connections()
+    with use_tape(player(), AllowedHosts(("other",))):
+        assert session.get(URL, timeout=9).text == "played"
+        with pytest.raises(AssertionError, match="a connection was looked for"):
+            session.get("http://other/", timeout=9)
+    assert searches == ["http://other/"]
+
+
+READERS: tuple[Callable[[Any], object], ...] = (
+    lambda raw: [raw.read(2), raw.closed, raw.read(4), raw.closed, raw.read(1), raw.closed],
+    lambda raw: [raw.read(), raw.closed, raw.read()],
+    lambda raw: [raw.read(0), raw.closed, raw.data, raw.closed],
+    lambda raw: [[*raw.stream(None)], raw.closed],
+    lambda raw: [[*raw.stream(4)], raw.closed],
+    lambda raw: [*io.BufferedReader(raw, 4)],
+)
+
+
+@pytest.mark.parametrize("length", [(), (("Content-Length", "6"),)])
+@pytest.mark.parametrize("reader", READERS)
+def test_a_body_is_read_as_from_http_client(
+    reader: Callable[[Any], object], length: tuple[tuple[str, str], ...]
+) -> None:
+    """Whatever reads a response finds it open or closed as with the response of http.client."""
+
+    def read(*headers: tuple[str, str]) -> object:
+        one = Exchange(Request("GET", URL), Response(200, "OK", headers, b"played"))
+        with use_tape(Player(Cassette((one,)))):
+            try:
+                return reader(requests.get(URL, timeout=9, stream=True).raw)
+            except ValueError as error:
+                return str(error)
+
+    assert read(*length) == read(*length, ("Set-Cookie", "a=b"))
 
 
 def test_an_allowed_host_is_reached_as_usual(server: Server) -> None:
