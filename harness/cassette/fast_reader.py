@@ -125,7 +125,8 @@ def _body(indent: int) -> str:
     line = " " * indent
     block = rf"\|[+-]?\n{line}[^ \n][^\n]*+\n(?:(?:{line}[^\n]*+)?\n)*+"
     binary = rf"!!binary \|\n(?:{line}[A-Za-z0-9+/=]++\n)++"
-    return rf"{block}|{binary}|(?:{_SCALAR})\n"
+    # A long text is read much faster without a look at its quotes: `_content` has to do that.
+    return rf"{block}|{binary}|['\"][^\n]*+\n|(?:{_SCALAR})\n"
 
 
 def _sequence(name: str) -> str:
@@ -314,7 +315,17 @@ def _content(text: str, indent: int) -> bytes:
         return _bytes(text)
     if text[0] == '"':
         return _escaped(text).encode()
+    if text[0] == "'":
+        return _quoted(text).encode()
     return b"" if text == "null\n" else _value(text[:-1]).encode()
+
+
+def _quoted(text: str) -> str:
+    """Return the text of a line in single quotes. Raises NotCanonical if it has other quotes."""
+    inner = text[1:-2]
+    if len(text) < 3 or text[-2] != "'" or ("'" in inner and "'" in inner.replace("''", "")):
+        raise NotCanonical
+    return inner.replace("''", "'")
 
 
 def _block(text: str, indent: int) -> str:
@@ -367,7 +378,7 @@ def _escaped(text: str) -> str:
 
     Raises NotCanonical if that is not possible.
     """
-    if _SURROGATE.search(text):
+    if "\\u" in text and _SURROGATE.search(text):
         raise NotCanonical
     try:
         return str(json.loads(text))

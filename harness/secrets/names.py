@@ -15,7 +15,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain, islice
 
+from harness.secrets.runs import offsets
 from harness.secrets.shapes import (
     MIN_LENGTH,
     PLACEHOLDER,
@@ -205,13 +207,16 @@ def _cookies(text: str, *, only_first: bool) -> Iterator[Hit]:
 
 # ------------------------------------------------------------------------------------ texts
 
-# Names are looked for by their ends, in lower case, and read backwards from there.
-_ENDS = lazy_pattern(
+# Names are looked for by their ends, and read backwards from there.
+_END = (
     r"(?:token|secret|passw(?:or)?d|passphrase|pwd|key(?:[_.-]?(?:id|secret|value))?|secret[_.-]?id"
     r"|credentials?|signature|accessid|policy|sig|authorization|cookie|bearer|jwt|auth|_pass"
     r"|client_?assertion|code_?verifier)"
     r"(?P<closed>\\*[\"'`])?[ \t]{0,9}(?P<sign>=>|[:=>])[ \t]{0,9}(?P<opened>\\*[\"'`])?"
 )
+_ENDS_IN_LOWER = lazy_pattern(_END)
+_ENDS = lazy_pattern(_END, re.IGNORECASE | re.ASCII)
+"""The same, which is slow in long texts."""
 _NAME = lazy_pattern(r"[\w.-]*")
 _MAX_NAME = 80
 _MAX_BARE = 8192
@@ -226,61 +231,60 @@ _NEARBY = 600
 _MIN_SIG = 16
 _FIELD = lazy_pattern(
     r"content-disposition:(?>[^\r\n]{0,400}?\bname=)\"?+(?P<name>[^\"\r\n;]{1,80}+)[^\r\n]{0,400}+"
-    r"\r?\n(?:[^\r\n]{1,1000}+\r?\n){0,9}+\r?\n(?P<value>[^\r\n]*+)"
+    r"\r?\n(?:[^\r\n]{1,1000}+\r?\n){0,9}+\r?\n(?P<value>[^\r\n]*+)",
+    re.IGNORECASE | re.ASCII,
 )
 
 
 def beside_names(text: str) -> Iterator[Hit]:
     """Yield the values in *text* that are secrets because of the name beside them."""
-    lower = text.lower() if text.isascii() else _lower(text)
     covered = 0
-    for match in _ends(lower):
+    for match in _ends(text):
         if match.start() >= covered:
             value = _Value.after(text, match)
             if value.end - value.start > _MAX_REREAD:
                 covered = value.end
-            yield from _beside(text, lower, match, value)
-    if "content-disposition:" in lower:
-        for field in _FIELD.finditer(lower):
-            name, (start, end) = field["name"], field.span("value")
-            yield from _in_field(name, text[start:end], start)
+            yield from _beside(text, match, value)
+    for field in _FIELD.finditer(text) if _has_fields(text) else ():
+        name, (start, end) = field["name"].lower(), field.span("value")
+        yield from _in_field(name, text[start:end], start)
 
 
-_SIGNS = ":=>"
-_AS_SIGNS = bytes(b":"[0] if chr(byte) in _SIGNS else b" "[0] for byte in range(256))
-_BEFORE_SIGN, _BEHIND_SIGN = 64, 32
-"""More characters than a match of `_ENDS` has before its sign and from it on."""
-_MANY_BACKSLASHES = "\\" * 16
-_SLICE = 2**20
-
-
-def _ends(lower: str) -> Iterator[re.Match[str]]:
-    """Yield the matches of `_ENDS`; in a text with few signs, only what is near them is read."""
-    signs = sum(map(lower.count, _SIGNS))
-    if signs > len(lower) / _BEFORE_SIGN or _MANY_BACKSLASHES in lower:
-        yield from _ENDS.finditer(lower)
-        return
-    end = 0
-    for sign in _signs(lower):
-        match = _ENDS.search(lower, max(end, sign - _BEFORE_SIGN), sign + _BEHIND_SIGN)
-        if match and match.start("sign") == sign:
-            yield match
-            end = match.end()
-
-
-def _signs(text: str) -> Iterator[int]:
-    """Yield the offsets of the signs after names, which are found much quicker in bytes."""
-    for start in range(0, len(text), _SLICE):
-        letters = text[start : start + _SLICE].encode("latin-1", "replace").translate(_AS_SIGNS)
-        found = letters.find(b":")
-        while found >= 0:
-            yield start + found
-            found = letters.find(b":", found + 1)
+def _has_fields(text: str) -> bool:
+    """Return whether *text* may have fields of a multipart body."""
+    equals = offsets(text, "=")
+    has_name = any(text[max(0, at - 4) : at].lower() == "name" for at in equals)
+    return has_name and "content-disposition:" in _lower(text)
 
 
 def _lower(text: str) -> str:
     """Return *text* with small letters of ASCII; `str.lower` needs 13 bytes a character."""
     return text.encode("latin-1", "replace").lower().decode("latin-1")
+
+
+_LAST = "al cy en er et ey id ie ig ls on rd re se ss th ts ue wd wt"
+"""The last two letters of each name in `_END`."""
+_BETWEEN = "\"'`\\ \t"
+_BEFORE_SIGN, _BEHIND_SIGN = 64, 32
+"""More characters than a match of `_ENDS` has before its sign and from it on."""
+_MANY_BACKSLASHES = "\\" * 16
+
+
+def _ends(text: str) -> Iterator[re.Match[str]]:
+    """Yield the matches of `_ENDS`; in a text with few signs, only what is near them is read."""
+    most = len(text) // _BEFORE_SIGN
+    signs = [*islice(chain.from_iterable(offsets(text, sign) for sign in ":=>"), most + 1)]
+    if len(signs) > most or _MANY_BACKSLASHES in text:
+        yield from _ENDS_IN_LOWER.finditer(_lower(text))
+        return
+    end = 0
+    for sign in sorted(signs):
+        before = text[max(0, sign - _BEHIND_SIGN) : sign].rstrip(_BETWEEN)
+        if before[-2:].lower() in _LAST:
+            match = _ENDS.search(text, max(end, sign - _BEFORE_SIGN), sign + _BEHIND_SIGN)
+            if match and match.start("sign") == sign:
+                yield match
+                end = match.end()
 
 
 def _in_field(name: str, value: str, start: int) -> Iterator[Hit]:
@@ -326,7 +330,7 @@ class _Value:
         return cls(name, first, start, end.end() if end else start, bool(quote))
 
 
-def _beside(text: str, lower: str, match: re.Match[str], value: _Value) -> Iterator[Hit]:
+def _beside(text: str, match: re.Match[str], value: _Value) -> Iterator[Hit]:
     """Yield the value after a name, of which *match* is the end, if it is a secret."""
     name, secret = value.name, text[value.start : value.end]
     if _HEADER.fullmatch(name) or _COOKIE.fullmatch(name):
@@ -340,7 +344,7 @@ def _beside(text: str, lower: str, match: re.Match[str], value: _Value) -> Itera
         return
     in_link = match["sign"] == "=" and not value.quoted and _starts_parameter(text, value.first)
     if _is_secret(squeezed, secret, in_link, value.quoted or in_element) or (
-        value.quoted and _signs_nearby(squeezed, secret, lower, value.first, value.end)
+        value.quoted and _signs_nearby(squeezed, secret, text, value.first, value.end)
     ):
         signs = in_link and _SIGNING.fullmatch(squeezed)
         kind = "a signed link" if signs else "a secret by its name"
@@ -360,14 +364,14 @@ def _is_secret(name: str, value: str, in_link: bool, quoted: bool) -> bool:
     return bool(_WEAK.search(name)) and not _HARMLESS.search(name) and _is_random(value)
 
 
-def _signs_nearby(name: str, value: str, lower: str, start: int, end: int) -> bool:
+def _signs_nearby(name: str, value: str, text: str, start: int, end: int) -> bool:
     """Return whether a member is the signature of an upload: the key's id stands beside it.
 
     Signatures of thinking blocks are no secrets, and have to be sent back.
     """
     if name != "signature" or len(value) < MIN_LENGTH or is_placeholder(value):
         return False
-    around = lower[max(0, start - _NEARBY) : end + _NEARBY]
+    around = text[max(0, start - _NEARBY) : end + _NEARBY].lower()
     return any(word in around for word in _CREDENTIALS) and '"thinking"' not in around
 
 

@@ -247,7 +247,6 @@ _MIN_SHOWN = 16
 """Length in characters from which the first and last letters of a secret are shown."""
 
 
-_STREAM = re.compile("^data:", re.MULTILINE)
 _LIKE_LEAVES = re.compile(r"\s*+(?:[{\[]|[A-Za-z_]++:\s)")
 """The beginning of most files of JSON and YAML, and of few others."""
 
@@ -331,7 +330,7 @@ class Scanner:
         found = self._search.in_readings(text) if has_leaves else self._search.find(text)
         for part in found:
             yield from ((lines.at(part.start), hit, "") for hit in part.hits)
-        if not has_leaves or _STREAM.search(text):
+        if not has_leaves or text.startswith("data:") or "\ndata:" in text:
             yield from ((1, hit, where) for hit, where in self._in_streams(text, ""))
 
     def _in_leaf(self, leaf: Leaf) -> Iterator[tuple[Hit, str]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from harness.secrets.names import beside_names, named
+from harness.secrets.runs import Run, long_runs
 from harness.secrets.shapes import MIN_LENGTH, PLACEHOLDER, Hit, keys
 from harness.secrets.texts import (
     MAX_READINGS,
@@ -87,11 +88,12 @@ class Search:
         is_noise = depth > 0 and not has_words(text)
         is_binary = is_noise or (depth > 0 and "\0" in text)
         for reading in readings(text, 0 if is_binary else MAX_READINGS):
-            data = packed(reading.text, seen) if depth < _MAX_NESTING else ()
+            runs = long_runs(reading.text)
+            data = packed(reading.text, runs, seen) if depth < _MAX_NESTING else ()
             inside = [*self._packed(data, depth + 1)]
             # Base64 of a known key stays base64; what only looks like a key is masked as a whole.
             inside.sort(key=lambda part: part.hits[0].kind != KNOWN_KEY)
-            hits = self._known(reading.text) if is_noise else self._hits(reading.text, name)
+            hits = self._known(reading.text) if is_noise else self._hits(reading.text, name, runs)
             outside = (Found(hit.start, hit.end, PLACEHOLDER, (hit,)) for hit in hits)
             here = _apart([*inside, *outside])
             spans = reading.origin([(part.start, part.end) for part in here])
@@ -144,8 +146,8 @@ class Search:
                 break
         return body
 
-    def _hits(self, text: str, name: str) -> tuple[Hit, ...]:
-        hits = (*self._known(text), *keys(text), *beside_names(text))
+    def _hits(self, text: str, name: str, runs: Sequence[Run]) -> tuple[Hit, ...]:
+        hits = (*self._known(text), *keys(text, runs), *beside_names(text))
         return (*hits, *named(text, name)) if name else hits
 
     def _known(self, text: str) -> Iterator[Hit]:

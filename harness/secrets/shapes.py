@@ -14,9 +14,10 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.secrets.runs import Run, long_runs, near_runs, offsets
 from harness.wire.patterns import lazy_pattern
 
 PLACEHOLDER = "REDACTED"
@@ -146,7 +147,9 @@ class KeyShape:
         confirms: Returns whether a match is a key, for what the pattern alone cannot check; by
             default every match is one.
         before: The number of characters before the match that belong to the key.
-        has_run: Whether every match has a long run of `_RUN_LETTERS` at its anchor or behind it.
+        lead: The number of characters before the anchor that belong to the match.
+        has_run: Whether every match has a long run (see `runs`) at its anchor or behind it.
+        sign: A sign that is in every match, though not in its anchor.
     """
 
     kind: str
@@ -154,7 +157,9 @@ class KeyShape:
     anchor: str
     confirms: Callable[[re.Match[str]], bool] = bool
     before: int = 0
+    lead: int = 0
     has_run: bool = True
+    sign: str = ""
 
 
 def _prefixed(
@@ -167,7 +172,10 @@ def _prefixed(
     """Return the shape of keys that begin with *prefix*, after no character of *before*."""
     literal = re.escape(prefix)
     pattern = rf"{literal}(?<!{before}{literal}){rest}(?![A-Za-z0-9])"
-    return KeyShape(kind, lazy_pattern(pattern, re.ASCII), prefix, confirms)
+    sign = re.search("[-_.]", re.sub(r"\[[^]]*\]", "", rest))
+    return KeyShape(
+        kind, lazy_pattern(pattern, re.ASCII), prefix, confirms, sign=sign[0] if sign else ""
+    )
 
 
 _WORD = "[A-Za-z0-9_-]"
@@ -280,6 +288,7 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
         lazy_pattern(rf"eyJ(?<!{_WORD}eyJ){_WORD}{{4,}}+\.{_WORD}{{4,}}+\.{_WORD}{{4,}}+"),
         "eyJ",
         _names_an_algorithm,
+        sign=".",
     ),
     KeyShape(
         "credentials",
@@ -289,12 +298,14 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
         ),
         "earer",
         _is_no_word,
+        lead=1,
     ),
     KeyShape(
         "credentials",
         lazy_pattern(r"[Bb]asic(?:[ \t]|%20){1,4}+([A-Za-z0-9+/]{8,512}={0,2})(?![A-Za-z0-9+/=])"),
         "asic",
         _is_user_and_password,
+        lead=1,
         has_run=False,
     ),
     KeyShape(
@@ -305,6 +316,7 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
         "://",
         _is_password,
         has_run=False,
+        sign="@",
     ),
     KeyShape(
         "a private key",
@@ -321,68 +333,70 @@ KEY_SHAPES: tuple[KeyShape, ...] = (
 
 _SIGNS = "-_."
 """The signs in most anchors: without them, none of those anchors is in a text."""
-_RUN_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-=.~"
-_AS_RUN = bytes(b"a"[0] if byte in _RUN_LETTERS else b" "[0] for byte in range(256))
-LONG_RUN = b"a" * 16
-"""The shortest run that may be base64."""
-_KEY_RUN = b"a" * 15
-"""The shortest run in a match of a shape: that of a Slack token."""
-_BEFORE_RUN = 32
-"""More characters than an anchor begins before its run."""
-
-
-_SLICE = 2**20
-
-
-def marked(text: str, table: bytes) -> bytearray:
-    """Return the characters of *text* translated by *table*, in slices, which need less memory."""
-    letters = bytearray()
-    for start in range(0, len(text), _SLICE):
-        letters += text[start : start + _SLICE].encode("latin-1", "replace").translate(table)
-    return letters
-
-
-def near_runs(text: str, letters: bytearray) -> str:
-    """Return the long runs of certain letters in *text*, each with some characters before it.
-
-    *letters* has an `a` for each such letter of *text*, and a space for each other one.
-    """
-    parts, end = [], 0
-    while (start := letters.find(_KEY_RUN, end)) >= 0:
-        first = max(end, start - _BEFORE_RUN)
-        end = letters.find(b" ", start)
-        end = len(text) if end < 0 else end
-        parts.append(text[first:end])
-    return "\n".join(parts)
+_MANY = 64
+_EDGE = 1024
+"""More characters than `_is_apart` looks at, and than a key without signs has."""
 
 
 def _of_sign(sign: str) -> tuple[KeyShape, ...]:
-    """Return the shapes with a long run whose anchors have *sign* as their first sign, or none."""
-    signs = ((shape, [c for c in shape.anchor if c in _SIGNS]) for shape in KEY_SHAPES)
+    """Return the shapes with a long run whose matches have *sign* as their first sign, or none."""
+    signs = ((shape, [c for c in shape.anchor + shape.sign if c in _SIGNS]) for shape in KEY_SHAPES)
     return tuple(shape for shape, of in signs if shape.has_run and (of[:1] or [""])[0] == sign)
 
 
 _SHAPES_BY_SIGN = {sign: _of_sign(sign) for sign in ("", *_SIGNS)}
+_IN_BASE64 = tuple(
+    shape for shape in _SHAPES_BY_SIGN[""] if shape.confirms not in (_is_apart, _is_random_key)
+)
+"""The shapes of keys that may be in the middle of long base64."""
 _OF_ANY_TEXT = tuple(shape for shape in KEY_SHAPES if not shape.has_run)
 
 
-def _possible(text: str) -> Iterator[KeyShape]:
-    """Yield the shapes whose anchors are in *text*."""
-    near = near_runs(text, marked(text, _AS_RUN))
+def _possible(text: str, runs: Sequence[Run]) -> Iterator[KeyShape]:
+    """Yield the shapes whose anchors are in *text*, some of them twice."""
+    near = near_runs(text, [part for run in runs for part in _without_base64(text, *run)])
     for sign, shapes in _SHAPES_BY_SIGN.items() if near else ():
         if sign in near:
             yield from (shape for shape in shapes if shape.anchor in near)
-    yield from (shape for shape in _OF_ANY_TEXT if shape.anchor in text)
+    for start, end in runs:
+        if end - start > 3 * _EDGE:
+            yield from (shape for shape in _IN_BASE64 if text.find(shape.anchor, start, end) >= 0)
+    yield from (shape for shape in _OF_ANY_TEXT if shape.sign in text and shape.anchor in text)
 
 
-def keys(text: str) -> Iterator[Hit]:
-    """Yield each text with the shape of a key, except placeholders and made-up examples."""
-    for shape in sorted(_possible(text), key=KEY_SHAPES.index):
-        for match in shape.pattern.finditer(text):
+def _without_base64(text: str, start: int, end: int) -> Iterator[Run]:
+    """Yield both ends of the run from *start* to *end* if it is long base64; else the run."""
+    first, last = start + _EDGE, end - _EDGE
+    if last - first > _EDGE and all(text.find(sign, first, last) < 0 for sign in "-_.=~"):
+        yield from ((start, first), (last, end))
+    else:
+        yield start, end
+
+
+def keys(text: str, runs: Sequence[Run]) -> Iterator[Hit]:
+    """Yield each text with the shape of a key, except placeholders and made-up examples.
+
+    *runs* are the long runs in *text*.
+    """
+    for shape in sorted(set(_possible(text, runs)), key=KEY_SHAPES.index):
+        for match in _matches(shape, text):
             start, end = match.span(match.lastindex or 0)
             start -= shape.before
             if shape.confirms(match) and not is_made_up(text[start:end]):
                 yield Hit(start, end, shape.kind, text[start:end])
+
+
+def _matches(shape: KeyShape, text: str) -> Iterator[re.Match[str]]:
+    """Yield the matches of the pattern of *shape*, by its anchor if few of these are in *text*."""
+    if text.count(shape.anchor) * _MANY > len(text):
+        yield from shape.pattern.finditer(text)
+        return
+    end = 0
+    for at in offsets(text, shape.anchor):
+        match = shape.pattern.match(text, max(end, at - shape.lead))
+        if match:
+            yield match
+            end = match.end()
 
 
 # -------------------------------------------------------------------------------- placeholders
@@ -427,7 +441,7 @@ def is_example_password(value: str) -> bool:
 def without_keys(text: str) -> str:
     """Return *text* for display, with a placeholder for each part that has the shape of a key."""
     end = len(text)
-    for key in sorted(keys(text), key=lambda key: key.start, reverse=True):
+    for key in sorted(keys(text, long_runs(text)), key=lambda key: key.start, reverse=True):
         text = text[: key.start] + PLACEHOLDER + text[min(key.end, end) :]
         end = key.start
     return text

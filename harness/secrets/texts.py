@@ -11,12 +11,15 @@ import binascii
 import html
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
+from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed has not all
 from typing import NamedTuple
 
-from harness.secrets.shapes import LONG_RUN, PLACEHOLDER, marked, near_runs
+from harness.secrets.runs import Run, offsets
+from harness.secrets.shapes import PLACEHOLDER
 from harness.types import Json
 from harness.wire import Event, escape, read_events, read_lines
 from harness.wire.codings import Coding, compressed
@@ -79,29 +82,38 @@ class _Escape:
         run: Matches neighbouring escapes: they are undone together, which is quicker.
         one: Matches one escape.
         undo: Returns the text that neighbouring escapes stand for.
-        letters: What the sign and one letter stand for, if twice the sign stands for the sign.
     """
 
     sign: str
     run: re.Pattern[str]
     one: re.Pattern[str]
     undo: Callable[[str], str]
-    letters: Mapping[str, str] = field(default_factory=dict)
 
     def without(self, text: str) -> str:
         """Return a text with all these escapes undone."""
-        if not self.letters or "\0" in text:
-            return self.run.sub(lambda match: self.undo(match[0]), text)
-        # One search for each letter is much quicker than a call for each escape.
-        text = text.replace(2 * self.sign, "\0")
-        for letter in self.letters.keys() & set(_AFTER_BACKSLASH.findall(text)):
-            text = text.replace(self.sign + letter, self.letters[letter])
-        if self.sign in text:
-            text = self.run.sub(lambda match: self.undo(match[0]), text)
-        return text.replace("\0", self.sign)
+        if self.undo is _undo_json:
+            with suppress(ValueError):
+                return _without_json(text)
+        return self.run.sub(lambda match: self.undo(match[0]), text)
 
 
-_AFTER_BACKSLASH = re.compile(r"\\(.)")
+def _without_json(text: str) -> str:
+    """Return a text with all escapes of JSON undone, by the reader of Python, which is quickest.
+
+    Raises ValueError if other letters follow a backslash, or only one half of a character does.
+    """
+    pieces, at, quoted = [], 0, text + '"'
+    while at < len(quoted):
+        piece, at = scanstring(quoted, at, False)
+        pieces.append(piece)
+    plain = '"'.join(pieces)
+    if "\\u" in text:
+        if not text.isascii():
+            raise ValueError("characters of two meanings")
+        return plain.encode().decode("latin-1")
+    return plain
+
+
 _SHORT = {'"': '"', "/": "/", "n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
@@ -133,7 +145,6 @@ _ESCAPES = (
         lazy_pattern(rf'(?:{_UNICODE})++|\\["\\/nrtbf]'),
         lazy_pattern(rf'{_PAIR}|{_UNICODE}|\\["\\/nrtbf]'),
         _undo_json,
-        _SHORT,
     ),
     _Escape(
         "%",
@@ -214,7 +225,7 @@ def readings(text: str, most: int = MAX_READINGS) -> Iterator[Reading]:
     for _ in range(most):
         plain = reading.text
         for way in _ESCAPES:
-            if way.sign in plain:
+            if way.sign[0] in plain and way.sign in plain:
                 plain = _without(way, plain)
                 if plain != reading.text:
                     reading = Reading(plain, reading, way)
@@ -279,11 +290,11 @@ def _base64_forms(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]
 _BASE64_RUN = lazy_pattern(
     r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}+(?:\r?\n[ \t]*+[A-Za-z0-9+/_-]{16,}+)*+={0,2}"
 )
-_BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-")
-_AS_LETTERS = bytes(b"a"[0] if byte in _BASE64 else b" "[0] for byte in range(256))
+_BASE64_START = lazy_pattern("(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16}")
 MIN_PACKED = 20
 """The smallest length of base64 that is searched."""
 _MAX_PATH = 1000
+_MIN_HEX = 28
 _COMPRESSED = ("H4sI", "KLUv", "eJ", "eN", "eA", "eF")
 """The beginnings of gzip, zstd and zlib in base64; they may have slashes themselves."""
 _COMPRESSED_HEX = ("1f8b08", "28b52ffd", "7801", "785e", "789c", "78da")
@@ -308,52 +319,62 @@ class Packed:
     pack: Callable[[str], str]
 
 
-def packed(text: str, seen: set[str]) -> Iterator[Packed]:
+def packed(text: str, runs: Sequence[Run], seen: set[str]) -> Iterator[Packed]:
     """Yield the compressed and the base64 data in *text*, without base64 texts that are in *seen*.
 
-    Compressed data in hexadecimal is yielded, too. At the end, the base64 texts in *text* are added
-    to *seen*.
+    Compressed data in hexadecimal is yielded, too. *runs* are the long runs in *text*. At the end,
+    the base64 texts in *text* are added to *seen*.
     """
     here = set()
-    whole = text.encode("latin-1", "replace")
-    for start, end, coding, plain in compressed(whole):
-        yield Packed(start, end, plain.decode("latin-1"), _packer(coding))
-    del whole
-    letters = marked(text, _AS_LETTERS)
-    for start, run in _base64_runs(text, letters):
+    if not text.isascii() or not text[:64].isprintable() or text.startswith(("x", "--")):
+        for start, end, coding, plain in compressed(text.encode("latin-1", "replace")):
+            yield Packed(start, end, plain.decode("latin-1"), _packer(coding))
+    for start, run in _base64_runs(text, runs):
         if run not in seen:
             here.add(run)
             if (raw := base64_bytes(run)) is not None:
                 yield Packed(start, start + len(run), raw.decode("latin-1"), _base64_packer(run))
-    near = near_runs(text, letters)
-    for match in _HEX.finditer(text) if any(sign in near for sign in _COMPRESSED_HEX) else ():
+    for match in _hex_data(text, runs):
         yield Packed(*match.span(), bytes.fromhex(match[0]).decode("latin-1"), _as_hex)
     seen |= here
+
+
+def _hex_data(text: str, runs: Sequence[Run]) -> Iterator[re.Match[str]]:
+    """Yield the matches of `_HEX` in *runs* of *text*, in order."""
+    for start, end in runs:
+        if end - start < _MIN_HEX:
+            continue
+        for at in sorted(at for sign in _COMPRESSED_HEX for at in offsets(text, sign, start, end)):
+            match = _HEX.match(text, at)
+            if match and at >= start:
+                yield match
+                start = match.end()
 
 
 def _as_hex(plain: str) -> str:
     return plain.encode("latin-1").hex()
 
 
-def _base64_runs(text: str, letters: bytearray) -> Iterator[tuple[int, str]]:
+def _base64_runs(text: str, runs: Sequence[Run]) -> Iterator[tuple[int, str]]:
     """Yield (offset, run) for what may be base64: also the parts of what may be a path.
 
-    *letters* has an `a` for each letter of base64 in *text*: what is to be matched is found in it.
+    *runs* are the long runs in *text*, in which it is.
     """
     end = 0
-    while (found := letters.find(LONG_RUN, end)) >= 0:
-        match = _BASE64_RUN.match(text, found)
-        if match is None:
-            return
-        run, start, end = match[0], found, match.end()
-        if len(run) >= MIN_PACKED:
-            yield start, run
-        for part in run.split("/") if "/" in run and len(run) < _MAX_PATH else ():
-            if MIN_PACKED <= len(part) < len(run):
-                yield start, part
-            if start > match.start() and part.startswith(_COMPRESSED):
-                yield start, run[start - match.start() :]
-            start += len(part) + 1
+    for first, last in runs:
+        while found := _BASE64_START.search(text, max(first, end), last):
+            match = _BASE64_RUN.match(text, found.start())
+            if match is None:
+                return
+            run, start, end = match[0], match.start(), match.end()
+            if len(run) >= MIN_PACKED:
+                yield start, run
+            for part in run.split("/") if "/" in run and len(run) < _MAX_PATH else ():
+                if MIN_PACKED <= len(part) < len(run):
+                    yield start, part
+                if start > match.start() and part.startswith(_COMPRESSED):
+                    yield start, run[start - match.start() :]
+                start += len(part) + 1
 
 
 _PRINTABLE = bytes(b"a"[0] if byte in b"\t\n\r" or 32 <= byte < 127 else 0 for byte in range(256))
@@ -377,7 +398,7 @@ def _base64_packer(run: str) -> Callable[[str], str]:
 
     The placeholder alone stays as it is: it is base64, and can be read.
     """
-    encode = base64.urlsafe_b64encode if re.search("[_-]", run) else base64.b64encode
+    encode = base64.urlsafe_b64encode if "_" in run or "-" in run else base64.b64encode
     padding = "=" if run.endswith("=") or len(run) % 4 == 0 else ""
 
     def pack(plain: str) -> str:
@@ -391,13 +412,15 @@ def _base64_packer(run: str) -> Callable[[str], str]:
 
 def base64_bytes(text: str) -> bytes | None:
     """Return the bytes of a text that is entirely base64; None for any other text."""
-    digits = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
-    if len(digits) % 4 == 1:
-        digits = digits[:-1]
     try:
-        return base64.b64decode(digits + "=" * (-len(digits) % 4))
-    except (binascii.Error, ValueError):
+        digits = b"".join(text.encode("ascii").split()).rstrip(b"=").translate(_STANDARD)
+        digits = digits[: len(digits) - (len(digits) % 4 == 1)]
+        return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4))
+    except ValueError:
         return None
+
+
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 # ---------------------------------------------------------------------------------- streams
@@ -471,7 +494,8 @@ def _with_piece(body: bytes, piece: _Piece, text: str) -> bytes:
     return body[:start] + new.encode() + body[end:]
 
 
-_JSON_LINES = re.compile(rb"\s*+\{[^\n]*\}[ \t\r]*+\n\s*+\{")
+_FIRST_OBJECT = re.compile(rb"\s*+\{")
+_NEXT_OBJECT = re.compile(rb"\}[ \t\r]*+\n\s*+\{")
 
 
 def streams(body: bytes) -> Iterator[Pieces]:
@@ -481,7 +505,7 @@ def streams(body: bytes) -> Iterator[Pieces]:
     by names, ids and kinds, since the pieces of several texts may alternate. Each joined text is
     yielded once, with the first place that gives it. Nothing is yielded for any other body.
     """
-    is_lines = _JSON_LINES.match(body) is not None
+    is_lines = _is_json_lines(body)
     if not is_lines and b"data:" not in body:
         return
     pieces: dict[str, list[_Piece]] = {}
@@ -502,6 +526,14 @@ def streams(body: bytes) -> Iterator[Pieces]:
         if len(listed) > 1 and joined not in seen:
             seen.add(joined)
             yield Pieces(place, joined, body, tuple(listed))
+
+
+def _is_json_lines(body: bytes) -> bool:
+    """Return whether *body* begins with the lines of two JSON objects."""
+    first = _FIRST_OBJECT.match(body)
+    end = body.find(b"\n", first.end()) if first else -1
+    last = body.rfind(b"}", first.end(), end) if first and end >= 0 else -1
+    return last >= 0 and _NEXT_OBJECT.match(body, last) is not None
 
 
 _Places = tuple[str, str, str, str]

@@ -11,6 +11,7 @@ from harness.cassette.safe_yaml import load
 from harness.faults.delivery import RecordedAnswer
 from harness.report.html.bodies import mark
 from harness.secrets.redactor import Redactor
+from harness.secrets.runs import long_runs
 from harness.secrets.scanner import json_leaves
 from harness.secrets.search import Search
 from harness.secrets.shapes import keys
@@ -45,12 +46,15 @@ FUNCTIONS: dict[str, tuple[Callable[[str], object], str]] = {
     "boundaries": (boundaries, "\n" * LENGTH),
     "a signed link": (Redactor().text, "Signature=" + "a%2F" * (LENGTH // 4)),
     "a link in a link": (Redactor().text, "Signature%3D" + "a%252F" * (LENGTH // 6)),
-    "an sk- key": (lambda text: [*keys(text)], "sk-" + "a-" * (LENGTH // 2)),
+    "an sk- key": (lambda text: [*keys(text, long_runs(text))], "sk-" + "a-" * (LENGTH // 2)),
     "escapes": (lambda text: [1 for _ in readings(text)], r"ab \"" * (LENGTH // 5)),
     "letters of Chinese": (lambda text: Search().find(text), '"' + "\xe5" * LENGTH + '": 1'),
     "events": (lambda text: [*streams(text.encode())], EVENT * (LENGTH // len(EVENT))),
     "YAML": (load, "- {a: b, c: d}\n" * (LENGTH // 15)),
-    "a private key": (lambda text: [*keys(text)], "-----BEGIN " + "A " * (LENGTH // 2)),
+    "a private key": (
+        lambda text: [*keys(text, long_runs(text))],
+        "-----BEGIN " + "A " * (LENGTH // 2),
+    ),
 }
 
 
