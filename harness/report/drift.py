@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from harness.analysis.difference import ChangeKind, Verdict
+from harness.analysis.transcript import AnalyzedTranscript
+from harness.comparison.matrix import matrix
 from harness.config.prices import Price
+from harness.config.settings import load_prices
 from harness.drift.plan import (
     NOTHING,
     Budget,
@@ -234,6 +238,9 @@ def report(run: DriftRun) -> Report:
     A change whose verdict is at least as severe as `run.fail_on` is an error.
     """
     findings = [_finding(run, drift, change) for drift in run.drifts for change in drift.changes]
+    prices, by_scenario = load_prices(Path.cwd()), defaultdict[str, list[AnalyzedTranscript]](list)
+    for one in run.transcripts:
+        by_scenario[one.transcript.scenario].append(one)
     findings += [
         Finding(
             f"only on the {unmatched.side} side, not compared: {unmatched.source}",
@@ -247,6 +254,7 @@ def report(run: DriftRun) -> Report:
     return Report(
         "Drift",
         reads=run.transcripts,
+        matrices=tuple(matrix(group, prices) for group in by_scenario.values()),
         findings=tuple(findings),
         problems=run.problems,
         duration=run.duration,
@@ -259,13 +267,13 @@ def _finding(run: DriftRun, drift: Drift, change: DriftChange) -> Finding:
     lesser = Severity.WARNING if change.verdict is Verdict.NEW_FIELD else Severity.INFO
     failing = change.verdict.rank >= run.fail_on.rank
     finding = Finding(
-        str(change),
+        str(change.after if change.kind is ChangeKind.RULE else change),
         Place(turn=change.turn, pointer=change.path),
         rule=change.rule or f"drift_{change.kind.replace(' ', '_')}",
         severity=Severity.ERROR if failing else lesser,
         scenario=drift.scenario,
         target=drift.target,
-        source=drift.new,
+        source=drift.new if Path(drift.new).exists() else drift.old,
     )
     if change.kind is ChangeKind.RULE:
         return finding

@@ -458,7 +458,7 @@ def _refuse_failure(
     failure = turn.outcome
     if isinstance(failure, Failure) and not _is_expected(turn):
         status = f"HTTP {failure.status}, " if failure.status else ""
-        reason = redactor.text(f"({status}code {failure.code}): {failure.message}")
+        reason = redactor.text(f"({status}code {failure.code or '–'}): {failure.message or '–'}")
         raise UnexpectedRefusal(
             f"{scenario.name} with {target}, step {turn.step}: refused {reason}; "
             f"{discard_refusal(journal, turn)}",

@@ -382,6 +382,9 @@ def test_a_service_that_quotes_the_key(
     assert (done.code, told["drifts"][0]["verdict"]) == (1, "breaking")
     written = [path.read_text(encoding="utf-8") for path in (filed / "report").iterdir()]
     assert all("no model for " in text for text in written)
+    cases = (filed / "report/junit.xml").read_text(encoding="utf-8")
+    assert "slogan/zhipuai-glm-5.3-flash.yaml" in cases
+    assert "harness-drift-" not in cases  # the new recording is gone
     assert all(key.partition(".")[2] not in text for text in (*written, done.out))
 
 
@@ -427,7 +430,7 @@ TROUBLE: dict[str, tuple[Callable[[pytest.MonkeyPatch], Callable[[], Any]], str]
     ),
     "something in between": (
         lambda patch: _saying(patch, 404, "<html>not here</html>"),
-        "step 5: refused (HTTP 404, code ): ",
+        "step 5: refused (HTTP 404, code –): ",
     ),
     "no network": (_nobody, "step 5: refused (code "),
 }

@@ -49,6 +49,10 @@ def test_every_form_of_report_has_the_verdicts() -> None:
     watch = DriftRun((compared(old, new), compared(old, old)), transcripts=(new,))
     made = report(watch)
     assert not made.ok
+    assert [one.scenario for one in made.matrices] == ["slogan"]
+    rules = [f.message for f in made.findings if not f.rule.startswith("drift_")]
+    assert rules
+    assert not [message for message in rules if message.startswith("turn ")]
     assert [drift.verdict for drift in made.drifts] == [Verdict.BREAKING, Verdict.SAME]
     assert json.loads(FILES["json"](made))["drifts"] == json.loads(dumps(document(watch)))["drifts"]
     lines = [json.loads(line) for line in FILES["lines"](made).splitlines()]
