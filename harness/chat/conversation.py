@@ -165,7 +165,7 @@ class Party:
 
 @dataclass
 class Conversation:
-    """A conversation that is recorded while it is held.
+    """A conversation with one or more targets, whose answers are recorded as they arrive.
 
     Attributes:
         name: The name under which it is saved as a scenario.

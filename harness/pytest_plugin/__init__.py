@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from harness.errors import HarnessError
 from harness.locale import LANGUAGE, language_of_environment, localized, localized_error
 from harness.pytest_plugin import age, cassettes, network
 from harness.pytest_plugin.cassettes import cassette_settings, harness_cassette
@@ -129,7 +130,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _pace(text: str) -> float:
-    from harness.errors import HarnessError
     from harness.intercept.clock import checked_pace
 
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.errors import HarnessError
 from harness.locale import localized_error
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ class CassetteAgeWarning(pytest.PytestWarning):
 def parse_option(text: str) -> Limit:
     """Return the value of `--cassette-max-age`. Raises ArgumentTypeError if it is no age."""
     from harness.cassette.age import parse_limit
-    from harness.errors import HarnessError
 
     try:
         return parse_limit(text, fails=False)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.errors import CassetteMiss, HarnessError, InterceptError
 from harness.locale import localized, localized_error
 from harness.pytest_plugin.age import check_age
 from harness.pytest_plugin.clean_cassettes import CLEAN_CASSETTES
@@ -269,8 +270,6 @@ def begin_teardown(item: pytest.Item) -> None:
 
 def _explained(context: CassetteContext, error: BaseException | None) -> BaseException | None:
     """Return what a test with a cassette failed with, with notes on what to do."""
-    from harness.errors import CassetteMiss
-
     reason = context.reason_to_fail(error)
     if reason is not None:
         context.explain_journal(reason)
@@ -339,7 +338,6 @@ def _finish(item: pytest.Item) -> None:
 def _check_owner(context: CassetteContext) -> None:
     """Raise HarnessError if recording all again would replace what another test recorded."""
     from harness.cassette.store import file_stamp, read
-    from harness.errors import HarnessError
 
     if not file_stamp(context.path):
         return
@@ -375,7 +373,6 @@ def hosts_of(item: pytest.Item) -> tuple[str, ...]:
     from harness.cassette.remote import home
     from harness.config.hosts import AllowedHosts
     from harness.config.settings import load_settings
-    from harness.errors import HarnessError
 
     try:
         project = load_settings(home(cassette_path(item)))
@@ -451,7 +448,6 @@ def store_of(item: pytest.Item) -> str:
 def _fetched(item: pytest.Item, address: str | Path) -> Path:
     """Return the local path for the address of a store, which is read once in a test run."""
     from harness.cassette.remote import location
-    from harness.errors import HarnessError
 
     known = item.config.stash.setdefault(_FETCHED, {})
     if str(address) not in known:
@@ -532,7 +528,6 @@ class _ErrorsAsFailures:
     def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
         if error is None:
             return
-        from harness.errors import HarnessError, InterceptError
 
         if isinstance(error, HarnessError | InterceptError):
             raise pytest.fail.Exception(str(error), pytrace=False) from None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.errors import HarnessError, InterceptError
 from harness.locale import localized
 from harness.pytest_plugin.cassettes import has_cassette, open_context
 
@@ -33,7 +34,7 @@ def kept_failure(fixturedef: pytest.FixtureDef[Any], request: Any) -> Iterator[N
     try:
         yield
     except BaseException as error:
-        if _is_intercept_error(error):
+        if isinstance(error, InterceptError):
             kept: Any = (error, error.__traceback__)
             fixturedef.cached_result = (None, fixturedef.cache_key(request), kept)
         raise
@@ -57,7 +58,7 @@ def shortened(
     found = call.excinfo
     if found is None or option.tbstyle != "auto" or option.fulltrace:
         return report
-    if _is_intercept_error(found.value):
+    if isinstance(found.value, InterceptError):
         frames = _frames_of_caller(found)
         report.longrepr = found.getrepr(
             style="short" if frames else "value",
@@ -80,8 +81,9 @@ def explain(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[
         call: The result of the phase.
     """
     found = call.excinfo
-    is_explained = found is None or _is_intercept_error(found.value) or report.when == "teardown"
-    if found is None or is_explained or not report.failed:
+    if found is None or isinstance(found.value, InterceptError):
+        return
+    if report.when == "teardown" or not report.failed:
         return
     context = open_context(item)
     if context is not None and context.used_network:
@@ -96,7 +98,6 @@ def explain(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[
 
 def _findings(context: CassetteContext) -> str:
     """Describe the first findings in the replayed exchanges of a test, errors first."""
-    from harness.errors import HarnessError
     from harness.report import describe
     from harness.types import Severity
 
@@ -124,11 +125,6 @@ def _missing_key(found: pytest.ExceptionInfo[BaseException]) -> str:
         "--record once everything is recorded"
     )
     return sentence.format(variable) if variable else ""
-
-
-def _is_intercept_error(error: BaseException) -> bool:
-    errors = sys.modules.get("harness.errors")
-    return errors is not None and isinstance(error, errors.InterceptError)
 
 
 def _frames_of_caller(info: pytest.ExceptionInfo[BaseException]) -> Any:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.errors import HarnessError
 from harness.locale import localized_error
 from harness.pytest_plugin.cassettes import begin_teardown, has_cassette, hosts_of, store_of
 from harness.pytest_plugin.summary import note_fixture_connection
@@ -33,7 +34,6 @@ def isolate(config: pytest.Config) -> None:
     is out of reach then.
     """
     from harness.config.settings import load_settings
-    from harness.errors import HarnessError
     from harness.intercept import namespace
 
     if config.known_args_namespace.harness_record != "none":
@@ -48,7 +48,6 @@ def isolate(config: pytest.Config) -> None:
 
 def check_allowed_hosts(items: Iterable[pytest.Item]) -> None:
     """Raise pytest.UsageError if a test allows a host, or names a store, that is out of reach."""
-    from harness.errors import HarnessError
     from harness.intercept import namespace
 
     for item in items:
@@ -100,7 +99,6 @@ def backstop(item: pytest.Item) -> Iterator[None]:
     It intercepts what is sent while the test's own block is not in use.
     """
     from harness.config.hosts import AnyHost, LateHosts
-    from harness.errors import HarnessError
     from harness.intercept import context
     from harness.intercept.patch import use_block
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import HarnessError
 from harness.pytest_plugin.cassettes import cassette_path, has_cassette, name_of
 from harness.pytest_plugin.scenarios import ScenarioItem
 
@@ -85,7 +86,6 @@ class CassetteReport:
             self._message = "harness: no report: no test had a cassette"
             return
         from harness.cassette.age import ALWAYS
-        from harness.errors import HarnessError
         from harness.report import write_folder
         from harness.report.build import tests_report
 

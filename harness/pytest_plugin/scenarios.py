@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness import errors
+from harness.errors import HarnessError, InterceptError
 from harness.pytest_plugin.age import check_age
 from harness.pytest_plugin.summary import CassetteUse, note_use, report_findings
 
@@ -28,7 +30,6 @@ class ScenarioFile(pytest.File):
         scenario or a broken plug-in raises CollectError.
         """
         from harness.cassette.store import Store
-        from harness.errors import HarnessError
 
         try:
             from harness.runner import batch
@@ -66,7 +67,6 @@ class ScenarioItem(pytest.Item):
 
     def _transcript(self) -> Transcript:
         """Return the transcript of a replay, after a recording if one is requested."""
-        from harness import errors
         from harness.runner import replay
 
         store = self.store()
@@ -120,8 +120,6 @@ class ScenarioItem(pytest.Item):
         self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
     ) -> str | Any:
         """Return only the message of an error of the harness; for other errors, pytest's text."""
-        from harness.errors import HarnessError, InterceptError
-
         if isinstance(excinfo.value, HarnessError | InterceptError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)

@@ -159,7 +159,7 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """The field map of text or of images.
+    """The paths of each field in answers by API form, for text or for images.
 
     Attributes:
         name: `text` or `image`.

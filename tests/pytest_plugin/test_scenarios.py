@@ -283,7 +283,13 @@ def test_the_plugin_imports_only_itself(python: Python) -> None:
     loaded = python("-c", code).stdout.split()
     package = "harness.pytest_plugin"
     modules = ("age", "cassettes", "clean_cassettes", "failures", "network", "scenarios", "summary")
-    own = ["harness", "harness.locale", package, *(f"{package}.{module}" for module in modules)]
+    own = [
+        "harness",
+        "harness.errors",
+        "harness.locale",
+        package,
+        *(f"{package}.{module}" for module in modules),
+    ]
     assert loaded == ["_contextvars", "contextvars", *own]
 
 
