@@ -20,7 +20,6 @@ from typing import Any, NoReturn
 from unicodedata import east_asian_width
 
 from harness.errors import BadScenario
-from harness.scenario import schema_model
 from harness.scenario.messages import message_of
 from harness.scenario.references import (
     BadReference,
@@ -28,6 +27,17 @@ from harness.scenario.references import (
     references,
     resolved,
     resolved_text,
+)
+from harness.scenario.schema_model import (
+    STEP_TYPES,
+    CarriedReasoning,
+    ExpectForm,
+    History,
+    PartForm,
+    RankingForm,
+    ScenarioForm,
+    StepForm,
+    ToolResultForm,
 )
 from harness.scenario.yaml_source import Loc, YamlSource
 from harness.types import (
@@ -56,7 +66,7 @@ MAX_FILE_BYTES = 20_000_000
 _URL = re.compile(r"(https?|oss|data):", re.IGNORECASE)
 
 
-def content_part(form: schema_model.PartForm, folder: Path) -> ContentPart:
+def content_part(form: PartForm, folder: Path) -> ContentPart:
     """Return the part that *form* describes; its file is relative to *folder*."""
     value = str(getattr(form, form.medium))
     is_url = bool(_URL.match(value)) or "{{" in value  # a reference is to a URL
@@ -125,7 +135,7 @@ class Scenario:
         source: The value of the YAML text, with the lines of its parts.
     """
 
-    form: schema_model.ScenarioForm
+    form: ScenarioForm
     source: YamlSource = field(default=YamlSource(), compare=False, repr=False)
 
     @property
@@ -221,7 +231,7 @@ class Step:
     """
 
     number: int
-    form: schema_model.StepForm
+    form: StepForm
     is_call: bool
     scenario: Scenario = field(repr=False)
 
@@ -237,7 +247,7 @@ class Step:
     def text(self) -> str:
         """The text of the step, or the joined texts of its parts; empty for tool results."""
         value = getattr(self.form, self.form.type)
-        if isinstance(value, schema_model.RankingForm):
+        if isinstance(value, RankingForm):
             return value.query
         is_text = isinstance(value, str) and self.kind is not CallKind.TRANSCRIPTION
         return value if is_text else joined_texts(self.parts)
@@ -249,8 +259,8 @@ class Step:
         path = self.scenario.path
         folder = path.parent if path else Path.cwd()
         if self.kind is CallKind.TRANSCRIPTION:
-            value = (schema_model.PartForm(audio=value),)
-        forms = value.documents if isinstance(value, schema_model.RankingForm) else value
+            value = (PartForm(audio=value),)
+        forms = value.documents if isinstance(value, RankingForm) else value
         is_input = self.form.type not in _LISTS and isinstance(forms, tuple)
         return tuple(content_part(form, folder) for form in forms) if is_input else ()
 
@@ -263,9 +273,7 @@ class Step:
 
     def references(self) -> Iterator[Reference]:
         """Yield the references to earlier answers. Raises BadReference for a malformed one."""
-        form = self.form.model_dump(
-            include={*schema_model.STEP_TYPES, "parameters"}, exclude_none=True
-        )
+        form = self.form.model_dump(include={*STEP_TYPES, "parameters"}, exclude_none=True)
         return references(_as_lists(form))
 
     @property
@@ -284,12 +292,12 @@ class Step:
         return self.form.sandbox_only or ""
 
     @property
-    def history(self) -> schema_model.History:
+    def history(self) -> History:
         """The earlier messages that are sent with this step."""
         return (self.form.history or self.scenario.form.history).messages
 
     @property
-    def reasoning(self) -> schema_model.CarriedReasoning | None:
+    def reasoning(self) -> CarriedReasoning | None:
         """Whether earlier reasoning is sent with this step; None if that is not set."""
         own = self.form.history.reasoning if self.form.history else None
         return own or self.scenario.form.history.reasoning
@@ -373,7 +381,7 @@ class Step:
 
         If it expects a failure of the target's provider, nothing else is expected.
         """
-        expect = self.form.expect or schema_model.ExpectForm()
+        expect = self.form.expect or ExpectForm()
         codes = expect.failure
         code = codes.get(target.provider) if isinstance(codes, dict) else codes
         if code:
@@ -422,7 +430,7 @@ class Step:
     def _all_messages(self, past: Past) -> tuple[Message, ...]:
         if self.kind is not CallKind.CHAT:
             return ()
-        keep_all = self.history is schema_model.History.KEPT
+        keep_all = self.history is History.KEPT
         earlier = tuple(m for m in past.messages if keep_all or m.role == "system")
         return earlier + self._messages(past)
 
@@ -460,7 +468,7 @@ class Step:
         return [results[call.name] for call in calls]
 
     def _of_calls(
-        self, calls: Sequence[ToolCall], results: Sequence[schema_model.ToolResultForm]
+        self, calls: Sequence[ToolCall], results: Sequence[ToolResultForm]
     ) -> Iterator[Json]:
         """Yield the result of each call: of the first entry that fits it and is not used yet."""
         unused = [*results]
@@ -500,7 +508,7 @@ def digests(scenario: Scenario, target: Target) -> tuple[str, ...]:
     return tuple(step.digest(target) for step in scenario.steps)
 
 
-def _fits(entry: schema_model.ToolResultForm, call: ToolCall) -> bool:
+def _fits(entry: ToolResultForm, call: ToolCall) -> bool:
     """Return whether a call is of the entry's function and has the entry's arguments."""
     given = read_json(call.arguments.encode()).value
     arguments = given if isinstance(given, dict) else {}

@@ -15,8 +15,22 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.errors import BadScenario
-from harness.scenario import schema_model
 from harness.scenario.references import REPLY_FIELDS, BadReference, Reference
+from harness.scenario.schema_model import (
+    TAGS,
+    CarriedReasoning,
+    ExpectForm,
+    History,
+    HistoryForm,
+    IgnoreForm,
+    PartForm,
+    PollForm,
+    RankingForm,
+    ScenarioForm,
+    StepForm,
+    TargetForm,
+    ToolResultForm,
+)
 from harness.scenario.steps import Scenario, Step, file_problem
 from harness.scenario.yaml_source import Loc, YamlSource, shown, where, wide_colon
 from harness.types import CallKind, ClientKind, Credentials, Mode, Severity
@@ -75,27 +89,27 @@ def _suggestion(name: str, allowed: Collection[str]) -> str:
 
 
 _FORMS: Mapping[str, type[BaseModel]] = {
-    "targets": schema_model.TargetForm,
-    "steps": schema_model.StepForm,
-    "system": schema_model.PartForm,
-    "user": schema_model.PartForm,
-    "image": schema_model.PartForm,
-    "video": schema_model.PartForm,
-    "embedding": schema_model.PartForm,
-    "rerank": schema_model.RankingForm,
-    "documents": schema_model.PartForm,
-    "tool_results": schema_model.ToolResultForm,
-    "expect": schema_model.ExpectForm,
-    "poll": schema_model.PollForm,
-    "history": schema_model.HistoryForm,
-    "ignore": schema_model.IgnoreForm,
+    "targets": TargetForm,
+    "steps": StepForm,
+    "system": PartForm,
+    "user": PartForm,
+    "image": PartForm,
+    "video": PartForm,
+    "embedding": PartForm,
+    "rerank": RankingForm,
+    "documents": PartForm,
+    "tool_results": ToolResultForm,
+    "expect": ExpectForm,
+    "poll": PollForm,
+    "history": HistoryForm,
+    "ignore": IgnoreForm,
 }
 _CHOICES: Mapping[str, type[StrEnum]] = {
     "mode": Mode,
     "client": ClientKind,
-    "history": schema_model.History,
-    "messages": schema_model.History,
-    "reasoning": schema_model.CarriedReasoning,
+    "history": History,
+    "messages": History,
+    "reasoning": CarriedReasoning,
     "credentials": Credentials,
     "severity": Severity,
 }
@@ -129,7 +143,7 @@ def _is_consequence(detail: ErrorDetails) -> bool:
 
 
 def _from_detail(detail: ErrorDetails, source: YamlSource) -> Issue:
-    loc = tuple(step for step in detail["loc"] if step not in schema_model.TAGS)
+    loc = tuple(step for step in detail["loc"] if step not in TAGS)
     kind = detail["type"]
     if kind == "extra_forbidden":
         return unknown("key", str(loc[-1]), loc, list(_form(loc[:-1]).model_fields))
@@ -142,7 +156,7 @@ def _from_detail(detail: ErrorDetails, source: YamlSource) -> Issue:
 
 def _form(loc: Loc) -> type[BaseModel]:
     names = [part for part in loc if isinstance(part, str)]
-    return _FORMS[names[-1]] if names else schema_model.ScenarioForm
+    return _FORMS[names[-1]] if names else ScenarioForm
 
 
 def _problem(detail: ErrorDetails, loc: Loc) -> str:
@@ -305,7 +319,7 @@ def _tool_results_follow_a_call(step: Step, before: Step | None) -> Issue | None
         return _issue(
             step, "is tool_results, which must follow a user or tool_results step that is a call"
         )
-    if step.history is schema_model.History.NONE:
+    if step.history is History.NONE:
         return _issue(step, "is tool_results, which needs history: kept")
     if before.sandbox_only and not step.sandbox_only:
         return _issue(
