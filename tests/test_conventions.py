@@ -22,7 +22,7 @@ EXCEPTIONS = {
     "harness/cli/chat.py": "examples in help texts",
     "harness/cli/init.py": "the first scenario of a project",
     "harness/config/packages.py": "names of extras and of SDKs that clash",
-    "harness/convert/ported.py": "whose limit of thinking is another than that of answers",
+    "harness/convert/porting.py": "whose limit of thinking is another than that of answers",
     "harness/scenario/schema_model.py": "examples for users",
 }
 """Files outside `harness/providers/` that name a provider, and why."""

@@ -36,7 +36,7 @@ def adopt(
     could be read.
     """
     from harness.convert import adopt as adoption
-    from harness.convert.loading import read_any
+    from harness.convert.importing import read_any
     from harness.providers.masking import project_secrets, text_masker
 
     files = find(recordings)

@@ -31,7 +31,7 @@ def import_(
 
     A cassette is written as <--cassettes>/<name of the file>.yaml, or to --to.
     """
-    from harness.convert.loading import IMPORTS, load
+    from harness.convert.importing import IMPORTS, load
     from harness.providers.masking import project_secrets, text_masker
 
     if form and form not in IMPORTS:

@@ -120,7 +120,7 @@ def _jobs(
     names: Sequence[str], targets: Sequence[str], say: str, scenarios: Path, store: Store
 ) -> tuple[Job, ...]:
     """Return the jobs to record; those of a name with a turn are one turn, or a fork from there."""
-    from harness.convert.ported import fork, write_fork
+    from harness.convert.porting import fork, write_fork
     from harness.runner import batch
 
     turns = [match for name in names if (match := _TURN.fullmatch(name))]

@@ -45,7 +45,7 @@ def serve(
     from harness.intercept.clock import checked_pace
 
     with extra("serve"):
-        from harness.serve.library import load
+        from harness.serve.cassettes import load
         from harness.serve.links import Links
         from harness.serve.server import replay
     from harness.faults.injected import parse
@@ -60,14 +60,14 @@ def serve(
     if upstream:
         raise HarnessError("--upstream is for recording: add --record FILE")
     left_out: list[BadCassette] = []
-    library = load(paths or [app.CASSETTES], left_out.append)
+    cassettes = load(paths or [app.CASSETTES], left_out.append)
     for error in left_out:
         app.print_error(f"left out: {error}")
-    links = Links.of(library.exchanges) if rewrite_links else None
+    links = Links.of(cassettes.exchanges) if rewrite_links else None
     if links:
         app.echo(f"# links to {len(links.recorded)} recorded files are rewritten", err=True)
     shown = partial(announce, bool(command), as_json)
-    result = replay(library, shown, command, port, checked_pace(pace), links, faults)
+    result = replay(cassettes, shown, command, port, checked_pace(pace), links, faults)
     unused = () if allow_unused else result.unused
     problems = [f"miss: {miss}" for miss in result.misses] + [f"unused: {u}" for u in unused]
     if command and not (result.answered or result.misses or allow_unused):

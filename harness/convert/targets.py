@@ -10,8 +10,8 @@ from pathlib import Path
 from harness.analysis.difference import similarity
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette.store import Store, write_text
-from harness.convert.loading import read_any
-from harness.convert.ported import ported
+from harness.convert.importing import read_any
+from harness.convert.porting import ported
 from harness.convert.recorded_calls import LeftOut, RecordedCall, calls_of, slug
 from harness.drift.live import SpendMeter, tariff
 from harness.drift.plan import Budget, Candidate, Omitted, Plan, RecordingCost, SpendTracker, Tariff

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from PIL import Image, ImageDraw
 
-from harness.sandbox.tokens import TEXTS, tokens
+from harness.sandbox.texts import TEXTS, tokens
 
 if TYPE_CHECKING:
     from harness.sandbox.state import SandboxState

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.sandbox.tokens import (
+from harness.sandbox.texts import (
     TEXTS,
     count_prompt_tokens,
     excerpt,

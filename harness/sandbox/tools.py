@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.sandbox.tokens import TEXTS, excerpt, find_cities, find_numbers, keywords
+from harness.sandbox.texts import TEXTS, excerpt, find_cities, find_numbers, keywords
 from harness.types import Json, ToolCall
 from harness.wire import as_list, as_object, objects_in, resolve
 

@@ -25,7 +25,7 @@ from harness.providers import endpoints
 from harness.providers.clients import error_body
 from harness.providers.rules import judge, project_rules
 from harness.secrets.redactor import HOP_BY_HOP
-from harness.serve.library import Library, ReplaySession
+from harness.serve.cassettes import ReplaySession, ServedCassettes
 from harness.serve.links import Links
 from harness.types import Cassette, Json, NetworkError, Request
 
@@ -55,21 +55,21 @@ class Sessions:
     """The sessions of a replay server, by name and cassette; each begins with its first request.
 
     Attributes:
-        library: The cassettes.
+        cassettes: The cassettes.
         pace: The factor by which recorded latencies are multiplied; 0 is instant.
         links: The links that are rewritten in answers; None if answers are sent as recorded.
         faults: Faults that some requests of each session get instead of their answers.
         opened: The sessions by (name, cassette).
     """
 
-    library: Library
+    cassettes: ServedCassettes
     pace: float = 0.0
     links: Links | None = None
     faults: Sequence[InjectedFault] = ()
     opened: dict[tuple[str, str], ReplaySession] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.library.players("")  # so that the first request does not wait for them
+        self.cassettes.players("")  # so that the first request does not wait for them
 
     def get(self, name: str, cassette: str) -> ReplaySession:
         """Return the session *name* of a cassette, given by name ("" for all).
@@ -78,7 +78,7 @@ class Sessions:
         """
         key = name, cassette
         if key not in self.opened:
-            self.opened[key] = ReplaySession(self.library, cassette, self.faults)
+            self.opened[key] = ReplaySession(self.cassettes, cassette, self.faults)
         return self.opened[key]
 
     def served(self) -> Mapping[str, Cassette]:
@@ -86,9 +86,9 @@ class Sessions:
         used = set[int]().union(*(session.used() for session in self.opened.values()))
         every = {
             name: tuple(e for e in cassette.exchanges if id(e) in used)
-            for name, cassette in self.library.cassettes.items()
+            for name, cassette in self.cassettes.by_name.items()
         }
-        cassettes = self.library.cassettes
+        cassettes = self.cassettes.by_name
         return {n: replace(cassettes[n], exchanges=own) for n, own in every.items() if own}
 
     def findings(self) -> Iterator[Json]:
@@ -107,7 +107,7 @@ class Sessions:
     def status(self) -> dict[str, Json]:
         """Return the numbers of answers, and the misses, unused exchanges and findings, as JSON."""
         return {
-            "cassettes": {n: len(c.exchanges) for n, c in self.library.cassettes.items()},
+            "cassettes": {n: len(c.exchanges) for n, c in self.cassettes.by_name.items()},
             "findings": [*self.findings()],
             "sessions": [
                 {
@@ -137,12 +137,12 @@ def application(sessions: Sessions) -> ASGIApp:
 
 async def _answer(http: HttpRequest, sessions: Sessions) -> Response:
     """Return the response to a request: from a session, of the server itself, or an error."""
-    asked = await _read(http, sessions.library)
+    asked = await _read(http, sessions.cassettes)
     request, cassette = asked.request, asked.cassette
     if http.scope["path"].rstrip("/") == STATUS_PATH.rstrip("/"):
         return _status(http.method, request, sessions)
-    if cassette and cassette not in sessions.library.cassettes:
-        known = ", ".join(sessions.library.cassettes)
+    if cassette and cassette not in sessions.cassettes.by_name:
+        known = ", ".join(sessions.cassettes.by_name)
         message = f"there is no cassette {cassette}; served are {known}"
         return error_response(request, 404, "no_such_cassette", message)
     if http.headers.get("upgrade", "").lower() == "websocket":
@@ -196,12 +196,12 @@ class _SessionRequest(NamedTuple):
     cassette: str
 
 
-async def _read(http: HttpRequest, library: Library) -> _SessionRequest:
+async def _read(http: HttpRequest, cassettes: ServedCassettes) -> _SessionRequest:
     raw: bytes = http.scope.get("raw_path") or http.url.path.encode()
     path, session = raw.decode("latin-1"), http.headers.get(SESSION_HEADER, "")
     if match := _SESSION.fullmatch(path):
         path, session = match["rest"] or "/", match["name"]
-    cassette, path = library.split(path)
+    cassette, path = cassettes.split(path)
     prefix = raw.decode("latin-1").removesuffix(path) if path != "/" else ""
     cassette = cassette or http.headers.get(CASSETTE_HEADER, "")
     query = http.scope["query_string"].decode("latin-1")

@@ -17,8 +17,8 @@ from harness.faults import InjectedFault
 from harness.providers.clients import base_paths
 from harness.sandbox.server import run_in_thread
 from harness.serve import proxy
+from harness.serve.cassettes import ServedCassettes
 from harness.serve.commands import run_command, wait_for_signal
-from harness.serve.library import Library
 from harness.serve.links import Links
 from harness.serve.proxy import ProxyCassette, Upstream
 from harness.serve.replay import Sessions, application
@@ -50,7 +50,7 @@ class ServeResult:
 
 
 def replay(
-    library: Library,
+    cassettes: ServedCassettes,
     announce: Announce,
     command: Sequence[str] = (),
     port: int | None = None,
@@ -61,7 +61,7 @@ def replay(
     """Replay cassettes over HTTP until the command ends or, without one, until a signal.
 
     Args:
-        library: The cassettes.
+        cassettes: The cassettes.
         announce: Called when the server listens, with its address and the environment variables for
             clients.
         command: A command that is run with these variables set; empty for none.
@@ -73,9 +73,9 @@ def replay(
     Raises:
         HarnessError: The port cannot be used, or the command cannot be started.
     """
-    sessions = Sessions(library, pace, links, faults)
+    sessions = Sessions(cassettes, pace, links, faults)
     with run_in_thread(application(sessions), port) as address:
-        variables = replay_variables(library, address)
+        variables = replay_variables(cassettes, address)
         code = _run_or_wait(command, variables, partial(announce, address, variables))
     opened = sessions.opened.items()
     return ServeResult(
@@ -88,13 +88,13 @@ def replay(
     )
 
 
-def replay_variables(library: Library, address: str) -> Mapping[str, str]:
+def replay_variables(cassettes: ServedCassettes, address: str) -> Mapping[str, str]:
     """Return the environment variables by which the recorded clients use the server at *address*.
 
     A variable for an API key that is not set gets a placeholder.
     """
     variables: dict[str, str] = {}
-    for client, base in base_paths(library.exchanges):
+    for client, base in base_paths(cassettes.exchanges):
         for name in client.address_variables:
             variables.setdefault(name, f"{address}{base}")
         if not os.environ.get(client.key_variable, "").strip():

@@ -30,7 +30,7 @@ from harness.errors import Unsupported
 from harness.providers.operation import ApiForm, Operation
 from harness.providers.samples import API_FORMS
 from harness.strategies import exchanges as _exchanges
-from harness.strategies import forms as _forms
+from harness.strategies import other_formats
 from harness.strategies.exchanges import BrokenExchanges, broken_exchanges
 from harness.strategies.requests import GeneratedCall, calls
 from harness.strategies.schema import splits, texts
@@ -57,7 +57,7 @@ WAYS: tuple[tuple[str, str, str], ...] = (
         for provider, api in API_FORMS.items()
         for operation in api.operations
     ),
-    *((form, mode, "chat") for form in _forms.FORMS for mode in ("sync", "stream")),
+    *((form, mode, "chat") for form in other_formats.FORMS for mode in ("sync", "stream")),
 )
 """The supported combinations of provider, mode and kind."""
 
@@ -146,7 +146,7 @@ def broken(
 
 def _calls(provider: str, mode: str, kind: str) -> SearchStrategy[GeneratedCall]:
     """Generate the calls of a combination; raises Unsupported if there is none."""
-    if _forms.is_form(provider, mode, kind):
+    if other_formats.is_form(provider, mode, kind):
         return calls(*_operation("compatible", mode, kind), provider)
     return calls(*_operation(provider, mode, kind))
 

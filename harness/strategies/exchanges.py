@@ -22,7 +22,7 @@ from harness.providers.operation import Values
 from harness.providers.rules import RULES
 from harness.rules.rule import Scope
 from harness.runner.recordings import analyzed
-from harness.strategies import forms
+from harness.strategies import other_formats
 from harness.strategies.answers import (
     AnswerContent,
     answer_responses,
@@ -49,7 +49,7 @@ Calls: TypeAlias = SearchStrategy[GeneratedCall]
 
 def requests(call: GeneratedCall) -> SearchStrategy[Request]:
     """Generate the request that makes a call."""
-    return forms.requests(call) if call.form else requests_of_api(call)
+    return other_formats.requests(call) if call.form else requests_of_api(call)
 
 
 @st.composite
@@ -64,7 +64,7 @@ def exchanges_of(draw: st.DrawFn, calls: Calls) -> tuple[Exchange, ...]:
 @st.composite
 def _exchange(draw: st.DrawFn, call: GeneratedCall, answer: AnswerContent) -> Exchange:
     if call.form:
-        return draw(forms.exchange(call, answer))
+        return draw(other_formats.exchange(call, answer))
     request, head, endpoint = draw(requests(call)), draw(heads(call)), call.operation.endpoint
     if call.operation.mode != "stream":
         values = {**draw(token_counts(endpoint, endpoint.answer)), **answer.whole_values()}
@@ -80,7 +80,7 @@ def refused(draw: st.DrawFn, calls: Calls) -> Exchange:
     """Generate exchanges in which the request is refused."""
     call = draw(calls)
     if call.form:
-        return draw(forms.refused(call))
+        return draw(other_formats.refused(call))
     return Exchange(draw(requests(call)), draw(refusal_responses(call)))
 
 

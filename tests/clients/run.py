@@ -29,7 +29,7 @@ from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox import Options
 from harness.sandbox import serve as serve_sandbox
 from harness.sandbox.server import run_in_thread
-from harness.serve.library import Library
+from harness.serve.cassettes import ServedCassettes
 from harness.serve.replay import Sessions, application
 from harness.types import Cassette, Exchange
 
@@ -38,7 +38,7 @@ ROOT = HERE.parents[1]
 KEY = PROVIDER_SERVERS["dashscope"].key
 
 
-def recordings() -> Library:
+def recordings() -> ServedCassettes:
     """Return the shipped cassettes, and the recordings of real services beside the project."""
     cassettes: dict[str, Cassette] = {}
     shared = ROOT.parent / "shared"
@@ -49,7 +49,7 @@ def recordings() -> Library:
         except HarnessError:  # of another tool, and not readable
             continue
         cassettes[f"c{len(cassettes)}"] = cassette
-    return Library(cassettes)
+    return ServedCassettes(cassettes)
 
 
 def sendable(exchange: Exchange) -> bool:
@@ -58,9 +58,9 @@ def sendable(exchange: Exchange) -> bool:
     return uri.scheme in ("http", "https") and exchange.broken_off is None
 
 
-def lines(library: Library) -> Iterator[tuple[str, str, bytes, str, str]]:
+def lines(cassettes: ServedCassettes) -> Iterator[tuple[str, str, bytes, str, str]]:
     """Yield method, path, body, content type, and the expected status and hash of each exchange."""
-    for name, cassette in library.cassettes.items():
+    for name, cassette in cassettes.by_name.items():
         for exchange in filter(sendable, cassette.exchanges):
             request, parts = exchange.request, urlsplit(exchange.request.uri)
             path = f"/{name}{parts.path}{'?' if parts.query else ''}{parts.query}"
@@ -71,15 +71,15 @@ def lines(library: Library) -> Iterator[tuple[str, str, bytes, str, str]]:
 
 
 @contextmanager
-def serving(library: Library) -> Iterator[str]:
-    """Serve *library* on loopback."""
-    with run_in_thread(application(Sessions(library)), 0) as address:
+def serving(cassettes: ServedCassettes) -> Iterator[str]:
+    """Serve *cassettes* on loopback."""
+    with run_in_thread(application(Sessions(cassettes)), 0) as address:
         yield address
 
 
-def fetched(command: Sequence[str], library: Library, folder: Path) -> str:
+def fetched(command: Sequence[str], cassettes: ServedCassettes, folder: Path) -> str:
     """Run a client that gets every exchange; return how many bodies were equal by hash."""
-    every = [*lines(library)]
+    every = [*lines(cassettes)]
     as_json, as_tabs = folder / "list.jsonl", folder / "list.tsv"
     coded = [(m, p, base64.b64encode(b).decode(), kind) for m, p, b, kind, _ in every]
     as_json.write_text(
@@ -92,7 +92,7 @@ def fetched(command: Sequence[str], library: Library, folder: Path) -> str:
         )
     )
     as_tabs.write_text("".join("\t".join(one) + "\n" for one in coded))
-    with serving(library) as address:
+    with serving(cassettes) as address:
         done = subprocess.run(  # noqa: S603
             [
                 text.format(base=address, jsonl=as_json, tsv=as_tabs, folder=folder)
@@ -212,12 +212,12 @@ FETCHING: Mapping[str, Sequence[str]] = {
 
 def main() -> None:
     """Run every client whose toolchain is here, and print what came of it."""
-    library = recordings()
+    cassettes = recordings()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for client, command in FETCHING.items():
             is_here = shutil.which(client.split(",")[0].lower())
-            print(f"{client}: {fetched(command, library, folder) if is_here else 'not here'}")
+            print(f"{client}: {fetched(command, cassettes, folder) if is_here else 'not here'}")
         has_packages = (HERE / "node_modules").exists()
         print(f"Node, SDKs: {sdks(folder) if has_packages else 'npm install first'}")
 

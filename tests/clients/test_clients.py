@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.serve.library import load
+from harness.serve.cassettes import load
 
 from .run import FETCHING, ROOT, fetched
 
@@ -19,6 +19,6 @@ def test_every_shipped_body_is_equal_by_hash(program: str, client: str, tmp_path
     """Status and SHA-256 of each answer are those of the recording."""
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
-    library = load([ROOT / "cassettes"])
-    count = len(library.exchanges)
-    assert fetched(FETCHING[client], library, tmp_path) == f"{count} of {count} bodies equal"
+    cassettes = load([ROOT / "cassettes"])
+    count = len(cassettes.exchanges)
+    assert fetched(FETCHING[client], cassettes, tmp_path) == f"{count} of {count} bodies equal"

@@ -12,7 +12,7 @@ from conftest import Harness
 
 from harness.cassette.store import Store
 from harness.convert.adopt import adopt, free_name, write_all
-from harness.convert.loading import read_any
+from harness.convert.importing import read_any
 from harness.errors import CannotWrite, HarnessError
 from harness.providers.rules import check
 from harness.runner import replay

@@ -23,7 +23,7 @@ from harness.cassette.reader import loads
 from harness.cassette.store import find, read
 from harness.convert.export import export
 from harness.convert.har import write as write_har
-from harness.convert.loading import IMPORTS, form_of, load, read_any
+from harness.convert.importing import IMPORTS, form_of, load, read_any
 from harness.convert.synthetic import LOST
 from harness.errors import BadCassette
 from harness.providers.servers import PROVIDER_SERVERS

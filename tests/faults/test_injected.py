@@ -446,7 +446,7 @@ def test_a_replayed_fault_is_as_over_a_socket(
 def test_each_known_fault_is_as_over_a_socket(
     client: Client, stream: bool, recording: Callable[[Client, bool], Path]
 ) -> None:
-    """All faults of `harness faults` that fit the answer, by their names, over each library."""
+    """All faults of `harness faults` that fit the answer, by their names, over each cassettes."""
     path, answer = recording(client, stream), openai_answer(stream)
     (recorded,) = read(path).exchanges
 
@@ -628,7 +628,7 @@ def test_faults_are_read_from_text() -> None:
 def served(path: Path, *texts: str) -> Any:
     """Serve a cassette with faults over a real socket."""
     from harness.sandbox.server import run_in_thread
-    from harness.serve.library import load
+    from harness.serve.cassettes import load
     from harness.serve.replay import Sessions, application
 
     return run_in_thread(application(Sessions(load([path]), faults=[*map(parse, texts)])), 0)

@@ -20,7 +20,7 @@ from harness.cassette import store
 from harness.intercept import matching, player
 from harness.sandbox.server import run_in_thread
 from harness.secrets.redactor import Redactor
-from harness.serve.library import Library
+from harness.serve.cassettes import ServedCassettes
 from harness.serve.links import HEADER, Links
 from harness.serve.replay import NO_WEBSOCKETS, Sessions, application
 from harness.serve.server import replay_variables
@@ -36,7 +36,7 @@ from harness.types import (
     Response,
 )
 
-from .test_replay import exchange, library_of, send, serving
+from .test_replay import exchange, send, served, serving
 
 PICTURE = "https://files.example.com/a/b.png?Expires=1&Signature=xyz"
 
@@ -49,7 +49,7 @@ def broken(kind: NetworkError, body: bytes = b"", status: int = NO_STATUS) -> Ex
 
 def test_a_reset_connection_is_reset_again(capfd: pytest.CaptureFixture[str]) -> None:
     """Before any response, and quietly."""
-    with serving(library_of(broken(NetworkError.RESET))) as (address, sessions):
+    with serving(served(broken(NetworkError.RESET))) as (address, sessions):
         with pytest.raises(ConnectionResetError):
             send(address, exchange())
         assert sessions.get("", "").answered == 1
@@ -59,7 +59,7 @@ def test_a_reset_connection_is_reset_again(capfd: pytest.CaptureFixture[str]) ->
 def test_a_closed_connection_is_closed_again() -> None:
     """A client sees the end of the connection, not a reset."""
     with (
-        serving(library_of(broken(NetworkError.CLOSED))) as (address, _),
+        serving(served(broken(NetworkError.CLOSED))) as (address, _),
         pytest.raises(http.client.RemoteDisconnected),
     ):
         send(address, exchange())
@@ -69,7 +69,7 @@ def test_a_closed_connection_is_closed_again() -> None:
 def test_failures_that_no_server_can_repeat_are_resets(kind: NetworkError) -> None:
     """A name that is not resolved, a timeout."""
     with (
-        serving(library_of(broken(kind))) as (address, _),
+        serving(served(broken(kind))) as (address, _),
         pytest.raises(ConnectionResetError),
     ):
         send(address, exchange())
@@ -82,7 +82,7 @@ def test_a_stream_is_cut_where_it_was(
     """What arrived comes first; then the failure, without a word of the server's."""
     arrived: list[bytes] = []
     cut = broken(kind, b"data: 1\n\n", 200)
-    with serving(library_of(cut)) as (address, _), httpx.Client() as client:
+    with serving(served(cut)) as (address, _), httpx.Client() as client:
         response = client.send(
             client.build_request("POST", f"{address}/v1/chat/completions"), stream=True
         )
@@ -94,7 +94,7 @@ def test_a_stream_is_cut_where_it_was(
 
 def test_anthropics_form_of_a_miss() -> None:
     """`type` is `error`, and the header says that asking again is of no use."""
-    with serving(library_of(exchange())) as (address, _):
+    with serving(served(exchange())) as (address, _):
         answer = httpx.post(f"{address}/v1/messages", json={"model": "m", "messages": []})
     assert (answer.status_code, answer.headers["x-should-retry"]) == (404, "false")
     assert (answer.json()["type"], answer.json()["error"]["type"]) == ("error", "cassette_miss")
@@ -109,7 +109,7 @@ def test_a_miss_names_the_cassette_and_the_exchange_in_it() -> None:
         "second": Cassette((far, near)),
         "third": Cassette((far,), Provenance(volatile=("/seed",))),
     }
-    with serving(Library(cassettes)) as (address, _):
+    with serving(ServedCassettes(cassettes)) as (address, _):
         answer = httpx.post(f"{address}/v1/chat/completions", json={"a": 1, "b": 2})
         assert (
             "the closest recorded request is exchange 2 of second, which differs in" in answer.text
@@ -127,10 +127,10 @@ def test_sessions_share_their_matching_keys(monkeypatch: pytest.MonkeyPatch) -> 
         return matching.key_of(request, volatile)
 
     monkeypatch.setattr(player, "key_of", counted)
-    library = library_of(*(exchange(question=b'{"n": %d}' % n) for n in range(50)))
-    sessions = Sessions(library)
+    cassettes = served(*(exchange(question=b'{"n": %d}' % n) for n in range(50)))
+    sessions = Sessions(cassettes)
     for number in range(20):
-        found = sessions.get(f"s{number}", "").find(library.exchanges[number].request)
+        found = sessions.get(f"s{number}", "").find(cassettes.exchanges[number].request)
         assert found is not None
     assert len(computed) == 50
     assert [len(sessions.get(f"s{n}", "").used()) for n in range(20)] == [1] * 20
@@ -155,14 +155,14 @@ def post(body: bytes, *headers: str) -> bytes:
 def test_requests_sent_without_waiting_are_answered_in_order() -> None:
     """Two on one connection, each with its own answer."""
     recorded = [exchange(question=b"%d" % n, answer=b"answer %d" % n) for n in (1, 2)]
-    with serving(library_of(*recorded)) as (address, _):
+    with serving(served(*recorded)) as (address, _):
         got = raw(address, post(b"2"), post(b"1", "Connection: close"))
     assert got.index(b"answer 2") < got.index(b"answer 1")
 
 
 def test_a_compressed_request_is_matched_by_what_it_holds() -> None:
     """The recording is of a client that did not compress, with other spaces."""
-    with serving(library_of(exchange(question=b'{"a": 1}', answer=b"yes"))) as (address, _):
+    with serving(served(exchange(question=b'{"a": 1}', answer=b"yes"))) as (address, _):
         got = httpx.post(
             f"{address}/v1/chat/completions",
             content=gzip.compress(b'{"a":1}'),
@@ -175,7 +175,7 @@ def test_a_client_that_leaves_before_its_request_is_whole(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Nothing is answered or missed, nothing is printed, and the next client is answered."""
-    with serving(library_of(exchange(question=b"question", answer=b"yes"))) as (address, sessions):
+    with serving(served(exchange(question=b"question", answer=b"yes"))) as (address, sessions):
         host, port = urlsplit(address).netloc.split(":")
         with socket.create_connection((host, int(port)), timeout=60) as client:
             client.sendall(post(b"question")[:-3])
@@ -190,7 +190,7 @@ def test_the_recorded_date_is_the_only_one() -> None:
     date = ("date", "Sun, 01 Feb 2026 01:30:36 GMT")
     plain = exchange(answer=b"{}")
     recorded = replace(plain, response=replace(plain.response, headers=(date,)))
-    with serving(library_of(recorded)) as (address, _):
+    with serving(served(recorded)) as (address, _):
         assert httpx.post(f"{address}/v1/chat/completions").headers.get_list("date") == [date[1]]
 
 
@@ -198,7 +198,7 @@ def test_a_long_answer_is_sent_in_its_chunks() -> None:
     """Several chunks in one system call, and each as recorded."""
     chunks = (5, 70_000, 3)
     recorded = exchange(answer=bytes(70_008), chunks=chunks)
-    with serving(library_of(recorded)) as (address, _):
+    with serving(served(recorded)) as (address, _):
         got = raw(address, post(b"", "Connection: close"))
     parts = (b"%x\r\n%s\r\n" % (size, bytes(size)) for size in (*chunks, 0))
     assert got.endswith(b"\r\n\r\n" + b"".join(parts))
@@ -206,7 +206,7 @@ def test_a_long_answer_is_sent_in_its_chunks() -> None:
 
 def test_the_status_page_counts_no_misses() -> None:
     """It is there without the slash at its end; another method is refused."""
-    with serving(library_of(exchange())) as (address, sessions):
+    with serving(served(exchange())) as (address, sessions):
         assert httpx.get(f"{address}/__harness").json()["sessions"] == []
         refused = httpx.post(f"{address}/__harness/")
         assert (refused.status_code, sessions.opened) == (405, {})
@@ -222,7 +222,7 @@ def test_recorded_requests_are_made_comparable_once(monkeypatch: pytest.MonkeyPa
         return request
 
     monkeypatch.setattr(Redactor, "request", counted)
-    with serving(library_of(recorded)) as (address, _):
+    with serving(served(recorded)) as (address, _):
         for name in ("one", "two"):
             miss = httpx.post(f"{address}/~{name}/v1/chat/completions", json={"a": 2})
             assert miss.status_code == 404
@@ -236,8 +236,8 @@ def test_rewritten_links_lead_to_the_recorded_file(via: str) -> None:
     answer = exchange("/v1/images/generations", answer=body)
     again = exchange("/v1/chat/completions", json.dumps({"image": PICTURE}).encode())
     picture = Exchange(Request("GET", PICTURE), Response(200, "", (), b"\x89PNG"))
-    library = library_of(answer, picture, again)
-    sessions = Sessions(library, links=Links.of(library.exchanges))
+    cassettes = served(answer, picture, again)
+    sessions = Sessions(cassettes, links=Links.of(cassettes.exchanges))
     with run_in_thread(application(sessions), 0) as address:
         got = httpx.post(f"{address}{via}/v1/images/generations")
         link = got.json()["data"][0]["url"]
@@ -253,7 +253,7 @@ def test_links_are_sent_as_recorded_unless_rewriting_is_asked_for() -> None:
     """Byte for byte."""
     body = json.dumps({"url": PICTURE}).encode()
     picture = Exchange(Request("GET", PICTURE), Response(200, "", (), b"\x89PNG"))
-    with serving(library_of(exchange(answer=body), picture)) as (address, _):
+    with serving(served(exchange(answer=body), picture)) as (address, _):
         status, headers, got = send(address, exchange())
     assert (status, got, HEADER in headers) == (200, body, False)
 
@@ -273,7 +273,7 @@ def test_head_keeps_the_recorded_length() -> None:
     """Without a body, the length is that of the recording."""
     response = Response(200, "", (("content-length", "12345"),), b"")
     recorded = Exchange(Request("HEAD", "https://api.example.com/v1/files/f"), response)
-    with serving(library_of(recorded)) as (address, _):
+    with serving(served(recorded)) as (address, _):
         answer = httpx.head(f"{address}/v1/files/f")
     assert (answer.status_code, answer.headers["content-length"], answer.content) == (
         200,
@@ -286,7 +286,7 @@ def test_head_keeps_the_recorded_length() -> None:
 def test_answers_that_have_no_body(status: int) -> None:
     """No Content-Length is invented, and the connection can be used again."""
     recorded = exchange(method="GET", status=status, answer=b"")
-    with serving(library_of(recorded)) as (address, _), httpx.Client() as client:
+    with serving(served(recorded)) as (address, _), httpx.Client() as client:
         for _again in range(2):
             answer = client.get(f"{address}/v1/chat/completions")
             assert (answer.status_code, answer.content) == (status, b"")
@@ -298,7 +298,7 @@ def test_an_unknown_content_coding_travels_as_recorded() -> None:
     """The client gets the bytes and the header, and may know what to do."""
     response = Response(200, "", (("content-encoding", "x-own"),), b"\x00\x01coded")
     recorded = Exchange(Request("POST", "https://api.example.com/v1/chat/completions"), response)
-    with serving(library_of(recorded)) as (address, _):
+    with serving(served(recorded)) as (address, _):
         _, headers, body = send(address, recorded)
     assert (headers["content-encoding"], body) == ("x-own", b"\x00\x01coded")
 
@@ -308,7 +308,7 @@ def test_a_coded_body_is_sent_as_it_came() -> None:
     coded = gzip.compress(b'{"a": 1}', mtime=1)
     plain = exchange(answer=b'{"a": 1}')
     recorded = replace(plain, coded=CodedBody("gzip", coded, (), len(coded)))
-    with serving(library_of(recorded)) as (address, _):
+    with serving(served(recorded)) as (address, _):
         _, headers, body = send(address, recorded)
     assert (headers["content-encoding"], headers["content-length"], body) == (
         "gzip",
@@ -319,7 +319,7 @@ def test_a_coded_body_is_sent_as_it_came() -> None:
 
 def test_websockets_are_refused_in_one_sentence(capfd: pytest.CaptureFixture[str]) -> None:
     """The answer to the handshake says why; the server prints nothing."""
-    with serving(library_of(exchange())) as (address, sessions):
+    with serving(served(exchange())) as (address, sessions):
         host, port = urlsplit(address).netloc.split(":")
         with socket.create_connection((host, int(port)), timeout=60) as client:
             client.sendall(
@@ -336,12 +336,12 @@ def test_websockets_are_refused_in_one_sentence(capfd: pytest.CaptureFixture[str
 
 def test_every_spelling_of_a_variable_is_set() -> None:
     """LiteLLM, LangChain and version 2 of DashScope's SDK read names of their own."""
-    library = library_of(
+    cassettes = served(
         exchange("/compatible-mode/v1/chat/completions"),
         exchange("/api/v1/services/aigc/text-generation/generation"),
         exchange("/api/paas/v4/chat/completions"),
     )
-    variables = replay_variables(library, "http://h")
+    variables = replay_variables(cassettes, "http://h")
     compatible, native = "http://h/compatible-mode/v1", "http://h/api/v1"
     for name, address in (
         ("OPENAI_BASE_URL", compatible),
@@ -365,12 +365,12 @@ def test_declared_services_have_variables(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MOONSHOT_KEY", raising=False)
     recorded = exchange()
-    assert "MOONSHOT_BASE_URL" not in replay_variables(library_of(recorded), "http://h")
+    assert "MOONSHOT_BASE_URL" not in replay_variables(served(recorded), "http://h")
     own = replace(
         recorded,
         request=replace(recorded.request, uri="https://api.moonshot.cn/v1/chat/completions"),
     )
-    variables = replay_variables(library_of(own), "http://h")
+    variables = replay_variables(served(own), "http://h")
     assert variables["MOONSHOT_BASE_URL"] == "http://h/v1"
     assert variables["MOONSHOT_KEY"]
 

@@ -22,7 +22,7 @@ import zhipuai
 from harness.cassette.store import find, read
 from harness.errors import HarnessError
 from harness.sandbox.server import run_in_thread
-from harness.serve.library import Library, load
+from harness.serve.cassettes import ServedCassettes, load
 from harness.serve.replay import Sessions, application
 from harness.serve.server import replay_variables
 from harness.types import Cassette, Exchange, Provenance, Request, Response, Timing
@@ -32,16 +32,16 @@ SHIPPED = find([ROOT / "cassettes"])
 
 
 @contextmanager
-def serving(library: Library, pace: float = 0.0) -> Iterator[tuple[str, Sessions]]:
-    """Serve a library; give the address and the sessions."""
-    sessions = Sessions(library, pace)
+def serving(cassettes: ServedCassettes, pace: float = 0.0) -> Iterator[tuple[str, Sessions]]:
+    """Serve cassettes; give the address and the sessions."""
+    sessions = Sessions(cassettes, pace)
     with run_in_thread(application(sessions), 0) as address:
         yield address, sessions
 
 
-def library_of(*exchanges: Exchange, volatile: tuple[str, ...] = ()) -> Library:
-    """Return a library with one cassette called `one`."""
-    return Library({"one": Cassette(exchanges, Provenance(volatile=volatile))})
+def served(*exchanges: Exchange, volatile: tuple[str, ...] = ()) -> ServedCassettes:
+    """Return cassettes with one cassette called `one`."""
+    return ServedCassettes({"one": Cassette(exchanges, Provenance(volatile=volatile))})
 
 
 def exchange(
@@ -89,7 +89,7 @@ def test_every_shipped_exchange_is_answered_with_its_bytes(path: Path) -> None:
 def test_chunks_are_sent_as_recorded() -> None:
     """Each recorded chunk is one chunk on the wire."""
     recorded = exchange(answer=b"abcdefghij", chunks=(3, 4, 3))
-    with serving(library_of(recorded)) as (address, _):
+    with serving(served(recorded)) as (address, _):
         host, port = urlsplit(address).netloc.split(":")
         with socket.create_connection((host, int(port)), timeout=60) as client:
             head = (
@@ -106,7 +106,7 @@ def test_pace_keeps_the_pauses_between_chunks() -> None:
     recorded = exchange(answer=b"abcd", chunks=(2, 2), timing=timing)
     began = time.monotonic()
     with (
-        serving(library_of(recorded), pace=1.0) as (address, _),
+        serving(served(recorded), pace=1.0) as (address, _),
         httpx.stream("POST", address + "/v1/chat/completions") as response,
     ):
         arrived = [(time.monotonic(), chunk) for chunk in response.iter_raw()]
@@ -118,7 +118,7 @@ def test_a_task_may_be_polled_more_often_than_recorded() -> None:
     """The last answer to a GET request stays."""
     path = "/api/v1/tasks/t1"
     polls = [exchange(path, answer=answer, method="GET") for answer in (b'"RUNNING"', b'"DONE"')]
-    with serving(library_of(*polls)) as (address, _):
+    with serving(served(*polls)) as (address, _):
         answers = [send(address, polls[0])[2] for _ in range(4)]
     assert answers == [b'"RUNNING"', b'"DONE"', b'"DONE"', b'"DONE"']
 
@@ -127,7 +127,7 @@ def test_a_task_may_be_polled_more_often_than_recorded() -> None:
 def test_sessions_replay_side_by_side(way: str) -> None:
     """Each session has all exchanges for itself; a second request in one session is a miss."""
     recorded = exchange(answer=b'{"a": 1}')
-    with serving(library_of(recorded)) as (address, sessions):
+    with serving(served(recorded)) as (address, sessions):
         for name in ("one", "two", "one"):
             url = f"{address}/~{name}" if way == "path" else address
             headers = {"x-harness-session": name} if way == "header" else {}
@@ -143,7 +143,7 @@ def test_a_cassette_is_chosen_by_its_name(way: str) -> None:
         name: Cassette((exchange(answer=json.dumps(name).encode()),))
         for name in ("chat/first", "chat/second")
     }
-    with serving(Library(cassettes)) as (address, _):
+    with serving(ServedCassettes(cassettes)) as (address, _):
         url = f"{address}/~s1/chat/second" if way == "path" else address
         headers = {"x-harness-cassette": "chat/second"} if way == "header" else {}
         assert httpx.post(url + "/v1/chat/completions", headers=headers).json() == "chat/second"
@@ -155,7 +155,7 @@ def test_a_cassette_is_chosen_by_its_name(way: str) -> None:
 def test_a_miss_says_where_the_requests_part() -> None:
     """The error names the nearest recorded request and the differing value."""
     recorded = exchange(question=b'{"model": "m", "seed": 1}')
-    with serving(library_of(recorded)) as (address, sessions):
+    with serving(served(recorded)) as (address, sessions):
         asked = httpx.post(address + "/v1/chat/completions", json={"model": "m", "seed": 2})
     assert asked.status_code == 404
     message = asked.json()["error"]["message"]
@@ -166,7 +166,7 @@ def test_a_miss_says_where_the_requests_part() -> None:
 def test_volatile_values_are_ignored() -> None:
     """The pointers that a cassette calls volatile are not compared."""
     recorded = exchange(question=b'{"seed": 1}', answer=b'"yes"')
-    with serving(library_of(recorded, volatile=("/seed",))) as (address, _):
+    with serving(served(recorded, volatile=("/seed",))) as (address, _):
         assert httpx.post(address + "/v1/chat/completions", json={"seed": 2}).json() == "yes"
 
 
@@ -227,7 +227,7 @@ def test_anthropics_sdk_is_answered_whole_and_streamed() -> None:
 def test_the_status_tells_what_was_answered() -> None:
     """`/__harness/` has the counts of each session and findings; DELETE begins all again."""
     answered, left = exchange(answer=b"1"), exchange("/v1/embeddings", answer=b"2")
-    with serving(library_of(answered, left)) as (address, _):
+    with serving(served(answered, left)) as (address, _):
         send(address, answered)
         send(address, answered)
         status = httpx.get(address + "/__harness/").json()
@@ -245,7 +245,7 @@ def test_the_status_tells_what_was_answered() -> None:
 def test_sixty_four_clients_at_once() -> None:
     """Each gets its own answer."""
     many = [exchange(question=b'{"n": %d}' % n, answer=b"%d" % n, chunks=(1,)) for n in range(64)]
-    with serving(library_of(*many)) as (address, sessions), ThreadPoolExecutor(64) as pool:
+    with serving(served(*many)) as (address, sessions), ThreadPoolExecutor(64) as pool:
         bodies = [*pool.map(lambda recorded: send(address, recorded)[2], many)]
     assert bodies == [b"%d" % n for n in range(64)]
     assert sessions.get("", "").answered == 64
@@ -255,8 +255,8 @@ def test_variables_lead_each_client_to_its_base_path(monkeypatch: pytest.MonkeyP
     """The base URL is the recorded path without the operation; a missing key gets a placeholder."""
     monkeypatch.setenv("OPENAI_API_KEY", "own")
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
-    library = library_of(exchange("/compatible-mode/v1/chat/completions"), exchange("/v1/messages"))
-    variables = replay_variables(library, "http://here")
+    cassettes = served(exchange("/compatible-mode/v1/chat/completions"), exchange("/v1/messages"))
+    variables = replay_variables(cassettes, "http://here")
     assert variables["OPENAI_BASE_URL"] == "http://here/compatible-mode/v1"
     assert variables["ANTHROPIC_BASE_URL"] == "http://here"
     assert "OPENAI_API_KEY" not in variables

@@ -24,7 +24,7 @@ from harness.sandbox.requests import (
     read_object,
 )
 from harness.sandbox.state import SandboxState
-from harness.sandbox.tokens import CacheCounts, cache_counts, tokens
+from harness.sandbox.texts import CacheCounts, cache_counts, tokens
 from harness.types import Json, Mode, Reply
 from harness.wire import as_object, objects_in, query, read_json, resolve
 

@@ -42,7 +42,7 @@ from harness.sandbox.requests import (
     read_size,
 )
 from harness.sandbox.state import SandboxState, now
-from harness.sandbox.tokens import CacheCounts, cache_counts, tokens
+from harness.sandbox.texts import CacheCounts, cache_counts, tokens
 from harness.types import Call, CallKind, Json, Mode, Reply
 from harness.wire import compact_bytes
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from harness.sandbox.media import spoken_text, synthesize_speech
 from harness.sandbox.requests import Range, Reason, Refused, check_content, read_texts
 from harness.sandbox.state import SandboxState
-from harness.sandbox.tokens import count_tokens, embed, rank, tokens
+from harness.sandbox.texts import count_tokens, embed, rank, tokens
 from harness.types import Json
 from harness.wire import as_object, compact_bytes
 from harness.wire.http import read_form

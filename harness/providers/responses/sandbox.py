@@ -15,7 +15,7 @@ from harness.sandbox import model
 from harness.sandbox.provider_server import ProviderServer, json_response, stream_response
 from harness.sandbox.requests import NOTHING, Range, check_ranges, last_question, read_object
 from harness.sandbox.state import SandboxState, now
-from harness.sandbox.tokens import cache_counts, tokens
+from harness.sandbox.texts import cache_counts, tokens
 from harness.types import Json, Mode, Reply
 from harness.wire import objects_in
 

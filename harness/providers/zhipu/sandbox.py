@@ -42,7 +42,7 @@ from harness.sandbox.requests import (
     read_size,
 )
 from harness.sandbox.state import SandboxState, TaskFailure, TaskState, now
-from harness.sandbox.tokens import cache_counts, tokens
+from harness.sandbox.texts import cache_counts, tokens
 from harness.types import Call, CallKind, Json, Mode, Reply, ToolCall
 from harness.wire import as_object, compact_bytes, resolve
 

@@ -20,7 +20,7 @@ from harness.sandbox.requests import (
     read_messages,
 )
 from harness.sandbox.state import SandboxState
-from harness.sandbox.tokens import CacheCounts, cache_counts, tokens
+from harness.sandbox.texts import CacheCounts, cache_counts, tokens
 from harness.types import EMPTY, Call, CallKind, Json, Message, Mode, Reply
 from harness.wire import compact_bytes
 

@@ -9,7 +9,7 @@ import uuid
 from harness.sandbox.media import transcribe
 from harness.sandbox.requests import Range, Reason, Refused, check_ranges, read_member, read_texts
 from harness.sandbox.state import SandboxState, now
-from harness.sandbox.tokens import count_tokens, embed, rank
+from harness.sandbox.texts import count_tokens, embed, rank
 from harness.types import Json
 from harness.wire import as_object, as_text
 

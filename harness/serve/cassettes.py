@@ -19,26 +19,26 @@ from harness.types import Cassette, Exchange, Provenance, Request
 
 
 @dataclass(frozen=True)
-class Library:
+class ServedCassettes:
     """The cassettes of a replay server; a name is a path below the given folder, without `.yaml`.
 
     Attributes:
-        cassettes: The cassettes by name.
+        by_name: The cassettes by name.
     """
 
-    cassettes: Mapping[str, Cassette]
+    by_name: Mapping[str, Cassette]
 
     @cached_property
     def exchanges(self) -> tuple[Exchange, ...]:
         """The exchanges of all cassettes, in order."""
-        return tuple(e for cassette in self.cassettes.values() for e in cassette.exchanges)
+        return tuple(e for cassette in self.by_name.values() for e in cassette.exchanges)
 
     @cached_property
     def home(self) -> Mapping[int, str]:
         """The name of the cassette of each exchange, by the exchange's `id()`."""
         return {
             id(exchange): name
-            for name, cassette in self.cassettes.items()
+            for name, cassette in self.by_name.items()
             for exchange in cassette.exchanges
         }
 
@@ -53,15 +53,15 @@ class Library:
         computed in the first call and shared by the players of later ones.
         """
         if only not in self._players:
-            chosen = [only] if only else [*self.cassettes]
+            chosen = [only] if only else [*self.by_name]
             self._players[only] = tuple(self._new_players(chosen))
         return tuple(player.rewound() for player in self._players[only])
 
     def _new_players(self, chosen: Sequence[str]) -> Iterator[Player]:
         by_volatile: dict[tuple[str, ...], list[tuple[Exchange, str]]] = {}
         for name in chosen:
-            cassette = self.cassettes[name]
-            of = f" of {name}" if len(self.cassettes) > 1 else ""
+            cassette = self.by_name[name]
+            of = f" of {name}" if len(self.by_name) > 1 else ""
             by_volatile.setdefault(cassette.provenance.volatile, []).extend(
                 (exchange, f"exchange {number}{of}")
                 for number, exchange in enumerate(cassette.exchanges, start=1)
@@ -74,17 +74,17 @@ class Library:
     def split(self, path: str) -> tuple[str, str]:
         """Return the name of the cassette that a path begins with, or "", and the rest of the path.
 
-        >>> Library({"chat": Cassette(())}).split("/chat/v1/models")
+        >>> ServedCassettes({"chat": Cassette(())}).split("/chat/v1/models")
         ('chat', '/v1/models')
         """
         parts = path.strip("/").split("/")
         for end in range(len(parts), 0, -1):
-            if (name := "/".join(parts[:end])) in self.cassettes:
+            if (name := "/".join(parts[:end])) in self.by_name:
                 return name, path.removeprefix(f"/{name}") or "/"
         return "", path
 
 
-def load(paths: Sequence[Path], skip: Skip = skip_nothing) -> Library:
+def load(paths: Sequence[Path], skip: Skip = skip_nothing) -> ServedCassettes:
     """Return the cassettes at *paths*: files, or folders with all cassettes in them.
 
     *skip* is called with the error of each file in a folder that cannot be read.
@@ -103,7 +103,7 @@ def load(paths: Sequence[Path], skip: Skip = skip_nothing) -> Library:
             cassettes[name] = cassette
     if not cassettes:
         raise HarnessError(f"no cassette in {', '.join(map(str, paths))} can be read")
-    return Library(cassettes)
+    return ServedCassettes(cassettes)
 
 
 @dataclass
@@ -111,7 +111,7 @@ class ReplaySession:
     """One client's replay of cassettes: each recorded exchange answers once.
 
     Attributes:
-        library: All cassettes.
+        cassettes: All cassettes.
         only: The name of the cassette that answers; "" for all of them.
         answered: The number of requests that were answered.
         misses: A text for each request without a recorded answer.
@@ -119,7 +119,7 @@ class ReplaySession:
         injector: The faults, and the answers that they changed or replaced.
     """
 
-    library: Library
+    cassettes: ServedCassettes
     only: str = ""
     faults: Sequence[InjectedFault] = ()
     answered: int = field(init=False, default=0)
@@ -130,7 +130,7 @@ class ReplaySession:
 
     def __post_init__(self) -> None:
         self.injector = Injector(self.faults)
-        self._players = self.library.players(self.only)
+        self._players = self.cassettes.players(self.only)
 
     def find(self, request: Request, pace: float = 0.0) -> Playback | None:
         """Return the replay of the next recorded exchange that answers *request*, or of a fault.
@@ -172,10 +172,10 @@ class ReplaySession:
 
         Cassettes from which nothing was answered are left out: the client did not use them.
         """
-        home = self.library.home
+        home = self.cassettes.home
         unused = [exchange for player in self._players for exchange in player.unused()]
         names = Counter(home[id(exchange)] for exchange in unused)
-        every = self.library.cassettes
+        every = self.cassettes.by_name
         used = [name for name in names if names[name] < len(every[name].exchanges)]
         return {name: tuple(e for e in unused if home[id(e)] == name) for name in used}
 

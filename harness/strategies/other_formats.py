@@ -61,7 +61,7 @@ class _Form:
 def _message(reply: Reply, id: str, model: str, streamed: bool) -> bytes:
     with extra("sandbox"):
         from harness.providers.anthropic import sandbox as anthropic
-        from harness.sandbox.tokens import CacheCounts
+        from harness.sandbox.texts import CacheCounts
 
     head: dict[str, Json] = {"id": f"msg_{id}", "type": "message", "role": "assistant"}
     head["model"] = model
