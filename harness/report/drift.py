@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -273,7 +274,7 @@ def _finding(run: DriftRun, drift: Drift, change: DriftChange) -> Finding:
         severity=Severity.ERROR if failing else lesser,
         scenario=drift.scenario,
         target=drift.target,
-        source=drift.new if Path(drift.new).exists() else drift.old,
+        source=drift.new if os.path.isfile(drift.new) else drift.old,
     )
     if change.kind is ChangeKind.RULE:
         return finding
