@@ -285,7 +285,9 @@ _REPLACEMENTS: Mapping[Any, Any] = {
         for f in (time.time_ns, time.monotonic_ns, time.perf_counter_ns)
     },
 }
-_IDS = {id(function) for function in _REPLACEMENTS}
+_id: Callable[[object], int] = object.__hash__
+"""An object's identity as a number, like `id`, each call of which is an audit event of its own."""
+_IDS = {_id(function) for function in _REPLACEMENTS}
 _TYPES = {type(function) for function in _REPLACEMENTS}
 """The types of replaced functions, whose hashes and equality are safe to use."""
 _replacement = _REPLACEMENTS.__getitem__
@@ -335,12 +337,12 @@ class _ModuleNames:
                 yield from (
                     (module, name, _replacement)
                     for name in names
-                    if id(namespace.get(name)) in _IDS
+                    if _id(namespace.get(name)) in _IDS
                 )
 
     def _scan(self) -> None:
         modules = list(sys.modules.values())
-        ids = list(map(id, modules))
+        ids = list(map(_id, modules))
         if ids != self._ids:  # some objects there only claim to be modules
             self._are_modules = [issubclass(type(module), ModuleType) for module in modules]
             self._namespaces = list(map(_namespace, compress(modules, self._are_modules)))
@@ -348,14 +350,14 @@ class _ModuleNames:
         if (ids, sizes) != (self._ids, self._sizes):
             self._ids, self._sizes = ids, sizes
             for module, size in zip(compress(modules, self._are_modules), sizes, strict=True):
-                if self._scanned.get(id(module), _NOT_SCANNED)[1] != size:
+                if self._scanned.get(_id(module), _NOT_SCANNED)[1] != size:
                     self._scan_module(module, size)
 
     def _scan_module(self, module: ModuleType, size: int) -> None:
-        namespace, number = _namespace(module), id(module)
+        namespace, number = _namespace(module), _id(module)
         reference = ref(module, lambda _: self._forget(number))
         self._scanned[number] = reference, size
-        if number not in self._names and _IDS.isdisjoint(map(id, list(namespace.values()))):
+        if number not in self._names and _IDS.isdisjoint(map(_id, list(namespace.values()))):
             return
         if str(namespace.get("__name__")).partition(".")[0] not in _REAL_TIME_MODULES:
             names = [
