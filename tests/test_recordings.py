@@ -121,3 +121,18 @@ def test_repeats_of_another_script_are_none(folder: Path, recorded: Store) -> No
     digest = one.transcript.provenance.script[0]
     again.write_text(text.replace(digest, "0" * len(digest)), encoding="utf-8")
     assert recordings.repeats_of(one) == ()
+
+
+def test_a_side_is_found_without_its_turns(folder: Path, recorded: Store) -> None:
+    """They are read group by group, and what is broken between head and end is then left out."""
+    two = recorded.path("two", load_all([folder])[1].targets[0])
+    two.write_text(two.read_text("utf-8").replace("  response:", "  response", 1), "utf-8")
+    heads = recordings.find_side(str(recorded.folder), folder, recorded)
+    assert [head.turns for head in heads] == [(), (), ()]
+    left_out: list[BadCassette] = []
+    pairs = recordings.pair_sides(heads, heads)
+    read = [len(recordings.read_group(pair, left_out.append)) for pair in pairs]
+    assert read == [2, 2, 0]
+    assert [str(two) in str(error) for error in left_out] == [True, True]
+    whole = recordings.read_side(str(recorded.folder), folder, recorded, left_out.append)
+    assert [len(one.turns) for one in whole] == [1, 1]

@@ -244,6 +244,23 @@ def print_json(value: object) -> None:
     typer.echo(dumps(value), nl=False)
 
 
+@contextmanager
+def json_array() -> Iterator[Callable[[object], None]]:
+    """Yield a function that prints an item of a JSON array, whose end is printed last."""
+    from harness.report.json_report import dumps
+
+    before = "["
+
+    def put(item: object) -> None:
+        nonlocal before
+        text = dumps(item).rstrip("\n").replace("\n", "\n  ")
+        typer.echo(f"{before}\n  {text}", nl=False)
+        before = ","
+
+    yield put
+    typer.echo("[]" if before == "[" else "\n]")
+
+
 def folders_of_tests(scenarios: Path, cassettes: Path) -> list[Path]:
     """Return the folders of the tests' cassettes, for a project without a folder of scenarios.
 

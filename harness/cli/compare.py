@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NoReturn
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import typer
 
 from harness.cassette.age import period
 from harness.cassette.store import Skip, Store, find
+from harness.cassette.workers import in_order, spooled
 from harness.cli import app
 from harness.config.environment import load_environment
 from harness.config.settings import load_prices
-from harness.errors import HarnessError
+from harness.errors import BadCassette, HarnessError
 from harness.locale import mark
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from harness.analysis.transcript import AnalyzedTranscript
+    from harness.comparison.fields import FieldMatrix
+    from harness.comparison.matrix import Matrix
+    from harness.config.prices import Prices
     from harness.convert.targets import AnswerComparison
+    from harness.report.json_report import JsonObject
+
+R = TypeVar("R")
 
 
 def compare(
@@ -70,26 +79,22 @@ def compare(
     if not names and not fields:
         raise HarnessError("name at least one side, or give --fields; see: harness compare -h")
     with app.skipping() as skip:
-        with app.progress() as shown:
-            sides_read = [
-                recordings.read_side(name, scenarios, store, skip, processes, shown)
-                for name in names
-            ]
         loaded = [
-            recordings.recorded_in(dates, side, name)
-            for side, name in zip(sides_read, names, strict=True)
+            recordings.recorded_in(dates, recordings.find_side(name, scenarios, store, skip), name)
+            for name in names
         ]
         groups: Sequence[Sequence[AnalyzedTranscript]]
         if fields:
-            transcripts = [transcript for side in loaded for transcript in side]
-            transcripts = transcripts or recordings.read_recorded(scenarios, store, dates, skip)
-            groups, differs = recordings.group_sides([transcripts]), _fields(transcripts, as_json)
+            every = [one for side in loaded for one in side]
+            every = every or recordings.find_recorded(scenarios, store, dates, skip)
+            differs = _fields([[one] for one in every], processes, as_json, skip)
+            groups = recordings.group_sides([every])
         elif len(loaded) == 2:
             groups = recordings.pair_sides(*loaded)
-            differs = _compare(groups, as_json, skip, by_pair=True)
+            differs = _compare(groups, processes, as_json, skip, by_pair=True)
         else:
             groups = recordings.group_sides(loaded)
-            differs = _compare(groups, as_json, skip)
+            differs = _compare(groups, processes, as_json, skip)
         _write(reports or [], groups, skip)
         raise typer.Exit(1 if fail and differs else 0)
 
@@ -101,9 +106,11 @@ def _write(
 ) -> None:
     """Write the comparison of groups as reports."""
     from harness.report.build import compare_report
+    from harness.runner.recordings import read_group
 
     if paths:
-        app.write_reports(compare_report(groups, skip), paths)
+        read = [read_group(group, skip) for group in groups]
+        app.write_reports(compare_report(read, skip), paths)
 
 
 def _on_targets(
@@ -133,14 +140,16 @@ def _on_targets(
         app.print_plan(on_targets.plan(calls, limit), as_json)
         raise typer.Exit
     folder = nullcontext(str(out)) if out else TemporaryDirectory(prefix="harness-compare-")
-    with folder as name, batch.servers(sandbox, environment) as source, app.progress() as shown:
-        compared = on_targets.record_answers(calls, source, Path(name), limit, shown)
+    with folder as name, batch.servers(sandbox, environment) as source:
+        with app.progress() as shown:
+            compared = on_targets.record_answers(calls, source, Path(name), limit, shown)
         passed = sum(one.passed for one in compared)
         if as_json:
             app.print_json({"compared": on_targets.document(compared), "passed": passed})
         else:
             _print_compared(compared)
-            _compare(on_targets.groups(compared, Path(name)), as_json, lambda error: None)
+            groups = on_targets.groups(compared, Path(name))
+            _compare(groups, 1, as_json, lambda error: None)
         _write(reports, on_targets.groups(compared, Path(name)), lambda error: None)
     raise typer.Exit(0 if compared and passed >= share * len(compared) else 1)
 
@@ -165,11 +174,64 @@ def _print_compared(compared: Sequence[AnswerComparison]) -> None:
     app.echo(f"passed: {passed} of {len(compared)}\n")
 
 
-def _fields(transcripts: list[AnalyzedTranscript], as_json: bool) -> bool:
-    from harness.comparison.fields import field_matrix
+@contextmanager
+def _results(
+    do: Callable[[Sequence[AnalyzedTranscript], Skip], R],
+    groups: Sequence[Sequence[AnalyzedTranscript]],
+    processes: int,
+    skip: Skip,
+) -> Iterator[Iterator[R]]:
+    """Yield an iterator of the results of *do* for the recordings of each group, read whole.
+
+    They are on the disk until they are taken. *skip* is called with the errors of what is left out.
+    """
+    with TemporaryFile() as file:
+        with app.progress() as shown:
+            read_one = partial(_read_and_do, do)
+            results = spooled(_in_order(read_one, groups, processes, shown), file)
+        yield _without_errors(results, skip)
+
+
+def _read_and_do(
+    do: Callable[[Sequence[AnalyzedTranscript], Skip], R], group: Sequence[AnalyzedTranscript]
+) -> tuple[R, list[BadCassette]]:
+    from harness.runner.recordings import read_group
+
+    errors: list[BadCassette] = []
+    return do(read_group(group, errors.append), errors.append), errors
+
+
+def _in_order(
+    do: Callable[[Sequence[AnalyzedTranscript]], R],
+    groups: Sequence[Sequence[AnalyzedTranscript]],
+    processes: int,
+    shown: Callable[[str], None],
+) -> Iterator[R]:
+    """Yield the result of *do* for each group in order; *shown* is called with the progress."""
+    from harness.report.ranking import scenarios_of
+
+    with closing(in_order(do, groups, processes)) as results:
+        for number, group in enumerate(groups, start=1):
+            shown(f"[{number}/{len(groups)}] {scenarios_of(group)}")
+            yield next(results)
+
+
+def _without_errors(results: Iterable[tuple[R, list[BadCassette]]], skip: Skip) -> Iterator[R]:
+    for result, errors in results:
+        for error in errors:
+            skip(error)
+        yield result
+
+
+def _fields(
+    groups: Sequence[Sequence[AnalyzedTranscript]], processes: int, as_json: bool, skip: Skip
+) -> bool:
+    """Print the places of fields in the recordings of *groups*, and return whether they differ."""
+    from harness.comparison.fields import merged
     from harness.report import field_text, json_report
 
-    matrix = field_matrix(transcripts)
+    with _results(_field_matrix, groups, processes, skip) as tables:
+        matrix = merged([*tables])
     if as_json:
         app.print_json(json_report.fields(matrix))
     else:
@@ -177,8 +239,22 @@ def _fields(transcripts: list[AnalyzedTranscript], as_json: bool) -> bool:
     return matrix.has_differences
 
 
+def _field_matrix(group: Sequence[AnalyzedTranscript], _skip: Skip) -> FieldMatrix:
+    from harness.comparison.fields import field_matrix
+
+    return field_matrix(group)
+
+
+def _matrix(prices: Prices, group: Sequence[AnalyzedTranscript], skip: Skip) -> Matrix:
+    from harness.comparison.matrix import matrix
+    from harness.runner.recordings import read_repeats
+
+    return matrix(group, prices, read_repeats(group, skip))
+
+
 def _compare(
     groups: Sequence[Sequence[AnalyzedTranscript]],
+    processes: int,
     as_json: bool,
     skip: Skip,
     *,
@@ -189,31 +265,46 @@ def _compare(
     A group is shown as a matrix, or with *by_pair*, as it has two recordings, difference by
     difference. Without *by_pair* only formats and outcomes count as differences.
     """
-    from harness.comparison.matrix import matrix
-    from harness.report import comparison_text, json_report
-    from harness.report.ranking import rank_groups
-    from harness.runner.recordings import read_repeats
-
-    prices = load_prices(Path.cwd())
-    matrices = [matrix(group, prices, read_repeats(group, skip)) for group in groups]
-    pairs = [pair for each in matrices for pair in each.pairs]
-    if as_json and by_pair:
-        both = zip(pairs, matrices, strict=True)
-        app.print_json(
-            [json_report.comparison(p.comparison) | {"facts": m.figures} for p, m in both]
-        )
-    elif as_json:
-        documents = [json_report.matrix(each) for each in matrices]
-        app.print_json(documents[0] if len(documents) == 1 else documents)
-    else:
+    figures: list[Matrix] = []
+    differs = False
+    is_array = as_json and (by_pair or len(groups) != 1)
+    with (
+        _results(partial(_matrix, load_prices(Path.cwd())), groups, processes, skip) as matrices,
+        app.json_array() if is_array else nullcontext(app.print_json) as put,
+    ):
         for each in matrices:
+            figures.append(replace(each, pairs=(), tables=()))
+            if len(each.targets) < 1 + by_pair:
+                continue  # what cannot be read was left out
+            put(_document(each, by_pair)) if as_json else _print_matrix(each, by_pair)
             if by_pair:
-                comparison_text.comparison(app.console(), each.pairs[0].comparison)
-                comparison_text.figures(app.console(), each)
+                differs |= any(pair.comparison.differences for pair in each.pairs)
             else:
-                comparison_text.matrix(app.console(), each)
-        comparison_text.rankings(app.console(), rank_groups(groups, matrices))
-        comparison_text.sources(app.console(), matrices)
+                differs |= any(pair.shape or pair.answer for pair in each.pairs)
+    if groups and not any(one.targets for one in figures):
+        raise HarnessError("nothing to compare: no recording here can be read")
+    if not as_json:
+        from harness.report import comparison_text
+        from harness.report.ranking import rank_groups
+
+        comparison_text.rankings(app.console(), rank_groups(groups, figures))
+        comparison_text.sources(app.console(), figures)
+    return differs
+
+
+def _document(matrix: Matrix, by_pair: bool) -> JsonObject:
+    from harness.report import json_report
+
+    if not by_pair:
+        return json_report.matrix(matrix)
+    return json_report.comparison(matrix.pairs[0].comparison) | {"facts": matrix.figures}
+
+
+def _print_matrix(matrix: Matrix, by_pair: bool) -> None:
+    from harness.report import comparison_text
+
     if by_pair:
-        return any(pair.comparison.differences for pair in pairs)
-    return any(pair.shape or pair.answer for pair in pairs)
+        comparison_text.comparison(app.console(), matrix.pairs[0].comparison)
+        comparison_text.figures(app.console(), matrix)
+    else:
+        comparison_text.matrix(app.console(), matrix)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,10 +66,7 @@ def _transcript(cassette: Cassette, source: str) -> Transcript:
 
 def read_job(job: Job, folder: Store) -> AnalyzedTranscript:
     """Return the transcript of a job's cassette in *folder*. Raises NoCassette or BadCassette."""
-    cassette = masked(folder.load(job.scenario.name, job.target))
-    own = replace(cassette.provenance, scenario=job.scenario.name, target=str(job.target))
-    path = folder.path(job.scenario.name, job.target)
-    return analyzed(replace(cassette, provenance=own), str(path))
+    return read_whole(_head_of_job(job, folder))
 
 
 def read_for_diff(path: Path) -> AnalyzedTranscript:
@@ -121,15 +118,12 @@ def repeats_of(
 # ------------------------------------------------------------------------- sides of a comparison
 
 
-def read_side(
-    name: str,
-    scenarios: Path,
-    folder: Store,
-    skip: Skip = skip_nothing,
-    processes: int = 1,
-    shown: Callable[[str], None] = lambda text: None,
+def find_side(
+    name: str, scenarios: Path, folder: Store, skip: Skip = skip_nothing
 ) -> list[AnalyzedTranscript]:
-    """Return the transcripts of one side of a comparison.
+    """Return the transcripts of one side of a comparison; without turns, but for a single file.
+
+    `read_whole` reads the turns.
 
     Args:
         name: A cassette's path, a folder of cassettes, `scenario` (with all of its targets) or
@@ -137,8 +131,6 @@ def read_side(
         scenarios: The folder of the scenarios.
         folder: The store of the scenarios' cassettes.
         skip: Called for each file of a folder that cannot be read; it raises by default.
-        processes: The largest number of processes that read a folder.
-        shown: Called with the number and the name of each file of a folder.
 
     Raises:
         HarnessError: The file, scenario or target does not exist, a cassette cannot be read, or a
@@ -152,21 +144,74 @@ def read_side(
         raise HarnessError(f"{name}: there is no such file")
     scenario, _, target = name.partition("/")
     if path.is_dir() and not (scenarios / f"{scenario}.yaml").exists():
-        read = store.read_all([path], read_masked, skip, processes, shown)
-        every = [(file, analyzed(cassette, str(file))) for file, cassette in read]
-        if not every:
-            raise HarnessError(f"{path}: no file in this folder is a cassette that can be read")
-        return [one for file, one in every if not store.is_repeat(file)]
+        return _found(path, [*_heads(path, skip)])
     chosen = jobs(load_scenarios([scenario], scenarios), [target] if target else [])
-    return [read_job(job, folder) for job in chosen]
+    return [_head_of_job(job, folder) for job in chosen]
 
 
-def read_recorded(
+def read_side(
+    name: str, scenarios: Path, folder: Store, skip: Skip = skip_nothing
+) -> list[AnalyzedTranscript]:
+    """Return what `find_side` does, with all turns."""
+    return _found(name, read_group(find_side(name, scenarios, folder, skip), skip))
+
+
+def _found(name: str | Path, found: list[AnalyzedTranscript]) -> list[AnalyzedTranscript]:
+    """Return *found*, the recordings in a folder. Raises HarnessError if there are none."""
+    if not found:
+        raise HarnessError(f"{name}: no file in this folder is a cassette that can be read")
+    return found
+
+
+def read_group(
+    group: Iterable[AnalyzedTranscript], skip: Skip = skip_nothing
+) -> list[AnalyzedTranscript]:
+    """Return the transcripts of *group* with their turns; *skip* is called as by `find_side`."""
+    wholes = []
+    for head in group:
+        try:
+            wholes.append(read_whole(head))
+        except BadCassette as error:
+            skip(error)
+    return wholes
+
+
+def read_whole(head: AnalyzedTranscript) -> AnalyzedTranscript:
+    """Return a transcript with its turns, of which *head* may have none. Raises BadCassette."""
+    own = head.transcript
+    if head.turns or not own.source:
+        return head
+    cassette = replace(read_masked(located(own.source)), provenance=own.provenance)
+    return analyzed(cassette, own.source)
+
+
+def _heads(folder: Path, skip: Skip) -> Iterator[AnalyzedTranscript]:
+    """Yield the transcript, without turns, of each first recording below *folder*."""
+    for path in store.find([folder]):
+        if not store.is_repeat(path):
+            try:
+                yield _head(path, store.read_provenance(path))
+            except BadCassette as error:
+                skip(error)
+
+
+def _head_of_job(job: Job, folder: Store) -> AnalyzedTranscript:
+    provenance = folder.load_provenance(job.scenario.name, job.target)
+    own = replace(provenance, scenario=job.scenario.name, target=str(job.target))
+    return _head(folder.path(job.scenario.name, job.target), own)
+
+
+def _head(path: Path, provenance: Provenance) -> AnalyzedTranscript:
+    return analyzed(Cassette((), provenance), str(path))
+
+
+def find_recorded(
     scenarios: Path, folder: Store, period: Period = ALWAYS, skip: Skip = skip_nothing
 ) -> list[AnalyzedTranscript]:
     """Return the transcripts of all scenarios' cassettes that were recorded in *period*.
 
-    A cassette that cannot be read is passed to *skip*, which raises BadCassette by default.
+    They have no turns; `read_whole` reads them. A cassette that cannot be read is passed to *skip*,
+    which raises BadCassette by default.
 
     Raises:
         HarnessError: There are no such cassettes.
@@ -178,7 +223,7 @@ def read_recorded(
     transcripts = []
     for job in recorded:
         try:
-            transcripts.append(read_job(job, folder))
+            transcripts.append(_head_of_job(job, folder))
         except BadCassette as error:
             skip(error)
     return recorded_in(period, transcripts, str(folder.folder))

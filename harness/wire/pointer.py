@@ -27,6 +27,9 @@ class Missing:
     def __repr__(self) -> str:
         return "absent"
 
+    def __reduce__(self) -> str:
+        return "MISSING"  # pickle gives the one instance
+
 
 MISSING = Missing()
 """The result of resolving a pointer to a value that does not exist; different from null."""

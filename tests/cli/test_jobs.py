@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
     [
         ["replay", "--target", "dashscope"],
         ["compare", "cassettes", "--fields", "--json"],
+        ["compare", "cassettes", "--json"],
         ["contract", "learn", "cassettes", "--contract", "{out}"],
         ["parse", "cassettes", "--sdk", "dashscope"],
     ],

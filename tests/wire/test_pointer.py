@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,6 +81,11 @@ def test_a_pointer_to_nothing_resolves_to_missing(pointer: str) -> None:
     assert not MISSING
     assert resolve({"a": None}, "/a") is None
     assert repr(MISSING) == "absent"
+
+
+def test_a_copy_of_missing_is_missing() -> None:
+    """Results that come from another process are compared by identity."""
+    assert pickle.loads(pickle.dumps([MISSING]))[0] is MISSING  # noqa: S301 - own bytes
 
 
 def test_a_pattern_matches_every_item() -> None:
