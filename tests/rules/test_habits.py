@@ -757,3 +757,11 @@ OTHERS = {
 def test_other_operations_and_refusals_are_read_by_their_form(one: Exchange) -> None:
     """What a client cannot confuse with a chat breaks no rule for chats."""
     assert rules(one) == set()
+
+
+def test_an_index_of_a_candidate_that_skips_one_is_found() -> None:
+    """Gemini leaves the index of an only candidate out, or sends 0."""
+    one = as_numbers("generateContent", NUMBERED)
+    for index, rules in ((0, set()), (1, {"choices_are_as_requested"})):
+        body = edited(one, '"finishReason"', f'"index": {index}, "finishReason"')
+        assert {finding.rule for finding in check(foreign(body))} == rules

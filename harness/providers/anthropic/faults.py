@@ -64,6 +64,26 @@ def anthropic_container_changed(analyzed: AnalyzedExchange) -> Exchange | None:
     )
 
 
+@exchange_fault("server_tools_are_complete", "input", "result", when=_is_stream)
+def anthropic_service_runs_the_call(analyzed: AnalyzedExchange, damaged: str) -> Exchange | None:
+    """Let the service run the call of an answer, and cut its input or add a result of another."""
+    start, call, rest = analyzed.exchange.response.body.partition(b'"type":"tool_use"')
+    if damaged == "input":
+        rest = rest.replace(b'}"}}', b'"}}', 1)
+    else:
+        added = events(
+            {
+                "type": "content_block_start",
+                "index": 3,
+                "content_block": {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_2"},
+            },
+            {"type": "content_block_stop", "index": 3},
+        )
+        rest = rest.replace(b"event: message_delta", added + b"event: message_delta", 1)
+    changed = start + b'"type":"server_tool_use"' + rest
+    return with_body(analyzed.exchange, changed) if call else None
+
+
 @exchange_fault("thinking_is_signed", when=_is_stream)
 def anthropic_signature_in_pieces(analyzed: AnalyzedExchange) -> Exchange | None:
     """Send the signature of the thinking twice."""

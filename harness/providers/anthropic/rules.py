@@ -10,7 +10,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.providers.anthropic.endpoints import read
 from harness.rules.rule import WARNING, Rule, conversation_rule, exchange_rule, show, stream_rule
 from harness.types import Failure, Finding, Json, Reply
-from harness.wire import query, resolve
+from harness.wire import query, read_json, resolve
 
 _DELTAS = {
     "text_delta": ("text",),
@@ -179,6 +179,55 @@ def container_is_kept(reading: AnalyzedExchange) -> Iterator[Finding]:
                 yield reading.violation(f"the container {show(named)}", show(actual), part, pointer)
 
 
+def server_tools_are_complete(reading: AnalyzedExchange) -> Iterator[Finding]:
+    """Check that the service's own tools have an input in JSON, and results the ids of their calls.
+
+    A result before any call is that of an earlier answer, which paused [DOC server tools]. An
+    answer that ended at its limit of tokens may have a cut input.
+    """
+    called: set[str] = set()
+    for part in _answers(reading):
+        for pointer, block in _blocks(part):
+            result = resolve(block, "/tool_use_id")
+            if called and isinstance(result, str) and result not in called:
+                expected = "the id of a call before it"
+                yield reading.violation(expected, show(result), part, f"{pointer}/tool_use_id")
+            if resolve(block, "/type") in _RUN:
+                called.add(str(resolve(block, "/id")))
+    if isinstance(reading.outcome, Reply) and reading.outcome.finish_reason in _DONE:
+        for part, text in _inputs(reading):
+            problem = read_json(text.encode("utf-8", "replace")).problem if text else ""
+            if problem:
+                yield reading.violation("an input in JSON", f"{problem} in {show(text)}", part)
+
+
+def _blocks(part: Part) -> Iterator[tuple[str, Json]]:
+    """Yield (JSON pointer, block) of each block in a whole message or the start of one."""
+    for pattern in ("/content/[]", "/content_block"):
+        yield from query(part.value, pattern)
+
+
+def _inputs(reading: AnalyzedExchange) -> Iterator[tuple[Part, str]]:
+    """Yield (event, text) at the end of each input of a tool that the service runs."""
+    inputs: dict[str, str] = {}
+    for part in _events(reading):
+        index, piece = (
+            str(resolve(part.value, "/index")),
+            resolve(part.value, "/delta/partial_json"),
+        )
+        if resolve(part.value, "/content_block/type") in _RUN:
+            inputs[index] = ""
+        elif index in inputs and isinstance(piece, str):
+            inputs[index] += piece
+        elif index in inputs and resolve(part.value, "/type") == "content_block_stop":
+            yield part, inputs.pop(index)
+
+
+_RUN = ("server_tool_use", "mcp_tool_use")
+_DONE = ("end_turn", "tool_use", "stop_sequence", "pause_turn")
+"""The stop reasons of answers that no limit cut off."""
+
+
 _TIMES = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 
 
@@ -263,6 +312,7 @@ RULES: tuple[Rule, ...] = (
     exchange_rule(stop_reason_fits_blocks, "C7"),
     exchange_rule(cache_tokens_add_up, "C7", WARNING),
     exchange_rule(container_is_kept, "C7", WARNING),
+    exchange_rule(server_tools_are_complete, "C7"),
     exchange_rule(thinking_is_signed, "C7", WARNING),
     conversation_rule(thinking_goes_back_unchanged, "C7"),
 )
