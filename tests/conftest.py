@@ -26,7 +26,7 @@ import pytest
 import yaml  # noqa: F401 - the same: its part in C would know none of the classes that come after it
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from skipped import pytest_terminal_summary  # noqa: F401 - a hook of pytest
 
 from harness.cli import main
@@ -43,7 +43,10 @@ sys.dont_write_bytecode = False
 
 # How long an example takes says how busy the machine is; what hangs has a deadline of its own.
 settings.register_profile(
-    "harness", deadline=None, max_examples=int(os.environ.get("HARNESS_FUZZ", "40"))
+    "harness",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=int(os.environ.get("HARNESS_FUZZ", "40")),
 )
 settings.load_profile("harness")
 

@@ -67,7 +67,7 @@ class Environment:
             env={name: value for name, value in env.items() if name != "PYTHONPATH"},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 

@@ -43,7 +43,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     path = tmp_path_factory.mktemp("catalogue") / "harness.pot"
     command = [sys.executable, "-m", "babel.messages.frontend", "-q", "extract"]
     command += ["-F", "pyproject.toml", *KEYWORDS.replace("\\", "").split(), "-o", str(path), "."]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=60)  # noqa: S603 - Babel
+    subprocess.run(command, cwd=ROOT, check=True, timeout=300)  # noqa: S603 - Babel
     with path.open("rb") as file:
         return read_po(file)
 

@@ -66,7 +66,7 @@ def run(
         env={**clean_environment(), **env},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == code, done.stdout + done.stderr

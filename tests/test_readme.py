@@ -138,7 +138,7 @@ def _start(command: str, folder: Path, env: Mapping[str, str]) -> subprocess.Pop
 
 
 def _end(process: subprocess.Popen[str]) -> Ran:
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=300)
     return Ran(process.returncode, output)
 
 

@@ -167,7 +167,7 @@ OPPOSITES = {
 
 @pytest.mark.slow
 @given(VALUES, VALUES)
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_no_change_means_the_same_json(left: Json, right: Json) -> None:
     """Two values have a change exactly where they are different JSON."""
     same = json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
@@ -176,7 +176,7 @@ def test_no_change_means_the_same_json(left: Json, right: Json) -> None:
 
 @pytest.mark.slow
 @given(VALUES, VALUES)
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_swapped_sides_give_the_opposite_changes(left: Json, right: Json) -> None:
     """Only the positions of list items depend on the side."""
     there, back = compare_json(left, right).changes, compare_json(right, left).changes
@@ -205,7 +205,6 @@ def test_similarity_reaches_one_only_for_equal_texts() -> None:
 
 
 @given(st.text(LETTERS), st.text(LETTERS))
-@settings(deadline=None)
 def test_similarity_is_symmetric_and_bounded(left: str, right: str) -> None:
     """It does not depend on the order of two texts; only equal texts reach 1."""
     assert similarity(left, right) == similarity(right, left)

@@ -75,7 +75,7 @@ def run(folder: Path, variables: Mapping[str, str], *options: str, before: list[
         env={**without_keys(), **OUR_PLUGIN, **variables},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     return done.stdout + done.stderr
 

@@ -14,7 +14,7 @@ import pytest
 import requests
 import vcr
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from vcr.persisters.filesystem import FilesystemPersister
 
@@ -108,7 +108,7 @@ FILES = st.binary(min_size=1, max_size=8).map(lambda seed: seed * 1024)
 
 @pytest.mark.slow
 @given(st.lists(FILES | st.binary(max_size=2000), max_size=4))
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50)
 def test_artefacts_are_put_back(bodies: list[bytes]) -> None:
     """Whatever was answered; stock vcrpy agrees."""
     cassette = Cassette(tuple(told(body, ()) for body in bodies))

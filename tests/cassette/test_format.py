@@ -16,7 +16,7 @@ import pytest
 import requests
 import vcr
 import yaml
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from harness.cassette import artefacts, fast_reader, reader
@@ -324,7 +324,6 @@ def _timeless(cassette: Cassette) -> Cassette:
 
 @pytest.mark.slow
 @given(CASSETTES)
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_what_is_spliced_is_what_is_written_whole(cassette: Cassette) -> None:
     """A cassette put together from the texts of its exchanges is the cassette, to the byte."""
     assume(cassette.exchanges)
@@ -334,7 +333,6 @@ def test_what_is_spliced_is_what_is_written_whole(cassette: Cassette) -> None:
 
 @pytest.mark.slow
 @given(CASSETTES)
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_what_is_written_is_read(cassette: Cassette) -> None:
     """Any cassette; to the byte, and to the microsecond. Written anew it is the same text."""
     text = dumps(cassette)
@@ -346,7 +344,6 @@ def test_what_is_written_is_read(cassette: Cassette) -> None:
 
 @pytest.mark.slow
 @given(CASSETTES)
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_stock_vcrpy_reads_what_is_written(cassette: Cassette) -> None:
     """Any cassette, byte for byte."""
     whole = with_artefacts(cassette, lambda number, named: b"")
@@ -355,7 +352,6 @@ def test_stock_vcrpy_reads_what_is_written(cassette: Cassette) -> None:
 
 @pytest.mark.slow
 @given(CASSETTES, st.data())
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_the_fast_reader_reads_what_pyyaml_reads(cassette: Cassette, data: st.DataObject) -> None:
     """Of what is written, and of what somebody changed in it: the same cassette, or none."""
     text = dumps(cassette)
@@ -506,7 +502,7 @@ ENTRY = "interactions: [{{request: {}, response: {}}}]\nversion: 1\n"
     )
     | YAMLISH.map(lambda text: f"metadata: {{harness: {text}}}\ninteractions: []\nversion: 1\n")
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @example("interactions: []\nversion: 1\nmetadata: {harness: {format: 1, exchanges: [1]}}\n")
 @example("a: \ud800")
 def test_anything_is_a_cassette_or_a_bad_one(content: str | bytes) -> None:

@@ -82,7 +82,7 @@ def test_written_and_read() -> None:
     assert read_journal(b"").head is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, len(BYTES)), st.binary(max_size=8))
 def test_cut_off_anywhere(length: int, rest: bytes) -> None:
     """Whole records are read, and nothing of the one that was cut off, whatever stands behind."""

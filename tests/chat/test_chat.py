@@ -197,7 +197,7 @@ def test_a_killed_conversation_is_finished_by_record(sandbox: str, tmp_path: Pat
         env=unreachable,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert resumed.returncode == 0, resumed.stderr

@@ -270,7 +270,7 @@ def test_it():
         cwd=tmp_path,
         env={"PATH": "/usr/bin:/bin", "DASHSCOPE_API_KEY": KEY, "HOME": str(tmp_path)},
         capture_output=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     text = (done.stdout + done.stderr).decode()

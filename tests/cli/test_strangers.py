@@ -119,7 +119,7 @@ def test_a_file_and_a_folder_without_permission(folder: Path, command: str) -> N
         [*(() if os.geteuid() else setpriv), sys.executable, "-m", "harness.cli", command, "c"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
         cwd=folder,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.analysis.difference import ChangeKind
@@ -17,7 +17,6 @@ from harness.types import Exchange
 
 from .exchanges import exchange, transcript_of
 
-calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """Whole transcripts take a while to draw on a busy machine; that is no fault of theirs."""
 
 LETTERS = "ab_~/[]0北京\n\0\ud800"  # what paths are made of, and half a character
@@ -83,7 +82,7 @@ def sides(difference: Difference, swapped: bool = False) -> str:
 
 @pytest.mark.slow
 @given(TURNS)
-@settings(calm, max_examples=60)
+@settings(max_examples=60)
 def test_nothing_differs_from_itself(turns: list[list[Exchange]]) -> None:
     """A transcript compared with itself has no difference at all, not even a volatile one."""
     assert compare(transcript_of(*turns), transcript_of(*turns)).all_differences == ()
@@ -91,7 +90,7 @@ def test_nothing_differs_from_itself(turns: list[list[Exchange]]) -> None:
 
 @pytest.mark.slow
 @given(READS, READS)
-@settings(calm, max_examples=60)
+@settings(max_examples=60)
 def test_a_comparison_is_the_same_from_both_sides(
     left: AnalyzedTranscript, right: AnalyzedTranscript
 ) -> None:
@@ -103,7 +102,7 @@ def test_a_comparison_is_the_same_from_both_sides(
 
 @pytest.mark.slow
 @given(st.lists(READS, max_size=3))
-@settings(calm, max_examples=30)
+@settings(max_examples=30)
 def test_a_matrix_has_every_pair_and_never_raises(reads: list[AnalyzedTranscript]) -> None:
     """Any transcripts can be put side by side."""
     result = matrix(reads)

@@ -62,7 +62,7 @@ def named(
     return [(f"{name}{n}.yaml", recording(bodies)) for n, bodies in enumerate(recordings)]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(RECORDINGS, st.randoms(use_true_random=False))
 def test_the_order_does_not_matter(recordings: list[list[tuple[Any, Any]]], order: Random) -> None:
     """Nor does it matter how often a recording is given."""
@@ -73,7 +73,7 @@ def test_the_order_does_not_matter(recordings: list[list[tuple[Any, Any]]], orde
     assert dumps(learn(mixed)) == dumps(learn(values))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(RECORDINGS)
 def test_nobody_breaks_what_they_taught(
     recordings: list[list[tuple[Any, Any]]],
@@ -90,7 +90,7 @@ def test_nobody_breaks_what_they_taught(
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(RECORDINGS, RECORDINGS)
 def test_learning_adds_up(
     first: list[list[tuple[Any, Any]]], second: list[list[tuple[Any, Any]]]
@@ -103,7 +103,7 @@ def test_learning_adds_up(
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(RECORDINGS)
 def test_a_file_holds_the_contract(recordings: list[list[tuple[Any, Any]]]) -> None:
     """What is read back is written the same."""

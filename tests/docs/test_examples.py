@@ -127,7 +127,7 @@ def test_the_examples_need_neither_keys_nor_a_network(tmp_path: Path) -> None:
         env=keyless(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

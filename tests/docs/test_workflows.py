@@ -34,7 +34,7 @@ def run(script: str, folder: Path, env: Mapping[str, str]) -> subprocess.Complet
     assert BASH is not None
     command = [BASH, "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
     return subprocess.run(  # noqa: S603 - a step of our own workflow
-        command, cwd=folder, env=dict(env), capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env=dict(env), capture_output=True, text=True, timeout=300, check=False
     )
 
 

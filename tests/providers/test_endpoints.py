@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -112,7 +112,6 @@ def test_any_refusal_can_be_read(status: int, body: Any) -> None:
 
 
 @pytest.mark.slow
-@settings(deadline=None)
 @given(bodies=st.lists(VALUES, max_size=3), asked=VALUES)
 def test_any_answer_can_be_read(bodies: list[Any], asked: Any) -> None:
     """Reading never raises, on a stream or a whole answer."""

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.report import comparison_text, html, json_report, junit, text
@@ -47,7 +47,6 @@ def known() -> set[tuple[str, ...]]:
     return Tags(html.report(sample(MARKDOWN))).seen | Tags(html.report(sample(TABLES))).seen
 
 
-calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A whole report takes a while on a busy machine; that is no fault of its words."""
 
 WORDS = st.text("<script>\"'&;{}%[]/=\\北京\n\r\t\0\x1b\x85\u2028\u202e\ud800\ufffe", max_size=12)
@@ -56,7 +55,7 @@ ANY = WORDS | st.text(max_size=5)
 
 @pytest.mark.slow
 @given(ANY)
-@settings(calm, max_examples=25)
+@settings(max_examples=25)
 def test_a_page_never_runs_what_was_recorded(words: str) -> None:
     """No recorded words raise, or end up on the page as an element or an attribute: whatever is
     said, the page has the same elements, and the one script that it always has."""
@@ -68,14 +67,14 @@ def test_a_page_never_runs_what_was_recorded(words: str) -> None:
 
 
 @given(ANY)
-@settings(calm, max_examples=40)
+@settings(max_examples=40)
 def test_xml_always_parses(words: str) -> None:
     """The XML of any words can be read back."""
     ElementTree.fromstring(junit.report(sample(words)).encode("utf-8"))  # noqa: S314 - our own
 
 
 @given(ANY)
-@settings(calm, max_examples=40)
+@settings(max_examples=40)
 def test_json_always_parses(words: str) -> None:
     """The JSON of any words can be read back."""
     assert json.loads(json_report.report(sample(words)).encode("utf-8"))["version"] == 1
@@ -83,7 +82,7 @@ def test_json_always_parses(words: str) -> None:
 
 @pytest.mark.slow
 @given(ANY, st.sampled_from([20, 80, 120]), st.booleans())
-@settings(calm, max_examples=25)
+@settings(max_examples=25)
 def test_a_console_is_never_steered(words: str, width: int, terminal: bool) -> None:
     """No recorded words raise, or reach the console as an escape."""
     on, report = console(width, terminal), sample(words)

@@ -50,7 +50,7 @@ def test_what_was_recorded_lays_out_nothing() -> None:
 
 
 @given(st.text("`a |\n", max_size=9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_code_span_holds_any_text(text: str) -> None:
     """Its fence is longer than any run of backticks in it, and it is on one line."""
     made = code(text)

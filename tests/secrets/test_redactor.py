@@ -574,7 +574,7 @@ INTERLEAVED = (
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     key=st.sampled_from([DASHSCOPE, ZHIPU, ODD, "hunthunt"]),
     form=st.sampled_from(INTERLEAVED),

@@ -393,7 +393,7 @@ def test_a_report_of_what_was_served_is_written(tmp_path: Path) -> None:
         [sys.executable, "-m", "harness.cli", *served, *reports, *child],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 1, done.stderr

@@ -22,7 +22,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 STYLES = st.sampled_from(({}, {"indent": 2}, {"separators": (",", ":")}, {"ensure_ascii": False}))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(value=VALUES, style=STYLES)
 def test_every_value_has_its_span(value: Any, style: dict[str, Any]) -> None:
     """The bytes of a span, read as JSON, are the value that the pointer leads to."""
@@ -34,7 +34,7 @@ def test_every_value_has_its_span(value: Any, style: dict[str, Any]) -> None:
         assert Offsets(text).nearest(pointer) == result.start
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.binary(max_size=40), pointer=st.text(alphabet="/a0~1", max_size=8))
 def test_a_span_is_within_the_bytes(text: bytes, pointer: str) -> None:
     """Bytes that are not JSON raise nothing."""

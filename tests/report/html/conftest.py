@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from harness.analysis.difference import ChangeKind, Verdict
 from harness.analysis.transcript import AnalyzedTranscript, analyze
@@ -273,6 +273,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     """A visitor who was never here, with an English browser."""
     made = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
     made.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
     yield made
     made.close()
 

@@ -64,7 +64,7 @@ def test_two_texts_are_told_apart_word_by_word() -> None:
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_no_word_is_lost_in_a_difference(left: str, right: str) -> None:
     """The pieces of a text are the text."""
     told = word_diff.side_by_side(left, right)
@@ -116,7 +116,7 @@ def test_of_a_long_body_what_is_around_a_mark_is_shown() -> None:
 
 
 @given(st.binary(max_size=60), st.integers(0, 70), st.text("/ab0", max_size=4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_bytes_can_be_shown(body: bytes, offset: int, pointer: str) -> None:
     """No bytes and no place raise, and without line breaks nothing of a text is lost."""
     found = bodies.mark(1, Place(offset=offset, pointer=pointer), body)

@@ -71,22 +71,22 @@ def test_recordings_are_searched_filtered_shown_and_compared(
     assert len(rows(page)) == 4
     page.fill("[name=q]", "智谱AI开放平台 qwen")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile("q=."), timeout=60_000)
+    expect(page).to_have_url(re.compile("q=."))
     assert rows(page) == ["dashscope-qwen-flash.yaml"]
     page.fill("[name=q]", "")
     page.check("[name=failed]")
     page.get_by_role("button", name="Search").click()
-    expect(page).to_have_url(re.compile("failed=1"), timeout=60_000)
+    expect(page).to_have_url(re.compile("failed=1"))
     assert rows(page) == ["dashscope-qwen-flash.yaml"]
     assert page.locator(".chip.error").count() == 1
     page.locator(".runs a").click()
-    expect(page).to_have_url(re.compile("show"), timeout=60_000)
+    expect(page).to_have_url(re.compile("show"))
     assert "usage_adds_up" in page.locator("#broke").inner_text()
     page.click("text=All recordings")
     for box in page.locator("[name=f]").all()[2:]:
         box.check()
     page.click("text=Compare selected")
-    expect(page).to_have_url(re.compile("compare"), timeout=60_000)
+    expect(page).to_have_url(re.compile("compare"))
     page.goto(f"{page.url}#s1-compare")
     assert page.locator("#s1-compare mark.differs").count() > 0
     page.screenshot(path=screenshots / "view-compare.png")
@@ -108,10 +108,10 @@ def test_a_running_recording_is_followed(page: Page, folder: Path, address: str)
     expect(page.locator("#s1-wire .exchange")).to_have_count(1)
     with journal.open("ab") as file:
         file.write(exchange_record(2, exchanges[1]))
-    expect(page.locator("#s1-wire .exchange").filter(visible=True)).to_have_count(2, timeout=60_000)
+    expect(page.locator("#s1-wire .exchange").filter(visible=True)).to_have_count(2)
     shutil.copy(folder / SLOGAN, cassette)
     journal.unlink()
-    expect(page).to_have_url(re.compile("/show"), timeout=60_000)
+    expect(page).to_have_url(re.compile("/show"))
     assert "slogan" in page.locator("nav").inner_text()
 
 
