@@ -112,7 +112,7 @@ def test_it_runs_until_a_signal_and_reports_as_json(recorded: Path, number: sign
     """Without a command, standard output has a line with the variables, then the report."""
     arguments = [sys.executable, "-m", "harness.cli", "serve", "--json", "--port", "0"]
     with subprocess.Popen(  # noqa: S603
-        [*arguments, str(recorded)], stdout=subprocess.PIPE, text=True, preexec_fn=_sigint
+        [*arguments, str(recorded)], stdout=subprocess.PIPE, text=True, preexec_fn=_heed_signals
     ) as process:
         try:
             assert process.stdout is not None
@@ -130,9 +130,10 @@ def test_it_runs_until_a_signal_and_reports_as_json(recorded: Path, number: sign
     assert report["exit_code"] is None
 
 
-def _sigint() -> None:
-    """Undo what a background job inherits."""
+def _heed_signals() -> None:
+    """Undo what a job inherits that runs in the background or under `nohup`."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize(
