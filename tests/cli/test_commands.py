@@ -14,8 +14,8 @@ import pytest
 from harness import __version__
 from harness.cassette.journal import JournalHead, exchange_record, head_record
 from harness.cassette.reader import loads
-from harness.cli import COMMANDS
-from harness.config import packages
+from harness.cli import COMMANDS, doctor
+from harness.config.packages import Installed
 from harness.providers import PROVIDERS
 from harness.sandbox import LIFELIKE
 
@@ -440,12 +440,12 @@ def test_the_doctor_says_what_is_installed_tested_and_clashes(
     harness: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In one table, below it each extra, then what clashes; the same as JSON."""
-    here = packages.Installed(
+    here = Installed(
         ("rich>=13", 'openai>=2,<4; extra == "openai"', 'uvicorn>=0.30; extra == "sandbox"'),
         {"rich": "14.1", "uvicorn": "0.50"},
         lambda name: {"rich": "14.0", "uvicorn": "0.60", "urllib3-future": "2.1"}.get(name, ""),
     )
-    monkeypatch.setattr(packages, "this_environment", lambda: here)
+    monkeypatch.setattr(doctor, "this_environment", lambda: here)
     lines = [" ".join(line.split()) for line in harness("doctor", folder=folder).out.splitlines()]
     assert lines[0].startswith("harness 0.")
     assert "package extras installed lowest tested newest tested state" in lines
@@ -470,7 +470,7 @@ def test_the_doctor_works_without_an_sdk(
     harness: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The core alone is installed: it says so."""
-    monkeypatch.setattr(packages, "installed_version", lambda name: "")
+    monkeypatch.setattr(doctor, "installed_version", lambda name: "")
     done = harness("doctor", "--json", folder=folder)
     assert {row["SDK"] for row in json.loads(done.out)["providers"]} == {"not installed"}
 
