@@ -100,8 +100,13 @@ def print_text(console: Console, text: str, style: str = "", indent: int = 0) ->
     """
     if console.is_terminal:
         print_styled(console, Text(plain(text), style), indent)
+        return
+    margin = " " * indent
+    if console.color_system is None:  # then nothing is left for the console to do
+        for part in _parts(plain(text), _AT_ONCE):
+            lines = margin + part.replace("\n", f"\n{margin}")
+            console.file.write(f"{lines.expandtabs(console.tab_size)}\n")
     else:
-        margin = " " * indent
         print_lines(console, ((style, margin + part) for part in _parts(plain(text))))
 
 
@@ -124,8 +129,8 @@ def print_lines(console: Console, lines: Iterable[tuple[str, str]]) -> None:
             print_styled(console, Text(plain(text), style))
         return
     printed = ((plain(text).expandtabs(console.tab_size), style) for style, text in lines)
-    while some := list(islice(printed, _AT_ONCE)):
-        if console.color_system is None:  # then nothing is left for the console to do
+    while some := list(islice(printed, _LINES_AT_ONCE)):
+        if console.color_system is None:
             console.file.write("".join(f"{line}\n" for line, _ in some))
             continue
         segments = (
@@ -136,14 +141,17 @@ def print_lines(console: Console, lines: Iterable[tuple[str, str]]) -> None:
         console.print(Segments(segments), soft_wrap=True, end="")
 
 
-_AT_ONCE = 1000
-"""The number of lines that are printed at once."""
+_AT_ONCE, _LINES_AT_ONCE = 2**16, 1000
+"""The number of characters and of lines that are printed at once."""
 
 
-def _parts(whole: str) -> Iterator[str]:
-    """Yield the lines of a text, of which a list would take many times its memory."""
+def _parts(whole: str, least: int = 0) -> Iterator[str]:
+    """Yield the lines of a text, of which a list would take many times its memory.
+
+    Together they are as many as have *least* characters.
+    """
     start = 0
-    while (end := whole.find("\n", start)) >= 0:
+    while (end := whole.find("\n", start + least)) >= 0:
         yield whole[start:end]
         start = end + 1
     yield whole[start:]

@@ -12,7 +12,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, islice
 from sys import intern
 from urllib.parse import unquote
 
@@ -247,6 +247,10 @@ _MIN_SHOWN = 16
 """Length in characters from which the first and last letters of a secret are shown."""
 
 
+_LONG_VALUE = 2**20
+"""Length of a value from which it is searched once, not in the text of the file too."""
+_MARGIN, _MANY_SPACES = 2**16, 64
+"""More than the longest secret with its name has, and more spaces than are in one."""
 _LIKE_LEAVES = re.compile(r"\s*+(?:[{\[]|[A-Za-z_]++:\s)")
 """The beginning of most files of JSON and YAML, and of few others."""
 
@@ -277,15 +281,19 @@ class Scanner:
         text = readable(_inflated(content))
         del content  # so that it takes no memory, unless the caller keeps it
         lines = _Lines(text)
-        # Before there are the leaves, which take a multiple of the memory.
-        in_text = [*self._in_text(text, lines, True)] if _LIKE_LEAVES.match(text) else None
+        in_text = None
+        if lines.longest < _LONG_VALUE and _LIKE_LEAVES.match(text):
+            # Before there are the leaves, which take a multiple of the memory.
+            in_text = [*self._in_text(text, lines, True)]
         leaves = leaves_of(text)
+        clean: set[tuple[str, str]] = set()
         if in_text is None or not leaves:
-            in_text = [*self._in_text(text, lines, bool(leaves))]
+            rest = self._without_clean(text, leaves, clean)
+            in_text = [*self._in_text(rest, _Lines(rest), bool(leaves))]
+            del rest
         leaks: dict[tuple[int, str], Leak] = {}
         lines_of = _lines_by_secret(in_text)
         done, total = len(text), len(text) + sum(len(leaf.text) for leaf in leaves)
-        clean: set[tuple[str, str]] = set()
         for leaf in leaves:
             if (leaf.text, leaf.name) in clean or len(leaf.text) < MIN_LENGTH:
                 continue
@@ -304,6 +312,23 @@ class Scanner:
         for line, hit, where in in_text:
             leaks.setdefault((line, unquote(hit.secret)), self._leak(line, hit, where))
         return sorted(set(leaks.values()), key=lambda leak: (leak.line, leak.where, leak.kind))
+
+    def _without_clean(self, text: str, leaves: Sequence[Leaf], clean: set[tuple[str, str]]) -> str:
+        """Return the text of a file without most of each long value that has no secret.
+
+        The text and the name of such a value are added to *clean*.
+        """
+        parts: list[str] = []
+        end = 0
+        for leaf in leaves:
+            if len(leaf.text) > _LONG_VALUE and leaf.first == leaf.last and not leaf.is_binary:
+                value = latin(leaf.text).replace("'", "''")  # as most are written in YAML
+                start = text.find(value[:_MARGIN], end)
+                if text.startswith(value, start, len(text)) and not any(self._in_leaf(leaf)):
+                    clean.add((leaf.text, leaf.name))
+                    parts += text[end : start + _MARGIN], " " * _MANY_SPACES
+                    end = start + len(value) - _MARGIN
+        return "".join((*parts, text[end:]))
 
     def hide(self, text: str) -> str:
         """Return a text for display with a placeholder for each secret.
@@ -376,6 +401,12 @@ class _Lines:
         self._text = text
         ends = (end.end() for end in re.finditer("\n", text))
         self._starts = array("Q", chain((0,), ends))  # a list takes five times the memory
+
+    @property
+    def longest(self) -> int:
+        """The length of the longest line, with its line feed."""
+        ends = chain(islice(self._starts, 1, None), (len(self._text),))
+        return max(end - start for start, end in zip(self._starts, ends, strict=True))
 
     def at(self, offset: int) -> int:
         """Return the number of the line that holds an offset."""

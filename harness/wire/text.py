@@ -23,7 +23,7 @@ BETWEEN_WIDE = (
 
 def plain(text: str) -> str:
     """Replace control characters, bidirectional marks and lone surrogates in *text* by U+FFFD."""
-    if text.isprintable():
+    if text.isprintable() or text.replace("\n", " ").replace("\t", " ").isprintable():
         return text
     return _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n"))
 

@@ -348,3 +348,15 @@ def test_the_progress_of_a_scan_is_the_part_that_is_done() -> None:
     assert Scanner().scan(content.encode(), shown.append) == []
     total = len(content) + 1500 + 1200
     assert shown == [(len(content) + 1500) / total, (len(content) + 1500 + 1200) / total]
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_a_long_value_is_searched_once(quote: str) -> None:
+    """A long value without secrets is left out of the search of the whole file."""
+    text = json.dumps({"text": "it's fine " * 150_000})
+    value = text.replace("'", "''") if quote == "'" else json.dumps(text)[1:-1]
+    long = f"long: {quote}{value}{quote}"
+    file = f"uri: http://a.test/?token={ZHIPUAI_KEY}\n{long}\nother: {ZHIPUAI_KEY}\n".encode()
+    assert [leak.line for leak in Scanner((ZHIPUAI_KEY,)).scan(file)] == [1, 3]
+    tail = file.replace(b"it", ZHIPUAI_KEY.encode() + b" ", 1)
+    assert [leak.line for leak in Scanner((ZHIPUAI_KEY,)).scan(tail)] == [1, 2, 3]
