@@ -30,7 +30,7 @@ _ERRORS = {
         if getattr(value, "__module__", "") == errors.__name__
     ),
     *("ArgumentTypeError", "BadReference", "Invalid", "NotExpressible"),
-    *("echo", "localized_error", "print_error", "tell"),
+    *("echo", "localized_error", "print_error", "print_message"),
 }
 """The names of what is called with a message: errors, and functions that print or translate it."""
 

@@ -143,6 +143,7 @@ def with_output_options(command: Callable[P, None]) -> Callable[P, None]:
     @wraps(command)
     def with_options(*arguments: P.args, **given: P.kwargs) -> None:
         _set_output(*(given.pop(name) for name in _OUTPUT))
+        _check_reports(given.get("reports"))
         command(*arguments, **given)
 
     common = [signature(options).parameters[name] for name in _OUTPUT]
@@ -150,6 +151,18 @@ def with_output_options(command: Callable[P, None]) -> Callable[P, None]:
 
 
 _OUTPUT = ("quiet", "verbose", "color", "lang")
+
+
+def _check_reports(paths: Any) -> None:
+    """Raise HarnessError for a path of `--report` that is meant for a file of an unknown form."""
+    for path in paths or ():
+        from harness.report import ENDINGS
+
+        ending = path.suffix.lower()
+        is_file = path.name == "-" or (2 < len(ending) < 6 and ending[1:].isalpha())
+        if is_file and ending not in ENDINGS and not path.is_dir():
+            known = ", ".join(ENDINGS)
+            raise HarnessError(f"--report {path}: expected a folder, or a file ending in {known}")
 
 
 def _set_output(quiet: Any, verbose: Any, color: Any, lang: Any) -> None:

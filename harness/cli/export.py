@@ -30,7 +30,7 @@ def export(
         text, losses = exported(read, form)
         for loss in losses:
             app.print_error(f"{form} has no room for {loss}")
-        if to is None:
+        if to is None or to.name == "-":
             typer.echo(text, nl=False)
         elif read:
             write_text(to, text)

@@ -47,6 +47,15 @@ def test_cassettes_of_tests_beside_scenarios_are_counted(
     assert harness(command, "--quiet", folder=folder).err == ""
 
 
+def test_a_report_of_an_unknown_form_is_refused(harness: Harness, folder: Path) -> None:
+    """Before anything is done; it would be a folder of that name."""
+    for name in ("r.pdf", "-"):
+        done = harness("replay", "--report", name, folder=folder)
+        assert (done.code, done.out) == (2, "")
+        assert f"--report {name}: expected a folder, or a file ending in .html, " in done.err
+        assert not (folder / name).exists()
+
+
 def test_a_report_can_be_a_file_or_a_folder(harness: Harness, folder: Path) -> None:
     """A folder has every form, and all of them say the same."""
     assert harness("report", "slogan", "--report", "x.html", folder=folder).code == 0
