@@ -84,19 +84,24 @@ P = ParamSpec("P")
 
 
 class _Commands(UserDict[str, Any]):
-    """The commands by name; the module of each is imported when the command is looked up."""
+    """The commands by name; the module of each is imported when the command is looked up.
+
+    Its values are functions without arguments that return the command.
+    """
 
     def __getitem__(self, name: str) -> Any:
         """Return the command of typer with this *name*. Raises KeyError if there is none."""
         return self.data[name]()
 
 
-class _Line(TyperGroup):
+class _CommandGroup(TyperGroup):
     """The application, which prints its help without loading a command, or rich."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.commands = _Commands({listed.name: partial(_loaded, listed) for listed in LISTED})
+        self.commands = _Commands(
+            {listed.name: partial(_load_command, listed) for listed in LISTED}
+        )
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help in plain text: an import of rich takes longer than all the rest."""
@@ -125,14 +130,14 @@ class _Line(TyperGroup):
 
 def command_line() -> typer.Typer:
     """Return the application with all commands."""
-    return app.application(_Line)
+    return app.application(_CommandGroup)
 
 
-def _loaded(listed: Command) -> Any:
+def _load_command(listed: Command) -> Any:
     """Return a command, or a group of commands, as typer has it, with its module imported."""
     in_module, function = _RESERVED.get(listed.name, (listed.name, listed.name))
     module = import_module(f"harness.cli.{in_module}")
-    line = typer.Typer(
+    group = typer.Typer(
         name=listed.name,
         help=listed.about or None,
         no_args_is_help=True,
@@ -142,19 +147,19 @@ def _loaded(listed: Command) -> Any:
         add_completion=False,
     )
     for name, example in (listed.examples or {function: listed.example}).items():
-        line.command(
+        group.command(
             name if listed.examples else listed.name,
             context_settings=app.CONTEXT,
             epilog=localized(help_texts.EXAMPLE) + example,
             short_help=None if listed.examples else listed.short,
-        )(_prepared(getattr(module, name)))
-    loaded: Any = help_texts.localize(typer.main.get_command(line))
+        )(_with_common_options(getattr(module, name)))
+    loaded: Any = help_texts.localize(typer.main.get_command(group))
     for sub in getattr(loaded, "commands", {}).values():
         help_texts.localize(sub)
     return loaded
 
 
-def _prepared(command: Callable[P, None]) -> Callable[P, None]:
+def _with_common_options(command: Callable[P, None]) -> Callable[P, None]:
     """Return *command* with the options that every command has.
 
     When it is interrupted, it prints a message and exits with 130.
@@ -196,14 +201,14 @@ def main() -> None:
     warnings.showwarning = _warn
     _prepare_output()
     arguments, child = split_child_command(sys.argv[1:])
-    output = _output()
+    output = _output_file()
     try:
         with nullcontext() if _only_helps(arguments) else masked_output():
             stream = sys.stdout
             try:
                 copy_context().run(_run, arguments, child)
             finally:  # typer and rich have put something else in place of a pipe that was closed
-                is_closed = sys.stdout is not stream or _output() != output
+                is_closed = sys.stdout is not stream or _output_file() != output
     except SystemExit:
         _flush()
         if is_closed:
@@ -213,7 +218,7 @@ def main() -> None:
         _fail(_explain(error))
 
 
-def _output() -> tuple[int, int] | None:
+def _output_file() -> tuple[int, int] | None:
     """Return which file standard output is; None if it is closed."""
     try:
         status = os.fstat(1)

@@ -62,7 +62,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 def application(group: type[TyperGroup]) -> typer.Typer:
     """Return the typer application of `harness`; its commands are those of *group*."""
-    line = typer.Typer(
+    app = typer.Typer(
         name="harness",
         cls=group,
         pretty_exceptions_enable=False,
@@ -75,8 +75,8 @@ def application(group: type[TyperGroup]) -> typer.Typer:
             "Exit codes: 0 ok, 1 findings, 2 usage error or unreadable input."
         ),
     )
-    line.callback(invoke_without_command=True)(options)
-    return line
+    app.callback(invoke_without_command=True)(options)
+    return app
 
 
 def _declared(command: Callable[P, None], added: Sequence[Parameter] = ()) -> Callable[P, None]:
