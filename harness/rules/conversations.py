@@ -66,6 +66,18 @@ def _problems(
         yield "content as text or a list", show(content)
 
 
+def may_continue(analyzed: AnalyzedTranscript) -> Sequence[AnalyzedTranscript]:
+    """Return the transcript if a request in it may continue an earlier one; else nothing.
+
+    A request may if it has several messages, or if the call of a scenario made it.
+    """
+    turns = analyzed.turns if len(analyzed.readings) > 1 else ()
+    if any(turn.turn.call is not None for turn in turns):
+        return (analyzed,)
+    sent = (whole_conversation(request) for turn in turns for request in turn.readings)
+    return (analyzed,) if any(len(one.messages) > 1 for one in sent) else ()
+
+
 def history_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that a request that continues a conversation repeats all of it unchanged.
 

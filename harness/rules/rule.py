@@ -152,16 +152,22 @@ def conversation_rule(
     return Rule(check, Scope.CONVERSATION, severity, tuple(evidence.split()))
 
 
-def history_rule(check: TranscriptCheck, evidence: str = "", severity: Severity = ERROR) -> Rule:
+def _with_earlier(analyzed: AnalyzedTranscript) -> Sequence[AnalyzedTranscript]:
+    return (analyzed,) if len(analyzed.readings) > 1 else ()
+
+
+def history_rule(
+    check: TranscriptCheck,
+    evidence: str = "",
+    severity: Severity = ERROR,
+    subjects: Subjects = _with_earlier,
+) -> Rule:
     """Return a rule that compares the exchanges of a transcript, if that has more than one.
 
     *evidence* has the sources that justify the rule: keys of `evidence.toml`, separated by spaces.
+    *subjects* returns the transcript, or nothing if there is nothing to compare in it.
     """
-    return replace(conversation_rule(check, evidence, severity), subjects=_with_earlier)
-
-
-def _with_earlier(analyzed: AnalyzedTranscript) -> Sequence[AnalyzedTranscript]:
-    return (analyzed,) if len(analyzed.readings) > 1 else ()
+    return replace(conversation_rule(check, evidence, severity), subjects=subjects)
 
 
 def sdk_rule(check: TranscriptCheck, evidence: str = "", severity: Severity = ERROR) -> Rule:

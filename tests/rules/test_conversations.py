@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from exchanges import post
 
+from harness.analysis.transcript import analyze
+from harness.providers.endpoints import recognise
 from harness.providers.rules import check
-from harness.types import Exchange, Json, Message
+from harness.rules.conversations import may_continue
+from harness.types import Exchange, Json, Message, Transcript
 
 from .making import asking, foreign, talked
 
@@ -363,3 +366,18 @@ def test_a_conversation_that_ends_with_an_answer_in_parts_is_a_finding() -> None
         asked: Json = {"model": "glm-4", "messages": [{"role": "user", "content": "?"}, answer]}
         findings = check(foreign(post(ZHIPU, asked, {})))
         assert "messages_are_well_formed" in {finding.rule for finding in findings}
+
+
+def test_requests_of_one_message_each_continue_none() -> None:
+    """Their transcript is not compared, unless a scenario made the calls."""
+
+    def subjects(transcript: Transcript) -> int:
+        return len(may_continue(analyze(transcript, recognise)))
+
+    answer: Json = {"role": "assistant", "content": "Sunny."}
+    asked = whole_chat([QUESTION], "Sunny.")
+    further = whole_chat([QUESTION, answer, MORE], "Bye.")
+    user = (Message(role="user", content="The weather?"),)
+    assert (subjects(foreign(asked, asked)), subjects(foreign(further))) == (0, 0)
+    assert subjects(foreign(asked, further)) == 1
+    assert subjects(talked((user, asked), (user, asked))) == 1
