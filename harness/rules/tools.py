@@ -12,7 +12,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import Answered, answered, show, whole_conversation
 from harness.rules.schemas import violations
 from harness.types import Finding, Json, Place, Reply, ToolCall
-from harness.wire import as_list, as_object, as_text, read_json, resolve
+from harness.wire import as_list, as_object, read_json, resolve, text_at
 
 CALLING = "tool_calls"
 """The finish reason of an answer that calls tools."""
@@ -121,7 +121,7 @@ def tool_pieces_belong(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def _text(value: Json, pointer: str) -> str:
-    return as_text(resolve(value, pointer)) or ""
+    return text_at(value, pointer) or ""
 
 
 def tool_type_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:

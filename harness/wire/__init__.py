@@ -17,7 +17,7 @@ from harness.wire.json import (
     read_json,
     type_name,
 )
-from harness.wire.pointer import MISSING, Missing, escape, query, resolve, tokens, walk
+from harness.wire.pointer import MISSING, Missing, escape, query, resolve, text_at, tokens, walk
 from harness.wire.sse import Event, Stream, read_events, read_lines
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "read_json",
     "read_lines",
     "resolve",
+    "text_at",
     "tokens",
     "type_name",
     "walk",

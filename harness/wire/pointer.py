@@ -56,6 +56,12 @@ def resolve(value: Json, pointer: str) -> Json | Missing:
     return found
 
 
+def text_at(value: Json, pointer: str) -> str | None:
+    """Return the string at *pointer*; None if there is none, or a value of another type."""
+    found = resolve(value, pointer)
+    return found if isinstance(found, str) else None
+
+
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 _TOO_LARGE = sys.maxsize
 _Steps = tuple[tuple[str, int], ...]

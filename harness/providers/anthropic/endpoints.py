@@ -21,11 +21,11 @@ from harness.wire import (
     Missing,
     as_list,
     as_object,
-    as_text,
     compact_bytes,
     objects_in,
     query,
     resolve,
+    text_at,
 )
 
 
@@ -61,7 +61,9 @@ def _content(content: Json | Missing) -> Json:
     shown = [block for block in blocks if resolve(block, "/type") in ("text", "image", "document")]
     if any(resolve(b, "/type") != "text" or resolve(b, "/cache_control") for b in shown):
         return [_medium(block) for block in shown]
-    return content if isinstance(content, str) else "".join(_text(b, "text") or "" for b in shown)
+    if isinstance(content, str):
+        return content
+    return "".join(text_at(block, "/text") or "" for block in shown)
 
 
 def _medium(block: Json) -> Json:
@@ -90,12 +92,12 @@ def _translated(message: Json) -> Iterator[tuple[str, Json]]:
             function: Json = {"name": call.name, "arguments": call.arguments}
             calls.append({"id": call.id, "type": "function", "function": function})
         elif kind == "thinking":
-            thoughts.append(_text(block, "thinking") or "")
+            thoughts.append(text_at(block, "/thinking") or "")
     said = _content(content)
     if said or calls or not isinstance(content, list):
         called: dict[str, Json] = {"tool_calls": calls} if calls else {}
         thought: dict[str, Json] = {"reasoning_content": "".join(thoughts)} if thoughts else {}
-        role = _text(message, "role")
+        role = text_at(message, "/role")
         yield "", {"role": role, "content": said, **called, **thought}
 
 
@@ -115,12 +117,8 @@ def read(parts: Sequence[Part], request: Json) -> Outcome | None:
     return _streamed(values)
 
 
-def _text(value: Json, name: str) -> str | None:
-    return as_text(as_object(value).get(name))
-
-
 def _reason(value: Json) -> str | None:
-    reason = _text(value, "stop_reason")
+    reason = text_at(value, "/stop_reason")
     return None if reason == NONE_YET else reason
 
 
@@ -136,7 +134,7 @@ def _blocks(value: Json) -> list[dict[str, Json]]:
 def call_of(block: dict[str, Json]) -> ToolCall:
     """Return the tool call in a block of the type `tool_use`."""
     arguments = json.dumps(block.get("input"), ensure_ascii=False)
-    return ToolCall(_text(block, "id") or "", _text(block, "name") or "", arguments)
+    return ToolCall(text_at(block, "/id") or "", text_at(block, "/name") or "", arguments)
 
 
 def _usage(value: Json) -> Usage | None:
@@ -157,14 +155,14 @@ def _usage(value: Json) -> Usage | None:
 def _whole(value: dict[str, Json]) -> Reply:
     blocks = _blocks(value)
     return Reply(
-        id=_text(value, "id"),
-        model=_text(value, "model"),
-        content=joined(_text(b, "text") for b in blocks if b.get("type") == "text"),
-        reasoning=joined(_text(b, "thinking") for b in blocks if b.get("type") == "thinking"),
+        id=text_at(value, "/id"),
+        model=text_at(value, "/model"),
+        content=joined(text_at(b, "/text") for b in blocks if b.get("type") == "text"),
+        reasoning=joined(text_at(b, "/thinking") for b in blocks if b.get("type") == "thinking"),
         tool_calls=tuple(call_of(b) for b in blocks if b.get("type") == "tool_use"),
         finish_reason=_reason(value),
         usage=_usage(value),
-        signature=next((s for b in blocks if (s := _text(b, "signature"))), ""),
+        signature=next((s for b in blocks if (s := text_at(b, "/signature"))), ""),
     )
 
 
@@ -174,24 +172,24 @@ def _streamed(events: list[dict[str, Json]]) -> Reply:
     pieces = [text for text in (begun.content, *map(_piece, events)) if text is not None]
     reasons = [begun.finish_reason, *(_reason(e.get("delta")) for e in events)]
     return Reply(
-        id=_text(head, "id"),
-        model=_text(head, "model"),
+        id=text_at(head, "/id"),
+        model=text_at(head, "/model"),
         content="".join(pieces) if pieces else None,
-        reasoning=joined(_text(e.get("delta"), "thinking") for e in events),
+        reasoning=joined(text_at(e, "/delta/thinking") for e in events),
         tool_calls=(*begun.tool_calls, *_calls(events)),
         finish_reason=next((reason for reason in reversed(reasons) if reason), None),
         usage=_counts(head, events),
         pieces=tuple(pieces),
-        signature=next((s for e in events if (s := _text(e.get("delta"), "signature"))), ""),
+        signature=next((s for e in events if (s := text_at(e, "/delta/signature"))), ""),
     )
 
 
 def _piece(event: dict[str, Json]) -> str | None:
     """Return the text that an event adds: that of a delta, or one at the start of a block."""
     started = event.get("content_block")
-    if _text(started, "type") == "text":
-        return _text(started, "text") or None
-    return _text(event.get("delta"), "text")
+    if text_at(started, "/type") == "text":
+        return text_at(started, "/text") or None
+    return text_at(event, "/delta/text")
 
 
 def _calls(events: list[dict[str, Json]]) -> Iterator[ToolCall]:
@@ -201,7 +199,7 @@ def _calls(events: list[dict[str, Json]]) -> Iterator[ToolCall]:
         if not isinstance(block, dict) or block.get("type") != "tool_use":
             continue
         of_block = (e for e in events if e.get("index") == event.get("index"))
-        arguments = joined(_text(e.get("delta"), "partial_json") for e in of_block)
+        arguments = joined(text_at(e, "/delta/partial_json") for e in of_block)
         call = call_of(block)
         yield ToolCall(call.id, call.name, arguments or call.arguments)
 

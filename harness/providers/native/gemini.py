@@ -10,7 +10,7 @@ from harness.analysis.endpoint import Part
 from harness.analysis.endpoint_table import EndpointTable
 from harness.analysis.reply import is_refusal, read_refusal
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
-from harness.wire import Missing, as_object, as_text, query, resolve
+from harness.wire import Missing, as_object, as_text, query, resolve, text_at
 
 _NUMBERED = ("STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER")
 """Finish reasons by their numbers from 1, which `enum-encoding=int` asks for [FIELD]."""
@@ -35,8 +35,8 @@ def read(parts: Sequence[Part], request: Json) -> Outcome | None:
     thoughts = [text for text, thought in texts if isinstance(text, str) and thought]
     reasons = [_reason(resolve(value, FIELDS.finish_reason[0])) for value in values]
     return Reply(
-        id=_text(values[0], "/responseId"),
-        model=_text(values[0], "/modelVersion"),
+        id=text_at(values[0], "/responseId"),
+        model=text_at(values[0], "/modelVersion"),
         content="".join(pieces) if pieces else None,
         reasoning="".join(thoughts) if thoughts else None,
         tool_calls=tuple(_calls(said)),
@@ -52,12 +52,8 @@ def _calls(parts: Sequence[Json]) -> Iterator[ToolCall]:
     for number, call in enumerate(calls):
         arguments = json.dumps(as_object(resolve(call, "/args")))
         yield ToolCall(
-            _text(call, "/id") or f"call_{number}", _text(call, "/name") or "", arguments
+            text_at(call, "/id") or f"call_{number}", text_at(call, "/name") or "", arguments
         )
-
-
-def _text(value: Json, pointer: str) -> str | None:
-    return as_text(resolve(value, pointer))
 
 
 def _reason(value: Json | Missing) -> str | None:

@@ -16,7 +16,7 @@ from harness.analysis.json_schema import either
 from harness.analysis.reply import NONE_YET, is_refusal, joined, read_refusal
 from harness.providers.openai import endpoints as openai_endpoints
 from harness.types import Json, Outcome, Reply, ToolCall, Usage
-from harness.wire import MISSING, as_list, as_text, query, resolve
+from harness.wire import MISSING, as_list, query, resolve, text_at
 
 ENDED = ("response.completed", "response.incomplete", "response.failed")
 """The types of the last event of a stream; no set, since a damaged type may be a list."""
@@ -34,9 +34,9 @@ def conversation(request: Json) -> list[tuple[str, Json]]:
     are one message, as they are one answer.
     """
     located: list[tuple[str, Json]] = []
-    if instructions := _text(request, "/instructions"):
+    if instructions := text_at(request, "/instructions"):
         located.append(("/instructions", {"role": "system", "content": instructions}))
-    if question := _text(request, "/input"):
+    if question := text_at(request, "/input"):
         located.append(("/input", {"role": "user", "content": question}))
     for pointer, item in query(request, "/input/[]"):
         for message in _translated(item):
@@ -89,12 +89,12 @@ def _content(content: Json) -> Json:
     """Return a content in OpenAI's chat format, whose parts have other types."""
     parts = as_list(content)
     if not any(_is_more_than_text(part) for part in parts):
-        texts = (_text(part, "/text") for part in parts)
+        texts = (text_at(part, "/text") for part in parts)
         return joined(texts) or "" if isinstance(content, list) else content
     return [
-        {"type": "image_url", "image_url": {"url": _text(part, "/image_url")}}
+        {"type": "image_url", "image_url": {"url": text_at(part, "/image_url")}}
         if resolve(part, "/image_url") is not MISSING
-        else {**_members(part), "type": "text", "text": _text(part, "/text")}
+        else {**_members(part), "type": "text", "text": text_at(part, "/text")}
         for part in parts
     ]
 
@@ -132,10 +132,6 @@ def _is_failed(part: Part) -> bool:
     return is_refusal(part, FIELDS) or resolve(part.value, "/type") == "error"
 
 
-def _text(value: Json, pointer: str) -> str | None:
-    return as_text(resolve(value, pointer))
-
-
 def _usage(value: Json) -> Usage | None:
     names = ("input_tokens", "output_tokens", "total_tokens")
     counts = [resolve(value, f"/usage/{name}") for name in names]
@@ -145,14 +141,14 @@ def _usage(value: Json) -> Usage | None:
 
 def _finish(response: Json) -> str | None:
     """Return the state of a response that has ended, else None."""
-    status = _text(response, "/status")
+    status = text_at(response, "/status")
     return None if status in (None, NONE_YET, "in_progress", "queued") else status
 
 
 def _calls(items: Iterator[Json]) -> Iterator[ToolCall]:
     for item in items:
         if resolve(item, "/type") == "function_call":
-            texts = (_text(item, f"/{name}") or "" for name in ("call_id", "name", "arguments"))
+            texts = (text_at(item, f"/{name}") or "" for name in ("call_id", "name", "arguments"))
             yield ToolCall(*texts)
 
 
@@ -169,10 +165,10 @@ def _whole(response: Json) -> Reply:
     texts = _parts(items, "message", "/content/[]")
     thoughts = _parts(items, "reasoning", "/summary/[]", "/content/[]")
     return Reply(
-        id=_text(response, "/id"),
-        model=_text(response, "/model"),
-        content=joined(_text(part, "/text") or _text(part, "/refusal") for part in texts),
-        reasoning=joined(_text(part, "/text") for part in thoughts),
+        id=text_at(response, "/id"),
+        model=text_at(response, "/model"),
+        content=joined(text_at(part, "/text") or text_at(part, "/refusal") for part in texts),
+        reasoning=joined(text_at(part, "/text") for part in thoughts),
         tool_calls=tuple(_calls(iter(items))),
         finish_reason=_finish(response),
         usage=_usage(response),
@@ -184,7 +180,7 @@ _THOUGHTS = ("response.reasoning_summary_text.delta", "response.reasoning_text.d
 
 
 def _deltas(events: Sequence[Json], types: Sequence[str]) -> list[str]:
-    found = (_text(e, "/delta") for e in events if resolve(e, "/type") in types)
+    found = (text_at(e, "/delta") for e in events if resolve(e, "/type") in types)
     return [text for text in found if text is not None]
 
 
@@ -194,8 +190,8 @@ def _single(event: dict[str, Json]) -> Reply:
     kind = event.get("type")
     added = event.get("item") if kind == "response.output_item.done" else None
     return Reply(
-        id=_text(response, "/id"),
-        model=_text(response, "/model"),
+        id=text_at(response, "/id"),
+        model=text_at(response, "/model"),
         content="".join(_deltas([event], _TEXTS)) or None,
         reasoning="".join(_deltas([event], _THOUGHTS)) or None,
         tool_calls=tuple(_calls(iter([added]))),
@@ -213,8 +209,8 @@ def _streamed(events: Sequence[dict[str, Json]], last: dict[str, Json] | None) -
         return Reply()
     whole = _whole(final)
     return Reply(
-        id=_text(head, "/id"),
-        model=whole.model or _text(head, "/model"),
+        id=text_at(head, "/id"),
+        model=whole.model or text_at(head, "/model"),
         content="".join(pieces) if pieces else whole.content,
         reasoning="".join(_deltas(events, _THOUGHTS)) or whole.reasoning,
         tool_calls=tuple(_calls(items)) or whole.tool_calls,
