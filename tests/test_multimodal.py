@@ -54,10 +54,10 @@ steps:
   - user: 我叫什么名字？
     mode: stream
     expect: {finish_reason: stop, contains: 小明}
-  - user: 请介绍我
+  - user: 我叫什么名字？
     mode: stream
     parameters: {incremental_output: true}
-    expect: {finish_reason: stop}
+    expect: {finish_reason: stop, contains: 小明}
   - user: 北京今天天气怎么样？
     expect: {finish_reason: tool_calls, tool_call: get_current_weather}
   - tool_results:

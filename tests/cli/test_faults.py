@@ -149,7 +149,8 @@ def test_a_client_that_reads_nothing_has_no_score(harness: Harness, folder: Path
 def test_a_recording_of_unknown_endpoints_is_an_error(harness: Harness, folder: Path) -> None:
     """A recording without known endpoints cannot be used."""
     text = (folder / "stream.yaml").read_text(encoding="utf-8")
-    (folder / "stream.yaml").write_text(text.replace("/paas/v4/", "/elsewhere/"), encoding="utf-8")
+    text = text.replace("/chat/completions", "/elsewhere")
+    (folder / "stream.yaml").write_text(text, encoding="utf-8")
     done = harness("faults", "stream.yaml", folder=folder)
     assert done.code == 2
     assert "no SDK can request any of these exchanges" in done.err
