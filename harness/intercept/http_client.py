@@ -584,10 +584,15 @@ class WholeBody(io.BytesIO):
         super().__init__(body)
         self._end = len(body) if has_length else None
 
+    @property
+    def fp(self) -> WholeBody | None:
+        """What the bytes are read from, as of http.client's response; None after the end."""
+        return None if self.isclosed() else self
+
     def read(self, size: int | None = None, /) -> bytes:
         """Return the next *size* bytes; all bytes, and the end with them, if it is None."""
         data = super().read(size)
-        if size is None:
+        if size is None or (size and not data):
             self._end = self.tell()
         return data
 

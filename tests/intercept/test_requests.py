@@ -78,6 +78,7 @@ READERS: tuple[Callable[[Any], object], ...] = (
     lambda raw: [[*raw.stream(None)], raw.closed],
     lambda raw: [[*raw.stream(4)], raw.closed],
     lambda raw: [*io.BufferedReader(raw, 4)],
+    lambda raw: [(raw._fp.read(size), raw._fp.fp is None) for size in (0, 4, 4, 0, 4)],
 )
 
 
