@@ -11,9 +11,9 @@ import typer
 
 from harness.cassette.store import Store
 from harness.cli import app
-from harness.config import packages
 from harness.config.environment import load_environment
 from harness.config.extras import install_command
+from harness.config.packages import installed_version, this_environment
 from harness.config.plugins import OWN
 from harness.locale import localized, mark
 
@@ -86,7 +86,7 @@ def _providers() -> list[dict[str, str]]:
     return [
         {
             mark("provider"): provider.name,
-            "SDK": packages.installed_version(provider.distribution) or "not installed",
+            "SDK": installed_version(provider.distribution) or "not installed",
             mark("key"): f"{provider.key_variable} is "
             + ("set" if environment.has_key(provider) else "not set"),
             mark("address"): environment.address(provider) or provider.address,
@@ -110,7 +110,7 @@ def _plug_ins() -> list[dict[str, str]]:
 
 def _packages() -> dict[str, Any]:
 
-    here = packages.this_environment()
+    here = this_environment()
     return {
         "extras": {
             name: {
