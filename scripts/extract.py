@@ -23,6 +23,9 @@ ExtractedMessage = tuple[int, str | None, str | tuple[str, str], list[str]]
 The message of `pgettext` is a pair: its context and the message.
 """
 
+PRINTING = ("echo", "localized_error", "print_error", "print_message")
+"""The names of functions that print or translate the message that they are called with."""
+
 _ERRORS = {
     *(
         name
@@ -30,7 +33,7 @@ _ERRORS = {
         if getattr(value, "__module__", "") == errors.__name__
     ),
     *("ArgumentTypeError", "BadReference", "Invalid", "NotExpressible"),
-    *("echo", "localized_error", "print_error", "print_message"),
+    *PRINTING,
 }
 """The names of what is called with a message: errors, and functions that print or translate it."""
 

@@ -70,6 +70,14 @@ def test_a_catalogue_has_the_messages_of_the_code(path: Path, template: Catalog)
 
 
 @pytest.mark.slow
+def test_functions_that_print_are_known_by_their_names() -> None:
+    """Messages of a function that was renamed would be lost at the next extraction."""
+    source = (ROOT / "scripts/extract.py").read_text(encoding="utf-8")
+    names = re.findall(r'"(\w+)"', re.findall(r"^PRINTING = \((.*)\)$", source, re.M)[0])
+    code = "".join(path.read_text("utf-8") for path in ROOT.glob("harness/**/*.py"))
+    assert [name for name in names if f"def {name}(" not in code] == []
+
+
 def test_each_rule_text_is_in_the_catalogue(template: Catalog) -> None:
     """What reports print of a rule is what the extractor takes from its docstring."""
     assert {text for text in RULE_TEXTS.values() if text not in template} == set()

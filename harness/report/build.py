@@ -144,6 +144,9 @@ def _checked_report(
     files = [one.file for one in checked]
     fields = [one.fields for one in files if one.fields is not None]
     transcripts = [one.transcript for one in checked if one.transcript is not None]
+    problems = [result for result in results if isinstance(result, Problem)]
+    if files and not problems and not any(one.outline.exchanges for one in files):
+        problems.append(Problem("", "", _NOTHING))
     return Report(
         title=title,
         reads=tuple(analyze(one, endpoints.recognise) for one in transcripts),
@@ -151,10 +154,13 @@ def _checked_report(
         fields=merged(fields) if fields and not transcripts else None,
         findings=tuple(finding for one in files for finding in one.judged.findings),
         ignored=tuple(finding for one in files for finding in one.judged.ignored),
-        problems=tuple(result for result in results if isinstance(result, Problem)),
+        problems=tuple(problems),
         duration=time.perf_counter() - start,
         processes=_processes(workers),
     )
+
+
+_NOTHING = "nothing was checked: the cassettes have no exchange"
 
 
 def served_report(served: Mapping[str, Cassette], problems: Sequence[str]) -> Report:

@@ -155,6 +155,16 @@ def test_a_report_of_what_broke_says_so(harness: Harness, folder: Path) -> None:
     assert "; the first: usage_adds_up (" in done.err
 
 
+def test_a_check_of_empty_cassettes_fails(harness: Harness, folder: Path) -> None:
+    """It would be green without having checked anything."""
+    (folder / "empty.yaml").write_text("interactions: []\nversion: 1\n")
+    done = harness("check", "empty.yaml", folder=folder)
+    assert done.code == 2
+    assert "nothing was checked: the cassettes have no exchange\n" in done.out
+    whole = ("check", "empty.yaml", "cassettes/slogan/zhipuai-glm-5.3-flash.yaml")
+    assert harness(*whole, folder=folder).code == 0
+
+
 def test_a_report_about_nothing_says_why_it_failed(harness: Harness, folder: Path) -> None:
     """In one sentence beside the path: how much, and the first problem with the next command."""
     shutil.rmtree(folder / "cassettes")
