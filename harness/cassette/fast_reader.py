@@ -9,6 +9,7 @@ regular expressions can read. For any other text NotCanonical is raised, and `re
 from __future__ import annotations
 
 import base64
+import codecs
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -89,26 +90,36 @@ _OF_VCRPY = b"interactions:\n- request:\n", b"\nversion: 1\n"
 _OTHER_KEY = re.compile(rb"\n(?:[^ \n-]|-[^ ])")
 
 _ORDINARY = bytes([0x0A, *range(0x20, 0x7F), *range(0x80, 0x100)])
-_CONTROL = re.compile("[\x80-\x9f]")
-_SPECIAL = "\u2028\u2029\ufeff\ufffe\uffff"
+_CONTROL = re.compile(b"\xc2[\x80-\x9f]")
+_SPECIAL = tuple(map(str.encode, "\u2028\u2029\ufeff\ufffe\uffff"))
 """The line breaks, byte order mark and non-characters that YAML does not read as ordinary text."""
+_SLICE = 2**20
 
 
 def _characters(text: str | bytes) -> str:
-    """Return *text* as a string. Raises NotCanonical if it is not UTF-8 or has special characters.
+    """Return *text* with one character for each byte of its UTF-8, which needs least memory.
 
-    Special characters are those that YAML treats differently, such as tabs and control characters.
+    Raises NotCanonical if it is not UTF-8 or has special characters: those that YAML treats
+    differently, such as tabs and control characters.
     """
     try:
         raw = text.encode() if isinstance(text, str) else text
-        whole = text if isinstance(text, str) else text.decode()
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        for start in range(0, 0 if raw.isascii() else len(raw), _SLICE):
+            decoder.decode(raw[start : start + _SLICE])
+        decoder.decode(b"", final=True)
     except UnicodeError:
         raise NotCanonical from None
-    if raw.translate(None, _ORDINARY) or (b"\xc2" in raw and _CONTROL.search(whole)):
+    if raw.translate(None, _ORDINARY) or (b"\xc2" in raw and _CONTROL.search(raw)):
         raise NotCanonical
-    if not raw.isascii() and any(map(whole.__contains__, _SPECIAL)):
+    if not raw.isascii() and any(map(raw.__contains__, _SPECIAL)):
         raise NotCanonical
-    return whole
+    return raw.decode("latin-1")
+
+
+def _decoded(text: str) -> str:
+    """Return the characters of *text*, which has one character for each byte of their UTF-8."""
+    return text if text.isascii() else text.encode("latin-1").decode()
 
 
 # --------------------------------------------------------------------------------- patterns
@@ -222,7 +233,7 @@ def _value_if_any(text: str | None) -> str:
 def _exchange(interaction: Groups, metadata: Groups) -> Exchange:
     method, uri, sent, headers, code, message, more_headers, received, *file = interaction
     turn, started_at, first_byte, total, chunks, arrived, key, *coded, kind, text = metadata
-    address = _value(uri)
+    address = _word(uri)
     if not is_address(address):
         raise NotCanonical
     try:
@@ -232,12 +243,12 @@ def _exchange(interaction: Groups, metadata: Groups) -> Exchange:
     if not 0 <= start <= LATEST:
         raise NotCanonical
     return Exchange(
-        Request(_value(method), address, _headers(headers), _content(sent, 6)),
-        _response(int(code), _value(message), _headers(more_headers), received, *file),
+        Request(_word(method), address, _headers(headers), _content(sent, 6)),
+        _response(int(code), _word(message), _headers(more_headers), received, *file),
         Timing(start, float(first_byte), float(total), _numbers(float, arrived)),
         _numbers(int, chunks),
         int(turn) if turn else None,
-        _value_if_any(key),
+        _word(key) if key else "",
         _coded_body(*coded) if coded[0] else None,
         _broken_off(kind, text) if kind else None,
     )
@@ -279,7 +290,12 @@ def _headers(text: str) -> tuple[tuple[str, str], ...]:
     return _cached_headers(text) if len(text) < _LONGEST_CACHED else _parse_headers(text)
 
 
-_LONGEST_CACHED = 1000
+def _word(text: str) -> str:
+    """Return what `_value` does; one object for short texts, as many exchanges repeat them."""
+    return _cached_value(text) if len(text) < _LONGEST_WORD else _value(text)
+
+
+_LONGEST_CACHED, _LONGEST_WORD = 1000, 200
 
 
 def _parse_headers(text: str) -> tuple[tuple[str, str], ...]:
@@ -310,13 +326,13 @@ def _items(text: str | None) -> tuple[str, ...]:
 
 def _content(text: str, indent: int) -> bytes:
     if text[0] == "|":
-        return _block(text, indent).encode()
+        return _block(text, indent).encode("latin-1")
     if text[0] == "!":
         return _bytes(text)
     if text[0] == '"':
         return _escaped(text).encode()
     if text[0] == "'":
-        return _quoted(text).encode()
+        return _quoted(text).encode("latin-1")
     return b"" if text == "null\n" else _value(text[:-1]).encode()
 
 
@@ -329,11 +345,11 @@ def _quoted(text: str) -> str:
 
 
 def _block(text: str, indent: int) -> str:
-    first, _, lines = text.partition("\n")
-    block = f"\n{lines}".replace("\n" + " " * indent, "\n")[1:]
-    if first == "|+":
+    start = text.index("\n")
+    block = text.replace("\n" + " " * indent, "\n")[start + 1 :]
+    if text.startswith("|+"):
         return block
-    return block.rstrip("\n") + ("\n" if first == "|" else "")
+    return block.rstrip("\n") + "\n" * (start == 1)
 
 
 def _bytes(text: str) -> bytes:
@@ -348,10 +364,11 @@ def _value(text: str) -> str:
 
     Raises NotCanonical for a plain scalar that YAML reads as another type, such as a number.
     """
-    if text[0] == "'":
-        return text[1:-1].replace("''", "'")
     if text[0] == '"':
         return _escaped(text)
+    text = _decoded(text)
+    if text[0] == "'":
+        return text[1:-1].replace("''", "'")
     if ": " in text or " #" in text or text[-1] in ": ":
         raise NotCanonical
     if _MAY_BE_NO_TEXT.match(text):
@@ -363,6 +380,7 @@ def _value(text: str) -> str:
     return text
 
 
+_cached_value = lru_cache(maxsize=1024)(_value)
 _MAY_BE_NO_TEXT = re.compile(r"[-+.0-9~=<!&*]|(?:y|n|yes|no|on|off|true|false|null)$", re.I)
 """What every plain scalar begins with, or is, that YAML reads as another type than text."""
 _ESCAPE = re.compile(r"\\(?:U([0-9A-F]{8})|x([0-9A-F]{2})|(.))")
@@ -380,6 +398,7 @@ def _escaped(text: str) -> str:
     """
     if "\\u" in text and _SURROGATE.search(text):
         raise NotCanonical
+    text = _decoded(text)
     try:
         return str(json.loads(text))
     except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice, takewhile
+from itertools import chain, takewhile
 
 from harness.analysis.endpoint import Fields
 from harness.analysis.exchange import AnalyzedExchange, violation
@@ -127,17 +127,15 @@ class _Past:
             that message.
         latest: The last reply to the list of messages of a number.
         replies: The replies to it by what repeats them (see `_reply_key`), then by reasoning.
-        prefixes: The lists of messages of one length with one reply, by their numbers: when they
-            were sent last, and the messages.
+        prefixes: The last list of messages of one length with one reply: its turn, and the
+            messages.
     """
 
     turn: AnalyzedTurn | None = None
     steps: dict[tuple[int, Hashable], int] = field(default_factory=dict)
     latest: dict[int, Reply] = field(default_factory=dict)
     replies: dict[int, dict[Hashable, dict[str, Reply]]] = field(default_factory=dict)
-    prefixes: dict[tuple[int, Hashable], dict[int, tuple[int, list[Json]]]] = field(
-        default_factory=dict
-    )
+    prefixes: dict[tuple[int, Hashable], tuple[int, Sequence[Json]]] = field(default_factory=dict)
 
     def add(self, turn: AnalyzedTurn, reply: Reply, sent: Sequence[Json]) -> None:
         """Add a turn, its reply, and the messages of its request."""
@@ -157,9 +155,7 @@ class _Past:
         same = self.replies.setdefault(number, {}).setdefault(key, {})
         same[reply.reasoning or ""] = reply
         if reply.content:
-            prefixes = self.prefixes.setdefault((len(bare), key), {})
-            prefixes.pop(number, None)  # the last one sent is last
-            prefixes[number] = turn.turn.number, bare
+            self.prefixes[len(bare), key] = turn.turn.number, sent
 
     def beginnings(self, bare: Sequence[Json]) -> Iterator[tuple[int, int]]:
         """Yield (length, number) of each earlier request that *bare* continues, shortest first."""
@@ -180,18 +176,20 @@ class _Past:
     def other_prefix(self, bare: Sequence[Json]) -> list[Json]:
         """Return the last messages whose answer *bare* repeats after others; empty if none."""
         numbers = list(self.numbers(bare))
-        others: list[tuple[int, list[Json]]] = []
+        others: list[tuple[int, Sequence[Json]]] = []
         for length in range(1, len(bare)):
             own = numbers[length] if length < len(numbers) else None
-            sent = self.prefixes.get((length, _message_key(bare[length])), {})
-            others += islice((sent[n] for n in reversed(sent) if own not in sent), 1)
-        return max(others, key=lambda other: other[0], default=(0, []))[1]
+            key = _message_key(bare[length])
+            is_own = own is not None and key in self.replies.get(own, {})
+            if (length, key) in self.prefixes and not is_own:
+                others.append(self.prefixes[length, key])
+        return _without_reasoning(max(others, key=lambda other: other[0], default=(0, ()))[1])
 
 
 def _frozen(value: Json | Missing) -> Hashable:
     """Return a JSON value as one that can be the key of a dictionary, equal if they are."""
     if isinstance(value, dict):
-        return "{", frozenset((key, _frozen(member)) for key, member in value.items())
+        return "{", *chain.from_iterable((key, _frozen(value[key])) for key in sorted(value))
     if isinstance(value, list):
         return "[", tuple(map(_frozen, value))
     return value

@@ -207,7 +207,7 @@ def _calls(turn: Answered) -> Iterator[tuple[AnalyzedExchange, int, ToolCall]]:
     """Yield (answer, number, call) for each tool call of all choices."""
     for number, call in enumerate(turn.reply.tool_calls):
         yield turn.answer, number, call
-    for choice in turn.answer.other_choices:
+    for choice in turn.answer.other_choices if turn.reply.other_choices else ():
         calls = choice.outcome.tool_calls if isinstance(choice.outcome, Reply) else ()
         for number, call in enumerate(calls):
             yield choice, number, call
