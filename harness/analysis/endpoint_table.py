@@ -44,6 +44,9 @@ _TYPES: Mapping[str, Schema] = {
     **{"string": STRING, "name": NAME, "integer": INTEGER, "number": NUMBER, "object": OBJECT},
     **{"boolean": {"type": "boolean"}, "anything": {}},
 }
+_OTHER_TABLES = ("words", "statuses", "states", "schemas", "fields")
+"""The tables whose entries are no endpoints."""
+
 _SCHEMAS = ("answer", "event", "refusal")
 _SETS = ("volatile", "finish_reasons", "objects", "unpaid", "unshown", "exempt")
 _FUNCTIONS = (
@@ -82,6 +85,8 @@ class EndpointTable:
         self._tables: dict[str, dict[str, Any]] = tomllib.loads(file.read_text(encoding="utf-8"))
         self._functions = {function.__name__: function for function in (*functions, always, never)}
         self._base = base
+        tables = (rows for table, rows in self._tables.items() if table not in _OTHER_TABLES)
+        self._rows = {name: row for rows in tables for name, row in rows.items()}
         self.schemas: dict[str, Schema] = dict(_TYPES)
 
     def words(self, value: str | list[str]) -> tuple[str, ...]:
@@ -176,9 +181,8 @@ class EndpointTable:
         return made
 
     def _row(self, name: str) -> dict[str, Any]:
-        others = ("words", "statuses", "states", "schemas", "fields")
-        tables = (rows for table, rows in self._tables.items() if table not in others)
-        row = next(rows[name] for rows in tables if name in rows)
+        """Return an endpoint's attributes in the file, with those of the one that it is like."""
+        row = self._rows[name]
         before = self._row(row["like"]) if "like" in row else {}
         return {**before, **{n: v for n, v in row.items() if n != "like"}}
 
