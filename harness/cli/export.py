@@ -28,6 +28,7 @@ def export(
     with app.skipping() as skip:
         read = [one for _, one in read_all(paths, read_cassette, skip)]
         text, losses = exported(read, form)
+        text = text.encode("utf-8", "replace").decode()  # the name of a file may be any bytes
         for loss in losses:
             app.print_error(f"{form} has no room for {loss}")
         if to is None or to.name == "-":

@@ -37,14 +37,16 @@ def report(
 
     if not names and (folders := app.folders_of_tests(scenarios, cassettes)):
         workers = app.workers(jobs, dask)
-        result = tests_report(find(folders), period(since, until), workers)
+        with app.progress() as steps:
+            result = tests_report(find(folders), period(since, until), workers, steps)
     else:
         todo = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
         store = Store(cassettes)
         todo = batch.with_repeats(todo, store)
         todo = recordings.jobs_recorded_in(period(since, until), todo, store)
+        workers, keeps = app.workers(jobs, dask), app.kept(False, reports or [DEFAULT_PATH])
         with app.progress() as steps:
-            result = replay_report(todo, store, steps, "Report", app.workers(jobs, dask))
+            result = replay_report(todo, store, steps, "Report", workers, keeps=keeps)
         if not names:
             result = app.with_left_out(result, scenarios, cassettes)
     result = app.with_history(result, history)

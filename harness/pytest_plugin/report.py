@@ -90,7 +90,7 @@ class CassetteReport:
         from harness.report.build import tests_report
 
         try:
-            write_folder(tests_report(paths, ALWAYS, workers=1), self._folder)
+            write_folder(tests_report(paths, ALWAYS, 1, lambda text: None), self._folder)
         except HarnessError as error:
             self._message = f"harness: no report: {error}"
             session.exitstatus = pytest.ExitCode.USAGE_ERROR

@@ -250,21 +250,25 @@ def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]], skip: store.S
     return replace(_report("Compare", outcomes, start), matrices=tuple(matrices))
 
 
-def tests_report(paths: Sequence[Path], period: Period, workers: Workers) -> Report:
+def tests_report(
+    paths: Sequence[Path], period: Period, workers: Workers, progress: Progress
+) -> Report:
     """Return the report of a test run's cassettes: each checked, and compared by scenario.
 
     Repeats, and cassettes that were not recorded in *period*, are left out. A cassette that cannot
     be read is a problem of the report. *workers* is the largest number of processes that read them,
-    or the address of a Dask scheduler.
+    or the address of a Dask scheduler; *progress* is called with a line of text for each cassette.
 
     Raises:
         BadSettings: the project's settings are not valid.
     """
     firsts = [path for path in paths if not store.is_repeat(path)]
-    found = [
-        one if isinstance(one, Problem) else analyze(one, endpoints.recognise)
-        for one in in_order(try_read, firsts, workers)
-    ]
+    found: list[AnalyzedTranscript | Problem] = []
+    for number, (path, one) in enumerate(
+        zip(firsts, in_order(try_read, firsts, workers), strict=True), start=1
+    ):
+        progress(f"[{number}/{len(firsts)}] {path}")
+        found.append(one if isinstance(one, Problem) else analyze(one, endpoints.recognise))
     reads = [one for one in found if isinstance(one, AnalyzedTranscript)]
     compared = compare_report(
         group_sides([[one for one in reads if one.transcript.provenance in period]]),

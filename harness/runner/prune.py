@@ -340,7 +340,7 @@ def _cassettes(
         if file.suffix != ".yaml" or not stat.S_ISREG(status.st_mode):
             continue
         try:
-            reason = owners.reason_unused(file, loads(read_file(file)).provenance)
+            reason = owners.reason_unused(file, loads(read_file(file), str(file)).provenance)
         except (BadCassette, UnknownOwner):
             unknown[real_path(file)] = file
             continue

@@ -51,12 +51,15 @@ def test_a_contract_is_not_learnt_twice(harness: Harness, learnt: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="names of files are UTF-8 there")
 def test_a_file_whose_name_is_not_utf8(harness: Harness, tmp_path: Path) -> None:
-    """It is learnt from, and named as far as it can be."""
+    """It is learnt from and exported, and named as far as it can be."""
     odd = tmp_path / os.fsdecode(b"a\xff.yaml")
     odd.write_bytes(next(Path(SLOGAN).glob("*.yaml")).read_bytes())
     done = harness("contract", "learn", odd, folder=tmp_path)
     assert (done.code, done.err) == (0, "")
     assert "a?.yaml" in (tmp_path / "contract.yaml").read_text(encoding="utf-8")
+    done = harness("export", odd, "--form", "jsonl", "--to", "a.jsonl", folder=tmp_path)
+    assert done.code == 0
+    assert "a?.yaml" in (tmp_path / "a.jsonl").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

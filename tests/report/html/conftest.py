@@ -216,7 +216,7 @@ def tests_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = path.read_text(encoding="utf-8")
         path.write_text(re.sub("(?m)^    (scenario|target): .*\n", "", text), encoding="utf-8")
     page = folder / "index.html"
-    report = tests_report(sorted(folder.rglob("*.yaml")), ALWAYS, workers=1)
+    report = tests_report(sorted(folder.rglob("*.yaml")), ALWAYS, 1, lambda _: None)
     page.write_text(html.report(report), encoding="utf-8")
     return page
 
