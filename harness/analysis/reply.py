@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import cast
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Pointers, Role
 from harness.types import (
@@ -328,17 +329,18 @@ def with_words(reply: Reply, bodies: Iterable[bytes], fields: Fields) -> Reply:
     return replace(reply, content=words) if words else reply
 
 
-def _numbers(value: Json) -> Iterator[float]:
-    for number in value if isinstance(value, list) else ():
-        if isinstance(number, int | float) and not isinstance(number, bool):
-            yield number
+def _numbers(value: Json) -> tuple[float, ...]:
+    items = value if isinstance(value, list) else ()
+    if {*map(type, items)} <= {int, float}:
+        return tuple(cast("list[float]", items))
+    return tuple(n for n in items if isinstance(n, int | float) and not isinstance(n, bool))
 
 
 def _vectors(parts: Iterable[Part], fields: Fields) -> Iterator[tuple[float, ...]]:
     for part in parts if fields.vectors else ():
         for _, vector in seen(part.value, fields.vectors):
             if isinstance(vector, list):
-                yield tuple(_numbers(vector))
+                yield _numbers(vector)
 
 
 def _ranking(parts: Iterable[Part], fields: Fields) -> Iterator[Ranked]:

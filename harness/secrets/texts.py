@@ -102,11 +102,13 @@ def _without_json(text: str) -> str:
 
     Raises ValueError if other letters follow a backslash, or only one half of a character does.
     """
-    pieces, at, quoted = [], 0, text + '"'
-    while at < len(quoted):
-        piece, at = scanstring(quoted, at, False)
-        pieces.append(piece)
-    plain = '"'.join(pieces)
+    pieces: list[str] = []
+    at, quoted = 0, text + '"'
+    while (start := text.find("\\", at)) >= 0:
+        piece, end = scanstring(quoted, start, False)  # up to the next quote
+        pieces += text[at:start], piece, '"'
+        at = end
+    plain = "".join((*pieces, quoted[at:]))[:-1]
     if "\\u" in text:
         if not text.isascii():
             raise ValueError("characters of two meanings")

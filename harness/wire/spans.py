@@ -59,7 +59,7 @@ class Offsets:
         Returns None if the text does not begin with a JSON value.
         """
         token = _TOKEN.match(self._text)
-        if token is None or token[1] in b"}],:":
+        if token is None or _sign(token) in b"}],:":
             return None
         start = token.start(1)
         for key in tokens(pointer):
@@ -84,14 +84,20 @@ class Offsets:
         return offsets[int(key)] if is_index else None
 
 
+def _sign(token: re.Match[bytes]) -> bytes:
+    """Return the first byte of a token, of which there is no copy: it may be a long string."""
+    return token.string[token.start(1) : token.start(1) + 1]
+
+
 def _value(text: bytes, start: int) -> Span | None:
     """Return the span of the first value at or after *start*; None if it is not complete."""
     token = _TOKEN.match(text, start)
-    if token is None or token[1] in b"}],:":
+    if token is None or _sign(token) in b"}],:":
         return None
     start, depth = token.start(1), 0
     while token is not None:
-        depth += (token[1] in b"{[") - (token[1] in b"}]")
+        sign = _sign(token)
+        depth += (sign in b"{[") - (sign in b"}]")
         if depth == 0:
             return Span(start, token.end())
         token = _TOKEN.match(text, token.end())
@@ -107,7 +113,7 @@ def _members(text: bytes, start: int) -> Iterator[tuple[str, Span]]:
         if opening == b"{":
             key = _TOKEN.match(text, start)
             colon = _TOKEN.match(text, key.end()) if key else None
-            if key is None or colon is None or colon[1] != b":":
+            if key is None or colon is None or _sign(colon) != b":":
                 return
             name, start = _text(key[1]), colon.end()
         value = _value(text, start)
@@ -115,7 +121,7 @@ def _members(text: bytes, start: int) -> Iterator[tuple[str, Span]]:
             return
         yield name, value
         comma = _TOKEN.match(text, value.end)
-        if comma is None or comma[1] != b",":
+        if comma is None or _sign(comma) != b",":
             return
         start, number = comma.end(), number + 1
 
