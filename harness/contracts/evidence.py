@@ -9,7 +9,6 @@ something was seen. A clause that cites no exchange cannot be reviewed, so they 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -147,6 +146,8 @@ def observe(
     values = [value for _, value in cited]
     types = {schema_type(value) for value in values}
     counts = {"of": of, "absent": absent, "present": 1, **dict.fromkeys(types, 1)}
+    is_deep = path.count("/") >= DEEPEST
+    items = [] if is_deep else [(c, one) for c, v in cited if isinstance(v, list) for one in v]
     node = Node(
         counts={context.family: {state: n for state, n in counts.items() if n}},
         cites=(min(cite for cite, _ in cited),),
@@ -156,13 +157,17 @@ def observe(
         lengths=_span(len(v) for v in values if isinstance(v, list)),
         words=_words([v for v in values if isinstance(v, str)], context, path),
         formats=_formats(values, context, path),
+        members=NO_NODES if is_deep else _members(cited, context, path),
+        items=observe(items, context, f"{path}/[]") if items else None,
     )
-    return _with_children(node, cited, context, path) if path.count("/") < DEEPEST else node
+    return node if is_deep else _with_map(node)
 
 
 def _words(texts: list[str], context: ExchangeContext, path: str) -> Words:
+    if not texts:
+        return {}
     if any(path == free or path.startswith(free + "/") for free in context.free):
-        return None if texts else {}
+        return None
     distinct = set(texts)
     if distinct & context.echoes or not all(words.is_word(text) for text in distinct):
         return None
@@ -182,22 +187,15 @@ def _span(numbers: Iterable[float]) -> NumberRange | None:
     return (min(bounded), max(bounded)) if bounded else None
 
 
-def _with_children(node: Node, cited: CitedValues, context: ExchangeContext, path: str) -> Node:
+def _members(cited: CitedValues, context: ExchangeContext, path: str) -> Mapping[str, Node]:
+    """Return the evidence for each field of the objects in *cited*, which are at *path*."""
     objects = [(cite, value) for cite, value in cited if isinstance(value, dict)]
-    items = [(cite, item) for cite, value in cited if isinstance(value, list) for item in value]
-    keys = dict.fromkeys(key for _, value in objects for key in value)
     members = {}
-    for key in keys:
+    for key in dict.fromkeys(key for _, value in objects for key in value):
         here = [(cite, value[key]) for cite, value in objects if key in value]
         absent = int(len(here) < len(objects))
         members[key] = observe(here, context, f"{path}/{escape(key)}", absent=absent)
-    return _with_map(
-        replace(
-            node,
-            members=members,
-            items=observe(items, context, f"{path}/[]") if items else None,
-        )
-    )
+    return members
 
 
 # ------------------------------------------------------------------------------------- merging
@@ -231,10 +229,12 @@ def either(left: Node | None, right: Node | None) -> Node | None:
 
 
 def _added(left: Counts, right: Counts) -> Counts:
-    families = {**left, **right}
-    return {
-        name: dict(Counter(left.get(name, {})) + Counter(right.get(name, {}))) for name in families
-    }
+    added = {name: dict(states) for name, states in left.items()}
+    for name, states in right.items():
+        mine = added.setdefault(name, {})
+        for state, count in states.items():
+            mine[state] = mine.get(state, 0) + count
+    return added
 
 
 def _wider(left: NumberRange | None, right: NumberRange | None) -> NumberRange | None:
@@ -248,6 +248,8 @@ def _common(left: Node, right: Node) -> frozenset[str]:
 
     If only one node has strings, their formats are kept; the same holds for whole numbers.
     """
+    if not left.formats and not right.formats:
+        return left.formats
     text, whole = frozenset(words.TEXT_FORMATS), frozenset({words.EPOCH})
     common: frozenset[str] = frozenset()
     for state, formats in (("string", text), ("integer", whole)):
@@ -273,7 +275,7 @@ def _missing(around: Node) -> Node:
 
 def _with_map(node: Node) -> Node:
     """Return *node*, turned into a map if it is an object whose keys are data."""
-    has_data_keys = not all(words.is_field_name(key) for key in node.members)
+    has_data_keys = not all(map(words.is_field_name, node.members))
     if not (has_data_keys or node.values or len(node.members) > MOST_FIELDS):
         return node
     values = [_present(member) for member in node.members.values()]

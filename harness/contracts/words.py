@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 Words = Mapping[str, int] | None
 """The number of exchanges with each word; None if the strings are not a vocabulary."""
@@ -32,6 +33,7 @@ def is_word(text: str) -> bool:
     return _WORD.fullmatch(text) is not None and _digits(text) <= _MOST_DIGITS
 
 
+@lru_cache(maxsize=4096)
 def is_field_name(key: str) -> bool:
     """Return whether a key looks like a field's name, and not like data such as an id or a text."""
     return _KEY.fullmatch(key) is not None and _digits(key) <= _MOST_DIGITS
@@ -49,12 +51,13 @@ def add(left: Words, right: Words) -> Words:
     """
     if left is None or right is None:
         return None
-    total = Counter(left)
-    total.update(right)
-    names = {word_digest(word): word for word in sorted(total, reverse=True) if not is_digest(word)}
-    for hidden in [word for word in total if is_digest(word) and word in names]:
-        total[names[hidden]] += total.pop(hidden)
-    return dict(total) if len(total) <= MOST_WORDS else None
+    total = {**left, **{word: left.get(word, 0) + count for word, count in right.items()}}
+    if digests := [word for word in total if is_digest(word)]:
+        shown = sorted(total.keys() - {*digests}, reverse=True)
+        names = {word_digest(word): word for word in shown}
+        for hidden in [word for word in digests if word in names]:
+            total[names[hidden]] += total.pop(hidden)
+    return total if len(total) <= MOST_WORDS else None
 
 
 def word_digest(word: str) -> str:
