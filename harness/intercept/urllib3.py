@@ -138,9 +138,11 @@ def replay(
     is_sent_as_is = isinstance(body, bytes)
     content = body if is_sent_as_is else _buffered(f"{method} {uri.partition('?')[0]}", body)[0]
     answer = cast("Playback", intercept(_request(method, uri, content, headers)))
-    recorded, plain = answer.response, plain_headers(answer)
-    names = {name.lower() for name, _ in plain or ()}
-    if plain is not None and _is_whole(answer, method) and names.isdisjoint(_OF_HTTP_CLIENT):
+    recorded = answer.response
+    names = {name.lower() for name, _ in recorded.headers}
+    is_whole = _is_whole(answer, method) and names.isdisjoint(_OF_HTTP_CLIENT)
+    plain = plain_headers(answer) if is_whole else None
+    if plain is not None:
         received: Any = WholeBody(recorded.body, has_length="content-length" in names)
         pairs, reason, original = plain, recorded.reason.strip(), None
     else:
