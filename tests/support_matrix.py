@@ -42,6 +42,16 @@ CHATS = {
     "responses": "m",
     "anthropic": "m",
 }
+THINKING = {
+    **dict.fromkeys(("zhipu", "zai"), "glm-5.3"),
+    **dict.fromkeys(("dashscope", "compatible"), "qwen3.8-max"),
+    **dict.fromkeys(("responses", "anthropic"), "m"),
+}
+THINKS = {
+    "responses": "{reasoning: {effort: medium, summary: auto}}",
+    "anthropic": "{thinking: {type: enabled, budget_tokens: 1024}}",
+}
+"""The parameters by which the models of some forms think."""
 TEXTS = {"dashscope": "qwen-plus", "compatible": "qwen-plus", "openai": "m"}
 SEEING = {
     **dict.fromkeys(("zhipu", "zai"), "glm-4.5v"),
@@ -204,16 +214,18 @@ KINDS = (
         "thinking, sent back",
         "思考内容，回传",
         "history: {reasoning: kept}\nsteps: [{user: 我叫小明}, {user: 我叫什么名字？}]",
-        {"zhipu": "glm-5.3", "zai": "glm-5.3", "dashscope": "qwen3.8-max"},
+        THINKING,
         shown="thinking",
+        parameters=THINKS,
     ),
     Kind(
         "thinking-dropped",
         "thinking, dropped",
         "思考内容，不回传",
         "history: {reasoning: dropped}\nsteps: [{user: 我叫小明}, {user: 我叫什么名字？}]",
-        {"zhipu": "glm-5.3", "zai": "glm-5.3", "dashscope": "qwen3.8-max"},
+        THINKING,
         shown="thinking",
+        parameters=THINKS,
     ),
     Kind(
         "partial",
@@ -233,10 +245,11 @@ KINDS = (
             "zai": "glm-4",
             "dashscope": "qwen-plus",
             "compatible": "qwen-plus",
-            "responses": "m",
+            **dict.fromkeys(("responses", "anthropic"), "m"),
         },
         parameters={
             "responses": "{tools: [{type: web_search}]}",
+            "anthropic": "{tools: [{type: web_search_20250305, name: web_search}]}",
             **dict.fromkeys(
                 ("zhipu", "zai"), "{tools: [{type: web_search, web_search: {enable: true}}]}"
             ),
@@ -249,11 +262,15 @@ KINDS = (
         "built-in code interpreter",
         "内置代码解释器",
         "mode: stream\nsteps: [{user: 6 乘 7 等于几？}]",
-        {"dashscope": "qwen3.7-plus", "compatible": "qwen3.7-plus", "responses": "m"},
+        {
+            **dict.fromkeys(("dashscope", "compatible"), "qwen3.7-plus"),
+            **dict.fromkeys(("responses", "anthropic"), "m"),
+        },
         parameters={
             "dashscope": "{incremental_output: true, enable_code_interpreter: true}",
             "compatible": "{enable_code_interpreter: true}",
             "responses": "{tools: [{type: code_interpreter, container: {type: auto}}]}",
+            "anthropic": "{tools: [{type: code_execution_20250825, name: code_execution}]}",
         },
     ),
     Kind(
@@ -489,8 +506,8 @@ _WORDS = {
             "at all.\n"
             "- Answers that are sounds, and forms that send them, in `harness parse`: it asks with "
             "JSON and reads JSON.\n"
-            "- Anthropic's search and code execution, and Zhipu's code interpreter (of its retired "
-            "assistants): their answers are\n  checked, but the sandbox does not run them."
+            "- Zhipu's code interpreter (of its retired assistants): its answers are checked, but "
+            "the sandbox does not run it."
         ),
         "head": "| kind of call | form | model | " + " | ".join(COLUMNS) + " | test |",
         "yes": "yes",
@@ -513,8 +530,7 @@ _WORDS = {
             "- 文本向量、异步任务识别和 CosyVoice 的 `client: async`：dashscope 2.0.2 没有相应的"
             "异步类；zhipuai 和 zai-sdk 完全没有异步客户端。\n"
             "- `harness parse` 中的音频回答和上传音频的表单：它只用 JSON 提问和读取 JSON。\n"
-            "- Anthropic 的搜索与代码执行，以及智谱的代码解释器（属于已下线的助手）：回答会被检查，"
-            "但沙箱不运行它们。"
+            "- 智谱的代码解释器（属于已下线的助手）：回答会被检查，但沙箱不运行它。"
         ),
         "head": "| 调用 | 接口形式 | 模型 | 录制 | 回放 | 规则 | 解析 | 比较 | 沙箱 | 测试 |",
         "yes": "是",

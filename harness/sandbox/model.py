@@ -389,7 +389,7 @@ REPLIES: tuple[Replier, ...] = (
 def generate(call: Call, *, thinking: bool = False) -> Reply:
     """Return the reply to *call*: a text, with its tokens in `pieces`, or tool calls.
 
-    A function is called, if none was yet, for a question to which there is only a general reply.
+    A function is called for a first question to which there is only a general reply.
 
     Args:
         call: A chat with at least one message from the user.
@@ -404,8 +404,8 @@ def generate(call: Call, *, thinking: bool = False) -> Reply:
     reasoning = _reasoning(conversation) if thinking else None
     replier, text = next((reply, text) for reply in REPLIES if (text := reply(conversation)))
     if not conversation.tool_results:
-        is_called = any(message.tool_calls for message in call.messages)
-        if replier is reply_generally and choice in (None, "auto") and not is_called:
+        is_first = not conversation.earlier_questions
+        if replier is reply_generally and choice in (None, "auto") and is_first:
             choice = "required"
         calls = choose_calls(tools, choice, conversation.question, conversation.earlier_questions)
         if calls:

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     STRAY_TOOL_MESSAGE = "a tool message answers no tool call"
     BAD_PARAMETER = "a parameter is out of its range"
     ALWAYS_THINKS = "the model always reasons"
+    STREAM_ONLY = "the model reasons only in a stream"
     FORBIDDEN = "the content is not allowed"
     NOT_ASYNC = "the endpoint only accepts asynchronous requests"
     NOT_SYNC = "the endpoint only accepts synchronous requests"

@@ -66,8 +66,8 @@ def _message(reply: Reply, id: str, model: str, streamed: bool) -> bytes:
     head: dict[str, Json] = {"id": f"msg_{id}", "type": "message", "role": "assistant"}
     head["model"] = model
     if streamed:
-        return b"".join(anthropic.stream_events(reply, head, CacheCounts()))
-    return json.dumps(anthropic.whole_answer(reply, head, CacheCounts())).encode()
+        return b"".join(anthropic.stream_events(reply, head, CacheCounts(), []))
+    return json.dumps(anthropic.whole_answer(reply, head, CacheCounts(), [])).encode()
 
 
 def _response(reply: Reply, id: str, model: str, streamed: bool) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -63,6 +63,7 @@ def _translated(body: dict[str, Json]) -> dict[str, Json]:
     functions: Json = [
         {"type": "function", "function": {**tool, "parameters": tool.get("input_schema")}}
         for tool in objects_in(body.get("tools"))
+        if tool.get("type") in (None, "custom")
     ]
     rest = {name: value for name, value in body.items() if name != "system"}
     sent: Json = [message for _, message in conversation(body)]
@@ -89,6 +90,7 @@ async def _create(state: SandboxState, request: Request) -> Response:
     thinking = body.get("thinking")
     thinks = isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive")
     reply = model.generate(call, thinking=thinks)
+    ran, cache = [*_run_tools(body.get("tools"))], cache_counts(call)
     head: dict[str, Json] = {
         "id": f"msg_{uuid.uuid4().hex[:24]}",
         "type": "message",
@@ -97,23 +99,26 @@ async def _create(state: SandboxState, request: Request) -> Response:
     }
     if call.mode is Mode.STREAM:
         headers = [("content-type", "text/event-stream; charset=utf-8")]
-        streamed = state.stream(stream_events(reply, head, cache_counts(call)))
-        return stream_response(streamed, headers)
-    answer = whole_answer(reply, head, cache_counts(call))
-    return json_response(answer, [("content-type", "application/json")])
+        return stream_response(state.stream(stream_events(reply, head, cache, ran)), headers)
+    return json_response(
+        whole_answer(reply, head, cache, ran), [("content-type", "application/json")]
+    )
 
 
-def whole_answer(reply: Reply, head: dict[str, Json], cache: CacheCounts) -> dict[str, Json]:
+def whole_answer(
+    reply: Reply, head: dict[str, Json], cache: CacheCounts, ran: Sequence[dict[str, Json]]
+) -> dict[str, Json]:
     """Return the JSON body of a non-streaming answer.
 
     Args:
         reply: The content, finish reason and token counts.
         head: The first members, such as `id` and `model`.
         cache: The tokens read from and written to the cache.
+        ran: The blocks of tools that the service itself ran.
     """
     return {
         **head,
-        "content": [*_blocks(reply)],
+        "content": [*_blocks(reply, ran)],
         **_ended(reply),
         "usage": _usage(*_counts(reply), cache),
     }
@@ -144,9 +149,40 @@ def _ended(reply: Reply) -> dict[str, Json]:
     return {"stop_reason": _REASONS[reply.finish_reason or "stop"], "stop_sequence": None}
 
 
-def _blocks(reply: Reply) -> Iterator[dict[str, Json]]:
+def _run_tools(tools: Json) -> Iterator[dict[str, Json]]:
+    """Yield a call, and its result, of each of *tools* that the service itself runs [DOC]."""
+    for tool in objects_in(tools):
+        id = f"srvtoolu_{uuid.uuid4().hex[:24]}"
+        kind = str(tool.get("type")).rpartition("_")[0]
+        if kind in _RUN:
+            name, given, result = _RUN[kind]
+            yield {"type": "server_tool_use", "id": id, "name": name, "input": given}
+            yield {"type": f"{name}_tool_result", "tool_use_id": id, "content": result}
+
+
+_PAGE: dict[str, Json] = {
+    **{"type": "web_search_result", "url": "https://host.invalid/", "title": "sandbox"},
+    **{"encrypted_content": "c2FuZGJveA==", "page_age": None},
+}
+_RUN: Mapping[str, tuple[str, Json, Json]] = {
+    "web_search": ("web_search", {"query": "sandbox"}, [_PAGE]),
+    "code_execution": (
+        "bash_code_execution",
+        {"command": "expr 6 '*' 7"},
+        {
+            **{"type": "bash_code_execution_result", "stdout": "42\n", "stderr": ""},
+            **{"return_code": 0, "content": []},
+        },
+    ),
+}
+"""(name, input, result) of a tool that the service runs, by its type without the date."""
+
+
+def _blocks(reply: Reply, ran: Sequence[dict[str, Json]]) -> Iterator[dict[str, Json]]:
+    """Yield the blocks of a reply: its thinking, *ran*, its text, its calls."""
     if reply.reasoning:
         yield {"type": "thinking", "thinking": reply.reasoning, "signature": SIGNATURE}
+    yield from ran
     if reply.content:
         yield {"type": "text", "text": reply.content}
     for call in reply.tool_calls:
@@ -154,13 +190,16 @@ def _blocks(reply: Reply) -> Iterator[dict[str, Json]]:
         yield {"type": "tool_use", "id": call.id, "name": call.name, "input": value}
 
 
-def stream_events(reply: Reply, head: dict[str, Json], cache: CacheCounts) -> Iterator[bytes]:
+def stream_events(
+    reply: Reply, head: dict[str, Json], cache: CacheCounts, ran: Sequence[dict[str, Json]]
+) -> Iterator[bytes]:
     """Yield the bytes of each event of a streamed answer, in the documented order.
 
     Args:
         reply: The content, finish reason and token counts.
         head: The first members of the message, such as `id` and `model`.
         cache: The tokens read from and written to the cache.
+        ran: The blocks of tools that the service itself ran.
     """
     given, made = _counts(reply)
     begun: Json = _usage(given, 1, cache)
@@ -168,7 +207,7 @@ def stream_events(reply: Reply, head: dict[str, Json], cache: CacheCounts) -> It
     yield events(
         {"type": "message_start", "message": {**head, "content": [], **none, "usage": begun}}
     )
-    for index, block in enumerate(_blocks(reply)):
+    for index, block in enumerate(_blocks(reply, ran)):
         started, deltas = _streamed(block)
         yield events({"type": "content_block_start", "index": index, "content_block": started})
         if not index:
@@ -183,7 +222,9 @@ def stream_events(reply: Reply, head: dict[str, Json], cache: CacheCounts) -> It
 
 def _streamed(block: dict[str, Json]) -> tuple[Json, list[Json]]:
     """Return a block as it starts, and its deltas."""
-    if block["type"] == "tool_use":
+    if "tool_use_id" in block:
+        return block, []
+    if "input" in block:
         pieces = ["", *tokens(json.dumps(block["input"], ensure_ascii=False))]
         return {**block, "input": {}}, [
             {"type": "input_json_delta", "partial_json": piece} for piece in pieces

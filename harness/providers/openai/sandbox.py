@@ -73,6 +73,7 @@ class ServiceFacts:
         ranges: The allowed range of each numeric parameter.
         refusals: The HTTP status, error code and message for each reason to refuse a request.
         dimension: The length of embeddings if a request sets none.
+        thinks: Returns whether the reply to a chat has reasoning.
         always_finish_reason: Whether each event of a stream has a `finish_reason`, which is null
             before the last one, as OpenAI documents it.
         headers: Returns the headers of a response, from a new id, the request and the Content-Type.
@@ -83,6 +84,7 @@ class ServiceFacts:
     ranges: Mapping[str, Range] = field(default_factory=lambda: RANGES)
     refusals: Refusals = field(default_factory=lambda: REFUSALS)
     dimension: int = 1024
+    thinks: Callable[[SandboxState, Call], bool] = lambda state, call: False
     always_finish_reason: bool = True
     headers: Callable[[str, Request, str], Headers] = lambda id, request, content_type: [
         ("content-type", content_type),
@@ -135,7 +137,7 @@ async def _chat(facts: ServiceFacts, state: SandboxState, request: Request) -> R
     body = await read_object(request)
     call = read_chat(facts, state, body)
     state.check_rate_limit(last_question(call.messages))
-    replies, id = model.choices(call), str(uuid.uuid4())
+    replies, id = model.choices(call, thinking=facts.thinks(state, call)), str(uuid.uuid4())
     head: dict[str, Json] = {
         "id": f"chatcmpl-{id}",
         "created": int(now().timestamp()),
@@ -190,6 +192,8 @@ def _with_known_roles(messages: Json) -> Json:
 
 def _choice(reply: Reply, index: int, parameters: Mapping[str, Json]) -> Json:
     message: dict[str, Json] = {"content": reply.content or "", "role": "assistant"}
+    if reply.reasoning:
+        message["reasoning_content"] = reply.reasoning
     if reply.tool_calls:
         # [REC] DashScope's answers have the index of a call, also outside of streams
         message["tool_calls"] = [
@@ -215,8 +219,11 @@ def _usage(replies: Sequence[Reply], cache: CacheCounts) -> dict[str, Json]:
     counted = [reply.usage for reply in replies if reply.usage]
     prompt = counted[0].input_tokens or 0 if counted else 0
     output = sum(usage.output_tokens or 0 for usage in counted)
+    thought = sum(len(tokens(reply.reasoning or "")) for reply in replies)
+    details: Json = {"reasoning_tokens": thought}
     return {
         "completion_tokens": output,
+        **({"completion_tokens_details": details} if thought else {}),
         "prompt_tokens": prompt,
         "prompt_tokens_details": cache.details(),
         "total_tokens": prompt + output,
@@ -252,7 +259,8 @@ def _stream_events(
         yield from (event([choice]) for choice in group if choice is not None)
     if counts:
         order = ("total_tokens", "completion_tokens", "prompt_tokens", "prompt_tokens_details")
-        yield event([], {name: counts[name] for name in order})
+        rest = {name: value for name, value in counts.items() if name not in order}
+        yield event([], {name: counts[name] for name in order} | rest)
     yield b"data: [DONE]\n\n"
 
 
@@ -274,7 +282,12 @@ def _deltas(
 
     # [REC] first id and name of a call, then its arguments in pieces, with an empty id
     first: dict[str, Json] = {"content": "", "role": "assistant"}
-    if not reply.tool_calls:
+    if reply.reasoning:
+        yield delta({"content": None, "role": "assistant", "reasoning_content": ""})
+        for piece in tokens(reply.reasoning):
+            yield delta({"content": None, "reasoning_content": piece})
+        first = {"content": ""}
+    elif not reply.tool_calls:
         yield delta(first)
     for piece in reply.pieces:
         tokens_of = model.log_probabilities((piece,), parameters)

@@ -54,7 +54,9 @@ def _merged(before: Json, message: Json) -> Json:
     texts = (resolve(one, "/content") for one in (before, message))
     content = "".join(text for text in texts if isinstance(text, str))
     called: dict[str, Json] = {"tool_calls": calls} if calls else {}
-    return {"role": "assistant", "content": content, **called}
+    thoughts = [text_at(one, "/reasoning_content") for one in (before, message)]
+    thought: dict[str, Json] = {"reasoning_content": joined(thoughts)} if any(thoughts) else {}
+    return {"role": "assistant", "content": content, **called, **thought}
 
 
 def remembers(request: Json) -> bool:
@@ -80,6 +82,8 @@ def _translated(item: Json) -> Iterator[Json]:
     elif kind == "function_call_output":
         content = item.get("output")
         yield {"role": "tool", "content": content, "tool_call_id": item.get("call_id")}
+    elif kind == "reasoning" and (thought := _thought([item])):
+        yield {"role": "assistant", "content": "", "reasoning_content": thought}
     elif kind in (MISSING, "message"):
         content = item.get("content")
         yield {"role": item.get("role"), "content": _content(content)}
@@ -160,15 +164,27 @@ def _parts(items: Sequence[Json], kind: str, *patterns: str) -> Iterator[Json]:
                 yield from (part for _, part in query(item, pattern))
 
 
+def _thought(items: Sequence[Json]) -> str | None:
+    parts = _parts(items, "reasoning", "/summary/[]", "/content/[]")
+    return joined(text_at(part, "/text") for part in parts)
+
+
+def _signature(items: Sequence[Json]) -> str:
+    """Return the id of the reasoning and, after a space, its encrypted content if it has one."""
+    found = [item for item in items if resolve(item, "/type") == "reasoning"]
+    texts = (text_at(item, name) for item in found[:1] for name in ("/id", "/encrypted_content"))
+    return " ".join(text for text in texts if text)
+
+
 def _whole(response: Json) -> Reply:
     items = [item for _, item in query(response, "/output/[]")]
     texts = _parts(items, "message", "/content/[]")
-    thoughts = _parts(items, "reasoning", "/summary/[]", "/content/[]")
     return Reply(
         id=text_at(response, "/id"),
         model=text_at(response, "/model"),
         content=joined(text_at(part, "/text") or text_at(part, "/refusal") for part in texts),
-        reasoning=joined(text_at(part, "/text") for part in thoughts),
+        reasoning=_thought(items),
+        signature=_signature(items),
         tool_calls=tuple(_calls(iter(items))),
         finish_reason=_finish(response),
         usage=_usage(response),
@@ -213,6 +229,7 @@ def _streamed(events: Sequence[dict[str, Json]], last: dict[str, Json] | None) -
         model=whole.model or text_at(head, "/model"),
         content="".join(pieces) if pieces else whole.content,
         reasoning="".join(_deltas(events, _THOUGHTS)) or whole.reasoning,
+        signature=whole.signature,
         tool_calls=tuple(_calls(items)) or whole.tool_calls,
         finish_reason=whole.finish_reason,
         usage=whole.usage,

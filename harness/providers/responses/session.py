@@ -13,7 +13,7 @@ from harness.wire import as_object
 
 
 def _items(line: Message) -> Iterator[dict[str, Any]]:
-    """Yield a message as items: its text, its function calls, or the result of one."""
+    """Yield a message as items: its reasoning, text and function calls, or the result of one."""
     if line.sent and not is_openai(line.sent):
         yield copy.deepcopy(dict(line.sent))
         return
@@ -24,6 +24,11 @@ def _items(line: Message) -> Iterator[dict[str, Any]]:
             "output": line.content,
         }
         return
+    if line.reasoning and line.signature:
+        id, _, encrypted = line.signature.partition(" ")
+        summary = [{"type": "summary_text", "text": line.reasoning}]
+        rest = {"encrypted_content": encrypted} if encrypted else {}
+        yield {"type": "reasoning", "id": id, "summary": summary, **rest}
     if line.content or not line.tool_calls:
         yield {"role": line.role, "content": [_part(p) for p in line.parts] or line.content}
     for call in line.tool_calls:

@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.providers.dashscope.sandbox import compatible_headers
+from harness.providers.dashscope.sandbox.generation import reasons
 from harness.providers.openai.sandbox import RANGES, REFUSALS, ServiceFacts, server
-from harness.sandbox.requests import Refused, read_refusals
+from harness.sandbox.requests import Reason, Refused, read_refusals
 from harness.sandbox.state import SandboxState
+from harness.types import Call, Mode
 
 
 def _serves(state: SandboxState, model: str, kind: str) -> bool:
@@ -22,6 +24,15 @@ def _serves(state: SandboxState, model: str, kind: str) -> bool:
     return True
 
 
+def _thinks(state: SandboxState, call: Call) -> bool:
+    """Return whether a model reasons. Raises Refused for one that does only in a stream."""
+    row = state.find_model("dashscope", call.model, "chat")
+    try:
+        return reasons(row, call.parameters, streamed=call.mode is Mode.STREAM)
+    except Refused as refused:
+        raise Refused(Reason.STREAM_ONLY, refused.detail) from None
+
+
 SERVER = replace(
     server(
         "/compatible-mode/v1",
@@ -30,6 +41,7 @@ SERVER = replace(
             ranges=RANGES,
             listed=("qwen-flash", "qwen-plus", "qwen3.7-max", "text-embedding-v4"),
             refusals={**REFUSALS, **read_refusals(Path(__file__).with_name("refusals.toml"))},
+            thinks=_thinks,
             always_finish_reason=False,  # [REC]
             headers=compatible_headers,
         ),

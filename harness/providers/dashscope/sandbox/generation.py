@@ -82,13 +82,13 @@ def read_chat(
     parameters = read_member(body, "parameters")
     bad_tools = "tools must be an array."
     check_chat(messages, parameters, RANGES, tool_call_id_required=True, bad_tools=bad_tools)
-    thinks = _thinks(model, parameters, streamed)
+    thinks = reasons(model, parameters, streamed=streamed)
     mode = Mode.STREAM if streamed else Mode.SYNC
     call = Call(CallKind.CHAT, mode, str(name), messages, parameters=parameters)
     return Chat(call, endpoint, thinks)
 
 
-def _thinks(model: Model, parameters: dict[str, Json], streamed: bool) -> bool:
+def reasons(model: Model, parameters: Mapping[str, Json], *, streamed: bool) -> bool:
     """Return whether a model reasons with these parameters.
 
     The texts of the refusals: [DOC] help.aliyun.com/en/model-studio/error-code.
