@@ -104,8 +104,8 @@ def print_text(console: Console, text: str, style: str = "", indent: int = 0) ->
     margin = " " * indent
     if console.color_system is None:  # then nothing is left for the console to do
         for part in _parts(plain(text), _AT_ONCE):
-            lines = margin + part.replace("\n", f"\n{margin}")
-            console.file.write(f"{lines.expandtabs(console.tab_size)}\n")
+            lines = margin + part.replace("\n", f"\n{margin}") + "\n"
+            console.file.write(lines.expandtabs(console.tab_size) if "\t" in lines else lines)
     else:
         print_lines(console, ((style, margin + part) for part in _parts(plain(text))))
 

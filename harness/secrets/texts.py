@@ -238,8 +238,8 @@ def readings(text: str, most: int = MAX_READINGS) -> Iterator[Reading]:
 
 
 _SLICE = 2**16
-_NO_ESCAPE = lazy_pattern(r'[^\\A-Za-z0-9%&#;"/]')
-"""Matches a character that is in no escape, so that a text can be cut before it."""
+_NO_ESCAPE = lazy_pattern(r'[^\\A-Za-z0-9%&#;"/]|(?<!\\)\\u(?![Dd][C-Fc-f])')
+"""Matches where no escape goes on, so that a text can be cut there."""
 
 
 def _without(escape: _Escape, text: str) -> str:

@@ -8,6 +8,8 @@ _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 
+_PLAIN = bytes((*b"\t\n", *range(32, 127)))
+
 WIDE = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff01-\uff60\U00020000-\U0003ffff"
 """Characters of two cells, as in a class of a pattern."""
 
@@ -23,7 +25,7 @@ BETWEEN_WIDE = (
 
 def plain(text: str) -> str:
     """Replace control characters, bidirectional marks and lone surrogates in *text* by U+FFFD."""
-    if text.isprintable() or text.replace("\n", " ").replace("\t", " ").isprintable():
+    if text.isprintable() or (text.isascii() and not text.encode().translate(None, _PLAIN)):
         return text
     return _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n"))
 
