@@ -132,6 +132,8 @@ OUTPUTS = {
     "show": "show multi-turn/zhipuai",
     "show_difference": "show multi-turn/zhipuai multi-turn/dashscope",
     "compare": "compare multi-turn",
+    "compare_sides": "compare multi-turn/zhipuai multi-turn/dashscope",
+    "compare_fields": "compare --fields multi-turn",
     "parse": "parse cassettes/multi-turn",
     "faults": "faults cassettes --cases 1 --sdk openai --fault connection_reset",
     "plan": "record multi-turn --plan",
@@ -146,7 +148,7 @@ def test_other_outputs_fit_their_published_schemas(harness: Harness, tmp_path: P
     """Those of commands that make no report."""
     schema = json.loads((ROOT / "docs" / "reference" / "outputs.schema.json").read_text("utf-8"))
     Draft202012Validator.check_schema(schema)
-    assert {*schema["$defs"]} == {*OUTPUTS, "record", "serve"}
+    assert {*schema["$defs"]} == {*OUTPUTS, "list_tests", "record", "serve"}
     (tmp_path / "scenarios").mkdir()
     shutil.copy(ROOT / "scenarios" / "multi-turn.yaml", tmp_path / "scenarios")
     recordings = tmp_path / "cassettes" / "multi-turn"
@@ -156,6 +158,14 @@ def test_other_outputs_fit_their_published_schemas(harness: Harness, tmp_path: P
         done = harness(*command.split(), "--json", folder=tmp_path)
         errors = Draft202012Validator(schema["$defs"][name]).iter_errors(json.loads(done.out))
         assert [f"{error.json_path}: {error.message}" for error in errors] == [], name
+    shutil.rmtree(tmp_path / "scenarios")
+    for name, *others in (["list_tests"], ["prune"], ["compare", str(UNPRICED)]):
+        done = harness(name.partition("_")[0], *others, "--json", folder=tmp_path)
+        assert Draft202012Validator(schema["$defs"][name]).is_valid(json.loads(done.out)), name
+
+
+UNPRICED = ROOT / "examples" / "kinds" / "cassettes" / "weather-forms"
+"""Recordings of models of which some have no price."""
 
 
 @pytest.mark.slow
