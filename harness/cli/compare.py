@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import SpooledTemporaryFile, TemporaryDirectory
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import typer
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from harness.report.json_report import JsonObject
 
 R = TypeVar("R")
+
+_IN_MEMORY = 2**24
+"""The size in bytes from which on results are kept on the disk until they are printed."""
 
 
 def compare(
@@ -183,9 +186,9 @@ def _results(
 ) -> Iterator[Iterator[R]]:
     """Yield an iterator of the results of *do* for the recordings of each group, read whole.
 
-    They are on the disk until they are taken. *skip* is called with the errors of what is left out.
+    Many are on the disk until they are taken. *skip* is called with the errors of what is left out.
     """
-    with TemporaryFile() as file:
+    with SpooledTemporaryFile(_IN_MEMORY) as file:
         with app.progress() as shown:
             read_one = partial(_read_and_do, do)
             results = spooled(_in_order(read_one, groups, processes, shown), file)
