@@ -27,8 +27,8 @@ HEADERS = frozenset(name for provider in INSTALLED.values() for name in provider
 """The names, in lower case, of the providers' own headers; a recording keeps them."""
 
 
-_EVERY_FORMAT = "openai"
-"""The well-known service whose endpoints include those of Anthropic's and Responses' formats."""
+_EVERY_FORMAT = ("anthropic", "openai")
+"""Well-known services whose endpoints are of every format of declared services."""
 
 
 def recognise(exchange: Exchange, provider: str = "") -> Endpoint | None:
@@ -41,7 +41,8 @@ def recognise(exchange: Exchange, provider: str = "") -> Endpoint | None:
     request, every = exchange.request, tuple(PROVIDERS.values())
     found = _recognised(every, provider, request.method, request.uri)
     if found is None and exchange.response.header(SANDBOX_MARK):
-        return _recognised(every, _EVERY_FORMAT, request.method, request.uri)
+        others = (_recognised(every, name, request.method, request.uri) for name in _EVERY_FORMAT)
+        return next(filter(None, others), None)
     return found
 
 

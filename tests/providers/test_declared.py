@@ -304,7 +304,9 @@ def test_each_service_is_served_at_its_own_path(project: Path) -> None:
             assert url.removeprefix(base) == urlsplit(shipped()[name].base_url).path + tail
             response = Response(200, headers=tuple(answer.headers.items()))
             found = recognise(Exchange(Request("POST", url), response))
+            service = "anthropic" if name == "anthropic" else "openai"
             assert found is not None, name
+            assert found.dialect == service
 
 
 def test_its_endpoints_have_names(project: Path) -> None:
