@@ -49,7 +49,7 @@ class Converted:
     skipped: list[str] = field(default_factory=list)
 
     def lose(self, what: str) -> None:
-        """Count one more exchange that lacks *what*, a phrase as in `losses`."""
+        """Count one more exchange that lacks *what*, a phrase such as "its time"."""
         self.losses[what] += 1
 
     def skip(self, where: str, why: str) -> None:

@@ -74,7 +74,7 @@ class RecordedCall:
 
     @property
     def beside(self) -> dict[str, Json]:
-        """The members of the object that has the messages or prompt; empty if that is the body."""
+        """The object, such as `input`, with the messages or prompt; empty if that is the body."""
         parent = self.pointer.rpartition("/")[0]
         return as_object(resolve(self.body, parent) if parent else {})
 

@@ -177,7 +177,7 @@ def block_here() -> Block | None:
 
 
 def blocks_here() -> Sequence[Block]:
-    """Return the block of the current context; if that is ambiguous, all open blocks."""
+    """Return the block that requests of this context belong to, or all open ones if unclear."""
     block = block_here()
     return tuple(open_blocks) if block is None else (block,)
 

@@ -597,7 +597,11 @@ class WholeBody(io.BytesIO):
         return data
 
     def isclosed(self) -> bool:
-        """Return whether the end was read: with the last byte if the length was known."""
+        """Return whether the body was read to its end.
+
+        A body of unknown length ends with a read that returns nothing, or one of all bytes; a body
+        of known length with its last byte.
+        """
         return self.closed or self.tell() == self._end
 
 

@@ -19,7 +19,7 @@ ITEMS = "[]"
 
 
 class Missing:
-    """The type of `MISSING`; its truth value is False."""
+    """The type of `MISSING`, the result of a pointer to nothing; its truth value is False."""
 
     def __bool__(self) -> bool:
         return False
