@@ -1,8 +1,8 @@
 """A report as one HTML page that loads no other file, neither from disk nor from a network.
 
-`page` renders the templates of this folder with `sections` (the views of each scenario), `drift`
-(the changes since a recording) and the report itself. `timelines`, `bodies`, `word_diff`,
-`pictures` and `prose` prepare parts of these, `packing` compresses the scenarios of large reports.
+`page` renders the templates of this folder with `sections` (the views of each scenario, and the
+changes since a recording) and the report itself. `charts`, `bodies`, `word_diff` and `contents`
+prepare parts of these, `packing` compresses the scenarios of large reports.
 `messages` has the page's own words, in both languages.
 """
 

@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from harness.locale import LANGUAGE, Language, localized, translate
 from harness.report import format
 from harness.report.forks import Forks, Recording
-from harness.report.html import bodies, charts, contents, drift, messages, packing, sections
+from harness.report.html import bodies, charts, contents, messages, packing, sections
 from harness.report.model import ORIGINS, Cell, Report
 from harness.report.rule_texts import RULE_TEXTS
 from harness.report.trends import FIELDS, FINDINGS, Trend, trends
@@ -55,7 +55,7 @@ def report(
     style, script = _file("page.css"), _file("page.js")
     findings = [one for section in shown for one in section.findings]
     rules = _rules(findings)
-    drifts = drift.shown_drifts(report, shown)
+    drifts = sections.shown_drifts(report, shown)
     shown_trends = trends(report.history)
     context = {
         "report": report,
@@ -201,7 +201,7 @@ def _environment() -> Environment:
     )
     environment.globals |= {
         **STYLES,
-        "max_changes": drift.MAX_CHANGES,
+        "max_changes": sections.MAX_CHANGES,
         "t": messages.text,
         "word": messages.word,
         "plural": messages.plural,

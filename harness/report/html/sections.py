@@ -1,4 +1,4 @@
-"""The sections of a page, one for each scenario, with the anchors of their exchanges."""
+"""The sections of a page, one for each scenario or drift, with the anchors of what they show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
@@ -21,6 +21,10 @@ from harness.report.html import bodies, charts, word_diff
 from harness.report.model import Report
 from harness.types import Finding, Origin, Problem, Severity, Transcript
 
+if TYPE_CHECKING:
+    from harness.analysis.difference import Verdict
+    from harness.drift.types import Drift, DriftChange
+
 MAX_DIFFERENCES = 200
 """The largest number of differences listed for one layer; the JSON report has all."""
 
@@ -32,6 +36,9 @@ MAX_VALUE = 400
 
 MAX_EXCHANGES = 200
 """The largest number of exchanges of one transcript that are shown as raw HTTP."""
+
+MAX_CHANGES = 200
+"""The largest number of changes that are listed for one verdict; the JSON report has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,3 +376,42 @@ def evidence_anchors(sections: Sequence[ScenarioSection]) -> Callable[[Evidence]
         return f"{column}-x{seen.exchange}" if column and seen.exchange <= MAX_EXCHANGES else ""
 
     return anchor
+
+
+# ------------------------------------------------------------------------------------------ drift
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDrift:
+    """A drift as the page shows it.
+
+    Attributes:
+        anchor: the id of the drift's HTML element.
+        href: the id of the element with the new recording's conversation; empty if there is none.
+        drift: the drift.
+    """
+
+    anchor: str
+    href: str
+    drift: Drift
+
+    @property
+    def groups(self) -> list[tuple[Verdict, tuple[DriftChange, ...]]]:
+        """The verdicts of the changes, the most severe first, each with its changes."""
+        verdicts = sorted({change.verdict for change in self.drift.changes}, key=lambda v: -v.rank)
+        return [(verdict, self.drift.of(verdict)) for verdict in verdicts]
+
+    def count(self, verdict: str) -> int:
+        """Return the number of changes with *verdict*."""
+        return sum(change.verdict == verdict for change in self.drift.changes)
+
+
+def shown_drifts(report: Report, sections: Sequence[ScenarioSection]) -> tuple[ShownDrift, ...]:
+    """Return every drift of a report, the most severe first."""
+    order = sorted(report.drifts, key=lambda drift: -drift.verdict.rank)
+    columns = (column for section in sections for column in section.columns)
+    anchors = {(c.transcript.scenario, c.target): c.anchor for c in columns}
+    return tuple(
+        ShownDrift(f"d-{number}", anchors.get((d.scenario, d.target), ""), d)
+        for number, d in enumerate(order, start=1)
+    )

@@ -18,7 +18,7 @@ from harness.config.prices import NO_PRICES, Price, Prices
 from harness.drift.types import Drift, DriftChange
 from harness.report import Report, html
 from harness.report.build import check_report
-from harness.report.html import contents, drift
+from harness.report.html import contents, sections
 from harness.report.html.page import STYLES, _providers
 from harness.report.model import ORIGINS
 from harness.types import BrokenOff, Finding, NetworkError, Origin, Place
@@ -257,9 +257,9 @@ def test_many_changes_are_cut_with_a_number() -> None:
     change = DriftChange(
         ChangeKind.REMOVED, "/a", "", "string", "", 1, "answer", verdict=Verdict.BREAKING
     )
-    many = (change,) * (drift.MAX_CHANGES + 7)
+    many = (change,) * (sections.MAX_CHANGES + 7)
     text = html.report(Report("r", drifts=(Drift("s", "t", "a", "b", many),)))
-    assert text.count("<td><code>answer /a</code>") == drift.MAX_CHANGES
+    assert text.count("<td><code>answer /a</code>") == sections.MAX_CHANGES
     assert f"{len(many)}</span>" in text
     assert '<span>7</span> <span data-zh="项见 JSON 报告">more in' in text
 
