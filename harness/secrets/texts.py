@@ -329,13 +329,13 @@ def packed(text: str, runs: Sequence[Run], seen: set[str]) -> Iterator[Packed]:
     """
     here = set()
     if not text.isascii() or not text[:64].isprintable() or text.startswith(("x", "--")):
-        for start, end, coding, plain in compressed(text.encode("latin-1", "replace")):
-            yield Packed(start, end, plain.decode("latin-1"), _packer(coding))
+        for start, end, coding, raw in compressed(text.encode("latin-1", "replace")):
+            yield Packed(start, end, raw.decode("latin-1"), _packer(coding))
     for start, run in _base64_runs(text, runs):
         if run not in seen:
             here.add(run)
-            if (raw := base64_bytes(run)) is not None:
-                yield Packed(start, start + len(run), raw.decode("latin-1"), _base64_packer(run))
+            if (plain := _base64_text(run)) is not None:
+                yield Packed(start, start + len(run), plain, _base64_packer(run))
     for match in _hex_data(text, runs):
         yield Packed(*match.span(), bytes.fromhex(match[0]).decode("latin-1"), _as_hex)
     seen |= here
@@ -388,7 +388,12 @@ def has_words(text: str) -> bool:
     Every secret, or its name, has them. Ids look like base64; what they are decoded to rarely has
     them.
     """
-    return b"aaaaa" in text.encode("latin-1", "replace").translate(_PRINTABLE)
+    starts = range(0, len(text), _SLICE)
+    return any(b"aaaaa" in _printable(text[start : start + _SLICE + 4]) for start in starts)
+
+
+def _printable(text: str) -> bytes:
+    return text.encode("latin-1", "replace").translate(_PRINTABLE)
 
 
 def _packer(coding: Coding) -> Callable[[str], str]:
@@ -414,15 +419,25 @@ def _base64_packer(run: str) -> Callable[[str], str]:
 
 def base64_bytes(text: str) -> bytes | None:
     """Return the bytes of a text that is entirely base64; None for any other text."""
+    if not text.isascii() or any(sign in text for sign in _OTHER_SIGNS):
+        text = "".join(text.split()).replace("-", "+").replace("_", "/")
+    if len(text) % 4 or text.endswith("==="):
+        text = text.rstrip("=")
+        text = text[: len(text) - (len(text) % 4 == 1)]
+        text += "=" * (-len(text) % 4)
     try:
-        digits = b"".join(text.encode("ascii").split()).rstrip(b"=").translate(_STANDARD)
-        digits = digits[: len(digits) - (len(digits) % 4 == 1)]
-        return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4))
+        return binascii.a2b_base64(text)  # a long text is not copied, unless it has to be
     except ValueError:
         return None
 
 
-_STANDARD = bytes.maketrans(b"-_", b"+/")
+_OTHER_SIGNS = "-_ \t\r\n\v\f\x1c\x1d\x1e\x1f"
+
+
+def _base64_text(text: str) -> str | None:
+    """Return what `base64_bytes` does, with one character for each byte."""
+    raw = base64_bytes(text)
+    return raw if raw is None else raw.decode("latin-1")
 
 
 # ---------------------------------------------------------------------------------- streams
