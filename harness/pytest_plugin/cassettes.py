@@ -313,10 +313,13 @@ def _finish(item: pytest.Item) -> None:
     if context is None:
         return
     del item.stash[_CONTEXT]
-    failure = item.stash.get(_FAILURE, None)
+    failure = error = item.stash.get(_FAILURE, None)
+    expected = isinstance(failure, pytest.skip.Exception) or item.get_closest_marker("xfail")
+    if expected and context.recorded:
+        error = None  # a replay needs what the test asked before it was skipped, or failed
     try:
         with _errors_as_failures:
-            context.__exit__(type(failure) if failure else None, failure, None)
+            context.__exit__(type(error) if error else None, error, None)
     finally:
         note_use(item, _use(context))
         note_unwatched(item, context.unwatched)

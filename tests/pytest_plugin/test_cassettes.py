@@ -115,6 +115,30 @@ class TestAll:
     repository.runpytest_inprocess().assert_outcomes(passed=3)
 
 
+def test_a_test_that_is_skipped_or_expected_to_fail_is_recorded(
+    repository: pytest.Pytester, sandbox: str
+) -> None:
+    """A replay ends as the recording did, and not since an answer is missing."""
+    tests = """
+@pytest.mark.cassette
+def test_one():
+    assert ask()["choices"]
+    pytest.skip("the model cannot do this")
+
+@pytest.mark.cassette
+@pytest.mark.xfail
+def test_two():
+    assert not ask()["choices"]
+"""
+    folder = write(repository, sandbox, tests)
+    repository.runpytest_inprocess("--record=missing").assert_outcomes(skipped=1, xfailed=1)
+    assert sorted(path.name for path in folder.iterdir()) == ["test_one.yaml", "test_two.yaml"]
+    write(repository, "http://elsewhere.invalid", tests)
+    result = repository.runpytest_inprocess()
+    result.assert_outcomes(skipped=1, xfailed=1)
+    result.stdout.fnmatch_lines(["harness: 2 replayed, 0 recorded, 0 live; *"])
+
+
 def test_a_test_that_fails_writes_no_cassette(repository: pytest.Pytester, sandbox: str) -> None:
     """A failing test writes no cassette, and its answers are kept for the next run."""
     folder = write(repository, sandbox, ONE + "    raise ValueError\n")
