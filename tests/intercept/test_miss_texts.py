@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.intercept.matching import canonical, closest, key_of
+from harness.intercept.matching import Distance, canonical, closest, key_of, nearest
 from harness.locale import Language, in_language, localized_error
 from harness.types import Exchange, Request, Response
 
@@ -101,6 +101,12 @@ def test_bytes_that_are_no_text_stay_different() -> None:
     one = form("a", "X", "b").replace(b"X", b"\xff\x00")
     assert canonical(one) != canonical(form("a", "X", "b").replace(b"X", b"\xfe\x00"))
     assert canonical(one) == canonical(form("a", "X", "c").replace(b"X", b"\xff\x00"))
+
+
+def test_an_empty_cassette_has_no_nearest_request() -> None:
+    """Its distance is that of another method and path, with no further difference."""
+    distance, text = nearest(Request("GET", "http://a/b"), ())
+    assert (distance, text) == (Distance(True, True, 0), "the cassette is empty")
 
 
 def test_a_miss_in_chinese() -> None:

@@ -36,6 +36,14 @@ def test_a_lossless_picture_is_measured() -> None:
     assert inspect_image(drawn.getvalue()) == ImageInfo("image/webp", 300, 20)
 
 
+def test_the_head_of_a_webp_is_enough() -> None:
+    """The size ends at the thirtieth byte."""
+    drawn = io.BytesIO()
+    Image.new("RGB", (300, 20), "red").save(drawn, "WEBP")
+    assert inspect_image(drawn.getvalue()[:30]) == ImageInfo("image/webp", 300, 20)
+    assert inspect_image(drawn.getvalue()[:29]) == ImageInfo("image/webp", 0, 0)
+
+
 def test_what_is_no_picture_is_none() -> None:
     """Other bytes are no picture."""
     assert inspect_image(b"<html>") is None
