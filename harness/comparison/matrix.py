@@ -322,16 +322,19 @@ def scripts(text: str) -> tuple[float | None, float | None]:
     """
     of_ascii = len(text.encode("ascii", "ignore").translate(None, _NO_LETTERS))
     others = "" if text.isascii() else _ASCII.sub("", text)
-    letters = {letter: count for letter, count in Counter(others).items() if letter.isalpha()}
-    total = of_ascii + sum(letters.values())
+    rare = _COMMON_HAN.sub("", others)  # a count of each letter takes ten times as long
+    letters = {letter: count for letter, count in Counter(rare).items() if letter.isalpha()}
+    of_han = len(others) - len(rare)
+    total = of_ascii + of_han + sum(letters.values())
     if not total:
         return None, None
-    han = sum(count for letter, count in letters.items() if _is_han(letter))
+    han = of_han + sum(count for letter, count in letters.items() if _is_han(letter))
     latin = of_ascii + sum(count for letter, count in letters.items() if letter < "\u0250")
     return round(han / total, 3), round(latin / total, 3)
 
 
 _ASCII = re.compile("[\x00-\x7f]+")
+_COMMON_HAN = re.compile("[\u3400-\u4db5\u4e00-\u9fef]+")
 _NO_LETTERS = bytes(byte for byte in range(128) if not chr(byte).isalpha())
 
 
