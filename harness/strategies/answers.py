@@ -145,7 +145,8 @@ def _images(draw: st.DrawFn, call: GeneratedCall) -> AnswerContent:
     values: dict[str, Json] = {operation.results: images + [failure] * (count - succeeded)}
     if has_metrics:
         values["metrics"] = metrics(count, succeeded, count - succeeded)
-    return AnswerContent(finish_reason="stop", values=values)
+    # A task's images are results; beside them, a choice with a finish reason would count as one.
+    return AnswerContent(finish_reason=None if operation.poll else "stop", values=values)
 
 
 def _video(operation: Operation, url: str) -> AnswerContent:
