@@ -23,7 +23,7 @@ class AnalyzedTurn:
 
     @cached_property
     def answer(self) -> AnalyzedExchange | None:
-        """The exchange with the answer: the last one with a known endpoint that is not a file.
+        """The exchange with the answer: the last of a known endpoint, file downloads left out.
 
         None if there is none.
         """

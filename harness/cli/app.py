@@ -290,7 +290,10 @@ def folders_of_tests(scenarios: Path, cassettes: Path) -> list[Path]:
 
 
 def with_left_out(report: Report, scenarios: Path, cassettes: Path) -> Report:
-    """Return *report*, a replay of all scenarios, with the number of cassettes of no scenario."""
+    """Return the *report* of a replay with the number of cassettes that belong to no scenario.
+
+    The replay has left them out, though it was of all scenarios.
+    """
     from dataclasses import replace
 
     from harness.runner.prune import cassette_folders

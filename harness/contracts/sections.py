@@ -47,7 +47,7 @@ class Section:
 
     @property
     def name(self) -> str:
-        """The form and the case: `event first`, `answer SUCCEEDED`."""
+        """The form and the case, if there is one, such as `event first` or `answer SUCCEEDED`."""
         return f"{self.form} {self.case}".rstrip()
 
 

@@ -66,7 +66,7 @@ def word_digest(word: str) -> str:
 
 
 def is_digest(word: str) -> bool:
-    """Return whether *word* is a digest in place of a word."""
+    """Return whether *word* is a digest that replaces a rare word, such as `#1a2b`."""
     return word.startswith("#")
 
 

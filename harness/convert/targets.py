@@ -127,7 +127,9 @@ def requests_for(
     secrets: Sequence[str],
     budget: Budget | None = None,
 ) -> tuple[list[TargetCall], list[tuple[str, LeftOut]]]:
-    """Return a request to each target for each recorded one, and the exchanges left out.
+    """Return the recorded requests as requests to *targets*, and the exchanges left out.
+
+    There is one request for each recorded request and each target.
 
     Args:
         paths: The recordings.

@@ -119,7 +119,7 @@ def changed_response(recorded: Response, body: bytes, *headers: tuple[str, str])
 
 @dataclass(frozen=True)
 class RecordedAnswer(AnalyzedExchange):
-    """An exchange of a known endpoint, whose answer faults change."""
+    """A recorded exchange of a known endpoint, to whose answer faults are applied."""
 
     endpoint: Endpoint
 

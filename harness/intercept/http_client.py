@@ -546,7 +546,10 @@ class ReplayedResponse(http.client.HTTPResponse):
 
 
 def plain_headers(playback: Playback) -> list[tuple[str, str]] | None:
-    """Return the headers of a response as Python's parser reads them; None if it changes them."""
+    """Return the headers of a response if Python's parser would read them unchanged, else None.
+
+    Return None also for a response that a network failure cut off.
+    """
     head = "" if playback.broken_off else _head(_framed(playback), is_whole=True)
     is_plain = len(head) <= _LONGEST_PLAIN_HEAD and _PLAIN_HEAD.fullmatch(head)
     return _HEADER.findall(head) if is_plain else None

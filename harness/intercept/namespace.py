@@ -67,9 +67,10 @@ def check_hosts(patterns: Iterable[str]) -> None:
 
 
 def check_store(address: str) -> None:
-    """Raise HarnessError if *address* is of a store that this process cannot reach.
+    """Raise HarnessError if the store of cassettes at *address* is out of this process's reach.
 
-    Do nothing if it is empty.
+    In a network namespace of its own, a process reaches only stores in memory. An empty *address*
+    stands for no store.
     """
     if address and not address.startswith("memory:") and is_isolated():
         raise HarnessError(

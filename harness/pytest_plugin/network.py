@@ -63,10 +63,11 @@ def check_allowed_hosts(items: Iterable[pytest.Item]) -> None:
 
 @contextmanager
 def patches_for(following: pytest.Item | None) -> Iterator[None]:
-    """Keep patches of HTTP libraries and placeholder API keys during the `with` block, one test.
+    """Keep patches of HTTP libraries and placeholder API keys during the `with` block.
 
-    Blocks of cassettes put them in place. After the test they are kept if the *following* test has
-    a cassette, too: no other test or fixture runs between the two.
+    The `with` block runs one test. The first use of a cassette in it puts them in place. After the
+    test they are removed, unless the *following* test has a cassette, too: no other test or fixture
+    runs between the two.
     """
     from harness.api.placeholders import keep_placeholders
     from harness.intercept.patch import keep_patches

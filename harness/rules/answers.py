@@ -56,9 +56,9 @@ def finish_reason_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
 def role_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that an answer has the role assistant.
 
-    Programs send the message back unchanged, and a request accepts known roles only. The role tool
-    is allowed for a message with the calls and results of the service's own tools, no role at all
-    for a piece of a stream [FIELD MiniMax].
+    Programs send the message back unchanged, and a request accepts known roles only. There are two
+    exceptions: a message with the calls and results of the service's own tools may have the role
+    tool, and an event of a stream may have no role [FIELD MiniMax].
     """
     allowed = ("assistant", "") if reading.is_stream else ("assistant",)
     for part, pointer, role in reading.values(reading.fields.role):

@@ -76,8 +76,9 @@ def _is_unshown(part: Part, reading: AnalyzedExchange) -> bool:
 def shown(turn: AnalyzedTurn, outcome: Outcome) -> list[Shown] | None:
     """Return (SDK's object, part, exchange) for each object in an outcome.
 
-    The part is that of the response which the object represents. Returns None if there is another
-    number of parts than of objects, also without refusals, for which an SDK may raise.
+    The part is what the object represents in the response; parts and objects have the same order.
+    If their numbers differ, refusals are left out, since an SDK may raise an exception
+    for them. Returns None if the numbers still differ.
     """
     parts = shown_parts(turn)
     if len(parts) != len(outcome.views):

@@ -75,10 +75,10 @@ _CAMEL = lazy_pattern(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]{2,})+")
 
 
 def is_mixed(text: str, least: int = 3) -> bool:
-    """Return whether capitals are among small letters as in a random key, not as in a name.
+    """Return whether *text* mixes small letters and capitals as a random key does, not a name.
 
-    *least* is how many changes from a small letter to a capital are needed; a change to three
-    capitals in a row counts three times. A name in camel case is never mixed.
+    That is, a capital follows a small letter *least* times or more. If two further capitals follow,
+    this counts as three times. A name in camel case is never mixed.
     """
     changes = len(re.findall("[a-z][A-Z]", text)) + 2 * len(re.findall("[a-z][A-Z]{3}", text))
     return changes >= least and not _CAMEL.fullmatch(text)

@@ -93,7 +93,7 @@ class ProxyRecorder(Recorder):
     origin: Origin = field(init=False, default=Origin.LIVE)
 
     def store(self, number: int, capture: ResponseCapture) -> None:
-        """Let the thread store the exchange in *capture*, which answers the request *number*."""
+        """Submit the exchange in *capture*, of request *number*, to the thread that stores it."""
         self.commit.submit(partial(self._store_now, number, capture))
 
     def _store_now(self, number: int, capture: ResponseCapture) -> None:

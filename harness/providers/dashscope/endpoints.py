@@ -37,8 +37,8 @@ def cumulative(request: Json) -> bool | None:
 def runs_tools(request: Json) -> bool:
     """Return whether the service itself searches the web or runs code to answer *request*.
 
-    It does by a parameter (`enable_search`, `enable_code_interpreter`, `skill`), or because the
-    model is qwen-deep-research: [DOC], section C4 of docs/WIRE_FACTS.md.
+    It does if a parameter asks for it (`enable_search`, `enable_code_interpreter`, `skill`), or if
+    the model is qwen-deep-research: [DOC], section C4 of docs/WIRE_FACTS.md.
     """
     deep = str(resolve(request, "/model")).startswith("qwen-deep-research")
     if deep or resolve(request, "/parameters/skill"):

@@ -30,7 +30,7 @@ def frame_event(number: int, data: bytes) -> bytes:
 
 
 def frame_events(events: Iterable[bytes]) -> bytes:
-    """Return the body of a stream with an event for each data in *events*; ids count from 1."""
+    """Return the body of a stream with one event for each item of *events*; ids count from 1."""
     return b"".join(frame_event(number, data) for number, data in enumerate(events, start=1))
 
 

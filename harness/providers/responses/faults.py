@@ -41,7 +41,7 @@ def responses_event_lost(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("items_are_added_first", when=_is_stream)
 def responses_item_never_added(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Give the first item another index than 0."""
+    """Change the index of the first item to 3 in the event that adds it, but not in later ones."""
     return with_text_replaced(
         analyzed,
         '"type":"response.output_item.added","output_index":0',

@@ -75,8 +75,8 @@ def ask(
         client: The client of the SDK.
         endpoint: The endpoint.
         body: The JSON body to send.
-        settings: Further arguments of the function, such as `extra_body`. If they have that one,
-            members that the SDK adds by default are left out.
+        settings: Further arguments of the function, such as `extra_body`. With `extra_body`, no
+            member is sent that the SDK would add by default.
 
     Returns:
         The SDK's object, or its stream of objects if the body asks for one.
