@@ -158,7 +158,8 @@ def test_the_folder_itself_stays(harness: Harness, folder: Path) -> None:
 def test_only_where_it_was_asked(harness: Harness, folder: Path) -> None:
     """Folders may be named."""
     assert unused(harness, folder, "cassettes/gone") == {GONE}
-    assert unused(harness, folder, "scenarios") == set()
+    (folder / "empty").mkdir()
+    assert unused(harness, folder, "empty") == set()
 
 
 def _bad(folder: Path) -> list[str]:
@@ -343,6 +344,16 @@ def test_what_cannot_be_read_is_kept_and_told(
     deleted = before - files(folder)
     assert deleted > OF_SCENARIOS
     assert {Path(name).parent.parent.name for name in deleted - OF_SCENARIOS} == {"slogan"}
+
+
+def test_a_file_that_is_no_cassette_is_kept_and_named(harness: Harness, folder: Path) -> None:
+    """The exit code is 2, and what else is unused is listed all the same."""
+    (folder / "cassettes/broken.yaml").write_text("interactions: [", encoding="utf-8")
+    done = harness("prune", folder=folder)
+    assert done.code == 2
+    assert done.err.startswith("harness: left out: cassettes/broken.yaml")
+    assert f"{GONE}: cassette" in done.out
+    assert "not judged, owner unknown: 1 cassette\n" in done.out
 
 
 def test_files_that_were_never_finished(harness: Harness, folder: Path) -> None:

@@ -88,7 +88,7 @@ def _show_part(show: Callable[[str], None], name: str, part: float) -> None:
 def _files(paths: list[Path], problems: list[str]) -> Iterator[Path]:
     """Yield every file in *paths* and in folders among them.
 
-    A message for each folder that cannot be read is added to *problems*.
+    A message for each folder that cannot be read, or has no file, is added to *problems*.
     """
 
     def refused(error: OSError) -> None:
@@ -98,11 +98,17 @@ def _files(paths: list[Path], problems: list[str]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
+        before = len(problems)
+        is_empty = True
         for folder, folders, names in os.walk(path, onerror=refused):
             folders[:] = sorted(name for name in folders if name not in IGNORED_FOLDERS)
             files = (path / os.path.relpath(folder, path) / name for name in sorted(names))
             # Reading a pipe would block; a broken link has no content.
-            yield from (file for file in files if file.is_file())
+            for file in filter(Path.is_file, files):
+                is_empty = False
+                yield file
+        if is_empty and len(problems) == before:
+            problems.append(f"{path}: no file in this folder")
 
 
 def _print(leaks: list[tuple[str, Leak]], files: int, as_json: bool) -> None:

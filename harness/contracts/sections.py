@@ -46,6 +46,11 @@ class Section:
         return f"{self.endpoint}, {self.name}"
 
     @property
+    def kind(self) -> str:
+        """The endpoint and the form: `zhipuai.chat answer`."""
+        return f"{self.endpoint} {self.form}"
+
+    @property
     def name(self) -> str:
         """The form and the case, if there is one, such as `event first` or `answer SUCCEEDED`."""
         return f"{self.form} {self.case}".rstrip()

@@ -27,6 +27,7 @@ from harness.comparison.matrix import Matrix, matrix
 from harness.config.settings import load_prices
 from harness.contracts.files import load
 from harness.contracts.judge import Judge
+from harness.contracts.sections import sections
 from harness.providers import endpoints
 from harness.providers.masking import masked
 from harness.providers.rules import project_rules
@@ -190,7 +191,8 @@ def contract_report(
 ) -> Report:
     """Return the report of a check of every cassette in *paths* against a contract.
 
-    A cassette that cannot be read is a problem of the report.
+    A cassette that cannot be read is a problem of the report, and so is a contract that covers no
+    answer of any cassette.
 
     Args:
         paths: Cassettes, or folders of them.
@@ -204,24 +206,39 @@ def contract_report(
         HarnessError: there is no cassette at a path.
     """
     start = time.perf_counter()
-    check = partial(_by_contract, Judge(load(contract)), keeps)
+    judge = Judge(load(contract))
+    check = partial(_by_contract, judge, keeps)
     files = find(list(paths), is_read_here=isinstance(workers, int))
     results: list[Checked | Problem] = []
-    for number, (file, result) in enumerate(
+    kinds: set[str] = set()
+    for number, (file, (result, own_kinds)) in enumerate(
         zip(files, in_order(check, files, workers), strict=True), start=1
     ):
         progress(f"[{number}/{len(files)}] {file}")
         results.append(result)
+        kinds |= own_kinds
+    known = {section.kind for section in judge.contract.sections}
+    if kinds and not kinds & known:
+        has, have = (", ".join(sorted(names)) or "nothing" for names in (known, kinds))
+        text = f"nothing was checked: the contract covers {has}; the recordings have {have}"
+        results.append(Problem("", "", text))
     return _checked_report("Contract", results, start, workers)
 
 
-def _by_contract(judge: Judge, keeps: Kept, path: Path) -> Checked | Problem:
-    """Return the check of a cassette by a contract, or why it cannot be read."""
+def _by_contract(judge: Judge, keeps: Kept, path: Path) -> tuple[Checked | Problem, set[str]]:
+    """Return the check of a cassette by a contract, or why it cannot be read.
+
+    The second value has the kinds of answer in it, such as `zhipuai.chat event`.
+    """
     one = try_read(path)
     if isinstance(one, Problem):
-        return one
+        return one, set()
     read = analyze(one, endpoints.recognise)
-    return checked(Examined(read, Judged(tuple(judge.check(read)))), keeps)
+    judged = Judged(tuple(judge.check(read)))
+    kinds = {section.kind for each in read.readings for section, _ in sections(each)}
+    if any(each.endpoint is None for each in read.readings):
+        kinds.add("unknown endpoints")
+    return checked(Examined(read, judged), keeps), kinds
 
 
 def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]], skip: store.Skip) -> Report:

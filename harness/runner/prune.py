@@ -31,8 +31,12 @@ from harness.types import Provenance
 _NOT_SEARCHED = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__"})
 
 
+def _unreadable(error: OSError) -> HarnessError:
+    return HarnessError(f"{error.filename}: cannot be read: {error.strerror}")
+
+
 def _fail(error: OSError) -> NoReturn:
-    raise HarnessError(f"{error.filename}: cannot be read: {error.strerror}") from None
+    raise _unreadable(error) from None
 
 
 def walk_folders(
@@ -280,8 +284,7 @@ class SearchResult:
 
     Attributes:
         unused: The unused files.
-        unknown: The cassettes that are kept because their owners are unknown, or because they
-            cannot be read.
+        unknown: The cassettes that are kept because their owners are unknown.
     """
 
     unused: tuple[UnusedFile, ...]
@@ -302,21 +305,18 @@ def search(
     unused: dict[Path, UnusedFile] = {}
     unknown: dict[Path, Path] = {}
 
-    def skip_unreadable(error: OSError) -> None:
-        skip(HarnessError(f"{error.filename}: cannot be read: {error.strerror}"))
-
     for root in folders:
         if not root.is_dir():
             raise HarnessError(f"{root}: there is no such folder")
-        for folder, subfolders, names in walk_folders(root, skip_unreadable):
+        for folder, subfolders, names in walk_folders(root, lambda error: skip(_unreadable(error))):
             files = [folder / name for name in names]
-            here = [*_temporary(files), *_cassettes(files, owners, unknown, skip_unreadable)]
+            here = [*_temporary(files), *_cassettes(files, owners, unknown, skip)]
             if FOLDER in subfolders:
                 paths = {file.path for file in here}
                 try:
                     here += _artefacts(folder / FOLDER, [f for f in files if f not in paths])
                 except OSError as error:
-                    skip_unreadable(error)
+                    skip(_unreadable(error))
             unused |= {real_path(file.path): file for file in here}
     return SearchResult(tuple(unused.values()), tuple(unknown.values()))
 
@@ -333,7 +333,7 @@ def _cassettes(
     files: Iterable[Path],
     owners: Owners,
     unknown: dict[Path, Path],
-    skip: Callable[[OSError], None],
+    skip: Callable[[HarnessError], None],
 ) -> Iterator[UnusedFile]:
     for file in files:
         status = file.lstat()
@@ -341,11 +341,14 @@ def _cassettes(
             continue
         try:
             reason = owners.reason_unused(file, loads(read_file(file), str(file)).provenance)
-        except (BadCassette, UnknownOwner):
+        except UnknownOwner:
             unknown[real_path(file)] = file
             continue
-        except OSError as error:
+        except BadCassette as error:
             skip(error)
+            continue
+        except OSError as error:
+            skip(_unreadable(error))
             continue
         if reason:
             yield UnusedFile(file, "cassette", reason, status.st_size)

@@ -110,6 +110,17 @@ def test_checking(harness: Harness, learnt: Path) -> None:
     assert {f["rule"] for f in told["findings"]} == {"contract_removed", "contract_new_field"}
 
 
+def test_a_contract_of_other_endpoints_checks_nothing(harness: Harness, tmp_path: Path) -> None:
+    """Code 2 with the kinds of answer of both; if it covers a part, the rest are notes."""
+    image = next(CASSETTES.glob("kitten-image/zhipuai*.yaml"))
+    assert harness("contract", "learn", image, folder=tmp_path).code == 0
+    done = harness("contract", "check", SLOGAN, folder=tmp_path)
+    assert done.code == 2
+    assert "nothing was checked: the contract covers zhipuai.images answer" in done.out
+    assert "; the recordings have dashscope" in done.out
+    assert harness("contract", "check", SLOGAN, image, folder=tmp_path).code == 0
+
+
 @pytest.mark.parametrize("command", ["check", "accept"])
 def test_without_a_contract(harness: Harness, tmp_path: Path, command: str) -> None:
     """One message that says how to learn one; nothing is written."""

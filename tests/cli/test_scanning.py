@@ -98,6 +98,14 @@ def test_what_cannot_be_read(harness: Harness, place: Path, path: str, said: str
     assert harness("scan", ".", folder=place).code == 1
 
 
+def test_a_folder_without_files(harness: Harness, place: Path) -> None:
+    """Code 2, as where a path does not exist: nothing was searched."""
+    (place / "empty" / ".git").mkdir(parents=True)
+    (place / "empty" / ".git" / "config").write_text("a", encoding="utf-8")
+    done = harness("scan", "empty", folder=place)
+    assert (done.code, done.err) == (2, "harness: empty: no file in this folder\n")
+
+
 def test_what_is_too_large(harness: Harness, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is unreadable, too."""
     monkeypatch.setattr("harness.cassette.store.LARGEST", 2**20)
