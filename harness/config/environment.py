@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.config.files import read_text_file
+from harness.config.settings import load_settings
 from harness.errors import BadSettings, MissingKey
 
 NO_KEY = "replay-asks.nobody-for-a-key"
@@ -47,9 +48,11 @@ class Environment:
 
     Attributes:
         variables: The values by name; those of the process and those of `.env`.
+        secret_names: The names of variables that the project's settings declare as secrets.
     """
 
     variables: Mapping[str, str] = field(repr=False)
+    secret_names: tuple[str, ...] = ()
 
     def key(self, provider: KeyVariables) -> str:
         """Return the API key of *provider*. Raises MissingKey if it is not set."""
@@ -72,11 +75,13 @@ class Environment:
     def secrets(self, providers: Iterable[KeyVariables]) -> tuple[str, ...]:
         """Return every secret in the variables, for redaction.
 
-        These are the keys of *providers* and the values of other variables that look like secrets.
+        These are the keys of *providers*, the values of `secret_names`, and the values of other
+        variables that look like secrets.
         """
         keys = [(provider, self._value(provider.key_variable)) for provider in providers]
         parts = [part for provider, key in keys if key for part in provider.secrets(key)]
-        return tuple(dict.fromkeys((*parts, *self._other_secrets())))
+        named = filter(None, map(self._value, self.secret_names))
+        return tuple(dict.fromkeys((*parts, *named, *self._other_secrets())))
 
     def _value(self, variable: str) -> str:
         return self.variables.get(variable, "").strip()
@@ -110,8 +115,9 @@ def load_environment(folder: str | os.PathLike[str]) -> Environment:
     """Return the process's environment variables, completed by those of the `.env` in *folder*.
 
     Variables with the value `NO_KEY` count as not set. Raises BadSettings if there is a `.env` that
-    cannot be read.
+    cannot be read, or the project's settings are not valid.
     """
+    secret_names = load_settings(folder).secrets
     file = os.path.join(folder, ".env")
     try:
         is_file = not stat.S_ISDIR(os.stat(file).st_mode)
@@ -122,10 +128,11 @@ def load_environment(folder: str | os.PathLike[str]) -> Environment:
         raise BadSettings(f"cannot be read: {error.strerror}", file) from None
     kept = getattr(os.environ, "_data", None)  # missing if a test replaces os.environ
     if not isinstance(kept, dict) or type(next(iter(kept), None)) is not bytes:
-        return _environment(text, dict(os.environ))
+        return _environment(text, dict(os.environ), secret_names)
     kept = {**kept}
     kept.pop(_OF_PYTEST, None)
-    return _known_environment(text, b"\0".join(kept), b"\0".join(kept.values()))
+    joined = b"\0".join(kept), b"\0".join(kept.values())
+    return _known_environment(text, *joined, secret_names)
 
 
 _OF_PYTEST = b"PYTEST_CURRENT_TEST"
@@ -133,16 +140,20 @@ _OF_PYTEST = b"PYTEST_CURRENT_TEST"
 
 
 @lru_cache(maxsize=2)
-def _known_environment(file: str, names: bytes, values: bytes) -> Environment:
+def _known_environment(
+    file: str, names: bytes, values: bytes, secret_names: tuple[str, ...]
+) -> Environment:
     """Return the environment of variables as the process has them, joined by null bytes."""
     decoded = (os.fsdecode(part).split("\0") for part in (names, values))
-    return _environment(file, dict(zip(*decoded, strict=True)))
+    return _environment(file, dict(zip(*decoded, strict=True)), secret_names)
 
 
-def _environment(file: str, variables: Mapping[str, str]) -> Environment:
+def _environment(
+    file: str, variables: Mapping[str, str], secret_names: tuple[str, ...]
+) -> Environment:
     """Return the environment of a `.env` with the text *file*, and of a process's variables."""
     own = {name: value for name, value in variables.items() if value != NO_KEY}
-    return Environment({**(_from_file(file) if file else {}), **own})
+    return Environment({**(_from_file(file) if file else {}), **own}, secret_names)
 
 
 def _from_file(text: str) -> Mapping[str, str]:

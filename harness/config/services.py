@@ -22,7 +22,8 @@ KEYS = ("form", "base_url", "key_variable", "hosts", "finish_reasons", "exempt")
 _SHIPPED = Path(__file__).with_name("services.toml")
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""The name of an environment variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def parse(name: str, table: Mapping[str, object]) -> Service:
             raise ValueError(f"{name}: has no key {key!r}; there are: {', '.join(KEYS)}")
     table = _completed(name, table)
     texts = {key: _text(name, key, table) for key in KEYS[:3]}
-    if not _VARIABLE.fullmatch(texts["key_variable"]):
+    if not VARIABLE.fullmatch(texts["key_variable"]):
         raise ValueError(
             f"{name}: key_variable: the name of an environment variable is expected, "
             "such as EXAMPLE_API_KEY, not the key itself"

@@ -69,6 +69,7 @@ class Settings:
         prices: The path of the project's price table; None if it has none.
         models: The path of the project's table of models; None if it has none.
         providers: The services that the project declares.
+        secrets: The names of environment variables whose values are secrets.
         file: The path of the pyproject.toml; None if there is none.
     """
 
@@ -78,6 +79,7 @@ class Settings:
     prices: Path | None = None
     models: Path | None = None
     providers: tuple[Service, ...] = ()
+    secrets: tuple[str, ...] = ()
     file: Path | None = field(default=None, compare=False)
 
     def error(self, message: str) -> BadSettings:
@@ -188,6 +190,13 @@ def _texts(key: str, value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _variables(key: str, value: object) -> tuple[str, ...]:
+    names = _texts(key, value)
+    if not all(services.VARIABLE.fullmatch(name) for name in names):
+        raise ValueError(f"{key}: names of environment variables are expected, not their values")
+    return names
+
+
 def _hosts(key: str, value: object) -> tuple[str, ...]:
     try:
         return AllowedHosts(_texts(key, value)).patterns
@@ -248,5 +257,6 @@ _PARSERS: Mapping[str, Callable[[str, object], Any]] = {
     "prices": _path,
     "models": _path,
     "providers": _services,
+    "secrets": _variables,
 }
 """The known keys, each with the function that checks and converts its value."""

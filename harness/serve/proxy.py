@@ -220,7 +220,9 @@ def upstreams(named: Sequence[str], environment: Mapping[str, str]) -> tuple[Ups
         name, _, address = text.partition("=")
         if name not in names:
             raise HarnessError(
-                f"--upstream {text}: expected NAME=URL with one of {', '.join(names)}"
+                f"--upstream {text}: expected NAME=URL with one of {', '.join(names)}; declare "
+                f"another service in pyproject.toml first: [tool.harness.providers.{name}] with "
+                "form, base_url and key_variable"
             )
         own[name] = address
     found = []

@@ -55,6 +55,10 @@ def test_a_project_that_says_nothing_has_the_defaults(tmp_path: Path, text: str)
             "[tool.harness]\nprices = 1\n",
             "[tool.harness] prices: the path of a file is expected",
         ),
+        (
+            "[tool.harness]\nsecrets = ['sk-1']\n",
+            "[tool.harness] secrets: names of environment variables are expected, not their values",
+        ),
         ("[tool]\nharness = 1\n", "[tool.harness] should be a table"),
         ("[tool.harness\n", "cannot be read: "),
     ],

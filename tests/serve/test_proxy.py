@@ -147,6 +147,26 @@ def test_a_stream_passes_as_it_comes(tmp_path: Path) -> None:
     assert recorded.chunks == (9, 9)
 
 
+def test_secrets_that_the_project_names_are_not_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Values of environment variables by name, also of names and values like any other."""
+    settings = '[tool.harness]\nsecrets = ["CUSTOMER", "NOT_SET"]\n'
+    (tmp_path / "pyproject.toml").write_text(settings, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CUSTOMER", "Jane Doe")
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nHi, Jane Doe"
+    with (
+        serve_scripts(lambda head, body: [answer]) as address,
+        ProxyCassette(Path("named.yaml"), "all") as block,
+        proxying(f"{address}/v1", block.stored) as base,
+    ):
+        command = [sys.executable, "-c", READ_PIECES, f"{base}/users/Jane%20Doe"]
+        assert subprocess.check_output(command) == b"Hi, Jane Doe\n"  # noqa: S603
+    assert "Jane Doe" not in Path("named.yaml").read_text(encoding="utf-8")
+    assert block.count == 1
+
+
 LEAVE_AND_READ = """
 import http.client, socket, sys, urllib.request
 from urllib.parse import urlsplit
@@ -315,6 +335,7 @@ def test_killed_proxy_loses_no_answer(sandbox: str, tmp_path: Path) -> None:
     ("named", "environment", "message"),
     [
         (["nobody=http://x"], {}, "expected NAME=URL with one of"),
+        (["gemini=http://x"], {}, r"pyproject.toml first: \[tool.harness.providers.gemini\] with"),
         (["openai=x"], {}, "x is not the URL of a service"),
         ([], {"OPENAI_BASE_URL": "localhost:8000"}, "localhost:8000 is not the URL of a service"),
     ],
