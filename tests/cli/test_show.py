@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from exchanges import post
+
+from harness.cassette.artefacts import to_files
+from harness.cassette.store import write_cassette
+from harness.types import Cassette, Json, Provenance
 
 if TYPE_CHECKING:
     from conftest import Harness
@@ -26,6 +31,33 @@ def test_a_recording_is_shown_as_it_travelled(harness: Harness, folder: Path) ->
     assert any(line.startswith("> POST http") for line in lines)
     assert "< HTTP 200 OK" in lines
     assert any('"finish_reason"' in line for line in lines)
+
+
+def test_messages_of_gemini_are_shown(harness: Harness, tmp_path: Path) -> None:
+    """With the system's, the picture's type, the call and its result, in this order."""
+    call: Json = {"functionCall": {"name": "double", "args": {"x": 2}}}
+    result: Json = {"functionResponse": {"name": "double", "response": {"y": 4}}}
+    film: Json = {"inlineData": {"mimeType": "video/mp4", "data": "AAAA"}}
+    asked: Json = {
+        "system_instruction": {"parts": [{"text": "Be brief."}]},
+        "contents": [
+            {"role": "user", "parts": [{"text": "Double 2 as here:"}, film]},
+            {"role": "model", "parts": [{"text": "hidden", "thought": True}, call]},
+            {"parts": [result]},
+        ],
+    }
+    said: Json = {"role": "model", "parts": [{"text": "It is 4."}]}
+    answer: Json = {"candidates": [{"content": said, "finishReason": "STOP"}]}
+    uri = "https://generativelanguage.googleapis.com/v1beta/models/g:generateContent"
+    exchange = post(uri, asked, answer)
+    write_cassette(tmp_path / "g.yaml", to_files(Cassette((exchange,), Provenance())))
+    done = harness("show", "g.yaml", folder=tmp_path)
+    assert done.code == 0
+    words = ["Be brief.", "Double 2 as here:", "[video/mp4]", "double", '{"y": 4}', "It is 4."]
+    places = [done.out.find(word) for word in words]
+    assert places == sorted(places), done.out
+    assert -1 not in places, done.out
+    assert "hidden" not in done.out
 
 
 def test_two_recordings_are_shown_as_where_they_differ(harness: Harness, folder: Path) -> None:

@@ -77,13 +77,66 @@ def _usage(value: Json) -> Usage | None:
     return Usage(given, count("candidatesTokenCount", "thoughtsTokenCount"), total)
 
 
+def conversation(request: Json) -> list[tuple[str, Json]]:
+    """Return (JSON pointer, message in OpenAI's format) of each message of *request*.
+
+    The pointer is the message's place in *request*. Each result of a tool is a message of its own.
+    """
+    located: list[tuple[str, Json]] = []
+    for name in ("systemInstruction", "system_instruction", "contents"):
+        is_list = isinstance(resolve(request, f"/{name}"), list)
+        for pointer, content in query(request, f"/{name}/[]" if is_list else f"/{name}"):
+            role = "assistant" if text_at(content, "/role") == "model" else "user"
+            role = role if name == "contents" else "system"
+            located += ((pointer, message) for message in _messages(content, role))
+    return located
+
+
+def _messages(content: Json, role: str) -> Iterator[Json]:
+    """Yield the messages of *content*: what *role* says and calls, and each result of a tool."""
+    parts = [part for _, part in query(content, "/parts/[]")]
+    shown: list[Json] = [one for part in parts if (one := _shown(part))]
+    calls: list[Json] = [
+        {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+        for c in _calls(parts)
+    ]
+    if shown or calls:
+        texts = [text for one in shown if (text := text_at(one, "/text")) is not None]
+        said: Json = "".join(texts)
+        if len(texts) < len(shown):
+            said = shown
+        yield {"role": role, "content": said, **({"tool_calls": calls} if calls else {})}
+    for part in parts:
+        result = resolve(part, "/functionResponse")
+        if isinstance(result, dict):
+            returned = json.dumps(result.get("response"), ensure_ascii=False)
+            yield {"role": "tool", "content": returned, "tool_call_id": text_at(result, "/id")}
+
+
+def _shown(part: Json) -> Json:
+    """Return a text or a picture as a part in OpenAI's format, other media as their type."""
+    text = text_at(part, "/text")
+    if text is not None:
+        return {"type": "text", "text": text} if resolve(part, "/thought") is not True else None
+    for name in ("inlineData", "inline_data", "fileData", "file_data"):
+        given = resolve(part, f"/{name}")
+        if isinstance(given, dict):
+            kind = text_at(given, "/mimeType") or text_at(given, "/mime_type") or "file"
+            uri = text_at(given, "/fileUri") or text_at(given, "/file_uri")
+            if kind.startswith("image/"):
+                url = uri or f"data:{kind};base64,{text_at(given, '/data')}"
+                return {"type": "image_url", "image_url": {"url": url}}
+            return {"type": "text", "text": f"[{kind}]"}
+    return None
+
+
 def runs_tools(request: Json) -> bool:
     """Return whether the service itself runs tools for *request*, such as a search or code."""
     tools = (tool for _, tool in query(request, "/tools/[]") if isinstance(tool, dict))
     return any(tool.keys() - {"functionDeclarations", "function_declarations"} for tool in tools)
 
 
-TABLE = EndpointTable(Path(__file__).with_suffix(".toml"), read, runs_tools)
+TABLE = EndpointTable(Path(__file__).with_suffix(".toml"), read, runs_tools, conversation)
 ENDPOINTS = tuple(TABLE.endpoints("gemini").values())
 _READER, *_ = ENDPOINTS
 FIELDS = _READER.fields
