@@ -117,11 +117,17 @@ def count_child(*_: Any, **__: Any) -> None:
 
 def _on_program(arguments: tuple[Any, ...]) -> None:
     """Count a child process, whose program is the first argument, and note the program's name."""
+    is_named = isinstance(arguments[0], str | bytes | os.PathLike)  # it may be None on Windows
+    name = os.path.basename(os.fsdecode(arguments[0])) if is_named else ""
+    if name in _OFFLINE:
+        return
     count_child()
-    if isinstance(arguments[0], str | bytes | os.PathLike):  # it may be None on Windows
-        name = os.path.basename(os.fsdecode(arguments[0]))
-        for block in blocks_here():
-            block.programs.add(name)
+    for block in blocks_here() if name else ():
+        block.programs.add(name)
+
+
+_OFFLINE = frozenset({"uname", "lsb_release"})
+"""Programs that SDKs start to name the platform in a header; they do not use the network."""
 
 
 class Unwatched(NamedTuple):
