@@ -75,7 +75,9 @@ The project is that of the working folder. Its settings are read when the table 
 
 
 def find_provider(name: str) -> Provider:
-    """Return the provider *name*, which may be a well-known service that is not declared.
+    """Return the provider *name*, such as `zhipuai`.
+
+    It may also be a well-known service that the project does not declare in its settings.
 
     Raises:
         HarnessError: There is no such provider.

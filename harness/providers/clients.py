@@ -27,9 +27,10 @@ class ClientVariables:
         key_variable: The variable with the API key.
         address: The base URL that the clients use if no variable is set.
         paths: Matches the path of a request; its group `base` is the path of the base URL.
-        hosts: The hosts whose requests are those of the clients; empty for any host.
-        error: The members of an error body, by JSON pointer, with `{code}` and `{message}` for the
-            values to fill in; empty if the fields of the request's endpoint give the pointers.
+        hosts: The hosts that the clients send requests to; empty for any host.
+        error: The members of an error body, by JSON pointer, such as `/error/message`, with the
+            placeholders `{code}` and `{message}`; empty if the pointers are taken from the fields
+            of the request's endpoint.
     """
 
     name: str

@@ -36,7 +36,7 @@ def recognise(exchange: Exchange, provider: str = "") -> Endpoint | None:
 
     *provider* is the name of the provider that the exchange was recorded from; "" if unknown. Its
     endpoints take precedence, then those of providers that have the request's host, then others.
-    An exchange with the sandbox, which has the addresses of no service, may be in any known format.
+    An exchange with the sandbox, whose host is not that of a service, may be in any known format.
     """
     request, every = exchange.request, tuple(PROVIDERS.values())
     found = _recognised(every, provider, request.method, request.uri)

@@ -1,10 +1,10 @@
 """API formats of declared services, and the well-known services as providers.
 
-A format is a folder here with a module `service`, whose function `declare` returns the provider
-for a `Service`. Its modules `rules` and `faults` and its folder `samples` are as in a provider's
-folder. A new format needs no change in this module. Well-known services are declared in
-`config/services.toml`: they are recognised in recordings, and scenarios name them once a project
-declares them.
+A format is a folder beside this module that has a module `service`, whose function `declare`
+returns the provider for a `Service`. The folder may also have the modules `rules` and `faults` and
+the folder `samples`, as that of a provider. A new format needs no change in this module. Well-known
+services are declared in `config/services.toml`. They are recognised in recordings, but a scenario
+can only name those that its project declares, too.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def forms() -> tuple[str, ...]:
 def in_forms(module: str, name: str) -> Iterator[Any]:
     """Yield the items of the tuple *name* in the module *module* of each API format.
 
-    Formats without that module are left out.
+    `in_forms("rules", "RULES")` yields the rules of all formats. A format without that module is
+    skipped.
     """
     for form in forms():
         path = f"{_PACKAGE}.{form}.{module}"
@@ -48,10 +49,10 @@ def in_forms(module: str, name: str) -> Iterator[Any]:
 
 @lru_cache(maxsize=64)
 def declared(service: Service) -> Provider:
-    """Return the provider for *service*, which a project declares in any API format.
+    """Return the provider for *service*, which a project declares in its settings.
 
     Raises:
-        ValueError: The format of the service is unknown.
+        ValueError: `service.form` is not the name of an API format.
     """
     if service.form not in forms():
         known = ", ".join(forms())

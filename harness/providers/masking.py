@@ -69,7 +69,7 @@ def _redactor(secrets: tuple[str, ...]) -> Redactor:
 
 
 def masked(cassette: Cassette) -> Cassette:
-    """Return *cassette* for display: known secrets and what looks like one are masked."""
+    """Return *cassette* with known secrets, and values that look like one, masked for display."""
     redactor = _redactor(environment_secrets())
     return replace(cassette, exchanges=tuple(map(redactor.shown, cassette.exchanges)))
 

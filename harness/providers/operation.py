@@ -39,7 +39,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One kind of call in one mode, as data for strategies.
+    """One kind of call in one mode, as data from which requests and answers are generated.
 
     Attributes:
         kind: `chat`, `prompt`, `image`, `video`, `embedding`, `rerank`, `speech` or
@@ -47,11 +47,12 @@ class Operation:
         mode: `sync`, `stream` or `async`.
         endpoint: The endpoint that the request goes to.
         url: The URL of that endpoint.
-        variants: Further values in the body of a request, as alternatives: each request has the
-            values of one item.
+        variants: Alternatives for further values in the body of a request; a request gets the
+            values of one of them.
         headers: Further headers of a request.
         multimodal: Whether the content of a message is a list of parts instead of a text.
-        without: JSON pointers that the endpoint's schema allows, but answers to this call lack.
+        without: JSON pointers to values that answers to this call never have, although the
+            endpoint's schema allows them.
         poll: The endpoint for polls of the task; None if the call starts no task.
         poll_url: The URL of that endpoint, with `{}` for the task's id.
         results: The JSON pointer to the generated images, videos, sounds or transcripts.
@@ -75,9 +76,9 @@ class Operation:
 
 
 def read_operations(file: Path, form: str, endpoints: Iterable[Endpoint]) -> tuple[Operation, ...]:
-    """Return the operations that a TOML file lists under the name *form* of an API form.
+    """Return the operations of the API format *form*, such as `zhipuai`, in a TOML file.
 
-    *endpoints* are those that the file may name.
+    The file has a list of tables with that name; *endpoints* has each endpoint that they name.
     """
     named = {endpoint.name: endpoint for endpoint in endpoints}
     rows = tomllib.loads(file.read_text(encoding="utf-8"))[form]
@@ -93,18 +94,18 @@ def _operation(row: dict[str, Any], named: Mapping[str, Endpoint]) -> Operation:
 
 @dataclass(frozen=True, slots=True)
 class ApiForm:
-    """An API format of a provider, as data for strategies.
+    """An API format of a provider, as data from which requests and answers are generated.
 
     Attributes:
         models: Names of models for requests.
         operations: The calls that the format has.
-        ids: Functions that return an answer's id, one for each form of ids, from the creation time
-            in seconds since 1970 and a number below 2**128.
+        ids: Functions that return an answer's id, one for each pattern of ids, from the creation
+            time in seconds since 1970 and a number below 2**128.
         task_id: Returns a task's id from a number below 2**128.
         frame: Returns the body of a stream from the data of its events.
         headers: Returns the format's own headers of an answer, from the answer's metadata and the
             duration in milliseconds.
-        usage_apart: Whether a stream sends its token counts in a separate event.
+        usage_apart: Whether a stream has its token counts in an event of their own.
         id_per_poll: Whether each poll of a task has a new id.
     """
 

@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 
 class ComputedMapping(Mapping[str, T]):
-    """A read-only mapping whose items are computed by a function, at each access."""
+    """A read-only mapping whose items are returned by a function, which each access calls."""
 
     def __init__(self, read: Callable[[], Mapping[str, T]]) -> None:
         self._read = read
@@ -70,14 +70,17 @@ Sleep = Callable[[float], None]
 
 
 def call_modes(**modes: str) -> frozenset[tuple[CallKind, Mode]]:
-    """Return the kinds of call with their modes, given the names of the modes of each kind."""
+    """Return the supported (kind of call, mode) pairs, for `Provider.can`.
+
+    Each keyword is a kind, with the names of its modes: `call_modes(chat="sync stream")`.
+    """
     return frozenset(
         (CallKind(kind), Mode(mode)) for kind, names in modes.items() for mode in names.split()
     )
 
 
 def usual_media(call: Call) -> Collection[Medium]:
-    """Return the media besides text that *call* may have at most services."""
+    """Return the media besides text, such as images, that most services accept in *call*."""
     media: Mapping[CallKind, Collection[Medium]] = {
         CallKind.CHAT: (Medium.IMAGE, Medium.AUDIO, Medium.VIDEO),
         CallKind.VIDEO: (Medium.IMAGE,),
@@ -87,7 +90,7 @@ def usual_media(call: Call) -> Collection[Medium]:
 
 
 def only_images(call: Call) -> Collection[Medium]:
-    """Return the media besides text of a service that takes only images, whatever the call."""
+    """Return the media besides text at a service that accepts only images; *call* is not used."""
     return (Medium.IMAGE,)
 
 
@@ -202,10 +205,9 @@ class Provider:
 
     @property
     def api_forms(self) -> Mapping[str, ApiForm]:
-        """The provider's API formats by name, such as `dashscope`: what generated exchanges have.
+        """The provider's API formats by name, such as `dashscope`: `API_FORMS` in `operations`.
 
-        `harness.strategies` generates them from these models, operations and ids: `API_FORMS`
-        of its module `operations`.
+        `harness.strategies` generates exchanges from them, for property-based tests.
         """
         forms: Mapping[str, ApiForm] = self._of_module("operations", "API_FORMS", EMPTY)
         return forms

@@ -54,7 +54,10 @@ RULES: tuple[Rule, ...] = tuple(_all_rules())
 
 
 def judge(transcript: Transcript) -> Judged:
-    """Return the findings of all rules in *transcript*; those of its ignored rules are separate."""
+    """Apply all rules to *transcript*, and return the findings.
+
+    Findings of rules that the transcript ignores are separate from the others.
+    """
     return rules.judge(analyze(transcript, recognise), RULES)
 
 

@@ -1,4 +1,4 @@
-"""The tables of all samples, of the faults that break providers' own rules, and of API forms."""
+"""Tables: sample exchanges, faults that break the rules of one provider, and API formats."""
 
 from __future__ import annotations
 

@@ -132,12 +132,12 @@ def poll_task(
         endpoint: The endpoint of the polls.
         submitted: The SDK's object for the submission.
         fetch: Makes one poll; returns the SDK's object, or the failure.
-        policy: The seconds between two polls, and the maximum number of polls.
+        policy: The seconds between two polls, the maximum number of polls and the maximum time.
         sleep: Waits for a number of seconds.
 
     Returns:
-        The reply or failure of the task; a failure with the code `PollLimit` if the task has not
-        ended after the maximum number of polls, or would not within the maximum time.
+        The reply or failure of the task; a failure with the code `PollLimit` if the task is still
+        running after the maximum number of polls, or after those that fit into the maximum time.
     """
     views = [submitted]
     count = min(policy.limit, policy.polls_in_time)

@@ -47,9 +47,9 @@ PROVIDER_SERVERS: Mapping[str, ProviderServer] = ComputedMapping(_servers)
 
 
 def sandbox_servers() -> Mapping[str, ProviderServer]:
-    """Return the servers of all providers by name, and one for OpenAI's and Anthropic's SDKs.
+    """Return the sandbox's servers by name: one for each provider, and `SDKs`.
 
-    The name of the latter is `SDKs`.
+    `SDKs` is for programs that use the SDKs of OpenAI or Anthropic; it accepts any model.
     """
     return {**PROVIDER_SERVERS, "SDKs": _sdk_server()}
 

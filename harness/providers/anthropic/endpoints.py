@@ -104,7 +104,7 @@ def _translated(message: Json) -> Iterator[tuple[str, Json]]:
 def read(parts: Sequence[Part], request: Json) -> Outcome | None:
     """Return the reply or failure in a response; None if no part of it is a JSON object.
 
-    *parts* are a whole message, or the events of a streamed one. *request* is not used.
+    *parts* has one item, the message, or the events of a streamed message. *request* is not used.
     """
     refusal = next((part for part in parts if is_refusal(part, FIELDS)), None)
     if refusal is not None:
@@ -132,7 +132,7 @@ def _blocks(value: Json) -> list[dict[str, Json]]:
 
 
 def call_of(block: dict[str, Json]) -> ToolCall:
-    """Return the tool call in a block of the type `tool_use`."""
+    """Return the content block *block*, which has the type `tool_use`, as a `ToolCall`."""
     arguments = json.dumps(block.get("input"), ensure_ascii=False)
     return ToolCall(text_at(block, "/id") or "", text_at(block, "/name") or "", arguments)
 
@@ -250,6 +250,9 @@ FIELDS = _READER.fields
 
 
 def events(*values: dict[str, Json]) -> bytes:
-    """Return the bytes of a stream: an event for each of *values*, named after its `type`."""
+    """Return the bytes of a stream with one server-sent event for each of *values*.
+
+    The value is the event's `data`, and the value's member `type` is the event's name.
+    """
     named = ((str(value["type"]).encode(), compact_bytes(value)) for value in values)
     return b"".join(b"event: %s\ndata: %s\n\n" % each for each in named)

@@ -47,10 +47,11 @@ def runs_tools(request: Json) -> bool:
 
 
 def keeps_reasoning(request: Json) -> bool:
-    """Return whether *request* asks the model to read earlier reasoning: `preserve_thinking`.
+    """Return whether *request* sets the parameter `preserve_thinking: true`.
 
-    Such a request has to repeat that reasoning, although the service accepts it without: [DOC],
-    section C1 of docs/WIRE_FACTS.md.
+    The model then reads the reasoning of earlier answers, and the request has to send it back,
+    although the service does not refuse a request that lacks it: [DOC], section C1 of
+    docs/WIRE_FACTS.md.
     """
     return resolve(request, "/parameters/preserve_thinking") is True
 

@@ -66,7 +66,7 @@ def has_async(call: Call) -> bool:
 
 
 def media_of(call: Call) -> Collection[Medium]:
-    """Return the media besides text that *call* may have at its endpoint."""
+    """Return the media besides text, such as images, that *call* may send to its endpoint."""
     endpoint = endpoints.endpoint_of(call)
     if endpoint in (endpoints.MIXED_EMBEDDINGS, endpoints.RERANK):
         return (Medium.IMAGE, Medium.VIDEO)
@@ -132,8 +132,8 @@ def inputs_of(body: Json, pointers: Mapping[str, Pointers]) -> dict[str, Json]:
 def sdk_parameters(body: Json) -> dict[str, Any]:
     """Return the `parameters` of *body* as arguments of an SDK's function (a deep copy).
 
-    `incremental_output: false` is left out. It is the service's default; but if it is set, the SDK
-    requests increments and joins them, and the service's own cumulative stream is not recorded.
+    `incremental_output: false`, the service's default, is removed: given this argument, the SDK
+    would request increments and join them, and no cumulative stream would be recorded.
     """
     parameters = resolve(body, "/parameters")
     sent = copy.deepcopy(dict(parameters)) if isinstance(parameters, Mapping) else {}

@@ -49,8 +49,7 @@ SDK_MEMBERS = ("status_code", "code", "message", "is_error", "headers")
 def as_message(value: Dump) -> Dump:
     """Convert a chat dumped by `dashscope.Client` to a text generation response.
 
-    The SDK has `choices` at the top and `delta` in streams; the response `output.choices` and
-    `message`.
+    `choices` becomes `output.choices`, and `delta`, which the SDK has in streams, `message`.
     """
     choices = [
         {"message" if name == "delta" else name: member for name, member in choice.items()}
@@ -63,7 +62,7 @@ def as_message(value: Dump) -> Dump:
 def as_pieces(value: Dump) -> Dump:
     """Convert a chat dumped by `dashscope.Client` to a multimodal response.
 
-    There, the content of a message is a list with one text, or an empty list.
+    In the response, the content of a message is a list with one text, or an empty list.
     """
     answer = as_message(value)
     for choice in answer["output"]["choices"]:
@@ -92,7 +91,7 @@ def _envelope(value: Dump) -> Dump:
 def as_openai(value: Dump) -> Dump:
     """Convert a chat dumped by `dashscope.Client` to a response in OpenAI's format.
 
-    The id and the token counts have other names there.
+    The id and the token counts get OpenAI's names: `id`, `prompt_tokens`, `completion_tokens`.
     """
     answer = {name: v for name, v in value.items() if name not in SDK_MEMBERS}
     answer["id"] = answer.pop("request_id")
@@ -103,7 +102,10 @@ def as_openai(value: Dump) -> Dump:
 
 
 def as_output(value: Dump) -> Dump:
-    """Convert an SDK's dumped embeddings or ranking to a response, with the results in `output`."""
+    """Convert embeddings or a ranking dumped by `dashscope.Client` to a response.
+
+    The SDK has the results at the top, the response has them in `output`.
+    """
     output = {name: v for name, v in value.items() if name not in SDK_MEMBERS}
     envelope = {name: output.pop(name) for name in ("request_id", "usage")}
     for vector in output.get("embeddings", ()):
@@ -112,7 +114,10 @@ def as_output(value: Dump) -> Dump:
 
 
 def as_task(value: Dump) -> Dump:
-    """Convert an SDK's dumped task to a response: leave out members that repeat those of others."""
+    """Convert a task dumped by `dashscope.Client` to a response.
+
+    The result has `request_id`, `output` and `usage`; the SDK's other members only repeat values.
+    """
     return {name: value[name] for name in ("request_id", "output", "usage")}
 
 
@@ -121,7 +126,7 @@ class ClientFunction:
     """A function of `dashscope.Client` that requests an endpoint.
 
     Attributes:
-        path: The URL path of the endpoint after the base URL, or its beginning.
+        path: The path of the endpoint after the base URL, or the beginning of that path.
         function: The name of the client's function, such as `embeddings.create`.
         inputs: For each argument of the function, the JSON pointers to its value in a request body.
         form: Converts the dump of the SDK's object to the format of the response JSON.

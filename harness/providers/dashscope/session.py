@@ -383,9 +383,10 @@ def _paths(call: Call, endpoint: Endpoint) -> tuple[str, ...]:
 
 
 def reasoning(call: Call) -> Reasoning:
-    """Return which earlier reasoning *call* sends back: all with `preserve_thinking`, else none.
+    """Return which earlier reasoning *call* sends back.
 
-    That parameter is true by default for qwen3.8, and false for all other models: [DOC], section C1
+    If the parameter `preserve_thinking` is true, it sends all of it (`KEPT`), otherwise none
+    (`DROPPED`). The default is true for qwen3.8, and false for all other models: [DOC], section C1
     of docs/WIRE_FACTS.md.
     """
     keeps = call.parameters.get("preserve_thinking", call.model.startswith("qwen3.8-"))

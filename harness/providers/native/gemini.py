@@ -19,8 +19,8 @@ _NUMBERED = ("STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER")
 def read(parts: Sequence[Part], request: Json) -> Outcome | None:
     """Return the reply or failure in a response; None if no part of it is a JSON object.
 
-    *parts* are a whole answer, or the events of a streamed one, which are a list without
-    `alt=sse` [FIELD]. *request* is not used.
+    *parts* has one item, the answer, or the events of a streamed answer. Without `alt=sse` in the
+    URL, a stream is one JSON list of them [FIELD]. *request* is not used.
     """
     refusal = next((part for part in parts if is_refusal(part, FIELDS)), None)
     if refusal is not None:

@@ -1,7 +1,7 @@
 """OpenAI's format, which other services adopted: field locations, JSON Schemas and endpoints.
 
-What differs between services with a package of their own (required fields, ids, refusals) is there.
-`endpoints` returns the endpoints of any other service.
+A provider with a package of its own, such as `harness.providers.zhipu`, defines there what differs
+(required fields, ids, refusals). `endpoints` returns the endpoints of any other service.
 """
 
 from __future__ import annotations

@@ -68,12 +68,13 @@ class ServiceFacts:
     """The properties of one service in OpenAI's format that the sandbox simulates.
 
     Attributes:
-        serves: Returns whether it serves a model, by its name, for a kind of call such as `chat`.
-        listed: The names of the models in the list of models.
+        serves: Returns whether the service has a model for a kind of call, from the sandbox's
+            state, the model's name and the kind, such as `chat`.
+        listed: The names of the models that `GET /models` returns.
         ranges: The allowed range of each numeric parameter.
         refusals: The HTTP status, error code and message for each reason to refuse a request.
         dimension: The length of embeddings if a request sets none.
-        thinks: Returns whether the reply to a chat has reasoning.
+        thinks: Returns whether the reply to a chat has reasoning, from the state and the call.
         always_finish_reason: Whether each event of a stream has a `finish_reason`, which is null
             before the last one, as OpenAI documents it.
         headers: Returns the headers of a response, from a new id, the request and the Content-Type.
@@ -95,7 +96,7 @@ class ServiceFacts:
 def server(prefix: str, facts: ServiceFacts = ServiceFacts()) -> ProviderServer:
     """Return the sandbox's server of a service in OpenAI's format.
 
-    *prefix* is the path of its base URL, *facts* are the properties of the service.
+    *prefix* is the path of the service's base URL, such as `/v1`.
     """
     return ProviderServer(
         prefix=prefix,

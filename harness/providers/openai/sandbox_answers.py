@@ -53,7 +53,7 @@ def _packed(vector: list[float]) -> str:
 
 
 def ranking(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
-    """Return the answer to the request *body*: its documents, the most relevant first.
+    """Return the answer to a ranking request: its documents, the most relevant first.
 
     [DOC] rerank.
     """
@@ -88,14 +88,24 @@ def speech(state: SandboxState, body: dict[str, Json]) -> bytes:
 
 
 class TranscriptionRequest(NamedTuple):
-    """What a transcription request names: its model, the words in its sound, and the delivery."""
+    """A request to transcribe a sound file.
+
+    Attributes:
+        model: The name of the model.
+        text: The transcript to answer with; a sentence with the file's name if it is not a sound of
+            the sandbox.
+        is_streamed: Whether the request asks for a stream.
+    """
 
     model: str
     text: str
     is_streamed: bool
 
     def events(self, head: dict[str, Json], end: dict[str, Json]) -> Iterator[bytes]:
-        """Yield the events of a stream [DOC], each with *head*; the last also has *end*."""
+        """Yield the bytes of each event of the streamed answer [DOC].
+
+        *head* has further members of every event, *end* those of the last one only.
+        """
         pieces: list[dict[str, Json]] = [
             {"type": "transcript.text.delta", "delta": piece} for piece in tokens(self.text)
         ]
@@ -104,9 +114,9 @@ class TranscriptionRequest(NamedTuple):
 
 
 async def read_transcription(request: Request) -> TranscriptionRequest:
-    """Return the model and the words of a transcription request, which is a form with a sound.
+    """Return what a transcription request, a multipart form with a sound file, asks for.
 
-    Raises Refused for a form without a sound.
+    Raises Refused for a form without a sound file.
     """
     fields = read_form(await request.body()) or {}
     file = as_object(fields.get("file"))

@@ -108,10 +108,11 @@ def settings_in(body: dict[str, Any]) -> dict[str, Any]:
 def arguments(
     function: Callable[..., Any], body: dict[str, Any], settings: Mapping[str, Any] = EMPTY
 ) -> dict[str, Any]:
-    """Return the keyword arguments with which an SDK's *function* sends *body*.
+    """Return the keyword arguments with which an SDK's *function* sends the JSON body *body*.
 
-    They are copies, because an SDK may change its arguments. Members of *body* for which the
-    function has no argument are in its argument `extra_body`. *settings* are further arguments.
+    They are copies, because an SDK may change its arguments. A member of *body* that is no argument
+    of the function becomes a member of its argument `extra_body`. *settings* are further arguments,
+    such as `timeout`.
     """
     known = inspect.signature(function).parameters.keys() - SETTINGS
     members = copy.deepcopy(body)
@@ -137,11 +138,11 @@ class SdkOperation:
         function: The function of a client, such as `chat.completions.create`; empty if the SDK has
             none.
         body: Returns the JSON body of a call, without `stream`.
-        shown: Where the documentation's examples read the result, such as
+        shown: The access paths by which the documentation's examples read the result, such as
             `choices[0].message.content`.
         sdk: The name of the SDK's package.
         classes: The names of the SDK's client and of the base class of its exceptions.
-        other_base: A part of the base URL, and its replacement for this operation.
+        other_base: A part of the base URL, and the text that replaces it for this operation.
     """
 
     path: str
@@ -169,7 +170,10 @@ class SdkOperation:
         return create(**arguments(create, body, settings))
 
     def url(self, base: str) -> str:
-        """Return the URL of this operation: *base* changed by `other_base`, then `path`."""
+        """Return the URL of this operation at a service with the base URL *base*.
+
+        It is *base*, changed as `other_base` says, followed by `path`.
+        """
         return base.rstrip("/").replace(*self.other_base) + self.path
 
 
@@ -361,7 +365,15 @@ BODIES: Mapping[str, Callable[[Call], dict[str, Any]]] = {
 def read_operations(
     file: Path, bodies: Mapping[str, Callable[[Call], dict[str, Any]]] = BODIES
 ) -> dict[str, tuple[str, SdkOperation]]:
-    """Return (kind of call, operation) by the end of an endpoint's name, as a file has them."""
+    """Return the operations in a TOML file, each as (kind of call, operation).
+
+    A key is an endpoint's name after the dot, such as `chat`. The kind is "" if scenarios do not
+    call the endpoint.
+
+    Args:
+        file: The file, such as `functions.toml` beside this module.
+        bodies: The functions that return the body of a call, by the names used in the file.
+    """
     return {
         name: (
             row.get("kind", ""),
@@ -464,10 +476,10 @@ def _refusal(error: Any, endpoint: Endpoint) -> Failure:
 
 
 def parsers(endpoints: Iterable[Endpoint], operations: Sequence[SdkOperation]) -> Iterator[Parser]:
-    """Yield a parser for each SDK of *operations*, with those *endpoints* that it can request.
+    """Yield a parser for each SDK of *operations*, with the *endpoints* that the SDK can request.
 
-    An operation requests the endpoints whose paths end with its own. Endpoints that take or return
-    sounds are left out.
+    An operation can request the endpoints whose paths end with the operation's path. Endpoints that
+    take or return audio are not included.
     """
     answers = [
         e for e in endpoints if e.role is Role.ANSWER and e.method == "POST" and not e.speaks

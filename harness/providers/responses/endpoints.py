@@ -60,9 +60,9 @@ def _merged(before: Json, message: Json) -> Json:
 
 
 def remembers(request: Json) -> bool:
-    """Return whether *request* leaves out messages that the service has stored.
+    """Return whether *request* refers to stored messages instead of sending them.
 
-    It refers to them, such as by `previous_response_id` or an `item_reference`.
+    It does so by `previous_response_id` or an `item_reference`, for example.
     """
     left_out = ("item_reference", "compaction", "compaction_summary")
     places = ("/previous_response_id", "/conversation", "/prompt")
@@ -116,7 +116,7 @@ def _members(value: Json) -> dict[str, Json]:
 def read(parts: Sequence[Part], request: Json) -> Outcome | None:
     """Return the reply or failure in a response; None if no part of it is a JSON object.
 
-    *parts* are a whole response, or the events of a streamed one. *request* is not used.
+    *parts* has one item, the response, or the events of a streamed response. *request* is not used.
     """
     failed = next((part for part in parts if _is_failed(part)), None)
     if failed is not None:

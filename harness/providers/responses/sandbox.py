@@ -96,7 +96,7 @@ def whole_answer(
     Args:
         reply: The finish reason, reasoning and token counts.
         head: The first members, such as `id` and `model`.
-        items: The member `output`.
+        items: The items of the member `output`, such as those that `items_of` returns.
         cached: The number of input tokens read from the cache.
     """
     is_cut, usage = reply.finish_reason == "length", reply.usage

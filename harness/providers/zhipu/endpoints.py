@@ -21,18 +21,18 @@ def runs_tools(request: Json) -> bool:
 
 
 def keeps_reasoning(request: Json) -> bool:
-    """Return whether *request* asks the model to read earlier reasoning: `clear_thinking: false`.
+    """Return whether *request* sets `thinking.clear_thinking` to false; its default is true.
 
-    Such a request has to repeat that reasoning. The default of `clear_thinking` is true.
+    The model then reads the reasoning of earlier answers, which the request has to send back.
     [DOC] docs.bigmodel.cn thinking-mode.
     """
     return resolve(request, "/thinking/clear_thinking") is False
 
 
 def counts_reasoning(request: Json) -> bool:
-    """Return whether answers of the model of *request* count the tokens of their reasoning.
+    """Return whether the model of *request* reports how many tokens its reasoning has.
 
-    Those of glm-5.3 do [REC 2026-08-21]; those of the models of 2025 do not [REC].
+    Answers of glm-5.3 do [REC 2026-08-21]; answers of the models of 2025 do not [REC].
     """
     return str(resolve(request, "/model")).startswith(("glm-5.3", "glm-5.4"))
 

@@ -105,10 +105,10 @@ def _send(client: Any, endpoint: Endpoint, body: dict[str, Any]) -> Any:
 
 
 def refusal_of(error: Exception, endpoint: Endpoint) -> Failure | None:
-    """Return the refusal of *endpoint* in an SDK's exception; None if that has another cause.
+    """Return the error response of *endpoint* in an SDK's exception; None if it has none.
 
-    The exception has the HTTP response or, if an event of a stream was an error, that event. In the
-    latter case, the status of the result is 200.
+    The exception has the HTTP response or, if an event of a stream was an error, the event. For an
+    event, the status of the result is 200.
     """
     response = getattr(error, "response", None)
     if response is not None:
@@ -241,7 +241,7 @@ def _state(client: Any, call: Call, task: str) -> View | Failure:
 
 
 def video_body(call: Call) -> dict[str, Any]:
-    """Return the JSON body of a call for a video; its pictures are sent in it."""
+    """Return the JSON body of a call for a video; its image files are `data:` URLs in the body."""
     urls = [data_url(part) for part in call.media]
     picture = {"image_url": urls[0] if len(urls) == 1 else urls} if urls else {}
     return {**prompt_body(call), **picture}
@@ -262,8 +262,8 @@ _BY_KIND: Mapping[str, tuple[Endpoint, SdkOperation]] = {
 def reasoning(call: Call) -> Reasoning:
     """Return which earlier reasoning *call* sends back.
 
-    It is all with `clear_thinking: false`; else that of the tool calls whose results are sent.
-    [DOC] docs.bigmodel.cn thinking-mode.
+    With `clear_thinking: false`, it sends all of it (`KEPT`); otherwise only the reasoning of the
+    tool calls whose results it sends (`LOOP`). [DOC] docs.bigmodel.cn thinking-mode.
     """
     keeps = keeps_reasoning({"thinking": call.parameters.get("thinking")})
     return Reasoning.KEPT if keeps else Reasoning.LOOP

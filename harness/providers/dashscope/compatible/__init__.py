@@ -28,19 +28,20 @@ def runs_tools(request: Json) -> bool:
 
 
 def counts_reasoning(request: Json) -> bool:
-    """Return whether answers of the model of *request* count the tokens of their reasoning.
+    """Return whether the model of *request* reports how many tokens its reasoning has.
 
-    Those of the models since qwen3.5 do: [DOC], section C1 of docs/WIRE_FACTS.md. Whether those of
-    earlier models do is unknown, and the result for them is False.
+    Answers of models since qwen3.5 do: [DOC], section C1 of docs/WIRE_FACTS.md. It is unknown
+    whether answers of earlier models do; the result for them is False.
     """
     names = ("qwen3.5-", "qwen3.6-", "qwen3.7-", "qwen3.8-")
     return str(resolve(request, "/model")).startswith(names)
 
 
 def keeps_reasoning(request: Json) -> bool:
-    """Return whether *request* asks the model to read earlier reasoning: `preserve_thinking`.
+    """Return whether *request* sets `preserve_thinking: true`.
 
-    [DOC], section C1 of docs/WIRE_FACTS.md.
+    The model then reads the reasoning of earlier answers that the request sends back: [DOC],
+    section C1 of docs/WIRE_FACTS.md.
     """
     return resolve(request, "/preserve_thinking") is True
 
@@ -54,9 +55,9 @@ def translates(request: Json) -> bool:
 
 
 def cumulative(request: Json) -> bool | None:
-    """Return whether each event of a stream repeats the text so far: False, or None if unknown.
+    """Return whether each event of a stream repeats the text so far.
 
-    It is unknown for a translation model (qwen-mt).
+    The result is None (unknown) for a translation model (qwen-mt), and False for all others.
     """
     return None if translates(request) else False
 

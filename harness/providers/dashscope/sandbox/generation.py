@@ -94,7 +94,7 @@ def reasons(model: Model, parameters: Mapping[str, Json], *, streamed: bool) -> 
     The texts of the refusals: [DOC] help.aliyun.com/en/model-studio/error-code.
 
     Raises:
-        Refused: The model does not reason in this form, or a parameter is not valid.
+        Refused: The model would reason, but the request asks for no stream or for a cumulative one.
     """
     asked = parameters.get("enable_thinking")
     if parameters.get("reasoning_effort") == "none":

@@ -77,7 +77,7 @@ def _content(value: Json) -> tuple[str, str]:
 
 
 def rank_documents(state: SandboxState, body: dict[str, Json]) -> dict[str, Json]:
-    """Return the answer to the request *body*: its documents, the most relevant first [REC]."""
+    """Return the answer to a ranking request: its documents, the most relevant first [REC]."""
     state.find_model("dashscope", body.get("model"), "rerank", "rerank")
     given, parameters = read_member(body, "input"), _parameters(body)
     query, documents = _as_text(given.get("query")), given.get("documents")
@@ -138,9 +138,10 @@ def audio_urls(body: dict[str, Json], name: str) -> tuple[str, ...]:
 
 
 def transcript(state: SandboxState, url: str) -> bytes:
-    """Return a JSON file with the transcript of the sound at *url*.
+    """Return the bytes of a JSON file with the transcript of the sound at *url*.
 
-    *state* has the sandbox's own sounds. [DOC] Paraformer file transcription.
+    *state* has the sounds that the sandbox generated; any other sound gets a fixed text. [DOC]
+    Paraformer file transcription.
     """
     text = transcribe(state, url)
     sentence = {"begin_time": 0, "end_time": 1000, "sentence_id": 1, "text": text}
@@ -153,6 +154,6 @@ def transcript(state: SandboxState, url: str) -> bytes:
 def transcribed(state: SandboxState, audio: list[str]) -> str:
     """Return the words spoken in the sounds *audio*, each a URL or base64, as one text.
 
-    *state* has the sandbox's own sounds.
+    *state* has the sounds that the sandbox generated; any other sound gets a fixed text.
     """
     return "".join(transcribe(state, value) for value in audio)
