@@ -86,9 +86,9 @@ def _refuse_duplicates(scenarios: Iterable[Scenario]) -> None:
 def check_providers(
     scenario: Scenario, known: Collection[str], others: Collection[str] = ()
 ) -> None:
-    """Raise BadScenario if a target's provider is neither in *known* nor in *others*.
+    """Raise BadScenario if a target names a provider that is neither in *known* nor in *others*.
 
-    The message lists only *known*.
+    Both have names of providers; the error message lists those in *known* only.
     """
     names = sorted(known)
     raise_first(
@@ -102,7 +102,7 @@ def check_providers(
 
 
 def check_rules(scenario: Scenario, known: Collection[str]) -> None:
-    """Raise BadScenario if a scenario names a rule that is not in *known*."""
+    """Raise BadScenario if a scenario names a rule that is not in *known*, the names of rules."""
     names, form = sorted(known), scenario.form
     used: list[tuple[str, tuple[str | int, ...]]] = [
         *((entry.rule, ("ignore", n, "rule")) for n, entry in enumerate(form.ignore)),

@@ -18,9 +18,10 @@ CONTENT_PARTS: Mapping[str, tuple[Medium, str]] = {
 
 
 def message_of(sent: Mapping[str, Json]) -> Message:
-    """Return the message in *sent*, which is JSON in OpenAI's format.
+    """Return a `Message` for *sent*, the JSON of a message in OpenAI's format.
 
-    `Message.sent` keeps the JSON itself, and so what it has in another format.
+    The attribute `sent` of the result is *sent* itself, with all members, also those that OpenAI's
+    format does not have.
     """
     calls, content = sent.get("tool_calls"), sent.get("content")
     thought = sent.get("reasoning_content")
@@ -46,7 +47,10 @@ def is_openai(sent: Mapping[str, Json]) -> bool:
 
 
 def lacks_function(tool: Json) -> bool:
-    """Return whether *tool* has the type function, but no function as OpenAI's format has it."""
+    """Return whether *tool*, the declaration of a function, lacks the name at `/function/name`.
+
+    OpenAI's chat format has it there. The result is False for a tool of another type.
+    """
     return resolve(tool, "/type") == "function" and not resolve(tool, "/function/name")
 
 

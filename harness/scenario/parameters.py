@@ -53,12 +53,14 @@ def _known() -> Mapping[str, tuple[str, ...]]:
 def misspelt(
     value: Json | Mapping[str, Json], path: str = "", place: str = ""
 ) -> Iterator[tuple[str, str]]:
-    """Yield each misspelt name or word in parameters, with the one that is probably meant.
+    """Yield (misspelt, corrected) for each misspelt name or text value in parameters.
+
+    Both are texts that begin with the place: `("tools[0].functon", "tools[0].function")`.
 
     Args:
         value: The parameters, or a part of them.
-        path: The path of the part in `members.txt`.
-        place: The names and indices that lead to the part, for messages.
+        path: The path of the part in `members.txt`; empty for all parameters.
+        place: The names and indices that lead to the part, such as `tools[0].function`.
     """
     path = _SAME.get(path, path)
     if isinstance(value, list):
@@ -92,9 +94,10 @@ def _is_variant(name: str, known: str) -> bool:
 
 
 def warnings(named: Iterable[tuple[str, Mapping[str, Json]]]) -> Iterator[str]:
-    """Yield a sentence for each misspelt parameter, none twice.
+    """Yield a warning for each misspelt parameter, without repetitions.
 
-    *named* has (place, parameters by name); a sentence begins with the place.
+    *named* has pairs of a place, such as `chat.yaml:7`, and the parameters there. A warning begins
+    with the place and suggests the probable name.
     """
     seen: set[str] = set()
     for place, parameters in named:

@@ -75,7 +75,7 @@ class Reference:
         """Return what is wrong with the reference; empty if nothing is.
 
         Args:
-            names: The names of the earlier steps, and whether each is skipped in live recordings.
+            names: The earlier steps by name; the value is whether live recordings skip the step.
         """
         parts: tuple[tuple[str, str, Collection[str]], ...] = (
             ("earlier step", self.name, names),

@@ -67,7 +67,7 @@ _URL = re.compile(r"(https?|oss|data):", re.IGNORECASE)
 
 
 def content_part(form: PartForm, folder: Path) -> ContentPart:
-    """Return the part that *form* describes; its file is relative to *folder*."""
+    """Return the part that *form* describes; the path of a file in it is relative to *folder*."""
     value = str(getattr(form, form.medium))
     is_url = bool(_URL.match(value)) or "{{" in value  # a reference is to a URL
     path = (folder / value).resolve() if form.medium is not Medium.TEXT and not is_url else None
@@ -75,7 +75,7 @@ def content_part(form: PartForm, folder: Path) -> ContentPart:
 
 
 def joined_texts(parts: Iterable[ContentPart]) -> str:
-    """Return the texts of *parts* as one text."""
+    """Return the texts of *parts* as one text, without separators; other parts are ignored."""
     return "".join(part.value for part in parts if part.medium is Medium.TEXT)
 
 
@@ -189,7 +189,10 @@ class Scenario:
         )
 
     def located_parameters(self) -> Iterator[tuple[Loc, Json]]:
-        """Yield (place, value) of each parameter of the scenario, its targets and steps."""
+        """Yield (place, value) of each parameter of the scenario, its targets and steps.
+
+        A place is the keys and indices that lead to it, as in `("steps", 0, "parameters", "seed")`.
+        """
         groups: list[tuple[Loc, Mapping[str, Json]]] = [((), self.form.parameters)]
         groups += [(("targets", n), form.parameters) for n, form in enumerate(self.form.targets)]
         groups += [(("steps", n), form.parameters) for n, form in enumerate(self.form.steps)]
@@ -200,7 +203,8 @@ class Scenario:
     def named_parameters(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
         """Yield (place, {name: value}) for each parameter of the scenario, its targets and steps.
 
-        The place is `file:line`, with the scenario's name if it was not read from a file.
+        The place is `file:line`, such as `chat.yaml:7`. If the scenario was not read from a file,
+        the scenario's name replaces the file.
         """
         for loc, value in self.located_parameters():
             line = self.source.line(loc)
@@ -293,7 +297,7 @@ class Step:
 
     @property
     def history(self) -> History:
-        """The earlier messages that are sent with this step."""
+        """Whether all earlier messages or only system messages are sent with this step."""
         return (self.form.history or self.scenario.form.history).messages
 
     @property
@@ -304,7 +308,7 @@ class Step:
 
     @property
     def poll(self) -> Poll:
-        """The polling of an async call's task."""
+        """How often, and for how long, the task of an async call is polled."""
         given = [form for form in (self.scenario.form.poll, self.form.poll) if form is not None]
         poll = Poll()
         for form in given:
@@ -379,7 +383,7 @@ class Step:
     def expectation(self, target: Target) -> Expectation:
         """Return what the step expects of the response of *target*.
 
-        If it expects a failure of the target's provider, nothing else is expected.
+        If the step expects an error of the target's provider, the result has only the error's code.
         """
         expect = self.form.expect or ExpectForm()
         codes = expect.failure
@@ -503,7 +507,7 @@ class Step:
 def digests(scenario: Scenario, target: Target) -> tuple[str, ...]:
     """Return the digest of each step of *scenario* for *target*.
 
-    A cassette has these digests, so that changed steps are detected.
+    They are written into the cassette, so that a step that was changed later is detected.
     """
     return tuple(step.digest(target) for step in scenario.steps)
 

@@ -46,7 +46,10 @@ class YamlSource:
     lines: Mapping[Loc, int] = field(default_factory=dict)
 
     def known(self, loc: Loc) -> Loc:
-        """Return *loc*, the keys and indices of a part, or its nearest ancestor in the text."""
+        """Return *loc* if the text has this part, else the location of its nearest ancestor.
+
+        A location is the keys and indices that lead to a part, such as `("steps", 2, "user")`.
+        """
         while loc and loc not in self.lines:
             loc = loc[:-1]
         return loc
@@ -63,7 +66,10 @@ def where(loc: Loc) -> str:
 
 
 def shown(value: Json) -> str:
-    """Return *value* as a short text for messages: "a mapping" or "a list" instead of those."""
+    """Return *value* as a short text for error messages.
+
+    It is "a mapping" or "a list" for these types, else at most 60 characters of the value.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (dict, list)):
@@ -139,7 +145,10 @@ _WIDE_COLON = re.compile("^ *(?:- +)?([A-Za-z_]+)：", re.MULTILINE)
 
 
 def wide_colon(text: str) -> str:
-    """Return a hint at the first key of *text* with a full-width colon; empty if there is none."""
+    """Return a hint about the first full-width colon after a key of *text*; empty if there is none.
+
+    The hint is the end of an error message: a full-width colon (`：`) does not end a key in YAML.
+    """
     found = _WIDE_COLON.search(text)
     if not found:
         return ""
