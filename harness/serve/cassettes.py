@@ -47,10 +47,11 @@ class ServedCassettes:
         return {}
 
     def players(self, only: str) -> tuple[Player, ...]:
-        """Return new players of the cassette *only*, or of all cassettes if it is "".
+        """Return new `Player` objects, which find the recorded answer to a request.
 
-        There is one player for all cassettes with the same `volatile` pointers. Matching keys are
-        computed in the first call and shared by the players of later ones.
+        *only* is the name of the cassette that they answer from; "" for all cassettes. There is one
+        player for all cassettes with the same `volatile` pointers. The keys by which requests are
+        matched are computed in the first call and reused in later calls.
         """
         if only not in self._players:
             chosen = [only] if only else [*self.by_name]
@@ -133,9 +134,9 @@ class ReplaySession:
         self._players = self.cassettes.players(self.only)
 
     def find(self, request: Request, pace: float = 0.0) -> Playback | None:
-        """Return the replay of the next recorded exchange that answers *request*, or of a fault.
+        """Return a replay of the next unused recorded answer to *request*, or of a fault.
 
-        Return None if no cassette has one left.
+        Return None if no cassette has an unused answer to it.
 
         Args:
             request: The request.
@@ -168,9 +169,10 @@ class ReplaySession:
         return {id(exchange) for exchange in every} - unused
 
     def unused(self) -> Mapping[str, tuple[Exchange, ...]]:
-        """Return the exchanges that answered nothing, by the name of their cassette.
+        """Return the exchanges that did not answer a request, by the name of their cassette.
 
-        Cassettes from which nothing was answered are left out: the client did not use them.
+        Cassettes of which no exchange answered a request are not included, since the client did not
+        use them.
         """
         home = self.cassettes.home
         unused = [exchange for player in self._players for exchange in player.unused()]

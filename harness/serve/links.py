@@ -39,7 +39,8 @@ class Links:
         """Return *exchange* with the recorded links in its response replaced by links to *place*.
 
         *place* is the base URL of a session. A response with rewritten links has the header
-        `HEADER`. It is divided into chunks as before, unless a link is in two of them.
+        `HEADER`. It is divided into the same chunks, unless a link extends over two of them; then
+        the `chunks` of the result are empty.
         """
         body = self._replaced(exchange.response.body, place)
         if body == exchange.response.body:

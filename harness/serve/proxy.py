@@ -243,12 +243,13 @@ Stored = Callable[[], Awaitable[None]]
 def application(services: Sequence[Upstream], stored: Stored) -> ASGIApp:
     """Return the ASGI application that forwards requests below `/<name>` to the named service.
 
-    It is run inside of a `ProxyCassette` block, whose tape records what is forwarded.
+    `/openai/v1/models`, for example, is `/v1/models` of the service `openai`. The application has
+    to run inside of a `ProxyCassette` block, which records the forwarded requests.
 
     Args:
         services: The services.
-        stored: Awaited before the end of each answer is sent; returns when the answer is on the
-            disk.
+        stored: Called and awaited before the end of each answer is sent; it waits until the answer
+            is on the disk.
     """
     by_name = {service.client.name: service for service in services}
     clients = _Clients()

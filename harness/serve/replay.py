@@ -105,7 +105,11 @@ class Sessions:
                 }
 
     def status(self) -> dict[str, Json]:
-        """Return the numbers of answers, and the misses, unused exchanges and findings, as JSON."""
+        """Return the state of the server as JSON, with the keys cassettes, findings and sessions.
+
+        Each cassette has its number of exchanges. Each session has the numbers of its answers and
+        injected faults, and a text for each request without an answer and each unused exchange.
+        """
         return {
             "cassettes": {n: len(c.exchanges) for n, c in self.cassettes.by_name.items()},
             "findings": [*self.findings()],

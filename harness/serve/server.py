@@ -89,9 +89,9 @@ def replay(
 
 
 def replay_variables(cassettes: ServedCassettes, address: str) -> Mapping[str, str]:
-    """Return the environment variables by which the recorded clients use the server at *address*.
+    """Return environment variables that make the recorded clients use the server at *address*.
 
-    A variable for an API key that is not set gets a placeholder.
+    They are the clients' base URLs, and placeholders for their API keys that are not set.
     """
     variables: dict[str, str] = {}
     for client, base in base_paths(cassettes.exchanges):
