@@ -112,8 +112,9 @@ def use_cassette(
         CassetteMiss: at a request that is not on the cassette, and again at the end of the block if
             an `except` swallowed it. In another thread or task than the block's own, such a request
             raises NotAnswered instead, an ordinary exception.
-        ConnectionBlocked: at a connection, a datagram or a name look-up that no tape handles; it is
-            raised again at the end of the block, or replaced by NotAnswered, as CassetteMiss is.
+        ConnectionBlocked: at a connection, a datagram or a name look-up of code whose requests are
+            neither replayed nor recorded, such as a raw socket. As with CassetteMiss, it is raised
+            again at the end of the block, and another thread or task gets NotAnswered instead.
         UnusedExchanges: at the end of the block: the cassette holds requests that were not made, or
             no request got one of the faults.
         BadFault: at a request whose recorded answer cannot be changed as a fault says.
@@ -269,14 +270,14 @@ class CassetteContext:
 
     @property
     def provenance(self) -> Provenance:
-        """The provenance of the cassette before the block; empty if there was no cassette."""
+        """The origin of the cassette as it was before the block; empty if there was no cassette."""
         return self._cassette.provenance
 
     @property
     def replayed_file(self) -> bytes:
-        """The content of the cassette's file if the block replayed exactly its exchanges, in order.
+        """The content of the cassette's file if the block replayed all its exchanges, in order.
 
-        Otherwise, or if a fault was injected, empty.
+        Empty if it did not, if it recorded an exchange, or if a fault was injected.
         """
         recorded, used = self._cassette.exchanges, self.exchanges
         is_whole = len(recorded) == len(used) and all(map(is_, recorded, used))
@@ -418,19 +419,25 @@ class CassetteContext:
         return called  # type: ignore[return-value]  # the same signature, by functools.wraps
 
     async def call_inside(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
-        """Await *function* with its arguments in this block, in a task that began before it."""
+        """Await `function(*args, **options)` as part of this block, and return the result.
+
+        It is needed in a task that began before the block, which otherwise does not use the block.
+        """
         with use_block(self._block):
             return await function(*args, **options)
 
     def begin_teardown(self) -> None:
-        """Make a miss raise NotAnswered, an ordinary exception, from now on.
+        """Make a request without a recorded answer raise NotAnswered, an Exception, from now on.
 
         Test runners expect only ordinary exceptions in a teardown.
         """
         self._block.is_ending = True
 
     def enter_in(self, context: Context) -> None:
-        """Use this block in *context*, which is older than the block, until the block ends."""
+        """Make code that runs in *context* use this block, until the block ends.
+
+        It is needed for a context that was copied before the block began.
+        """
         context.run(current_block.set, self._block)
 
     def _load(self) -> Cassette:
