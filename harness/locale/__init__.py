@@ -100,7 +100,10 @@ def _errors() -> Templates:
 
 
 class Templates:
-    """Known messages, with a `{}` for each value, by which finished messages are translated."""
+    """Known English messages with placeholders, by which messages with values are translated.
+
+    A placeholder is `{}`: "no file {}" is the known message of "no file chat.yaml".
+    """
 
     def __init__(self, messages: Iterable[str], context: str = "") -> None:
         self._context = context
@@ -114,7 +117,8 @@ class Templates:
     def translate(self, text: str, value: Callable[[str], str] = str) -> str:
         """Return the message *text* in Chinese; "" if no known message fits it.
 
-        *value* is called with each value in *text*, and returns what replaces it.
+        *value* is called with the text of each value in *text*, and returns the text to use in its
+        place.
         """
         for pattern, message in self._patterns:
             if match := pattern.fullmatch(text):
@@ -138,7 +142,11 @@ def _catalogue(language: str) -> gettext.NullTranslations:
 
 
 def messages(file: Path) -> tuple[str, ...]:
-    """Return the messages in a text file, a line each, newlines escaped; `#` begins a comment."""
+    """Return the messages in a text file, one per line.
+
+    A newline in a message is written as a backslash and an n. Lines that begin with `#` are
+    comments.
+    """
     lines = file.read_text(encoding="utf-8").splitlines()
     every = (line.replace("\\n", "\n") for line in lines if not line.startswith("#"))
     return tuple(filter(None, every))
