@@ -1,5 +1,8 @@
 """The cassette format: vcrpy's YAML files, version 1, with artefacts and journals.
 
+An artefact is a large response body in a file of its own; a journal is the file that an unfinished
+recording is written to.
+
 Data that vcrpy has no field for is in `metadata` under the key `harness`; vcrpy ignores it. The key
 `version` comes last, as vcrpy writes it, so that a truncated file is recognized.
 

@@ -72,9 +72,9 @@ def utc_now() -> datetime:
 
 
 def age(provenance: Provenance, at: datetime) -> timedelta | None:
-    """Return the age at the time *at* of the recording that *provenance* describes, at least 0.
+    """Return how old a recording is at the time *at*; 0 if it was recorded later.
 
-    Return None if the time of recording is missing or invalid.
+    *provenance* has the time of recording. Return None if that time is missing or invalid.
     """
     try:
         return max(at - _aware(provenance.recorded_at), timedelta())
@@ -83,9 +83,9 @@ def age(provenance: Provenance, at: datetime) -> timedelta | None:
 
 
 def days(provenance: Provenance, at: datetime) -> int | None:
-    """Return the age in whole days at the time *at* of the recording that *provenance* describes.
+    """Return how old a recording is at the time *at*, in whole days.
 
-    Return None if the time of recording is missing or invalid.
+    *provenance* has the time of recording. Return None if that time is missing or invalid.
     """
     known = age(provenance, at)
     return None if known is None else known.days

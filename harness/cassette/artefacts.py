@@ -80,7 +80,10 @@ def is_file(response: Response) -> bool:
 
 
 def artefact_of(body: bytes) -> Artefact:
-    """Return the artefact, a file name and a size, that replaces *body* in the cassette's text."""
+    """Return the artefact for *body*: a file name, `<sha256>.<extension>`, and the size in bytes.
+
+    The text of the cassette has this name and size in place of the body.
+    """
     extensions = (extension for at, sign, extension in _SIGNATURES if body.startswith(sign, at))
     extension = next(extensions, "txt" if _is_text(body) else "bin")
     return Artefact(f"{sha256(body).hexdigest()}.{extension}", len(body))

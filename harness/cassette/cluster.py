@@ -26,10 +26,10 @@ _PATIENCE = 10
 
 @contextmanager
 def cluster(address: str) -> Iterator[tuple[Executor, int]]:
-    """Yield an executor for the workers of a Dask scheduler, and the number of their threads.
+    """Yield (executor, number of threads) for the workers of a Dask scheduler.
 
-    *address* is that of the scheduler. If a worker ends, other workers run its unfinished jobs, and
-    run those again whose results were not fetched.
+    *address* is that of the scheduler, such as `tcp://10.0.0.1:8786`. If a worker ends, other
+    workers run its unfinished jobs, and those again whose results were not fetched.
 
     Raises:
         HarnessError: No scheduler answers, it has no workers, or it ends; or a job was on several
@@ -57,9 +57,9 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
 class ClusterTask(Generic[T, R]):
     """A function that a Dask worker calls with each item of a list.
 
-    It is called in a separate process beside the worker, since a replay blocks the network for its
-    whole process. The current folder of that process is the sender's, since settings are read from
-    there and paths are relative to it.
+    It is called in a process of its own beside the worker, since a replay blocks the network for
+    the whole process. The working directory of that process is the one in which the task was
+    created, since settings are read from there and paths are relative to it.
     """
 
     def __init__(self, do: Callable[[T], R]) -> None:

@@ -65,8 +65,8 @@ def load_provenance(first: bytes, last: bytes) -> Provenance:
     """Return the provenance of a cassette of which only the *first* and *last* bytes were read.
 
     The provenance is in the first bytes; the last bytes show that the file is complete. Raises
-    NotCanonical if they do not have the form that the harness writes, or the head of the file is
-    longer than *first*.
+    NotCanonical if the file is not in the form that the harness writes, or if its provenance does
+    not fit into *first*.
     """
     # The last line of the first bytes may be cut off, in the middle of a character.
     head = _HEAD.match(_characters(first[: first.rfind(b"\n") + 1]))
@@ -76,9 +76,10 @@ def load_provenance(first: bytes, last: bytes) -> Provenance:
 
 
 def has_provenance(content: bytes) -> bool:
-    """Return whether a cassette may say where it is from; false for one as vcrpy writes it.
+    """Return whether *content*, the bytes of a cassette, may have a provenance.
 
-    Such a cassette has the keys `interactions` and `version` and no other at its top.
+    Return False for a file that vcrpy wrote: its only top-level keys are `interactions` and
+    `version`.
     """
     is_whole = content.startswith(_OF_VCRPY[0]) and content.endswith(_OF_VCRPY[1])
     return (
@@ -188,7 +189,10 @@ Groups: TypeAlias = tuple[Any, ...]
 
 
 def taken(items: list[Any]) -> Iterator[Any]:
-    """Yield each of *items* after None has replaced it in the list, so that it can be freed."""
+    """Yield each of *items*, and replace it in the list by None.
+
+    So the memory of an item is free as soon as the caller no longer uses it.
+    """
     for index, item in enumerate(items):
         items[index] = None
         yield item

@@ -184,9 +184,10 @@ def _refuse_unknown(mapping: dict[Any, Any], known: Collection[str], path: KeyPa
 
 
 def json_bytes(body: object, path: KeyPath) -> bytes:
-    """Return the JSON text of *body*, which another tool wrote as YAML.
+    """Return *body*, which another tool wrote as YAML, as JSON text.
 
-    Raises Invalid, with *path*, for a value that JSON does not have.
+    *path* leads to the body in the file, for errors. Raises Invalid for a value that JSON does not
+    have.
     """
     try:
         return compact(body, allow_nan=False, default=_date).encode()

@@ -47,7 +47,10 @@ def journal_path(cassette: Path) -> Path:
 
 
 def unfinished(cassette: Path) -> bool:
-    """Return whether the journal of a cassette exists and has exchanges, or is damaged."""
+    """Return whether a recording of *cassette* was interrupted or is in progress.
+
+    That is so if its journal has exchanges, or is damaged.
+    """
     try:
         return bool(read_journal(read_file(journal_path(cassette))).records)
     except OSError:
@@ -180,7 +183,7 @@ class Journal:
         self.cassette.parent.mkdir(parents=True, exist_ok=True)
 
     def append(self, number: int, exchange: Exchange) -> None:
-        """Write *exchange*, which has no secrets, to the disk; do nothing in a closed journal.
+        """Write *exchange*, already redacted, to the disk; do nothing if the journal is closed.
 
         *number* is the position of its request in the recording, from 0. If writing fails,
         CannotWrite is raised, and the journal is unchanged.
@@ -207,7 +210,7 @@ class Journal:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Flush all exchanges that are appended in the `with` block once, when the block ends."""
+        """Flush the file to the disk at the end of the `with` block, not after each `append`."""
         self._is_together = True
         try:
             yield

@@ -58,7 +58,7 @@ class RemotePath(_LocalPath):
 
     @property
     def key(self) -> str:
-        """The name in the store: the address without its scheme."""
+        """The name in the store: the address without its scheme, such as `bucket/one.yaml`."""
         return os.fspath(self).partition(f"{os.sep}{_MIRROR}{os.sep}")[2].partition(os.sep)[2]
 
     @property
@@ -89,8 +89,8 @@ def is_address(path: Path | str) -> bool:
 def location(path: Path | str, is_read_here: bool = True) -> Path:
     """Return *path*, or the path of the local copy if *path* is the address of a store.
 
-    The files at an address are listed in the store, and downloaded if *is_read_here* is true.
-    Otherwise the processes that read the files download them.
+    The files at an address are listed in the store, and downloaded if *is_read_here* is true. It is
+    false if other processes read the files: each of them downloads what it reads.
 
     Raises:
         HarnessError: The address has a password or a query, or the store cannot be read.
@@ -124,10 +124,10 @@ def located(path: Path | str) -> Path:
 
 
 def root(cassette: Path) -> Path:
-    """Return the folder that contains the folder `artefacts` of a cassette.
+    """Return the folder in whose subfolder `artefacts` the artefacts of a cassette are written.
 
-    That is the cassette's own folder. In a store it is the topmost folder above the cassette whose
-    files were listed, if there is one.
+    That is the cassette's own folder. For a cassette in a store it is the topmost folder above it
+    that `location` or `refresh` has listed, if there is one.
     """
     folders = [path for path in cassette.parents if path in known_files.listed]
     return folders[-1] if isinstance(cassette, RemotePath) and folders else cassette.parent
@@ -182,10 +182,10 @@ known_files = _Known()
 
 
 def refresh(remote: RemotePath, fetches: bool = True) -> None:
-    """List the file *remote* of a store, or all files of the folder *remote*.
+    """List the store's files at *remote*, one file or a whole folder, and note their versions.
 
-    With *fetches*, changed files are downloaded. Copies of files that the store no longer has are
-    deleted.
+    If *fetches* is true, files that are new or changed are downloaded. Local copies of files that
+    the store no longer has are deleted.
     """
     with _access(remote) as store:
         try:

@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 
 class FlowList(list[Any]):
-    """A list that is written on one line."""
+    """A list that `dump` writes on one line, such as `[1, 2]`."""
 
 
 class FlowDict(dict[str, Any]):
-    """A mapping that is written on one line."""
+    """A mapping that `dump` writes on one line, such as `{a: 1}`."""
 
 
 def dump(document: dict[str, Any]) -> str:
@@ -170,9 +170,9 @@ _NAMES: Mapping[type, str] = {
 
 
 def expect(value: object, kind: type[T], path: KeyPath) -> T:
-    """Return *value* if it is an instance of *kind*; a boolean never is.
+    """Return *value* if it is an instance of *kind*; a boolean is never accepted.
 
-    Raises Invalid, with *path*, for any other value.
+    *path* leads to the value in the file. Raises Invalid, with *path*, for any other value.
     """
     if not isinstance(value, kind) or isinstance(value, bool):
         raise Invalid(path, f"expected {_NAMES[kind]}, actual {type(value).__name__}")

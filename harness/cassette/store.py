@@ -37,9 +37,10 @@ class Store:
     slug of a target has no `~`.
 
     Attributes:
-        folder: The folder; given as an address, the path of its copy.
-        repeat: The number of the recording that the methods of this store refer to; 1 is the first
-            one, 2 its first repeat.
+        folder: The folder. If it is created with an address such as `s3://bucket/cassettes`, this
+            is the path of the local copy.
+        repeat: The number of the recording that the methods of this store refer to: 1 for the first
+            recording, 2 for its first repeat.
     """
 
     folder: Path
@@ -49,7 +50,7 @@ class Store:
         object.__setattr__(self, "folder", location(self.folder))
 
     def path(self, scenario: str, target: Target) -> Path:
-        """Return the path of the cassette of a scenario and target."""
+        """Return the path of the cassette of a scenario and target, which may not exist yet."""
         number = f"{REPEAT}{self.repeat}" if self.repeat > 1 else ""
         return self.folder / scenario / f"{target.slug}{number}.yaml"
 
@@ -58,11 +59,17 @@ class Store:
         return tuple(repeat_paths(self.path(scenario, target)))
 
     def writing(self) -> AbstractContextManager[None]:
-        """Return a context manager that does nothing; a subclass may forbid writing by raising."""
+        """Return a context manager to hold while a file is written.
+
+        Here it does nothing; that of a subclass may raise on entry, so that nothing is written.
+        """
         return nullcontext()
 
     def when_stopped(self, do: Callable[[], None]) -> None:
-        """Do nothing. A subclass whose recordings can be stopped calls *do* when they are."""
+        """Register *do*, to be called when recordings into this store are stopped.
+
+        Here it is ignored; in a subclass, recordings can be stopped.
+        """
 
     def load(self, scenario: str, target: Target) -> Cassette:
         """Return the cassette of a scenario and target, with its artefacts.
@@ -151,8 +158,8 @@ def read_text_only(path: Path) -> Cassette:
 def read_provenance(path: Path) -> Provenance:
     """Return the provenance of the cassette at *path*.
 
-    Of a cassette that the harness wrote only the head and the end are read, and of one that vcrpy
-    wrote its keys. Raises BadCassette if it cannot be read.
+    If the harness wrote the cassette, only the beginning and the end of the file are read. If vcrpy
+    wrote it, the provenance is empty. Raises BadCassette if it cannot be read.
     """
     try:
         return load_provenance(*read_ends(path, _HEAD_SIZE, _END_SIZE))
@@ -186,7 +193,10 @@ def read_content(path: Path) -> bytes:
 
 
 def file_stamp(path: Path) -> tuple[int, ...]:
-    """Return the inode, size and modification time of a file, to detect changes; () without one."""
+    """Return (inode, size in bytes, modification time in ns) of a file, to detect changes.
+
+    Return an empty tuple if there is no such file.
+    """
     try:
         status = path.stat()
     except (OSError, ValueError):  # ValueError: a path with a null byte
@@ -197,7 +207,8 @@ def file_stamp(path: Path) -> tuple[int, ...]:
 def file_bytes(path: Path) -> bytes:
     """Return the bytes of a regular file.
 
-    Raises OSError if it cannot be read or has more than `LARGEST` bytes.
+    A file in a remote store is downloaded first. Raises OSError if the file cannot be read, or has
+    more than `LARGEST` bytes.
     """
     remote.fetch(path)
     return read_file(path, LARGEST)
@@ -315,7 +326,7 @@ Skip: TypeAlias = Callable[[BadCassette], None]
 
 
 def skip_nothing(error: BadCassette) -> None:
-    """Raise *error*, so that no unreadable file is skipped."""
+    """Raise *error*: the default of *skip* parameters, with which no unreadable file is skipped."""
     raise error
 
 

@@ -29,7 +29,10 @@ class Persister:
     read: Callable[[Path], Cassette]
 
     def load_cassette(self, cassette_path: str | os.PathLike[str], serializer: Any) -> Any:
-        """Return the requests and responses that vcrpy's persister loads, with artefact bodies."""
+        """Return (requests, responses) of the cassette, with the bodies of its artefacts.
+
+        *serializer* is that of vcrpy for the format of the file.
+        """
         from vcr.persisters.filesystem import FilesystemPersister
 
         loaded = FilesystemPersister.load_cassette(cassette_path, serializer)
@@ -41,7 +44,7 @@ class Persister:
     def save_cassette(
         self, cassette_path: str | os.PathLike[str], cassette_dict: Any, serializer: Any
     ) -> None:
-        """Save a cassette with vcrpy's own persister."""
+        """Save *cassette_dict*, the requests and responses, with vcrpy's own persister."""
         from vcr.persisters.filesystem import FilesystemPersister
 
         FilesystemPersister.save_cassette(cassette_path, cassette_dict, serializer)

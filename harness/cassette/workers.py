@@ -51,7 +51,7 @@ def in_order(do: Callable[[T], R], items: Sequence[T], workers: Workers) -> Gene
     warnings of other processes are given in this one.
 
     Args:
-        do: The function; outside of Linux, and for Dask, it has to be one that can be pickled.
+        do: The function. It must be possible to pickle it, except on Linux without Dask.
         items: The items.
         workers: The largest number of processes, or the address of a Dask scheduler. With 1, or few
             items, all are done in this process.
@@ -162,7 +162,7 @@ def _run(item: Any) -> Caught[Any]:
 
 
 def caught(do: Callable[[], R]) -> Caught[R]:
-    """Return the result of *do*, and the text and category of each warning that it gave."""
+    """Call *do*; return its result, and (text, category) of each warning that it gave."""
     with warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always")
         result = do()

@@ -23,10 +23,11 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
     """PyYAML's safe loader, which also accepts the harmless Python tags that vcrpy writes."""
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
-        """Return the tag that PyYAML gives a node without a tag, found in less time.
+        """Return the tag of a node that is written without a tag, such as `tag:yaml.org,2002:int`.
 
-        *kind* is the class of the node and *value* its text. The first item of *implicit* is false
-        for a quoted text, which is always a string.
+        It is the tag that PyYAML would give, found in less time. *kind* is the class of the node
+        and *value* its text. The first item of *implicit* is false for a quoted text, which is
+        always a string.
         """
         if kind is not yaml.ScalarNode:
             return _MAP if kind is yaml.MappingNode else _SEQ
@@ -72,13 +73,14 @@ class NotPlain(Exception):
 
 
 def plain_document(text: str | bytes, depth: int) -> Any:
-    """Return the document in a YAML text of plain collections, with less memory than `document`.
+    """Return the document in a YAML text, with less memory than `document` needs.
 
-    It is built from events: nodes take 20 times the text's memory.
+    It is built from PyYAML's events, since its nodes take 20 times the memory of the text. Only
+    untagged mappings and lists, without aliases and with keys that are text, can be read so.
 
     Raises:
-        NotPlain: The text has anything else, or is nested deeper than *depth*. Use `document` then.
-        yaml.YAMLError: The text is no YAML.
+        NotPlain: The text has anything else, or more than *depth* nested levels. Use `document`.
+        yaml.YAMLError: The text is not valid YAML.
     """
     loader = Loader(text)
     documents: list[Any] = []
