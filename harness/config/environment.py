@@ -114,8 +114,8 @@ ordinary texts, where they must not be redacted."""
 def load_environment(folder: str | os.PathLike[str]) -> Environment:
     """Return the process's environment variables, completed by those of the `.env` in *folder*.
 
-    Variables with the value `NO_KEY` count as not set. Raises BadSettings if there is a `.env` that
-    cannot be read, or the project's settings are not valid.
+    Variables with the value `NO_KEY`, the placeholder of replays, count as not set. Raises
+    BadSettings if there is a `.env` that cannot be read, or the project's settings are not valid.
     """
     secret_names = load_settings(folder).secrets
     file = os.path.join(folder, ".env")

@@ -1,4 +1,4 @@
-"""What git knows of a folder."""
+"""Calls of the command git for a folder, such as for its current commit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from pathlib import Path
 
 
 def git_output(folder: Path | str, *arguments: str) -> str:
-    """Return what a command of git prints, without the end of the line; empty if it fails."""
+    """Return what `git -C <folder> <arguments>` prints, stripped of white space at both ends.
+
+    Return "" if git is missing, fails or takes more than 2 seconds.
+    """
     command = ["git", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=2, check=False)  # noqa: S603 - fixed commands

@@ -22,7 +22,8 @@ class AllowedHosts:
 
     Attributes:
         patterns: Host names, with wildcards as in `fnmatch`; each may end with `:port`.
-        reached: The hosts other than this machine that were admitted, in order, each once.
+        reached: The allowed hosts, other than this machine, to which requests or connections were
+            made so far; each once.
 
     Raises:
         HarnessError: A pattern is not a valid host.
@@ -47,9 +48,10 @@ class AllowedHosts:
         """Return whether a connection is allowed; if it is, add its host to `reached`.
 
         Args:
-            host: The address to connect to.
-            port: Its port.
-            names: Names that were resolved to this address.
+            host: The host name or IP address to connect to.
+            port: The port.
+            names: Host names that were resolved to this address. The connection is allowed if
+                *host* or one of them is.
         """
         if not any(self.has(name, port) for name in (host, *names)):
             return False
@@ -58,12 +60,12 @@ class AllowedHosts:
         return True
 
     def has(self, host: str, port: int | None) -> bool:
-        """Return whether *host* is allowed at *port*; None matches any port."""
+        """Return whether *host* is allowed at *port*; with None, at any port."""
         return any(_matches(host.lower().rstrip("."), port, pattern) for pattern in self.patterns)
 
 
 class AnyHost(AllowedHosts):
-    """A substitute for `AllowedHosts` that allows every host, and notes those that are reached."""
+    """A substitute for `AllowedHosts` that allows every host, and still fills `reached`."""
 
     def admits_request(self, uri: str) -> bool:
         """Return True, since every host is allowed, and add the host of *uri* to `reached`."""
@@ -75,7 +77,10 @@ class AnyHost(AllowedHosts):
 
 
 class LateHosts(AllowedHosts):
-    """Allowed hosts whose patterns are those that the function *find* returns on first use."""
+    """Allowed hosts whose patterns are not read until they are needed.
+
+    The argument *find* is a function that returns the patterns; it is called once, on first use.
+    """
 
     def __init__(self, find: Callable[[], tuple[str, ...]]) -> None:
         super().__init__()
@@ -84,7 +89,7 @@ class LateHosts(AllowedHosts):
 
     @cached_property
     def patterns(self) -> tuple[str, ...]:
-        """The patterns of the allowed hosts; the function *find* is called on first use."""
+        """The patterns of the allowed hosts, as the function *find* returned them."""
         found: tuple[str, ...] = self.__dict__["_find"]()
         return found
 

@@ -55,12 +55,12 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """A table of models; of several rows that name a model, the first one counts.
+    """A table of models; if several rows name a model, the first one counts.
 
     Attributes:
         table: The rows.
-        under: The table that says what a row of this one leaves out: the kinds of call, the
-            endpoint and whether the model thinks.
+        under: A second table; None for no table. It supplies the rows of models that the first one
+            lacks, and `kinds`, `endpoint` and `thinking` where a row of the first one has none.
     """
 
     table: tuple[Model, ...] = ()
@@ -97,19 +97,19 @@ class Models:
         return [*dict.fromkeys((*own, *(self.under.kinds(provider, model) if self.under else ())))]
 
     def supports(self, provider: str, model: str, kind: str) -> bool:
-        """Return whether the table says that a provider's model is one for a kind of call."""
+        """Return whether the table lists *kind*, such as `chat`, for a provider's model."""
         row = self.find(provider, model, kind)
         return row is not None and kind in row.kinds
 
     def before(self, other: Models) -> Models:
-        """Return a table with the rows of this one before those of *other*."""
+        """Return a table in which the rows of this one take precedence over those of *other*."""
         return Models(self.table, other)
 
     def warnings(self, models: Iterable[tuple[str, str]], day: date) -> Iterator[str]:
         """Yield a sentence for each retired model, and for each whose retirement is announced.
 
         Args:
-            models: The providers and models in use.
+            models: Pairs of provider and model, such as `("zhipuai", "glm-5")`.
             day: The day that counts as today.
         """
         for provider, model in dict.fromkeys(models):

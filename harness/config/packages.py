@@ -67,7 +67,12 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Installed packages that disturb each other or the harness, and what to do about it."""
+    """Installed packages that disturb each other or the harness.
+
+    Attributes:
+        packages: The names of the packages.
+        text: What goes wrong if all are installed, and what to do about it.
+    """
 
     packages: tuple[str, ...]
     text: str
@@ -127,7 +132,10 @@ class Installed:
         )
 
     def extras(self) -> dict[str, tuple[str, ...]]:
-        """Return the missing packages of each extra for users; none for one that is installed."""
+        """Return the names of the missing packages by extra; empty for an extra that is complete.
+
+        Only the extras for users are included, not those for developers.
+        """
         return {
             extra: tuple(
                 one.name for one in self.packages if extra in one.extras and not one.installed
@@ -137,7 +145,10 @@ class Installed:
         }
 
     def excluded(self, missing: Iterable[str]) -> str:
-        """Return why *missing* packages would clash with installed ones; empty if none would."""
+        """Return why the packages named in *missing* cannot be installed beside the installed ones.
+
+        Return "" if no clash is known.
+        """
         for clash in KNOWN_CLASHES:
             others = [name for name in clash.packages if name not in missing]
             if 0 < len(others) < len(clash.packages) and all(map(self.version_of, others)):
@@ -145,7 +156,10 @@ class Installed:
         return ""
 
     def clashes(self) -> Iterator[Clash]:
-        """Yield the known clashes between installed packages, then their unmet requirements."""
+        """Yield each known clash between installed packages.
+
+        Then yield one for each installed package that needs another version of an installed one.
+        """
         known = [one for one in KNOWN_CLASHES if all(map(self.version_of, one.packages))]
         yield from known
         explained = {name for clash in known for name in clash.packages}

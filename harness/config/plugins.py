@@ -75,7 +75,10 @@ def load(group: str, expected: type[T] | tuple[type[T], ...]) -> tuple[Plugin[T]
 
 
 def are_installed(*groups: str) -> bool:
-    """Return whether a package has an entry point in one of the groups."""
+    """Return whether any installed package has an entry point in one of *groups*.
+
+    A group is, for example, `harness.rules`.
+    """
     every = _entry_points(tuple(sys.path))
     return any(every.select(group=group) for group in groups)
 

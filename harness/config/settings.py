@@ -42,7 +42,10 @@ class RuleSelection:
         return (*self.select, *self.ignore, *self.severity)
 
     def apply_to(self, transcript: Transcript) -> Transcript:
-        """Return *transcript* with this selection added to its own, which takes precedence."""
+        """Return *transcript* with this selection of rules added to its own.
+
+        Where both say something about a rule, the transcript's own selection counts.
+        """
         if not (self.select or self.ignore or self.severity):
             return transcript
         return replace(

@@ -17,13 +17,16 @@ from harness.config import plugins
 
 
 def may_keep() -> bool:
-    """Return whether results may be kept: no plug-in adds providers or rules."""
+    """Return whether results may be kept for later runs.
+
+    They may if no plug-in adds providers or rules.
+    """
     return not plugins.are_installed("harness.providers", "harness.rules")
 
 
 @cache
 def digest() -> bytes:
-    """Return a digest of this Python, of what is installed, and of the files of the harness."""
+    """Return a SHA-256 that changes with the Python, the installed packages and the harness."""
     stamps = [str(os.stat(path or ".").st_mtime_ns) for path in filter(_has_packages, sys.path)]
     return hashlib.sha256("\n".join([sys.version, *stamps, *_files()]).encode()).digest()
 
