@@ -83,9 +83,10 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Enter the namespace of `--no-network`, and replace the plugin that `harness_compat` names.
+    """With `--no-network`, move to a Linux network namespace without a network.
 
-    This comes before any test, conftest or worker is started.
+    With `harness_compat = "vcr"`, register the marks, fixtures and options of pytest-recording.
+    Both happen before any test, conftest or worker is started.
     """
     if early_config.known_args_namespace.harness_no_network:
         network.isolate(early_config)
@@ -124,7 +125,7 @@ class _NoRecordMode:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """With `--no-network`, raise pytest.UsageError if a test needs a host that is out of reach."""
+    """With `--no-network`, raise pytest.UsageError if a test needs a host outside this machine."""
     if session.config.getoption("harness_no_network"):
         network.check_allowed_hosts(session.items)
 
@@ -141,7 +142,7 @@ def _pace(text: str) -> float:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the mark `cassette`, and the plugin's objects for the options that are set."""
+    """Register the mark `cassette`, and the further plugins that the options ask for."""
     age.check_options(config)
     config.addinivalue_line("markers", cassettes.MARK)
     uses = UseCounter(has_no_network=config.getoption("harness_no_network"))
@@ -175,10 +176,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def import_all(*, is_first: bool) -> None:
     """Import the modules that tests with cassettes need, without garbage collections.
 
-    The many new objects would start collections, which take long and find no garbage. Before the
-    first test nearly everything that exists is modules: it is left out of all later collections,
-    as those of pytest and Python at the end alone take longer than this import. Later, objects of
-    fixtures may be among it, which must be collected: everything is only marked as old then.
+    The many new objects would start collections, which take long and find no garbage. If no test
+    has run yet, all existing objects, nearly all of them of modules, are also excluded from later
+    collections (`gc.freeze`), which saves more time than the import takes. Otherwise objects of
+    fixtures are among them, so they are only moved to the oldest generation.
 
     Args:
         is_first: Whether no test has run before.
@@ -200,7 +201,10 @@ def import_all(*, is_first: bool) -> None:
 def pytest_runtest_protocol(
     item: pytest.Item, nextitem: pytest.Item | None
 ) -> Generator[None, object, object]:
-    """Set placeholder keys around a test that replays, so that its fixtures can create clients."""
+    """Run a test with its fixtures; if it has a cassette, with patches of the HTTP libraries.
+
+    In a replay, missing API keys are set to placeholders, so that its fixtures can create clients.
+    """
     if not cassettes.has_cassette(item):
         return (yield)
     import_all(is_first=item is item.session.items[0])
@@ -216,7 +220,7 @@ def pytest_runtest_protocol(
 
 
 def pytest_sessionfinish() -> None:
-    """Remove the patches that were kept for a next test."""
+    """Remove the patches of HTTP libraries and the placeholder keys that the last test left."""
     network.end_patches()
 
 
@@ -234,7 +238,10 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
-    """Set up a fixture, without the test's cassette if its scope is wider than the test."""
+    """Set up a fixture.
+
+    The test's cassette is in use meanwhile only if the scope of the fixture is `function`.
+    """
     item = request._pyfuncitem
     is_narrow = fixturedef.scope == "function"
     if is_narrow:
@@ -249,7 +256,7 @@ def pytest_fixture_setup(
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """Tear a test down, and fail it if a request of its fixtures was refused meanwhile."""
+    """Tear a test down, and fail it if a connection of its fixtures was refused meanwhile."""
     with network.checked(item, is_teardown=True):
         return (yield)
 

@@ -49,9 +49,10 @@ class MarkOptions:
         secrets: Texts that are never written, besides the API keys of the environment.
         allow_unused: Whether the test may leave out recorded requests.
         allow_hosts: Hosts that are contacted without recording or replaying.
-        normalize_request: A function that returns a copy of a request for matching, or None.
-        before_record: A function that returns the exchange to write instead of its argument, or
-            None to drop it; or None.
+        normalize_request: A function that returns the copy of a request that is compared in
+            matching. None if there is no such function.
+        before_record: A function that is called with each exchange and returns the exchange to
+            write in its place, or None to write nothing. None if there is no such function.
         faults: Faults that some requests get instead of their answers, in this order.
         findings: `fail` if errors among the findings fail the test, `show` if they are only added
             to its report.
@@ -150,11 +151,11 @@ def has_cassette(item: pytest.Item) -> bool:
 
 
 def use_first(item: pytest.Item) -> None:
-    """Have a test's cassette opened before the function-scoped fixtures of the test.
+    """Arrange that a test's cassette is opened before its function-scoped fixtures are set up.
 
-    pytest sets up the fixture `harness_cassette` first, if the test uses it, if a project replaces
-    it or `cassette_settings`, and if pytest shows what it sets up. Otherwise `open_if_due` opens
-    the cassette, which takes half the time.
+    The fixture `harness_cassette` opens it if the test uses that fixture, if a project overrides it
+    or `cassette_settings`, or with `--setup-show`. In all other cases `open_if_due` opens it, which
+    takes half the time. Do nothing for a test without a cassette.
     """
     names = getattr(item, "fixturenames", None)
     if names is None or not has_cassette(item):
@@ -184,7 +185,7 @@ def _has_own_fixtures(item: pytest.Item) -> bool:
 
 
 def open_if_due(item: pytest.Item) -> None:
-    """Open the cassette of a test, unless it is open or a fixture opens it."""
+    """Open the cassette of a test, unless it is open already or a fixture is to open it."""
     if item.stash.get(_IS_DUE, False):
         item.stash[_IS_DUE] = False
         _open(item, {})
@@ -192,14 +193,14 @@ def open_if_due(item: pytest.Item) -> None:
 
 
 def note_finalizer(item: pytest.Item, name: str, function: Callable[..., Any]) -> None:
-    """Note whether a function-scoped fixture may make requests when it is torn down.
+    """Store on *item* whether a function-scoped fixture may make requests when it is torn down.
 
-    If no fixture of the test may, its cassette is checked as soon as the test itself has run.
+    If none of its fixtures may, the cassette is checked as soon as the test function has returned.
 
     Args:
         item: The test.
         name: The name of the fixture.
-        function: The function of the fixture.
+        function: The decorated function that defines the fixture.
     """
     if _may_send_at_teardown(function, is_xunit=name.startswith("_xunit")):
         item.stash[_MAY_FOLLOW] = True
@@ -263,7 +264,10 @@ def open_context(item: pytest.Item) -> CassetteContext | None:
 
 
 def begin_teardown(item: pytest.Item) -> None:
-    """Prepare the cassette of a test, if it is in use, for the teardown of fixtures."""
+    """Prepare the open cassette of a test for the teardown of fixtures; do nothing without one.
+
+    A request without a recorded answer raises NotAnswered from now on, an ordinary exception.
+    """
     if _CONTEXT in item.stash:
         item.stash[_CONTEXT].begin_teardown()
 
@@ -372,7 +376,10 @@ def _exists(cassette: Path, test: str) -> bool:
 
 
 def hosts_of(item: pytest.Item) -> tuple[str, ...]:
-    """Return the hosts that a test's mark and the project allow; empty if one is invalid."""
+    """Return the host patterns in `allow_hosts` of a test's mark and of the project.
+
+    Return an empty tuple if one is invalid; that is reported when the cassette is opened.
+    """
     from harness.cassette.remote import home
     from harness.config.hosts import AllowedHosts
     from harness.config.settings import load_settings
@@ -417,7 +424,7 @@ def _relative(file: str, folder: str, _: str) -> str:
 
 
 def cassette_path(item: pytest.Item) -> Path:
-    """Return the path of a test's cassette, by its mark alone: no fixture has to run."""
+    """Return the path of a test's cassette, which may not exist yet, without running a fixture."""
     if _PATH not in item.stash:
         item.stash[_PATH] = _chosen_path(item)
     return item.stash[_PATH]

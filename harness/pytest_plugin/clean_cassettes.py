@@ -1,6 +1,6 @@
 """The cassettes without findings, kept from one run of pytest to the next in pytest's cache.
 
-A cassette is known by a digest of all that its findings depend on: its content, the project's
+A cassette is identified by a digest of all that its findings depend on: its content, the project's
 settings, and the surroundings (`harness.config.surroundings`).
 """
 
@@ -32,7 +32,7 @@ class CleanCassettes:
         self._settings: tuple[object, bytes] = (None, b"")
 
     def has(self, content: bytes) -> bool:
-        """Return whether a cassette with this content is known to have no finding.
+        """Return whether an earlier check of a cassette with these bytes had no finding.
 
         Return False for an empty content.
         """
@@ -45,7 +45,7 @@ class CleanCassettes:
         return True
 
     def add(self, content: bytes) -> None:
-        """Remember that a cassette with this content has no finding; do nothing if it is empty."""
+        """Remember that a cassette with these bytes has no finding; ignore an empty *content*."""
         if content and self._is_on:
             self._used[self._key(content)] = self._today
 

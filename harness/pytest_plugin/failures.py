@@ -26,10 +26,10 @@ _MOST_FINDINGS = 10
 
 @contextmanager
 def kept_failure(fixturedef: pytest.FixtureDef[Any], request: Any) -> Iterator[None]:
-    """Run the `with` block, the set-up of a fixture, and keep an `InterceptError` as its result.
+    """Cache an `InterceptError` that the `with` block, the set-up of a fixture, raises.
 
-    pytest itself keeps only an `Exception`. It would not tear the fixture down, and would fail the
-    next test that uses it by an assertion of its own.
+    It is stored as the result of the fixture, as pytest stores an `Exception`. Without it, pytest
+    would not tear the fixture down, and the next test that uses it would fail in pytest's own code.
     """
     try:
         yield
@@ -72,8 +72,8 @@ def shortened(
 def explain(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     """Add to *report* what may have made a test with a cassette fail: findings, a missing key.
 
-    Nothing is added for an InterceptError, whose message explains it, and after the cassette was
-    closed, since its findings were reported then.
+    Nothing is added for an InterceptError, since its message is the explanation; nor in the
+    teardown, since findings were reported when the cassette was closed.
 
     Args:
         report: The report of a phase of a test.

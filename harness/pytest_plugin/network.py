@@ -28,10 +28,10 @@ _BACKSTOP = pytest.StashKey["Backstop"]()
 
 
 def isolate(config: pytest.Config) -> None:
-    """Move this process to a network namespace of its own.
+    """Move this process to a network namespace of its own, which reaches only this machine.
 
-    Raises pytest.UsageError if that fails, with `--record`, and if the project allows a host that
-    is out of reach then.
+    Raises pytest.UsageError if that fails, if `--record` is set, or if `allow_hosts` of the project
+    has a host outside this machine.
     """
     from harness.config.settings import load_settings
     from harness.intercept import namespace
@@ -47,7 +47,10 @@ def isolate(config: pytest.Config) -> None:
 
 
 def check_allowed_hosts(items: Iterable[pytest.Item]) -> None:
-    """Raise pytest.UsageError if a test allows a host, or names a store, that is out of reach."""
+    """Raise pytest.UsageError if a test needs a host that `--no-network` puts out of reach.
+
+    Such a host is one in `allow_hosts`, or one of a store in which the cassette is.
+    """
     from harness.intercept import namespace
 
     for item in items:
@@ -65,9 +68,9 @@ def check_allowed_hosts(items: Iterable[pytest.Item]) -> None:
 def patches_for(following: pytest.Item | None) -> Iterator[None]:
     """Keep patches of HTTP libraries and placeholder API keys during the `with` block.
 
-    The `with` block runs one test. The first use of a cassette in it puts them in place. After the
-    test they are removed, unless the *following* test has a cassette, too: no other test or fixture
-    runs between the two.
+    The `with` block runs one test, and *following* is the next one; None after the last. The first
+    use of a cassette in the block puts the patches and keys in place. They are removed at its end,
+    unless the next test has a cassette, too: nothing else runs between the two.
     """
     from harness.api.placeholders import keep_placeholders
     from harness.intercept.patch import keep_patches
@@ -95,9 +98,10 @@ def end_patches() -> None:
 
 @contextmanager
 def backstop(item: pytest.Item) -> Iterator[None]:
-    """Run the `with` block, the protocol of a test, in a block that has no cassette.
+    """Intercept requests of fixtures that are sent while the test's cassette is not in use.
 
-    It intercepts what is sent while the test's own block is not in use.
+    The `with` block is the whole run of a test: set-up, call and teardown. A replay refuses such
+    requests, a recording passes them to the network.
     """
     from harness.config.hosts import AnyHost, LateHosts
     from harness.intercept import context
@@ -131,10 +135,11 @@ def wide_fixtures(item: pytest.Item | None) -> Iterator[None]:
 
 @contextmanager
 def checked(item: pytest.Item, *, is_teardown: bool = False) -> Iterator[None]:
-    """Run the `with` block, a phase of a test, then raise the first error of a refused connection.
+    """Raise, at the end of the `with` block, the error of the first connection refused in it.
 
-    A fixture of wider scope than the test may have caught that error. *is_teardown* is true for the
-    teardown, in which such errors are ordinary exceptions.
+    The block is a phase of a test: set-up or teardown. A fixture of wider scope than the test may
+    have caught the error. *is_teardown* is true in the teardown, where pytest expects an ordinary
+    exception in place of an `InterceptError`.
     """
     block = item.stash.get(_BACKSTOP, None)
     if block is None:

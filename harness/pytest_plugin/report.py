@@ -67,13 +67,16 @@ class CassetteReport:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-        """Add the path of a test's cassette to the test's report, in the process that runs it."""
+        """Add the path of a test's cassette to the `user_properties` of the test's report.
+
+        This happens in the process that runs the test, such as a worker of pytest-xdist.
+        """
         path = cassette_of(item) if call.when == "call" else None
         if path is not None:
             item.user_properties.append((_CASSETTE, str(path)))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Store the path of the cassette in a test's report."""
+        """Read the path of the cassette from a test's report, for the report on all cassettes."""
         if report.when == "call":
             self._used |= {str(v) for name, v in report.user_properties if name == _CASSETTE}
 
@@ -98,6 +101,6 @@ class CassetteReport:
             self._message = f"harness: the report is in {self._folder}"
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print where the report is, or why there is none."""
+        """Print the path of the report, or why it was not written."""
         if self._message:
             terminalreporter.write_line(self._message)

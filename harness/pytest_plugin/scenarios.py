@@ -106,7 +106,7 @@ class ScenarioItem(pytest.Item):
             record(self.job.scenario, self.job.target, source, store, lambda step: None)
 
     def store(self) -> Store:
-        """Return the store of this test's cassette, with the number of its repeat."""
+        """Return the folder of the scenarios' cassettes, with the repeat number of this test."""
         from harness.cassette.store import Store
 
         return self.job.own(Store(_cassette_folder(self)))
@@ -125,5 +125,5 @@ class ScenarioItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Return the scenario's file, the line 0 and the name of the job."""
+        """Return (path of the scenario's file, line 0, name of the test), which pytest prints."""
         return self.path, 0, str(self.job)

@@ -34,8 +34,8 @@ class CassetteUse(StrEnum):
         RECORDED: All responses came from the network, and the cassette was written.
         LIVE: Responses came from the network, and the cassette was not written.
         PARTIAL: Some responses came from the cassette, the others from the network; it was written.
-        ALLOWED: An allowed host outside this machine was contacted; other responses are of the
-            cassette.
+        ALLOWED: An allowed host outside this machine was contacted; all other responses came from
+            the cassette.
         MISSED: A request was not on the cassette.
         NO_REQUESTS: The test made no request.
     """
@@ -76,13 +76,15 @@ def note_use(item: pytest.Item, use: CassetteUse) -> None:
 
 
 def note_fixture_connection(item: pytest.Item, host: str) -> None:
-    """Add *host* to the report of a test, as one that the test's fixtures connected to."""
+    """Add to the report of a test that its fixtures connected to *host*, outside any cassette."""
     if (_FIXTURES, host) not in item.user_properties:
         item.user_properties.append((_FIXTURES, host))
 
 
 def note_unwatched(item: pytest.Item, unwatched: Unwatched) -> None:
-    """Add the child processes and C libraries that may use the network unseen to a test's report.
+    """Add to a test's report the child processes and C libraries that were not watched.
+
+    They may have used the network without being noticed.
 
     Secrets in the names of programs are masked.
     """
@@ -131,7 +133,7 @@ class UseCounter:
         self._libraries: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Count the use of a cassette, and what was not watched, in a test's last report."""
+        """Count how a test used its cassette, and what was not watched, from its last report."""
         if report.when != "teardown":
             return
         values: dict[str, list[str]] = {}

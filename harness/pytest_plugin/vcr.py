@@ -46,7 +46,11 @@ _TAPED = ("httplib", "requests", "boto3", "urllib3", "httplib2", "aiohttp", "htt
 
 
 class PatcherBuilder(CassettePatcherBuilder):  # type: ignore[misc]  # vcrpy ships no types
-    """The patches of vcrpy's `use_cassette`, most of which are replaced by the harness's tape."""
+    """The patches that vcrpy's `use_cassette` sets while a cassette is in use.
+
+    For the HTTP libraries that the harness intercepts, its own patches are used instead; they pass
+    each request to a `VcrTape`.
+    """
 
     def build(self) -> Iterator[AbstractContextManager[Any]]:
         """Yield the context managers that are entered while the cassette is in use."""
@@ -86,7 +90,9 @@ class _NothingRefused(AllowedHosts):
 
 @dataclass
 class VcrTape:
-    """The tape that answers requests from a cassette of vcrpy, and adds other responses to it.
+    """The object that answers intercepted requests from a cassette of vcrpy.
+
+    Requests that the cassette does not answer are sent, and their responses are added to it.
 
     Attributes:
         cassette: The `vcr.cassette.Cassette`.
@@ -122,12 +128,15 @@ class VcrTape:
         return None
 
     def capture(self, request: Request) -> ResponseCapture:
-        """Return a capture that adds the network's response to the cassette."""
+        """Return the object that collects the network's response, and adds it to the cassette."""
         self._captures.append(_Capture(request, self._append))
         return self._captures[-1]
 
     def finish(self) -> bool:
-        """Add the responses that are still being read; return whether there were any."""
+        """Add the responses that are still being read to the cassette.
+
+        Return whether the cassette has exchanges that are not saved yet.
+        """
         for capture in self._captures:
             capture.stop()
         return bool(self.cassette.dirty)
@@ -215,7 +224,7 @@ class _Hooks:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marks, and replace vcrpy's patches until pytest ends."""
+    """Register the marks, and use the harness's patches in place of vcrpy's until pytest ends."""
     if config.pluginmanager.has_plugin("vcr"):
         message = localized_error('harness_compat = "vcr" stands in for pytest-vcr: uninstall it')
         raise pytest.UsageError(message)
@@ -255,13 +264,16 @@ def vcr_markers(request: pytest.FixtureRequest) -> list[pytest.Mark]:
 
 @pytest.fixture(scope="module")
 def vcr_cassette_dir(request: pytest.FixtureRequest) -> str:
-    """Return the folder of a module's cassettes."""
+    """Return the folder of a test module's cassettes: `cassettes/<module>` beside its file."""
     return str(request.path.parent / "cassettes" / request.path.stem)
 
 
 @pytest.fixture
 def default_cassette_name(request: pytest.FixtureRequest) -> str:
-    """Return the name of the test's own cassette: that of its mark, else the test's name."""
+    """Return the name of the test's cassette, without a folder and suffix.
+
+    It is the argument of the mark `default_cassette`; without that, `<class>.<test>` or `<test>`.
+    """
     mark = request.node.get_closest_marker("default_cassette")
     if mark is not None:
         if not mark.args:
@@ -273,7 +285,10 @@ def default_cassette_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def allowed_hosts(request: pytest.FixtureRequest) -> Sequence[str] | None:
-    """Return the regular expressions of hosts that may be connected to; None if none are set."""
+    """Return regular expressions of the hosts to which a test may connect; None if none are set.
+
+    They are those of the mark `block_network`, else of `--allowed-hosts`, else of `vcr_config`.
+    """
     mark = request.node.get_closest_marker("block_network")
     hosts = (
         (mark.kwargs.get("allowed_hosts") if mark else None)
@@ -287,7 +302,10 @@ def allowed_hosts(request: pytest.FixtureRequest) -> Sequence[str] | None:
 def block_network(
     request: pytest.FixtureRequest, record_mode: str, vcr_markers: Sequence[pytest.Mark]
 ) -> Iterator[None]:
-    """Refuse connections if the mark or option `block_network` is set, unless the test records."""
+    """Refuse connections of a test with the mark `block_network`, or with `--block-network`.
+
+    A test that records may connect. Hosts that the fixture `allowed_hosts` returns may be reached.
+    """
     mark = request.node.get_closest_marker("block_network")
     if mark is not None and (mark.args or set(mark.kwargs) - {"allowed_hosts"}):
         pytest.fail(
