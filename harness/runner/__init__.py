@@ -64,9 +64,10 @@ Progress = Callable[[str], None]
 
 
 class Meter:
-    """The interface of a counter of what a recording spends; this class counts nothing.
+    """The interface of a counter of the steps, requests and turns of a recording.
 
-    Subclasses count. An exception raised by `step` or `request` ends the recording.
+    This class counts nothing; a subclass may, for a budget. An exception that its `step` or
+    `request` raises ends the recording.
     """
 
     def step(self) -> None:
@@ -95,7 +96,7 @@ def run(
     after_turn: Callable[[Turn], None] = _ignore,
     retries: Retries = DEFAULT_RETRIES,
 ) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
-    """Run *scenario* against *target*, with every request through *tape*.
+    """Run *scenario* against *target*, with all of its requests recorded or replayed by *tape*.
 
     Args:
         scenario: The scenario.
@@ -285,7 +286,7 @@ class Source:
 
     Attributes:
         origin: The kind of server.
-        where: The servers as a text for messages.
+        where: The servers as a text for messages, such as `the live services`.
         key: Returns the API key for a provider.
         address: Returns the base URL of a provider; empty for the default of its SDK.
         secrets: Texts that are removed from the recording, besides the API key.
@@ -319,7 +320,8 @@ def record(
         source: The servers to record from.
         store: The folder of the cassettes.
         progress: Called with a text about each step before it is sent.
-        on_interrupted: What to do if an interrupted recording has left answers.
+        on_interrupted: What to do if an earlier recording was interrupted and left answers in a
+            journal.
         meter: Counts the steps and requests; an exception that it raises ends the recording.
         again: The number of a turn of the cassette on file: only this turn is requested again, and
             later ones whose requests its answer changes. None to request everything.
@@ -567,7 +569,7 @@ def _refuse_stale(scenario: Scenario, target: Target, cassette: Cassette, store:
 def fits(scenario: Scenario, target: Target, provenance: Provenance) -> bool:
     """Return whether a cassette was recorded from the scenario's current steps.
 
-    Return True if its provenance does not say from which steps it was recorded.
+    *provenance* is that of the cassette. Return True if it does not have the digests of the steps.
     """
     recorded = provenance.script
     return not recorded or recorded == digests(scenario, target)

@@ -78,7 +78,7 @@ class Job:
         return f"{self.scenario.name} with {self.target}{number}"
 
     def own(self, store: Store) -> Store:
-        """Return a copy of *store* whose paths have this job's repeat number."""
+        """Return a copy of *store* that refers to the recording with this job's repeat number."""
         return replace(store, repeat=self.repeat)
 
 
@@ -245,7 +245,7 @@ def repeated(work: Iterable[Job], times: int) -> tuple[Job, ...]:
 
 
 def with_repeats(work: Iterable[Job], store: Store) -> tuple[Job, ...]:
-    """Return each job, followed by a job for each of its repeats that has a cassette in *store*."""
+    """Return each job, followed by a job for each cassette in *store* that is a repeat of it."""
     return tuple(
         replace(job, repeat=n)
         for job in work
@@ -278,7 +278,7 @@ def _cassette_state(job: Job, store: Store) -> tuple[str, Provenance]:
 
 
 def not_recorded(work: Iterable[Job], store: Store) -> tuple[Job, ...]:
-    """Return the jobs without a finished cassette of the scenario's current steps.
+    """Return the jobs that have no finished cassette, or one of older steps of the scenario.
 
     Each cassette is read whole. Raises BadCassette for one that cannot be read, since it may hold
     answers that were paid for.
@@ -389,7 +389,8 @@ def record_all(
         store: The folder of the cassettes.
         progress: Called with a line of text for each step.
         at_once: The number of jobs that are recorded at the same time, in threads.
-        on_interrupted: What to do if an interrupted recording has left answers.
+        on_interrupted: What to do if an earlier recording was interrupted and left answers in a
+            journal.
         meter: Returns the counter of the requests of a job.
     """
     stop = _Stop()
@@ -414,9 +415,10 @@ class Examined(NamedTuple):
 
 
 def examine(transcript: Transcript, rules: RuleSelection = ALL_RULES) -> Examined:
-    """Return the analysis of *transcript* and its findings.
+    """Analyze *transcript* and check it by the rules that apply.
 
-    It is checked by the rules that *rules* (the project's settings) and its scenario select.
+    These are the rules that *rules*, the selection in the project's settings, and the transcript's
+    scenario select.
     """
     selected = rules.apply_to(transcript)
     analyzed = analyze(selected, endpoints.recognise)

@@ -297,8 +297,8 @@ def search(
     """Search *folders* for unused files.
 
     *owners* are the scenarios and tests that may use cassettes. *skip* is called with the error of
-    a file or folder that cannot be read. That file, all artefacts of the file's folder, or
-    everything in that folder then counts as used.
+    a file or folder that cannot be read. An unreadable file counts as used, as do all artefacts in
+    its folder; so does everything in an unreadable folder.
 
     Raises HarnessError if a folder does not exist.
     """

@@ -28,7 +28,10 @@ def analyzed(cassette: Cassette, source: str = "") -> AnalyzedTranscript:
 
 
 def read_masked(path: Path) -> Cassette:
-    """Return any vcrpy cassette with its secrets masked. Raises BadCassette."""
+    """Return the cassette at *path*, of the harness or of vcrpy, with its secrets masked.
+
+    Raises BadCassette if it cannot be read.
+    """
     return masked(store.read(path))
 
 
@@ -51,7 +54,10 @@ def read_transcript(path: Path) -> Transcript:
 
 
 def try_read(path: Path) -> Transcript | Problem:
-    """Return what `read_transcript` does; a problem if the cassette cannot be read."""
+    """Return the transcript of any vcrpy cassette, not yet analyzed, with secrets masked.
+
+    Return a problem if the cassette cannot be read.
+    """
     try:
         return read_transcript(path)
     except HarnessError as error:
@@ -65,7 +71,10 @@ def _transcript(cassette: Cassette, source: str) -> Transcript:
 
 
 def read_job(job: Job, folder: Store) -> AnalyzedTranscript:
-    """Return the transcript of a job's cassette in *folder*. Raises NoCassette or BadCassette."""
+    """Return the analyzed transcript of the cassette that a job has in *folder*.
+
+    Raises NoCassette if there is none, and BadCassette if it cannot be read.
+    """
     return read_whole(_head_of_job(job, folder))
 
 
@@ -121,9 +130,10 @@ def repeats_of(
 def find_side(
     name: str, scenarios: Path, folder: Store, skip: Skip = skip_nothing
 ) -> list[AnalyzedTranscript]:
-    """Return the transcripts of one side of a comparison; without turns, but for a single file.
+    """Return the transcripts of one side of a comparison, without reading all of their cassettes.
 
-    `read_whole` reads the turns.
+    The transcript has its turns if *name* is the path of a cassette. All others have only the
+    provenance; `read_whole` reads their turns.
 
     Args:
         name: A cassette's path, a folder of cassettes, `scenario` (with all of its targets) or
@@ -152,7 +162,10 @@ def find_side(
 def read_side(
     name: str, scenarios: Path, folder: Store, skip: Skip = skip_nothing
 ) -> list[AnalyzedTranscript]:
-    """Return what `find_side` does, with all turns."""
+    """Return the transcripts of one side of a comparison with their turns.
+
+    The arguments and errors are those of `find_side`.
+    """
     return _found(name, read_group(find_side(name, scenarios, folder, skip), skip))
 
 
@@ -166,7 +179,11 @@ def _found(name: str | Path, found: list[AnalyzedTranscript]) -> list[AnalyzedTr
 def read_group(
     group: Iterable[AnalyzedTranscript], skip: Skip = skip_nothing
 ) -> list[AnalyzedTranscript]:
-    """Return the transcripts of *group* with their turns; *skip* is called as by `find_side`."""
+    """Return the transcripts in *group*, which may have no turns yet, with their turns.
+
+    A cassette that cannot be read is left out, and its error passed to *skip*, which raises it by
+    default.
+    """
     wholes = []
     for head in group:
         try:
@@ -177,7 +194,10 @@ def read_group(
 
 
 def read_whole(head: AnalyzedTranscript) -> AnalyzedTranscript:
-    """Return a transcript with its turns, of which *head* may have none. Raises BadCassette."""
+    """Return the transcript *head* with its turns, which are read from its cassette if missing.
+
+    Raises BadCassette if the cassette cannot be read.
+    """
     own = head.transcript
     if head.turns or not own.source:
         return head
@@ -230,10 +250,10 @@ def find_recorded(
 
 
 def group_sides(sides: Sequence[Sequence[AnalyzedTranscript]]) -> list[list[AnalyzedTranscript]]:
-    """Return groups of transcripts, each of which is compared in a matrix.
+    """Return groups of transcripts; those of a group are compared with each other in a matrix.
 
-    If there are several sides with one transcript each, all are one group. Otherwise the
-    transcripts are grouped by scenario.
+    Each side is a list of transcripts. Several sides with one transcript each form one group.
+    Otherwise all transcripts are grouped by scenario.
     """
     every = [transcript for side in sides for transcript in side]
     if len(sides) > 1 and len(every) == len(sides):
@@ -247,7 +267,7 @@ def group_sides(sides: Sequence[Sequence[AnalyzedTranscript]]) -> list[list[Anal
 def pair_sides(
     left: Sequence[AnalyzedTranscript], right: Sequence[AnalyzedTranscript]
 ) -> list[tuple[AnalyzedTranscript, AnalyzedTranscript]]:
-    """Return the pairs of transcripts to compare, each from *left* and *right*.
+    """Return the pairs to compare: one transcript of *left* and one of *right*.
 
     If both sides have a single transcript, these are the pair. Otherwise transcripts with the same
     scenario and target are paired or, if there are none, transcripts with the same target. Other
@@ -286,8 +306,8 @@ def recorded_in(
 ) -> list[AnalyzedTranscript]:
     """Return the transcripts that were recorded in *period*.
 
-    Raises HarnessError if there are transcripts, but none from *period*; *source* is the name of
-    their cassettes in the message.
+    Raises HarnessError if there are transcripts, but none from *period*. *source* is what the
+    message calls their cassettes, such as their folder.
     """
     provenances = [one.transcript.provenance for one in transcripts]
     chosen = [one for one in transcripts if one.transcript.provenance in period]
