@@ -69,18 +69,19 @@ def with_coding_undone(exchange: Exchange) -> Exchange:
 
 
 def with_changed_body(exchange: Exchange) -> Exchange:
-    """Return *exchange*, whose response body was changed, without what belongs to the old body.
+    """Return *exchange* without what its response body, which was changed, made invalid.
 
-    These are the sizes of its chunks and its compressed bytes.
+    That is the sizes of its chunks, and the compressed bytes as they were received.
     """
     coded = replace(exchange.coded, body=b"", chunks=()) if exchange.coded else None
     return replace(exchange, chunks=(), coded=coded)
 
 
 def with_coding(exchange: Exchange) -> Exchange:
-    """Return *exchange* with its response as it was sent: the inverse of `with_coding_undone`.
+    """Return *exchange* with its response compressed as it was sent.
 
-    A body that was changed since is compressed again, or stays plain if there is no encoder.
+    This is the inverse of `with_coding_undone`. If the body was changed since, it is compressed
+    again; if no library for that is installed, *exchange* is returned unchanged.
     """
     coded, response = exchange.coded, exchange.response
     if coded is None:
@@ -130,9 +131,10 @@ class Coding:
     Attributes:
         name: The name, as in a Content-Encoding header.
         magic: Matches the first bytes of data in this coding.
-        start: Creates a decompressor with `decompress(data, most)` and `unused_data`; None if its
-            library is not installed.
-        compress: Compresses data.
+        start: Returns a new decompressor. It has a method `decompress(data, most)`, which returns
+            at most *most* bytes, and an attribute `unused_data`. None if the library for this
+            coding is not installed.
+        compress: A function that returns its argument compressed.
     """
 
     name: str
@@ -190,9 +192,9 @@ def _library(*names: str) -> Any:
 
 @cache
 def codings() -> tuple[Coding, ...]:
-    """Return the codings that are recognized without a header.
+    """Return the codings that are recognized without a Content-Encoding header.
 
-    The last one is brotli, which has no magic bytes and is tried.
+    The last one is brotli. It has no magic bytes: data is brotli if it can be decompressed as such.
     """
     zstd = _library("compression.zstd", "backports.zstd")
     zstandard: Any = None if zstd else _library("zstandard")
@@ -288,7 +290,7 @@ class Inflated:
     """Decompressed bytes.
 
     Attributes:
-        data: The bytes, at most `MAX_INFLATED`.
+        data: The bytes, at most `MAX_INFLATED` (64 MiB).
         complete: False if the input was cut off, or decompresses to more than `MAX_INFLATED` bytes.
     """
 
@@ -317,10 +319,11 @@ _MAX_ATTEMPTS = 1000
 
 
 def compressed(raw: bytes) -> Iterator[tuple[int, int, Coding, bytes]]:
-    """Yield (start, end, coding, decompressed content) for compressed data in *raw*.
+    """Yield (start, end, coding, decompressed bytes) for each piece of compressed data in *raw*.
 
-    gzip and zstd are recognized anywhere, zlib and brotli at the start of *raw* and of the content
-    of a multipart field. Data that was cut off is decompressed as far as possible.
+    *start* and *end* are its byte offsets in *raw*. gzip and zstd are recognized anywhere, zlib and
+    brotli at the start of *raw* and of the content of a multipart field. Data that was cut off is
+    decompressed as far as possible.
     """
     *anywhere, deflate, brotli = codings()
     view, done, most = memoryview(raw), 0, _MAX_ATTEMPTS
@@ -342,7 +345,10 @@ def compressed(raw: bytes) -> Iterator[tuple[int, int, Coding, bytes]]:
 
 
 def unreadable(raw: bytes) -> str:
-    """Return the name of the coding of *raw* if no library for it is installed; otherwise ""."""
+    """Return the name of the coding of *raw*, such as `zstd`, if its library is not installed.
+
+    Return "" in all other cases.
+    """
     names = (c.name for c in codings() if c.start is None and c.magic.match(raw))
     return next(names, "")
 

@@ -46,8 +46,9 @@ def is_address(uri: str) -> bool:
 def read_form(body: bytes) -> dict[str, Json] | None:
     """Return the fields of a multipart body by their names; None if *body* is not multipart.
 
-    A field is its text, or an object of its file name, its other headers and its content. Further
-    fields of one name are called `name[2]`, `name[3]` ...
+    The value of a field is its text. That of a file, or of a field with further headers, is an
+    object: `{"filename": "a.png", "headers": "...", "content": "..."}`. If several fields have the
+    name `image`, the others are called `image[2]`, `image[3]` ...
     """
     boundary = body.partition(b"\r\n")[0]
     if not _BOUNDARY.fullmatch(boundary) or not body.rstrip().endswith(b"\r\n" + boundary + b"--"):

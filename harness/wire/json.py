@@ -70,7 +70,8 @@ _BOM = "\ufeff"
 def read_json(body: bytes) -> Document:
     """Return *body* read as strict JSON in UTF-8. Never raises.
 
-    NaN, infinities, duplicate keys and more than `MAX_DEPTH` nested levels are problems.
+    NaN, infinities, duplicate keys and more than `MAX_DEPTH` (200) nested levels are errors; an
+    error is returned as `Document.problem`.
     """
     try:
         text = body.decode("utf-8")
@@ -110,7 +111,7 @@ def as_list(value: object) -> list[Json]:
 
 
 def objects_in(value: object) -> list[dict[str, Json]]:
-    """Return the items of *value* that are objects; empty if it is no array."""
+    """Return the items of the array *value* that are objects; empty if *value* is no array."""
     return [item for item in as_list(value) if isinstance(item, dict)]
 
 
@@ -178,5 +179,8 @@ _TYPES: Mapping[type, str] = {
 
 
 def type_name(value: object) -> str:
-    """Return the JSON Schema name of the type of *value*; the Python name if JSON has none."""
+    """Return the JSON Schema name of the type of *value*, such as `integer` or `null`.
+
+    For a value that JSON does not have, return the name of its Python class.
+    """
     return _TYPES.get(type(value), type(value).__name__)

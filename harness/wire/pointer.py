@@ -37,7 +37,11 @@ MISSING = Missing()
 
 @lru_cache(maxsize=4096)
 def tokens(pointer: str) -> tuple[str, ...]:
-    """Return the unescaped tokens of *pointer*, whose leading slash is optional."""
+    """Return the unescaped tokens of *pointer*, whose leading slash is optional.
+
+    >>> tokens("/choices/0/a~1b")
+    ('choices', '0', 'a/b')
+    """
     if not pointer:
         return ()
     # In this order: "~01" is an escaped tilde and a 1, not a slash.
@@ -46,7 +50,7 @@ def tokens(pointer: str) -> tuple[str, ...]:
 
 
 def escape(key: object) -> str:
-    """Return *key* escaped for use as one token of a JSON pointer."""
+    """Return *key* escaped for use as one token of a JSON pointer: `a/b` becomes `a~1b`."""
     return str(key).replace("~", "~0").replace("/", "~1")
 
 
@@ -57,7 +61,7 @@ def resolve(value: Json, pointer: str) -> Json | Missing:
 
 
 def text_at(value: Json, pointer: str) -> str | None:
-    """Return the string at *pointer*; None if there is none, or a value of another type."""
+    """Return the string at *pointer*; None if there is no value, or one of another type."""
     found = resolve(value, pointer)
     return found if isinstance(found, str) else None
 

@@ -46,7 +46,10 @@ def span(text: bytes, pointer: str) -> Span | None:
 
 
 class Offsets:
-    """The byte offsets of the values of one JSON text; each object and array is read once."""
+    """The byte offsets of values in one JSON text, given as UTF-8 bytes.
+
+    Each object and array is read only once, however many offsets in it are needed.
+    """
 
     def __init__(self, text: bytes) -> None:
         self._text = text

@@ -176,7 +176,10 @@ _last_events = lru_cache(maxsize=1)(_read_events)
 
 
 def read_lines(body: bytes) -> Stream:
-    """Return *body* read as JSON lines, each an event without a name. Never raises."""
+    """Return *body*, in which each line is a JSON value (JSON Lines), as a stream of events.
+
+    Each line that is not blank is the `data` of one event. Never raises.
+    """
     events: list[Event] = []
     problems: list[tuple[int, str]] = []
     for offset, raw, _ in _lines(body):

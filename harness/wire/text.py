@@ -24,24 +24,30 @@ BETWEEN_WIDE = (
 
 
 def plain(text: str) -> str:
-    """Replace control characters, bidirectional marks and lone surrogates in *text* by U+FFFD."""
+    """Return *text* with control characters and other unsafe ones replaced by U+FFFD.
+
+    Unsafe are also bidirectional marks and lone surrogates. Line feeds and tabs stay.
+    """
     if text.isprintable() or (text.isascii() and not text.encode().translate(None, _PLAIN)):
         return text
     return _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
 def line(text: str) -> str:
-    """Return *text* on one line, with runs of white space as one space, safe to print."""
+    """Return *text*, made safe by `plain`, on one line: runs of white space become one space."""
     return " ".join(plain(text).split())
 
 
 def cut(text: str, length: int) -> str:
-    """Return *text*; a longer one is cut to *length* characters, and its full length is added."""
+    """Return *text*, cut to *length* characters if it is longer.
+
+    The full length is then added: `Once upon… (2048 characters)`.
+    """
     return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
 
 
 def ellipsized(text: str, length: int) -> str:
-    """Return *text*; a longer one is cut to *length* characters, of which `…` is the last."""
+    """Return *text*, cut to *length* characters if it is longer, of which the last is then `…`."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
