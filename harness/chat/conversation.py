@@ -101,7 +101,7 @@ Show = Callable[[str], None]
 
 @dataclass
 class Party:
-    """One target of a conversation, with its connection and its recording.
+    """One target that takes part in a conversation, with its connection and its recording.
 
     Attributes:
         target: The target.
@@ -119,10 +119,10 @@ class Party:
     _past: list[Past] = field(default_factory=lambda: [Past()])
 
     def ask(self, scenario: Scenario, pieces: PieceFinder) -> Outcome:
-        """Send the last step of *scenario* and return the outcome; *pieces* gets the chunks.
+        """Send the last step of *scenario* to the target, and return its reply or failure.
 
-        A step that is refused or interrupted is taken back: it is neither in the conversation nor
-        in the journal.
+        *pieces* gets each chunk of the response when it arrives. A step that is refused or
+        interrupted is neither kept in the conversation nor in the journal.
         """
         step = scenario.steps[-1]
         number = len(self.turns) + 1
@@ -150,16 +150,16 @@ class Party:
         return turn.outcome
 
     def instruct(self, scenario: Scenario) -> None:
-        """Add the system message in the last but one step of *scenario* to the conversation."""
+        """Add the system message, which is the second to last step of *scenario*."""
         self._past.append(scenario.steps[-2].after(self._past[-1]))
 
     def undo(self) -> None:
-        """Take back the last turn."""
+        """Remove the last turn from the conversation and from the journal."""
         self.journal.drop_turn(len(self.turns), 0)
         del self.turns[-1], self._past[-1]
 
     def undo_instruction(self) -> None:
-        """Take back the last system message, which no turn has followed."""
+        """Remove the last system message from the conversation; no turn may have followed it."""
         del self._past[-1]
 
 
@@ -175,7 +175,7 @@ class Conversation:
         steps: The steps so far, as in a scenario's file.
         settings: Further members of the scenario's file, such as `mode`.
         images: The images that are sent with the next question, as in a scenario's file.
-        final_name: The name that the scenario gets at the end; "" to keep `name`.
+        final_name: The name under which the scenario is saved by `finish`; "" to keep `name`.
     """
 
     name: str
