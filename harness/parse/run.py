@@ -36,7 +36,7 @@ class Kind(StrEnum):
         CRASHED: The SDK raised an error that is not one of its own.
         REFUSED: The SDK reported a failure for a successful response.
         ACCEPTED: The SDK reported a success for an error response.
-        HIDDEN: The SDK returned nothing of the response.
+        HIDDEN: The SDK reported a success, but returned no object for the response.
     """
 
     LOST = "lost"
@@ -50,7 +50,11 @@ class Kind(StrEnum):
 
 
 class Level(StrEnum):
-    """The level of a comparison: `reply` compares outcomes, `wire` compares JSON values."""
+    """The level of a comparison.
+
+    `wire` compares the JSON values of the response with those of the SDK's object, `reply` the
+    replies or failures that the harness and the SDK made of it.
+    """
 
     REPLY = "reply"
     WIRE = "wire"
@@ -65,7 +69,8 @@ class Disagreement:
         level: The level of the comparison.
         path: The path of the value, a JSON pointer with `[]` for all items of an array; for a
             crash, the name of the error's class.
-        at: The JSON pointer of the value, in a stream after the number of its event.
+        at: The JSON pointer of the value, such as `/choices/0/index`; in a stream, after the number
+            of its event: `event 2 /choices/0/index`.
         expected: The value in the response, or in the outcome that the harness read.
         actual: The value in what the SDK returned.
     """
@@ -224,7 +229,11 @@ TIMEOUT = 20.0
 
 
 class ParseVerdict(StrEnum):
-    """The result of the comparison for one exchange and one parser."""
+    """The result of the comparison for one exchange and one parser.
+
+    `SAME` is without, `DIFFERENT` with disagreements; in `CRASHED`, the SDK raised an error that is
+    not one of its own; `NOT_APPLICABLE`: the parser cannot make the request.
+    """
 
     SAME = "same"
     DIFFERENT = "different"
