@@ -1,1 +1,1 @@
-"""The engine of `harness check`: cassettes judged by the rules, and the results that are kept."""
+"""The engine of `harness check`: checks cassettes by the rules, and caches the results."""

@@ -50,7 +50,7 @@ class CheckCache:
 
     @contextmanager
     def opened(self, files: Sequence[Path]) -> Iterator[KnownResults]:
-        """Yield the known results of *files*, to which new results can be added."""
+        """Yield the known results of *files*; new ones can be added to them in the `with` block."""
         if self.folder is None or not surroundings.may_keep():
             yield KnownResults()
             return
@@ -75,9 +75,10 @@ class CheckedFile(NamedTuple):
     """The result of the check of a file.
 
     Attributes:
-        outline: The cassette in figures, without its texts.
+        outline: Counts and other figures about the cassette, without its texts.
         judged: The findings, and the findings that are ignored.
-        fields: The places of fields in its answers; None if they were not asked for.
+        fields: The JSON pointers at which its responses have each field, such as the finish reason;
+            None if no report needs them.
     """
 
     outline: Outline
@@ -89,7 +90,7 @@ class KnownResults:
     """The results of earlier checks of some files.
 
     Attributes:
-        of: The result of each file that has one; empty if the database cannot be read.
+        of: The earlier results by the path of the file; empty if the database cannot be read.
     """
 
     def __init__(
@@ -121,10 +122,10 @@ class KnownResults:
         self.commit()
 
     def write(self, path: Path, result: CheckedFile) -> None:
-        """Add the result of the file *path*, unless it changed since its digest was computed.
+        """Add the result of the file *path*, unless the file changed since the cache was opened.
 
-        A result with a secret in it, such as that of a recording by others with a key in the name
-        of a field, is not kept.
+        A result with a secret in it is not kept. A recording by others may have one in the name of
+        a field, for example.
         """
         key, stamp = self._keys.get(path, (b"", None))
         if self._database is None or not key or file_stamp(path) != stamp:
@@ -138,7 +139,7 @@ class KnownResults:
             self.commit()
 
     def commit(self) -> None:
-        """Write the added results to the disk."""
+        """Write the results that were added since the last call to the disk."""
         self._committed = time.monotonic()
         with suppress(sqlite3.Error):
             if self._database is not None:

@@ -40,8 +40,8 @@ class Kept(IntEnum):
 
     Attributes:
         FIGURES: The outline and the findings.
-        FIELDS: The places of fields in its answers.
-        TRANSCRIPTS: The transcript, from which places of fields are computed.
+        FIELDS: Also the JSON pointers at which its responses have each field.
+        TRANSCRIPTS: Also the transcript, from which these pointers can be computed.
     """
 
     FIGURES = 0
@@ -56,7 +56,8 @@ class CheckOptions:
     Attributes:
         period: The dates of recording to check; cassettes recorded at other times are left out.
         workers: The largest number of processes, or the address of a Dask scheduler.
-        cache: The results of earlier checks. With transcripts, each cassette is still read.
+        cache: The results of earlier checks. If `keeps` is `TRANSCRIPTS`, each cassette is read
+            nevertheless.
         keeps: The parts of each cassette that its result contains.
     """
 
@@ -131,7 +132,7 @@ def _check(
 
 
 def checked(examined: Examined, keeps: Kept) -> Checked:
-    """Return the parts of an examined transcript that *keeps* names."""
+    """Return the result of a check, with the parts of *examined* that *keeps* names."""
     read, judged = examined
     fields = field_matrix([read]) if keeps is Kept.FIELDS else None
     kept = read.transcript if keeps is Kept.TRANSCRIPTS else None
