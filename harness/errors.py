@@ -131,7 +131,7 @@ class SecretNotRedacted(HarnessError):
 
 
 class Unsupported(HarnessError):
-    """The provider does not support what a step requests."""
+    """The provider, its endpoint or its SDK does not support what a step of a scenario requests."""
 
 
 class CannotWrite(HarnessError):
@@ -143,14 +143,17 @@ class CassetteInUse(HarnessError):
 
 
 class UnfinishedRecording(HarnessError):
-    """An interrupted recording has left answers that would be lost, or it cannot be resumed."""
+    """An earlier recording was interrupted, and its journal holds answers that would be lost.
+
+    It is also raised if that recording cannot be resumed.
+    """
 
 
 class NotAnswered(HarnessError):
     """An InterceptError in another thread or task than the one that entered the block.
 
-    It is raised there in place of the InterceptError, which the block, such as that of
-    `use_cassette`, raises at its end.
+    The block is, for example, `with use_cassette(...)`. At its end it raises the InterceptError
+    itself; the other thread gets this exception in its place.
     """
 
 
@@ -171,7 +174,7 @@ class NotRecordable(InterceptError):
 
 
 class BadHook(InterceptError):
-    """A hook of the caller returned an invalid value."""
+    """A function of the caller, such as *before_record*, raised or returned an invalid value."""
 
 
 class BadFault(InterceptError):

@@ -29,6 +29,7 @@ class Verbosity(IntEnum):
     Attributes:
         QUIET: Errors, problems and the result.
         NORMAL: Long lists shortened; without comparisons of the targets.
+        FULL: Everything.
     """
 
     QUIET = 0
@@ -37,7 +38,10 @@ class Verbosity(IntEnum):
 
 
 class CallKind(StrEnum):
-    """The kind of output that a call requests."""
+    """The kind of output that a call requests.
+
+    `CHAT` and `PROMPT` both request a text: for a conversation of messages, or for a single prompt.
+    """
 
     CHAT = "chat"
     PROMPT = "prompt"
@@ -58,24 +62,27 @@ class Mode(StrEnum):
 
 
 class Credentials(StrEnum):
-    """The API key that a call is sent with: the user's, or a well-formed but invalid one."""
+    """The API key that a call is sent with.
+
+    `OWN` is the user's key; `WRONG` a well-formed but invalid one, to test the refusal.
+    """
 
     OWN = "own"
     WRONG = "wrong"
 
 
 class ClientKind(StrEnum):
-    """The kind of the SDK's client that makes a call."""
+    """The kind of the SDK's client that makes a call: blocking (`SYNC`) or asyncio (`ASYNC`)."""
 
     SYNC = "sync"
     ASYNC = "async"
 
 
 class Reasoning(StrEnum):
-    """The earlier reasoning that a call sends back.
+    """The reasoning of earlier answers that a call sends back to the model.
 
-    All (`kept`), none (`dropped`), or only that of the tool calls which the call's tool results
-    answer (`loop`).
+    `kept` sends all of it, `dropped` none, and `loop` only that after the last message of the user:
+    the reasoning between tool calls and their results.
     """
 
     KEPT = "kept"
@@ -151,7 +158,7 @@ class ToolCall:
 
 
 def shorten(text: str, length: int = 100) -> str:
-    """Return *text* without its middle if it is longer than *length* characters."""
+    """Return *text*, with `…` in place of its middle if it is longer than *length* characters."""
     half = length // 2
     return text if len(text) <= length else f"{text[:half]}…{text[1 - half :]}"
 
@@ -173,7 +180,7 @@ class ContentPart:
         medium: Whether the part is a text, an image, an audio or a video.
         value: The text, the URL, or the file's name as the scenario gives it.
         path: The file; None for a text or URL.
-        members: Further members of the part in the request, such as `cache_control`.
+        members: Further JSON members that the part gets in the request, such as `cache_control`.
     """
 
     medium: Medium
@@ -194,8 +201,8 @@ class Message:
         reasoning: The reasoning of an assistant's message, if it is sent back.
         parts: The parts of the content, if it is sent as a list of parts.
         signature: The signature by which the provider recognises this reasoning; usually empty.
-        sent: The whole message as JSON, sent unchanged where the provider has its form; usually
-            empty.
+        sent: The whole message as JSON, which is sent unchanged to a provider that uses the same
+            message format; usually empty.
     """
 
     role: str
@@ -233,7 +240,10 @@ class Poll:
 
     @property
     def polls_in_time(self) -> int:
-        """The number of polls that fit into `timeout` if each is answered at once; at least 1."""
+        """The number of polls that fit into `timeout` and `limit`; at least 1.
+
+        The time that each poll itself takes is not counted.
+        """
         fits = self.timeout / self.interval if self.interval else math.inf
         return max(1, int(min(fits, self.limit)))
 
@@ -251,14 +261,14 @@ class Call:
         mode: The delivery of the response.
         model: The name of the model.
         messages: The messages of a chat; empty for other kinds.
-        prompt: The text of a prompt, to embed or to speak, the description of an image or video, or
-            the query of a ranking; empty for a chat.
+        prompt: The text of a call that is not a chat: a prompt, a text to embed or to speak, the
+            description of an image or video, or the query of a ranking. Empty for a chat.
         parameters: The parameters, passed on unchanged.
         poll: How the task of an async call is polled.
         credentials: The API key to send.
         endpoint: The endpoint to call, such as `multimodal`; empty for the one of the model.
-        inputs: The parts of a call that is not a chat and has more than a prompt: what to embed,
-            the documents to rank, the images to change, the audio to transcribe.
+        inputs: What a call that is not a chat sends besides the prompt: texts or images to embed,
+            documents to rank, images to change, audio to transcribe.
         client: The kind of the SDK's client that makes the call.
         sdk: The SDK, by its name on PyPI; empty for the provider's usual one.
     """
@@ -278,14 +288,17 @@ class Call:
 
     @property
     def members(self) -> dict[str, Json]:
-        """The parameters that are sent in the body of the request, also those in `extra_body`."""
+        """The parameters that are members of the request body, with those in `extra_body`.
+
+        Settings of the SDK, such as `timeout`, are left out.
+        """
         given = {name: value for name, value in self.parameters.items() if name not in SETTINGS}
         extra = self.parameters.get("extra_body")
         return {**given, **(extra if isinstance(extra, dict) else {})}
 
     @property
     def task_kind(self) -> str:
-        """The kind of the call, with the mode if a task answers it, such as `image async`."""
+        """The kind of the call, such as `image`; `image async` if its result has to be polled."""
         return f"{self.kind} {self.mode}" if self.mode is Mode.ASYNC else str(self.kind)
 
     @property
@@ -300,7 +313,10 @@ class Call:
 
 
 def with_reasoning(call: Call, reasoning: Reasoning) -> Call:
-    """Return *call* with the earlier reasoning in its messages that *reasoning* names, no other."""
+    """Return a copy of *call* whose messages have only the earlier reasoning that is to be sent.
+
+    *reasoning* says which; in all other messages it becomes empty.
+    """
     asked = [number for number, message in enumerate(call.messages) if message.role == "user"]
     last = asked[-1] if asked else -1
     kept = tuple(
@@ -316,7 +332,14 @@ def with_reasoning(call: Call, reasoning: Reasoning) -> Call:
 class Usage:
     """The token counts that the provider reported; a count is None if it was not reported.
 
-    Those of a cache are counts that `input_tokens` does not include, as in Anthropic's format.
+    Attributes:
+        input_tokens: The tokens of the request.
+        output_tokens: The tokens of the answer.
+        total_tokens: The sum, as the provider reported it.
+        cache_read: Input tokens that were read from a cache. This and the following counts are set
+            only if `input_tokens` does not include them, as in Anthropic's format; otherwise 0.
+        cache_write: Input tokens that were written to a cache for 5 minutes.
+        cache_write_hour: Input tokens that were written to a cache for an hour.
     """
 
     input_tokens: int | None = None
@@ -328,7 +351,7 @@ class Usage:
 
     @property
     def cached(self) -> int:
-        """The number of input tokens that are not in `input_tokens`."""
+        """The number of input tokens, read from or written to a cache, not in `input_tokens`."""
         return self.cache_read + self.cache_write + self.cache_write_hour
 
 
@@ -659,7 +682,7 @@ class Provenance:
         target: The target as text, such as `zhipuai/glm-5.3-flash`.
         address: The base URL of the server.
         sdk: The SDK that made the requests.
-        script: A digest of each step of the scenario.
+        script: A digest of each step of the scenario, to detect that the scenario changed.
         volatile: JSON pointers into request bodies that are ignored when requests are matched.
         test: The test that the cassette belongs to, as
             `<file, relative to the cassette's folder>::<name>`.
@@ -815,8 +838,8 @@ class Finding:
         scenario: The name of the scenario.
         target: The target as text, such as `zhipuai/glm-5.3-flash`.
         source: The path of the cassette.
-        expected: The part of the message about what the rule expects.
-        actual: The part of the message about what was there instead.
+        expected: What the rule expects, as a text; a part of `message`.
+        actual: What was in the recording instead, as a text; a part of `message`.
     """
 
     message: str
