@@ -92,7 +92,7 @@ class Change:
         before: The left or older value; `MISSING` if there is none.
         after: The right or newer value; `MISSING` if there is none.
         turn: The number of the turn in a recording, from 1; None for the whole recording.
-        part: The kind of the answer in a recording; "" outside of recordings.
+        part: The part of the recording's turn, such as `answer`; "" outside of recordings.
     """
 
     kind: ChangeKind
@@ -105,7 +105,7 @@ class Change:
 
     @property
     def where(self) -> str:
-        """The pointer; the path if there is no pointer."""
+        """The location of the changed value: `pointer`, or `path` if there is no pointer."""
         return self.pointer or self.path
 
     @property
@@ -403,7 +403,9 @@ def _aligned(left: Sequence[Json], right: Sequence[Json]) -> Iterator[tuple[int,
 
 
 def leaves(value: Json) -> Iterator[tuple[str, str, Json]]:
-    """Yield (JSON pointer, path as in `analysis.shape`, value) of each scalar and empty container.
+    """Yield (JSON pointer, path, value) of each scalar and each empty container in *value*.
+
+    The path is the pointer with `[]` in place of array positions.
 
     >>> list(leaves({"a": [1, {}]}))
     [('/a/0', '/a/[]', 1), ('/a/1', '/a/[]', {})]

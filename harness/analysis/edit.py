@@ -123,11 +123,13 @@ def replace_value(
 
 
 def rewrite_values(analyzed: AnalyzedExchange, write: Callable[[Json], bytes | None]) -> Exchange:
-    """Return the exchange with the text of each JSON value of its response rewritten.
+    """Return the exchange with new bytes for the JSON values of its response.
+
+    These values are the whole body, or the data of each event.
 
     Args:
         analyzed: The exchange.
-        write: Returns the new text of a value; None to keep the old one.
+        write: Returns the new bytes of a value, given the parsed value; None to keep the old ones.
     """
     body = analyzed.exchange.response.body
     for part in reversed(analyzed.parts):
@@ -154,8 +156,8 @@ def change_values(analyzed: AnalyzedExchange, change: Callable[[Json], Json]) ->
 def value_extent(analyzed: AnalyzedExchange, part: Part) -> tuple[int, int]:
     """Return (start, end): the byte offsets of the JSON value *part* in the body of the response.
 
-    If the value spans several `data:` lines of an event, the bytes between these offsets include
-    the field names.
+    If the value spans several lines of an event, the bytes between these offsets include the
+    `data:` of the further lines.
     """
     body = analyzed.exchange.response.body
     start, end = 0, len(body)
@@ -172,7 +174,7 @@ def value_extent(analyzed: AnalyzedExchange, part: Part) -> tuple[int, int]:
 
 
 def event_blocks(analyzed: AnalyzedExchange) -> list[bytes]:
-    """Return the bytes of each event of the stream, including the blank line after it."""
+    """Return the bytes of each event of the exchange's stream, with the blank line after it."""
     body, events = analyzed.exchange.response.body, analyzed.stream.events
     starts = [*(event.offset for event in events), len(body)]
     return [body[start:end] for start, end in pairwise(starts)]

@@ -120,12 +120,12 @@ class Fields:
         videos: The URLs of generated videos.
         sounds: The URLs of generated sounds.
         transcripts: The URLs of JSON files with the words of sounds.
-        words: The texts in such a JSON file.
+        words: The texts in a JSON file that `transcripts` links to.
         results: All results of a task, including failed ones.
         task_id: The id of a task.
         state: The state of a task.
         times: The times of a task's submission, start and end.
-        refused: A value that only a refusal has.
+        refused: The values that only a refusal has, by which it is recognized.
         code: The error code of a refusal.
         message: The message of a refusal.
         constant: The values that are the same in every event of a stream.
@@ -137,14 +137,15 @@ class Fields:
         reasoning_tokens: The number of output tokens of the reasoning.
         reasoning_apart: The number of tokens of the reasoning, where a service may not include it
             in the output tokens.
-        others: The parts of an answer that are neither text, tool calls nor images.
-        apart: The values that a refusal never has.
+        others: The content of an answer that is neither text, tool calls nor images.
+        apart: The values of an answer that a refusal must not have.
         metrics: The object with the numbers of a task's results.
         vectors: The embeddings.
         positions: The index of the text that each embedding or score belongs to.
         scores: The relevance scores of a ranking.
         messages: The messages of a chat in OpenAI's format.
-        own_messages: The messages of a chat that `Endpoint.conversation` translates.
+        own_messages: The messages of a chat in another format than OpenAI's;
+            `Endpoint.conversation` translates them.
         tools: The declared tools.
         size: The requested size of images.
         count: The requested number of results.
@@ -210,19 +211,28 @@ NO_FIELDS = Fields()
 
 @lru_cache(maxsize=1024)
 def first_names(pointers: Pointers) -> frozenset[str] | None:
-    """Return the names of the members that *pointers* begin with; None if one has no token."""
+    """Return the first member name in each of *pointers*, such as `data` of `/data/0/url`.
+
+    Return None if one of them is "", which points to the whole value.
+    """
     names = [tokens(pointer)[:1] for pointer in pointers]
     return frozenset(name for (name,) in names) if all(names) else None
 
 
 def may_have(value: Json, pointers: Pointers) -> bool:
-    """Return False for an object without any member that *pointers* begin with."""
+    """Return whether *value* may have a value at one of *pointers*, by a quick check.
+
+    It is False only for an object that has none of the members with which the pointers begin.
+    """
     names = first_names(pointers)
     return names is None or type(value) is not dict or not names.isdisjoint(value)
 
 
 def fields_within(found: Fields, value: Json) -> Fields:
-    """Return *found* with only the pointers that may exist in *value*, an answer or an event."""
+    """Return the fields *found* without the pointers that cannot exist in *value*.
+
+    *value* is the JSON of an answer or an event. A field that is one pointer, not a tuple, is kept.
+    """
     kept: dict[str, Any] = {
         one.name: tuple(pointer for pointer in pointers if may_have(value, (pointer,)))
         for one in dataclass_fields(found)
@@ -273,15 +283,15 @@ class Endpoint:
             body of a request; None if the endpoint's messages have that format anyway.
         remembers: Returns whether the service itself has earlier messages, which the request then
             leaves out, given the JSON body of the request.
-        unshown: The types of events without content, which SDKs do not show.
+        unshown: The types of events without content, for which SDKs return no object.
         roles: The roles that a message of a request may have.
         takes_prefill: Whether the last message of a request may be the assistant's.
-        foreign: The places in an answer that repeat the request, or have what tools returned;
+        foreign: The paths in an answer of values that repeat the request or that tools returned;
             contracts leave them out.
         exempt: The names of the rules that the service is known to break.
         estimates_input: Whether the input tokens before the last event of a stream are an estimate.
         refusal_types: The media types that a refusal of a stream may have beside JSON's.
-        speaks: Whether an answer is a sound, not JSON.
+        speaks: Whether an answer is the bytes of a sound, not JSON.
     """
 
     name: str
@@ -323,7 +333,7 @@ class Endpoint:
         return self.name.partition(".")[0]
 
     def fits(self, method: str, uri: str) -> bool:
-        """Return whether a request with this method and URI goes to this endpoint."""
+        """Return whether a request with the HTTP method *method* to *uri* goes to this endpoint."""
         try:
             parts = urlsplit(uri)
         except ValueError:

@@ -13,7 +13,8 @@ The tables of such a file, each with entries by name:
 - `fields`: the pointers of `Fields`;
 - all others: the attributes of `Endpoint`. A path that begins with one slash follows a prefix.
 
-An entry of the last two is like the entry that its member `like` names, but for its own members.
+An entry of the last two may name another entry by the member `like`: it then has the members of
+that entry, too, except those that it has itself.
 """
 
 from __future__ import annotations
@@ -56,20 +57,20 @@ _FUNCTIONS = (
 
 
 def always(request: Json) -> bool:
-    """Return True for every request."""
+    """Return True: for attributes of `Endpoint` that hold for every request."""
     return True
 
 
 def never(request: Json) -> bool:
-    """Return False for every request."""
+    """Return False: for attributes of `Endpoint` that hold for no request."""
     return False
 
 
 class EndpointTable:
-    """The tables of one file; names that it lacks are those of another.
+    """The tables of one file; a name that the file lacks is looked up in those of another file.
 
     Attributes:
-        schemas: The schemas by name, as far as they were needed or added.
+        schemas: The schemas by name: those that were used so far, and those that code has added.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class EndpointTable:
         self.schemas: dict[str, Schema] = dict(_TYPES)
 
     def words(self, value: str | list[str]) -> tuple[str, ...]:
-        """Return the list that *value* names, or that it is."""
+        """Return *value* as a tuple; if it is a name, return that list of the table `words`."""
         return tuple(self._entry("words", value) if isinstance(value, str) else value)
 
     def _entry(self, table: str, name: str) -> Any:
@@ -100,7 +101,11 @@ class EndpointTable:
         return own[name]
 
     def schema(self, shape: Any) -> Schema:
-        """Return the schema that *shape* names or describes, as the table `schemas` does."""
+        """Return the JSON Schema of *shape*, the name of a schema or a description of one.
+
+        A description is written as in the table `schemas`, such as `{"id": "string"}`; see the
+        docstring of this module.
+        """
         if isinstance(shape, str):
             return self._named(shape)
         if isinstance(shape, list):
@@ -149,7 +154,10 @@ class EndpointTable:
         return self.schemas[name]
 
     def fields(self, value: str | Mapping[str, Any]) -> Fields:
-        """Return the pointers that *value* names or describes, as the table `fields` does."""
+        """Return the `Fields` of *value*, the name of an entry of the table `fields` or an entry.
+
+        An entry has a pointer or a list of pointers for each field.
+        """
         table = self._tables.get("fields", {})
         if self._base and isinstance(value, str) and value not in table:
             return self._base.fields(value)
@@ -162,13 +170,14 @@ class EndpointTable:
     def endpoints(
         self, dialect: str, prefix: str = "", table: str = "endpoints", **changes: Any
     ) -> dict[str, Endpoint]:
-        """Return the endpoints of a table by name.
+        """Return the endpoints of a table, by their names in the table.
 
         Args:
-            dialect: The first part of the endpoints' names.
-            prefix: The pattern before each path that begins with one slash.
-            table: The name of the table.
-            **changes: Attributes with which all of them differ from the file.
+            dialect: The first part of each `Endpoint.name`, such as `zhipuai`; a dot and the name
+                in the table follow.
+            prefix: The regular expression before each path that begins with one slash.
+            table: The name of the table in the file.
+            **changes: Attributes of `Endpoint` that all of them get in place of those in the file.
         """
         made: dict[str, Endpoint] = {}
         for name in self._tables[table]:

@@ -64,8 +64,7 @@ def violation(
         expected: What the rule requires, as text or value.
         actual: What was there.
         place: Where it was.
-        within: A text before the message that says what the place does not, such as `in the
-            request`.
+        within: A text to begin the message with, such as `in the request`; "" for none.
     """
     prefix = f"{within}: " if within else ""
     message = f"{prefix}expected {expected}, actual {actual}"
@@ -183,7 +182,7 @@ class AnalyzedExchange:
 
     @cached_property
     def shape(self) -> Shape:
-        """The JSON types at each path of the response, in all its parts together."""
+        """The names of the JSON types at each path of the response, in all its parts together."""
         return shape(*(part.value for part in self.parts))
 
     @cached_property
@@ -199,12 +198,12 @@ class AnalyzedExchange:
 
     @cached_property
     def fields(self) -> Fields:
-        """Where the answers of `checked_endpoint` have their fields; all empty if it is None."""
+        """The locations of fields in answers of `checked_endpoint`; all empty if it is None."""
         return self.checked_endpoint.fields if self.checked_endpoint else NO_FIELDS
 
     @cached_property
     def answers(self) -> tuple[Part, ...]:
-        """The parts of an accepted response that are no API errors, by the endpoint's error fields.
+        """The parts of a 2xx response that are not API errors, by the endpoint's error fields.
 
         Empty if the response is a refusal, or if its endpoint is not checked.
         """
@@ -226,7 +225,10 @@ class AnalyzedExchange:
         return tuple(part for part in self.parts if is_refusal(part, self.fields))
 
     def values(self, pointers: Pointers) -> Iterator[tuple[Part, str, Json]]:
-        """Yield (part, pointer, value) for each value at *pointers* in `answers`, except nulls."""
+        """Yield (part, pointer, value) for each value at *pointers* in `answers`, except nulls.
+
+        In *pointers*, such as `fields.images`, `[]` stands for all items of an array.
+        """
         for part in self.answers:
             if may_have(part.value, pointers):
                 for pointer, value in seen(part.value, pointers):
@@ -259,7 +261,10 @@ class AnalyzedExchange:
 
     @cached_property
     def outcomes_by_part(self) -> tuple[tuple[Part, Outcome | None], ...]:
-        """(part, outcome) of each part of a 2xx response, read as if it were the whole answer."""
+        """A pair (part, outcome) for each part of a 2xx response, each read as a whole answer.
+
+        The outcome is the reply or failure in that part; None if it has neither.
+        """
         endpoint = self.endpoint
         if endpoint is None or not self.accepted:
             return ()
@@ -280,7 +285,7 @@ class AnalyzedExchange:
 
     @cached_property
     def replies(self) -> list[tuple[Part, Reply]]:
-        """(part, reply) of each part of the response that is an answer, read by itself.
+        """A pair (part, reply) for each part of the response that is an answer, read by itself.
 
         Empty if there are none, or if the endpoint is not checked.
         """
@@ -290,7 +295,7 @@ class AnalyzedExchange:
 
     @property
     def event_replies(self) -> list[tuple[Part, Reply]]:
-        """(part, reply) of each event of a stream that was not refused; else empty.
+        """A pair (part, reply) for each event of a stream that was not refused; else empty.
 
         Streams of endpoints without a schema for events are not read.
         """
@@ -403,8 +408,9 @@ class AnalyzedChoice(AnalyzedExchange):
     """An exchange as if one choice of its answer were the only one.
 
     Attributes:
-        located: The parts that have this choice, without other choices, and the parts that have no
-            choice at all; each with the original position of the choice among all choices.
+        located: Pairs (part, position) for the parts that have this choice, with the others
+            removed, and for the parts without any choice. The position is that of the choice in
+            the original array, from 0.
     """
 
     located: tuple[tuple[Part, int], ...] = ()
@@ -423,7 +429,8 @@ class AnalyzedChoice(AnalyzedExchange):
         """Return a place in the response, for a finding.
 
         Args:
-            pointer: A JSON pointer into the value of *part*, where this choice is the first one.
+            pointer: A JSON pointer into the value of *part*, where this choice has the index 0. The
+                place has the choice's original index.
             part: The item of `parts` that the place is in; None for the response itself.
             offset: The byte offset in the body; None to compute it from *part* and *pointer*.
         """

@@ -20,7 +20,7 @@ Changed = TypeVar("Changed")
 
 
 def once(subject: object) -> Sequence[int]:
-    """Return `(0,)`: the places of a fault that can be applied in one way only."""
+    """Return `(0,)`, the default of `Fault.places`: *subject* can be changed in one way only."""
     return (0,)
 
 
@@ -67,7 +67,8 @@ def transcript_fault(rule: str, *variants: object) -> Decorator:
 
     Args:
         rule: The name of the rule that must report the fault.
-        variants: Values of the function's second argument; each one is a place of the fault.
+        variants: Values for the function's second argument. Each is one way to apply the fault: its
+            position is a place of the fault (`Fault.places`).
     """
 
     def decorate(function: Callable[..., object]) -> TranscriptFault:
@@ -93,7 +94,8 @@ def exchange_fault(
 
     Args:
         rule: The name of the rule that must report the fault.
-        variants: Values of the function's second argument; each one is a place of the fault.
+        variants: Values for the function's second argument. Each is one way to apply the fault: its
+            position is a place of the fault (`Fault.places`).
         when: Only exchanges for which this returns a true value are changed.
     """
 
@@ -118,7 +120,8 @@ def turn_fault(rule: str, *variants: object) -> Decorator:
 
     Args:
         rule: The name of the rule that must report the fault.
-        variants: Values of the function's second argument; each one is a place of the fault.
+        variants: Values for the function's second argument. Each is one way to apply the fault: its
+            position is a place of the fault (`Fault.places`).
     """
 
     def decorate(function: Callable[..., object]) -> TranscriptFault:

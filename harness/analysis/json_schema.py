@@ -18,9 +18,9 @@ OBJECT: Schema = {"type": "object"}
 
 
 def object_of(required: Mapping[str, Any], optional: Mapping[str, Any] = EMPTY) -> Schema:
-    """Return the schema of an object with *required* and *optional* members, by their schemas.
+    """Return the schema of an object with *required* and *optional* members.
 
-    Further members are allowed.
+    Both have the schemas of the members by name. Further members are allowed.
     """
     return {
         "type": "object",
@@ -57,7 +57,10 @@ def having(*names: str) -> Schema:
 
 
 def layers(schema: Schema) -> Iterator[Schema]:
-    """Yield a schema and the schemas that it includes by `allOf` or `else` (the general case)."""
+    """Yield *schema*, the schemas in its `allOf` and `else`, and those in theirs.
+
+    These are all that describe a value to which no condition (`if`) applies.
+    """
     yield schema
     for part in (*schema.get("allOf", ()), *filter(None, [schema.get("else")])):
         yield from layers(part)

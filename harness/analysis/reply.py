@@ -111,7 +111,10 @@ def _first_said(body: Json, pointers: Pointers) -> Json:
 
 
 def is_refusal(part: Part, fields: Fields) -> bool:
-    """Return whether *part* has the *fields* of a refusal; the state of a failed task is none."""
+    """Return whether *part* is an API error, by the values that only these have (*fields*).
+
+    The report of a failed task, which has a state, is not one.
+    """
     refused = any(value for _, value in seen(part.value, fields.refused))
     return refused and first(part.value, fields.state) is None
 
@@ -169,7 +172,7 @@ def joined(texts: Iterable[str | None]) -> str | None:
 
 
 def status_of(part: Part) -> int:
-    """Return the HTTP status in a comment `HTTP_STATUS/...` of an event; 200 if there is none."""
+    """Return the HTTP status in a comment of an event, such as `HTTP_STATUS/400`; else 200."""
     matches = (_STATUS.fullmatch(comment) for comment in part.comments)
     return next((int(match.group(1)) for match in matches if match), 200)
 
@@ -222,7 +225,10 @@ def _by_choice(parts: Iterable[Part], fields: Fields) -> dict[int, list[Part]]:
 
 
 def only_choice(part: Part, fields: Fields, choice: Json) -> Part:
-    """Return *part* with *choice* as the only item of its array of choices, which *fields* name."""
+    """Return a copy of *part* with *choice* as the only item of its array of choices.
+
+    *fields* has the location of that array.
+    """
 
     def changed(value: Json, keys: Sequence[str]) -> Json:
         if not keys or not isinstance(value, dict):

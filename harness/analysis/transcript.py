@@ -16,14 +16,19 @@ from harness.wire.codings import GZIP, inflate, with_plain_body
 
 @dataclass(frozen=True)
 class AnalyzedTurn:
-    """A turn with its analyzed exchanges, `readings`."""
+    """A turn of a transcript, with the analysis of its exchanges.
+
+    Attributes:
+        turn: The turn.
+        readings: Its exchanges, analyzed, in order.
+    """
 
     turn: Turn
     readings: tuple[AnalyzedExchange, ...]
 
     @cached_property
     def answer(self) -> AnalyzedExchange | None:
-        """The exchange with the answer: the last of a known endpoint, file downloads left out.
+        """The exchange with the answer: the last one of a known endpoint, except file downloads.
 
         None if there is none.
         """
@@ -60,14 +65,19 @@ def _is_file(reading: AnalyzedExchange) -> bool:
 
 @dataclass(frozen=True)
 class AnalyzedTranscript:
-    """A transcript with its analyzed turns."""
+    """A transcript, with the analysis of its exchanges.
+
+    Attributes:
+        transcript: The transcript.
+        turns: Its turns, with their exchanges analyzed, in order.
+    """
 
     transcript: Transcript
     turns: tuple[AnalyzedTurn, ...] = field(default=())
 
     @cached_property
     def distinct(self) -> AnalyzedTranscript:
-        """This transcript without the duplicates of exchanges, see `copies_of`."""
+        """This transcript without exchanges that repeat the one before without its body."""
         copies = copies_of(reading.exchange for reading in self.readings)
         if not copies:
             return self
@@ -75,9 +85,10 @@ class AnalyzedTranscript:
 
     @cached_property
     def answered(self) -> AnalyzedTranscript:
-        """The distinct exchanges that no network failure ended: no rule checks the others.
+        """This transcript with only the exchanges that rules check.
 
-        Of a turn that ended with such a failure, all exchanges are left out.
+        Duplicates, exchanges that a network failure ended, and all exchanges of a turn that ended
+        with such a failure are left out.
         """
         if not any(reading.exchange.broken_off for reading in self.readings):
             return self.distinct
@@ -90,7 +101,7 @@ class AnalyzedTranscript:
 
     @cached_property
     def choices(self) -> tuple[AnalyzedExchange, ...]:
-        """All exchanges, then one for each further choice, which has that choice as its answer."""
+        """All exchanges, then a copy for each further choice in an answer, with that one alone."""
         return (*self.readings, *(one for r in self.readings for one in r.other_choices))
 
     @cached_property
@@ -105,7 +116,7 @@ class AnalyzedTranscript:
 
     @cached_property
     def reports(self) -> tuple[AnalyzedExchange, ...]:
-        """The exchanges that submit or poll a task."""
+        """The exchanges of all turns that submit or poll a task, in order."""
         return tuple(reading for turn in self.turns for reading in turn.polls)
 
     @cached_property
