@@ -1,4 +1,4 @@
-"""The block and the tape of the current context, and the interception of requests by that tape.
+"""Blocks (`with` blocks whose requests are intercepted), and tapes, which decide on each request.
 
 An intercepted request gets a `Playback` of a recorded response, or it is sent to the network with a
 `ResponseCapture` that records the response.
@@ -37,7 +37,7 @@ Patch = tuple[Any, str, Callable[[Any], Any]]
 
 
 class Tape(Protocol):
-    """The interface of an object that gets every HTTP request of a context before it is sent."""
+    """The interface of an object that replays or records every HTTP request of a `with` block."""
 
     @property
     def clock(self) -> Clock | None:
@@ -52,9 +52,9 @@ class Tape(Protocol):
         """Whether any of the recorded exchanges was ended by a network failure."""
 
     def find(self, request: Request) -> Exchange | Playback | None:
-        """Return the exchange or playback that answers *request*; None if it is to be sent.
+        """Return what answers *request*: an exchange or a playback; None if it is to be sent.
 
-        An exchange is replayed as it was recorded, a playback with its own delays.
+        An exchange is replayed with the tape's `pace`, a playback with its own pace and delays.
 
         Raises:
             CassetteMiss: the request has no recorded answer and must not be sent.
@@ -77,8 +77,8 @@ class Block:
         programs: The names of their programs, as far as they are known.
         is_ending: Whether the code of the block has ended, and only teardown follows; `is_own` is
             false then.
-        owners: The id of the thread and the asyncio task (or None) of each place that has entered
-            the block and not left it; empty if the block is closed.
+        owners: A pair (thread id, asyncio task or None) for each time that the block was entered
+            and not left yet; empty if the block is closed.
         process: The id of the process that created the block.
     """
 
@@ -110,7 +110,10 @@ class Block:
 
 
 class Backstop(Block):
-    """A block around other blocks; a context without a block uses it only if no other is open."""
+    """A block that stays open around others, such as for a whole run of pytest.
+
+    A context that has entered no block uses it only if no other block is open.
+    """
 
 
 class NoTape:
@@ -157,16 +160,17 @@ _deferred: ContextVar[Deferred | None] = ContextVar("harness_deferred", default=
 
 
 def own_block() -> Block | None:
-    """Return the block that the current context has entered; None without one that is open."""
+    """Return the open block that the current context has entered; None if there is none."""
     block = current_block.get()
     return block if block is not None and block.owners else None
 
 
 def block_here() -> Block | None:
-    """Return the block of the current context; without one, the only block that is open.
+    """Return the block that the requests of the current context belong to; None if unclear.
 
-    Return None if several are open, or none. A context that began before a block, or in a block
-    that is closed now, has no block of its own.
+    This is the open block that the context has entered. If there is none, since the context began
+    outside of any block or its block was closed, it is the only open block. Return None if several
+    blocks are open then, or none; a `Backstop` counts only if no other block is open.
     """
     block = own_block()
     if block is not None:
@@ -177,7 +181,7 @@ def block_here() -> Block | None:
 
 
 def blocks_here() -> Sequence[Block]:
-    """Return the block that requests of this context belong to, or all open ones if unclear."""
+    """Return the result of `block_here` as the only item; all open blocks if that is None."""
     block = block_here()
     return tuple(open_blocks) if block is None else (block,)
 
@@ -190,8 +194,8 @@ class Playback:
         recorded: The recorded exchange.
         pace: The factor by which recorded latencies are multiplied; 0 is instant.
         extra_delay: The seconds to wait before the first chunk, in addition to the recorded delay.
-        is_silent: Whether a server sends nothing after the last byte, and leaves the connection
-            open.
+        is_silent: Whether the connection stays open and silent after the last byte, as if the
+            server hung.
     """
 
     recorded: Exchange
@@ -201,12 +205,12 @@ class Playback:
 
     @cached_property
     def exchange(self) -> Exchange:
-        """The recorded exchange, with the response body in its content coding, as it was sent."""
+        """The recorded exchange, with its response body as it was sent, such as compressed."""
         return with_coding(self.recorded)
 
     @property
     def response(self) -> Response:
-        """The recorded response, with its body in its content coding, as it was sent."""
+        """The recorded response, with its body as it was sent, such as compressed."""
         return self.exchange.response
 
     @property
@@ -334,7 +338,10 @@ def _place_of_caller() -> str:
 
 
 def is_installed(file: str) -> bool:
-    """Return whether the source file *file* belongs to the harness, to Python or to a package."""
+    """Return whether *file* is code of the harness, of the standard library or of a package.
+
+    *file* is the path of a source file, or a name such as `<string>`, which counts as installed.
+    """
     return file.startswith((*_INSTALLED, "<")) or not _PACKAGES.isdisjoint(Path(file).parts)
 
 
@@ -343,17 +350,18 @@ _PACKAGES = frozenset(("site-packages", "dist-packages"))
 
 
 def raise_error(error: BaseException, cause: BaseException | None = None) -> NoReturn:
-    """Raise *error*, caused by *cause*, in a frame of its own, whose arguments hold no secrets.
+    """Raise *error*, with *cause* as its `__cause__`, from a frame whose arguments hold no secrets.
 
-    Test runners print the arguments of the frame that raises; those of the caller may hold a key.
+    Test runners print the arguments of the function that raises. Those of the function that calls
+    this one may include an API key.
     """
     raise error from cause
 
 
 def bypasses_tape(uri: str) -> bool:
-    """Return whether a request to *uri* is sent without being passed to a tape.
+    """Return whether a request to *uri* is sent to the network without being passed to a tape.
 
-    That is so if its host is allowed, or if no block is open: a library may have kept a patched
+    It is if its host is allowed, or if no block is open: a library may still call a patched
     function after the last block.
     """
     return not open_blocks or any(block.hosts.admits_request(uri) for block in blocks_here())
@@ -379,10 +387,12 @@ def in_passthrough() -> bool:
 
 
 class Deferred:
-    """A request that is intercepted only when it reaches the network: a mock may answer it before.
+    """A request that is intercepted only when it is about to use the network.
+
+    Until then, a library that mocks HTTP may answer it.
 
     Attributes:
-        answer: The answer of the tape; None as long as the request has not reached the network.
+        answer: The result of `intercept` for the request; None as long as nothing has called it.
     """
 
     def __init__(self, request: Request) -> None:
@@ -397,14 +407,17 @@ class Deferred:
 
 
 class Played(BaseException):
-    """Raised to leave the code that would send a request which is replayed instead."""
+    """The exception that ends the sending of a request because it is replayed instead."""
 
 
 @contextmanager
 def defer(request: Request) -> Iterator[Deferred]:
-    """Intercept *request* as soon as the code of the `with` block uses the network for it.
+    """Intercept *request* when the code of the `with` block is about to use the network for it.
 
-    The block ends early if the request is replayed.
+    The block ends early, without an error, if the request is replayed.
+
+    Yields:
+        The deferred request. Its `answer` is None at the end if the network was not used.
     """
     deferred = Deferred(request)
     token = _deferred.set(deferred)

@@ -27,14 +27,18 @@ _KINDS: Kinds = (
 
 
 def kind_in(table: Kinds, error: BaseException) -> NetworkError | None:
-    """Return the kind in *table* of the first class that *error* is an instance of; else None."""
+    """Return the kind of the first pair in *table* whose class *error* is an instance of.
+
+    *table* has pairs (exception class, kind). Return None if no class fits.
+    """
     return next((kind for cls, kind in table if isinstance(error, cls)), None)
 
 
 def kind_of(error: BaseException, default: NetworkError) -> NetworkError:
     """Return the kind of the network failure that caused *error*, an exception of a library.
 
-    If no cause is a known error of Python, return UNREACHABLE for an OSError, otherwise *default*.
+    *error* and its causes are searched for an error of Python itself, such as ConnectionResetError.
+    If there is none, return UNREACHABLE if *error* is an OSError, otherwise *default*.
     """
     for beneath in _chain(error):
         if (kind := kind_in(_KINDS, beneath)) is not None:
@@ -66,7 +70,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def message_of(error: BaseException) -> str:
-    """Return the last text in the arguments of *error*, or its message, or its class name."""
+    """Return the message of *error*: the last string in `error.args`, else `str(error)`.
+
+    Return the name of its class if both are empty.
+    """
     texts = (arg for arg in reversed(error.args) if isinstance(arg, str) and arg)
     return next(texts, "") or str(error) or type(error).__name__
 
@@ -97,6 +104,7 @@ _RAISED: Mapping[NetworkError, Callable[[str], Exception]] = {
 def python_error(kind: NetworkError, message: str) -> Exception:
     """Return the error that Python's sockets and `http.client` raise for a failure of *kind*.
 
-    *message* is the recorded message of the failure; errors of the operating system have their own.
+    *message* is the recorded message of the failure. Errors of the operating system, such as a
+    refused connection, have the text of their error number instead.
     """
     return _RAISED.get(kind, TimeoutError)(message)

@@ -30,7 +30,7 @@ def keep_all(exchange: Exchange) -> Exchange:
 
 
 def normalized(normalize_request: NormalizeRequest, request: Request) -> Request:
-    """Return the result of *normalize_request* for *request*, after a check of its types.
+    """Return what *normalize_request* returns for *request*, after a check that it is a request.
 
     Raises:
         BadHook: the hook raised an exception or returned an invalid value. The retry loops of SDKs

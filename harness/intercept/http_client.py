@@ -31,7 +31,10 @@ from harness.wire.http import head_text
 
 
 def patches(library: ModuleType) -> Iterator[Patch]:
-    """Yield the patches of *library*: `http.client`, or one whose connections inherit from it."""
+    """Yield the patches of *library*, an imported module.
+
+    It is `http.client`, or a module with connection classes that inherit from http.client's.
+    """
     for cls in vars(library).values():
         is_connection = isinstance(cls, type) and issubclass(cls, http.client.HTTPConnection)
         if is_connection and "connect" in vars(cls):
@@ -126,10 +129,10 @@ def _uri(connection: Any, target: str) -> str:
 
 
 def absolute_uri(scheme: str, host: str, port: int | None, target: str) -> str:
-    """Return the absolute URI of a request.
+    """Return the absolute URI of a request, such as `http://localhost:8000/v1/models?page=2`.
 
     *target* is the path with the query or, for a request that is sent to a proxy, the absolute URI
-    itself. *port* is None for the port of the scheme.
+    itself. *port* is None for the default port of the scheme.
     """
     if not target.startswith("/"):
         return target
@@ -502,9 +505,9 @@ def _encoded(text: str) -> bytes:
 
 
 class ReplayedResponse(http.client.HTTPResponse):
-    """The response of a playback, whose head is mostly read without Python's slow parser.
+    """The response of a playback, which reads most headers without Python's slow parser.
 
-    The parser is used only for heads that it would change, such as those with folded lines.
+    The parser is used only for headers that it would change, such as those with folded lines.
     """
 
     def __init__(
@@ -514,7 +517,7 @@ class ReplayedResponse(http.client.HTTPResponse):
         self._sock, self._is_head = sock, method == "HEAD"
 
     def begin(self, **options: Any) -> None:
-        """Read the head of the response; *options* are those of newer versions of Python."""
+        """Read the status and headers; *options* are the arguments of newer versions of Python."""
         playback = self._sock.playback
         if self.headers is not None or playback is None:
             return
@@ -589,11 +592,11 @@ class WholeBody(io.BytesIO):
 
     @property
     def fp(self) -> WholeBody | None:
-        """What the bytes are read from, as of http.client's response; None after the end."""
+        """This object, or None after its end: callers test http.client's attribute for the end."""
         return None if self.isclosed() else self
 
     def read(self, size: int | None = None, /) -> bytes:
-        """Return the next *size* bytes; all bytes, and the end with them, if it is None."""
+        """Return at most the next *size* bytes; if *size* is None, all bytes that are left."""
         data = super().read(size)
         if size is None or (size and not data):
             self._end = self.tell()

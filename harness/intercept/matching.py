@@ -37,10 +37,11 @@ class RequestDifference(NamedTuple):
 
 
 def key_of(request: Request, volatile: Sequence[str]) -> Key:
-    """Return the key by which *request* is matched, without values at *volatile* JSON pointers.
+    """Return the key of *request*: a recorded request answers those that have the same key.
 
-    The key has no host, so that a recording from one address answers requests to another. An item
-    `?NAME` of *volatile* is a parameter of the query.
+    *volatile* names the values that the key leaves out, by JSON pointers into the body, or as
+    `?NAME` for a parameter of the query. The key has no host, so that a recording from one address
+    answers requests to another.
     """
     path, query = _path(request, volatile)
     target = f"{path}?{query}" if query else path
@@ -173,8 +174,9 @@ def nearest(
 ) -> tuple[Distance, str]:
     """Return the distance of *actual* to the most similar recorded request, and a text about it.
 
-    The text lists the differences, without values at *volatile* JSON pointers. It names the
-    recorded request by its item in *names*, or by its number if *names* is empty.
+    The text lists the differences, without values at *volatile* JSON pointers. It calls the
+    recorded request by its name in *names*, which has one for each item of *recorded*, or by its
+    number if *names* is empty.
     """
     if not recorded:
         return Distance(True, True, 0), "the cassette is empty"

@@ -1,4 +1,7 @@
-"""The patches of multiprocessing, whose methods `spawn` and `forkserver` have no audit events."""
+"""The patches of multiprocessing, to count the child processes of `spawn` and `forkserver`.
+
+Python raises no audit event (PEP 578), by which other child processes are counted, for these.
+"""
 
 from __future__ import annotations
 

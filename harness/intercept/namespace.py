@@ -1,6 +1,7 @@
-"""A network namespace of its own for this process, in which only its own loopback exists (Linux).
+"""The isolation of this process in a new Linux network namespace, which has only a loopback.
 
-It needs no privileges, but a process with one thread. Child processes are in it too.
+It needs no privileges, but the process must have one thread only. Its child processes are isolated
+too.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def isolate() -> None:
     Do nothing if it is in one already.
 
     Raises:
-        HarnessError: that is not possible here. Nothing has changed then.
+        HarnessError: the system does not allow it, or the process has several threads. Nothing
+            has changed then.
     """
     if sys.platform != "linux":
         raise HarnessError(f"--no-network needs Linux; this is {sys.platform}")
@@ -51,9 +53,10 @@ def isolate() -> None:
 
 
 def check_hosts(patterns: Iterable[str]) -> None:
-    """Raise HarnessError if *patterns*, the value of `allow_hosts`, has a host out of reach.
+    """Raise HarnessError if one of *patterns* is for a host that this process cannot reach.
 
-    In a network namespace of its own, a process reaches only this machine's loopback.
+    *patterns* is the value of `allow_hosts`. In a network namespace of its own, a process reaches
+    only the loopback; outside of one, do nothing.
     """
     if not is_isolated():
         return

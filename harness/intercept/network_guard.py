@@ -1,4 +1,4 @@
-"""The guard of the network: what would bypass the tapes is refused in the whole process.
+"""The guard of the network: connections that bypass recording and replay are refused.
 
 Python reports connections, datagrams and name look-ups of all threads to an audit hook (PEP 578).
 The hook is installed with the first block and stays, since Python cannot remove it; while no block
@@ -72,7 +72,7 @@ def check_host(host: str, port: Any) -> None:
 def check_name(host: Any, port: Any = "any port") -> None:
     """Raise ConnectionBlocked for the look-up of a host name, unless the host is allowed.
 
-    Do nothing either while a request that is recorded is being sent.
+    Do nothing either while a request that is recorded is being sent. *port* is for the message.
     """
     name = _text(host)
     if not any(block.hosts.has(name, None) for block in blocks_here()):
@@ -238,8 +238,8 @@ hook = _Hook()
 def patches() -> Iterator[Patch]:
     """Yield the patches of functions that look up names, accept connections or send data.
 
-    Results of look-ups and accepted connections are noted; data is refused on a connection that was
-    opened before the block.
+    They store the addresses that look-ups of allowed hosts return and the connections that were
+    accepted, and refuse data on a connection that was opened before the block.
     """
     yield socket, "getaddrinfo", _wrap_lookup
     for name in ("gethostbyname", "gethostbyname_ex"):
@@ -271,7 +271,10 @@ def _wrap_lookup(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def note_names(host: str, found: Any) -> None:
-    """Note for `allow_hosts` that the look-up of *host* gave the addresses in *found*."""
+    """Store that *host* has the addresses in *found*, so that `allow_hosts` admits these too.
+
+    *found* is what `getaddrinfo`, `gethostbyname` or `gethostbyname_ex` returned.
+    """
     if isinstance(found, str):  # gethostbyname
         addresses = [found]
     elif isinstance(found, tuple):  # gethostbyname_ex

@@ -1,4 +1,4 @@
-"""The tape that replays a cassette."""
+"""`Player`, which answers HTTP requests with the exchanges recorded in a cassette."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ refused that API key; otherwise an empty string.
 
 @dataclass
 class Player:
-    """The tape that replays a cassette: each exchange answers one request, in recorded order.
+    """A `Tape` that replays a cassette: each exchange answers one request, in recorded order.
 
     Only a GET request may be repeated: after the last exchange that matches it, that exchange
     answers again. Polling a task changes nothing, so clients may poll more often than recorded.
@@ -85,7 +85,10 @@ class Player:
             self._index.setdefault(self._recorded_slot(exchange), []).append(number)
 
     def rewound(self) -> Player:
-        """Return a player of the same cassette from its beginning; computed keys are shared."""
+        """Return a player that replays the same cassette from its beginning.
+
+        It shares the matching keys of the recorded requests, which take long to compute.
+        """
         other = copy(self)
         other.clock, other._lock = Clock(self.pace), threading.Lock()
         other._used, other._replayed = {}, []
@@ -142,9 +145,9 @@ class Player:
         return _playable(exchange)
 
     def peek(self, request: Request) -> Exchange | None:
-        """Return the exchange that would answer *request*, but do not use it; None if none is left.
+        """Return the exchange that `take` would return for *request*, but do not use it up.
 
-        `unused` leaves it out from now on.
+        Return None if none is left. `unused` no longer returns the exchange.
         """
         slot = self._slot(request)
         with self._lock:
@@ -185,9 +188,9 @@ class Player:
 
     @contextmanager
     def turn(self, number: int) -> Iterator[list[Exchange]]:
-        """Collect the exchanges replayed in the `with` block, which runs the turn *number*.
+        """Collect the exchanges that are replayed in the `with` block: one turn of a conversation.
 
-        The turns in which the exchanges were recorded are ignored.
+        *number* is ignored; `Recorder.turn`, which has the same signature, needs it.
 
         Yields:
             A list, empty at first, to which the exchanges are added when the context ends.
@@ -221,7 +224,10 @@ class Player:
         return self._compared
 
     def explain_miss(self, request: Request) -> tuple[Distance, str]:
-        """Return the distance of *request* to the closest recorded one, and why none answers it."""
+        """Return (distance to the closest recorded request, text that says why none answers).
+
+        The distance is `EQUAL` if *request* was recorded, but less often or with another API key.
+        """
         slot = key, lane = self._slot(request)
         request, _ = self._as_recorded(request)
         miss = f"no recorded answer to {request.method} {without_keys(request.uri)}"

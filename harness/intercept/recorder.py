@@ -1,4 +1,4 @@
-"""The tape that records a cassette."""
+"""`Recorder`, which lets HTTP requests go to the network and records the exchanges."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _do_nothing(*_: object) -> None:
 
 @dataclass
 class Recorder:
-    """The tape that records: it lets requests go to the network and captures the responses.
+    """A `Tape` that records: it lets requests go to the network and captures the responses.
 
     Attributes:
         redactor: Removes secrets from each exchange, after `before_record`.
@@ -93,7 +93,7 @@ class Recorder:
     _error: Exception | BadHook | None = field(init=False, default=None)
 
     def find(self, request: Request) -> Exchange | None:
-        """Return the exchange of the prefix that answers *request*; None if it is to be sent.
+        """Return the exchange in `prefix` that answers *request*; None if it is to be sent.
 
         Raises:
             CassetteMiss: the request must not be sent: the prefix has unused exchanges, or the
@@ -103,9 +103,9 @@ class Recorder:
         return capture.exchange if capture else None
 
     def take(self, request: Request) -> ResponseCapture | None:
-        """Return the exchange of the prefix that answers *request*, as a complete capture.
+        """Return a complete capture with the exchange in `prefix` that answers *request*.
 
-        Return None if the request is to be sent.
+        Return None if no exchange does, and the request is to be sent.
 
         Raises:
             CassetteMiss: the request must not be sent: the prefix has unused exchanges, or the
@@ -152,7 +152,7 @@ class Recorder:
             self.store(number, capture)
 
     def store(self, number: int, capture: ResponseCapture) -> None:
-        """Store the exchange in *capture*, which answers the request *number*, if it is complete.
+        """Store the exchange in *capture*, if it is complete, as that of request *number* (from 0).
 
         An error is saved, and raised by `settle`, since this method runs inside of an HTTP library.
         """
@@ -205,7 +205,7 @@ class Recorder:
             exchanges += self._kept(self._captures[start:])
 
     def sleep(self, seconds: float) -> None:
-        """Wait for *seconds* in real time; return at once while the prefix has unused exchanges."""
+        """Wait for *seconds* in real time; return at once while `prefix` has unused exchanges."""
         if not self.prefix.remaining:
             time.sleep(seconds)
 
@@ -231,7 +231,7 @@ class Recorder:
 
 
 def origin_of(exchanges: Iterable[Exchange], default: Origin) -> Origin:
-    """Return SANDBOX if a sandbox marked a response in *exchanges* as its own, else *default*."""
+    """Return SANDBOX if a response in *exchanges* has the header of a sandbox, else *default*."""
     is_sandbox = any(e.response.header(SANDBOX_MARK) for e in exchanges)
     return Origin.SANDBOX if is_sandbox else default
 

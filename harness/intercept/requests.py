@@ -1,4 +1,4 @@
-"""The patches of requests, which replay a response without passing through urllib3.
+"""The patches of the library requests, which replay a response without the use of urllib3.
 
 requests searches the environment for proxies and prepares connection pools and certificates for
 each request, which takes longer than the replay of a response. These patches skip that while a tape

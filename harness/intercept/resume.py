@@ -80,10 +80,10 @@ _RESTART = "the recording cannot be continued; start over: harness record --afre
 
 
 class OnInterrupted(StrEnum):
-    """The treatment of answers that an interrupted recording of the same cassette has left.
+    """The treatment of the answers in an interrupted recording of the same cassette.
 
-    `refuse` raises UnfinishedRecording, `resume` uses the answers, which are paid for, and `afresh`
-    discards them.
+    `refuse` raises UnfinishedRecording, `resume` replays the answers, which are already paid for,
+    and `afresh` discards them.
     """
 
     REFUSE = "refuse"
@@ -92,9 +92,10 @@ class OnInterrupted(StrEnum):
 
 
 def recorded_prefix(journal: Journal, on_interrupted: OnInterrupted) -> RecordedPrefix:
-    """Return the exchanges in *journal* that are used again; empty if there are none.
+    """Return the exchanges in *journal*, an unfinished recording, that answer requests again.
 
-    With `afresh`, none are used. The journal is locked, and continued after these exchanges.
+    The result is empty with `afresh`, or if there are none. The journal is locked, and further
+    exchanges are appended after these.
 
     Raises:
         UnfinishedRecording: the journal has exchanges, and *on_interrupted* is `refuse`, or they

@@ -1,4 +1,4 @@
-"""The patches of threads: a thread that begins in a tape's context uses that tape, as a task does.
+"""The patches of threads: a thread uses the tape of the code that starts it, as a task does.
 
 Python itself copies the context to a new task, but not to a new thread (except in
 `asyncio.to_thread`). With these patches, a thread runs in a copy of the context in which it was

@@ -130,7 +130,9 @@ def _wrap_prepare_proxy(original: Callable[..., Any]) -> Callable[..., Any]:
 def replay(
     method: str, uri: str, body: Any, headers: Iterable[tuple[Any, Any]]
 ) -> urllib3.HTTPResponse:
-    """Return the recorded response to a request in a block that only replays; its body is unread.
+    """Return the recorded response to a request, in a block that only replays.
+
+    The body is not read yet: `read` and `stream` of the response return it.
 
     Raises:
         CassetteMiss: there is no recorded response.

@@ -1,4 +1,7 @@
-"""The patches of uvloop, whose own sockets and processes have no audit events."""
+"""The patches of uvloop, to check its connections and count its child processes.
+
+It opens sockets and starts processes without Python's audit events (PEP 578).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The needs of the patches: the lowest tested version of each library, and names in it."""
+"""The lowest supported version of each patched library, and its names that the patches use."""
 
 from __future__ import annotations
 
@@ -74,7 +74,10 @@ def _release(version: str) -> tuple[int, ...]:
 
 @cache
 def missing_name(library: str) -> str:
-    """Return the first name in `NAMES` that *library*, which is imported, lacks; empty if none."""
+    """Return the first name that the patches need and *library* lacks; empty if it has all.
+
+    *library* is the name of an imported library, such as `urllib3`; the names are in `NAMES`.
+    """
     for name in NAMES.get(library, ()):
         module, _, path = name.partition(":")
         *classes, last = path.split(".")
