@@ -153,9 +153,9 @@ class Judged:
 def judge(analyzed: AnalyzedTranscript, rules: Iterable[Rule]) -> Judged:
     """Return the findings of the rules in a transcript, in the order of the rules.
 
-    If the transcript selects rules, the others are not applied. Rules that it ignores are applied,
-    so that a report can count their findings. A rule that needs a package which is missing has a
-    finding that says so.
+    If the transcript selects rules, only these are applied. Rules that it ignores are applied, too,
+    so that a report can count their findings. A rule that needs a Python package which is not
+    installed yields one finding that says so.
     """
     transcript, answered = analyzed.transcript, analyzed.answered
     of_exchanges, of_all = _by_subjects(tuple(rules), transcript.selected)

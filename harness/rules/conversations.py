@@ -67,9 +67,9 @@ def _problems(
 
 
 def may_continue(analyzed: AnalyzedTranscript) -> Sequence[AnalyzedTranscript]:
-    """Return the transcript if a request in it may continue an earlier one; else nothing.
+    """Return a tuple of the transcript if a request in it may continue an earlier one; else ().
 
-    A request may if it has several messages, or if the call of a scenario made it.
+    A request may do so if it has several messages, or if it was made by a call of a scenario.
     """
     turns = analyzed.turns if len(analyzed.readings) > 1 else ()
     if any(turn.turn.call is not None for turn in turns):

@@ -43,7 +43,7 @@ def _is_absolute(link: object) -> bool:
 
 
 def is_picture(reading: AnalyzedExchange) -> bool:
-    """Return whether an exchange is the download of a picture, not of another file."""
+    """Return whether an exchange is the download of a picture, by its Content-Type or its URL."""
     if reading.endpoint is not None and reading.endpoint.role is not Role.FILE:
         return False
     media_type = reading.exchange.response.header("content-type") or ""

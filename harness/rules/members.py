@@ -1,4 +1,4 @@
-"""The documented members of an endpoint's answers, and members with nearly the name of one."""
+"""The documented members of an endpoint's answers, and the detection of misspelled members."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _OF_ANSWERS = {*_NAMES[: _NAMES.index("messages")]} - {"refused", "code", "messa
 
 
 def documented(endpoint: Endpoint, pointer: str = "") -> Members:
-    """Return the members that *endpoint*'s answers and events have at *pointer*.
+    """Return the documented members of the object at *pointer* in answers and events of *endpoint*.
 
-    They are those of its schemas and its field locations.
+    They are those of its schemas and its field locations. Each name has a dictionary of the members
+    inside of that member; the name `[]` stands for the items of an array.
     """
     members = _documented(ById(endpoint))
     for key in _keys(pointer):
@@ -69,9 +70,11 @@ def _add(known: Members, schema: Any) -> None:
 
 
 def misspelt(value: Json, known: Members, pointer: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (pointer, documented name) of each member with nearly the name of a missing one.
+    """Yield (pointer, documented name) of each misspelled member of *value*, at any depth.
 
-    *pointer* is the place of *value*; *known* has its documented members.
+    For example `("/finishReason", "finish_reason")`, if *value* has no `finish_reason`. *known* has
+    the documented members of *value*, as `documented` returns them. *pointer*, the JSON pointer of
+    *value* itself, is put before each of the yielded pointers.
     """
     if isinstance(value, list) and known.get(ITEMS):
         for number, item in enumerate(value):

@@ -1,4 +1,4 @@
-"""The class `Rule`, and functions that rules share: findings, values of exchanges, turns."""
+"""The class `Rule`, and functions that rules share: how to make them, and to read exchanges."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.wire.text import ellipsized
 
 
 class Scope(StrEnum):
-    """The subject that a rule checks.
+    """What a rule checks.
 
     Attributes:
         EXCHANGE: One exchange at a time.
@@ -54,8 +54,8 @@ class Rule:
         subjects: Returns the parts of a transcript, such as its exchanges; `check` is called with
             each of them.
         origin: What adds the rule: the harness, or another package.
-        broken: Returns the exception to raise if `check` itself fails, given the reason. For a rule
-            of another package, `providers.rules` sets `origin`, and this to name the package.
+        broken: Returns the exception that is raised if `check` of another package fails, given the
+            reason as text. `providers.rules` sets it and `origin` for such a rule.
     """
 
     check: Callable[[Any], Iterator[Finding]]
@@ -78,7 +78,7 @@ class Rule:
 
     @property
     def law(self) -> str:
-        """The first line of the text: what is checked. `harness.locale` translates it."""
+        """The first line of `text`, which says what is checked. `harness.locale` translates it."""
         return self.text.partition("\n")[0]
 
     def findings(self, analyzed: AnalyzedTranscript) -> Iterator[Finding]:
@@ -123,8 +123,8 @@ def exchange_rule(
     """Return a rule that calls *check* with each exchange by itself; *check*'s name is the rule's.
 
     *evidence* has the sources that justify the rule: keys of `evidence.toml`, separated by spaces.
-    *severity* is that of its findings, unless a project sets another. *subjects* returns the
-    exchanges of a transcript that are checked.
+    *severity* is the severity of its findings, unless a project sets another. *subjects* returns
+    those exchanges of a transcript that are checked; by default all.
     """
     return Rule(check, Scope.EXCHANGE, severity, tuple(evidence.split()), subjects)
 
@@ -145,9 +145,10 @@ task_rule = partial(exchange_rule, subjects=attrgetter("reports"))
 def conversation_rule(
     check: TranscriptCheck, evidence: str = "", severity: Severity = ERROR
 ) -> Rule:
-    """Return a rule that checks the exchanges of a transcript together.
+    """Return a rule that calls *check* with a whole transcript, to check its exchanges together.
 
     *evidence* has the sources that justify the rule: keys of `evidence.toml`, separated by spaces.
+    *severity* is the severity of its findings, unless a project sets another.
     """
     return Rule(check, Scope.CONVERSATION, severity, tuple(evidence.split()))
 
@@ -162,18 +163,24 @@ def history_rule(
     severity: Severity = ERROR,
     subjects: Subjects = _with_earlier,
 ) -> Rule:
-    """Return a rule that compares the exchanges of a transcript, if that has more than one.
+    """Return a rule that calls *check* with a transcript to compare its exchanges with each other.
 
     *evidence* has the sources that justify the rule: keys of `evidence.toml`, separated by spaces.
-    *subjects* returns the transcript, or nothing if there is nothing to compare in it.
+    *severity* is the severity of its findings, unless a project sets another. *subjects* returns a
+    tuple of the transcript, or () if there is nothing to compare; by default, if it has fewer than
+    two exchanges.
     """
     return replace(conversation_rule(check, evidence, severity), subjects=subjects)
 
 
 def sdk_rule(check: TranscriptCheck, evidence: str = "", severity: Severity = ERROR) -> Rule:
-    """Return a rule that compares what an SDK sent and returned with the exchanges.
+    """Return a rule that compares an SDK's arguments and results with the exchanges, by *check*.
+
+    *check* is called with the whole transcript, but not with one that was made without an SDK, such
+    as one read from a cassette.
 
     *evidence* has the sources that justify the rule: keys of `evidence.toml`, separated by spaces.
+    *severity* is the severity of its findings, unless a project sets another.
     """
     return Rule(check, Scope.SDK, severity, tuple(evidence.split()), _run_by_sdk)
 
@@ -199,9 +206,9 @@ def show(value: object) -> str:
 
 
 def messages(reading: AnalyzedExchange) -> tuple[str, list[Json]]:
-    """Return the JSON pointer of the messages in a request, and the messages.
+    """Return (JSON pointer of the array of messages in a request, the messages).
 
-    Returns an empty text and an empty list if there are none.
+    Returns `("", [])` if there are none. Messages in another format than OpenAI's are not returned.
     """
     fields = reading.endpoint.fields if reading.endpoint else NO_FIELDS
     pointer, value = next(seen(reading.request_json.value, fields.messages), ("", None))
@@ -215,7 +222,7 @@ class SentMessages:
     Attributes:
         messages: The messages, translated if the request has another format.
         pointer: The JSON pointer of their array; empty if they are translated.
-        pointers: The JSON pointers of translated messages.
+        pointers: The JSON pointer of each message in the request, if they are translated.
     """
 
     messages: list[Json]
@@ -223,10 +230,10 @@ class SentMessages:
     pointers: tuple[str, ...] = ()
 
     def at(self, number: int, inner: str = "") -> str:
-        """Return the JSON pointer in the request of message *number* (from 0).
+        """Return the JSON pointer in the request of message *number* (from 0), for a finding.
 
-        *inner* is the JSON pointer of a value in the message, which is added if the message is not
-        translated.
+        *inner* is the JSON pointer of a value inside of the message. It is ignored if the message
+        is translated, since the request has that value elsewhere.
         """
         return self.pointers[number] if self.pointers else f"{self.pointer}/{number}{inner}"
 
@@ -242,9 +249,9 @@ def sent_messages(reading: AnalyzedExchange) -> SentMessages:
 
 
 def whole_conversation(reading: AnalyzedExchange) -> SentMessages:
-    """Return the messages of a request that has its whole conversation; else no messages.
+    """Return the messages of a request; no messages if it has only a part of its conversation.
 
-    A request lacks messages if the service has stored them. Messages in another format than
+    A request leaves out messages that the service has stored. Messages in another format than
     OpenAI's are translated.
     """
     endpoint = reading.endpoint
@@ -285,7 +292,7 @@ class Answered:
     reply: Reply
 
     def requested(self, field: str) -> Json:
-        """Return the request's value of *field*, an attribute of `Fields`; None if it has none."""
+        """Return the request's value of *field*, a name of `Fields` such as `size`; else None."""
         fields = self.request.endpoint.fields if self.request.endpoint else NO_FIELDS
         pointers: Pointers = getattr(fields, field)
         value: Json = first(self.request.request_json.value, pointers)
@@ -303,9 +310,9 @@ def turn_request(turn: AnalyzedTurn) -> AnalyzedExchange | None:
 
 
 def turn_place(turn: AnalyzedTurn, pointer: str = "") -> Place:
-    """Return the place of a turn's answer; of the turn if it has none.
+    """Return the place of a turn's answer, for a finding; of the turn itself if it has no answer.
 
-    With *pointer*, it is the place of that value in the last part of the answer.
+    With *pointer*, it is the place of that value in the whole body or the last event of the answer.
     """
     reading = turn.answer
     if reading is None:

@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 
 
 class Violation(NamedTuple):
-    """A violation of a JSON Schema: its place, and as text what is expected and what is there."""
+    """A violation of a JSON Schema.
+
+    Attributes:
+        pointer: The JSON pointer of the value that violates it.
+        expected: What the schema requires, as text.
+        actual: What was there, as text.
+    """
 
     pointer: str
     expected: str
@@ -67,7 +73,7 @@ def violations(schema: Schema | bool, value: Json) -> list[Violation]:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ById:
-    """A schema or endpoint as a cache key, compared by identity, as comparing it would be slow."""
+    """A schema or endpoint as a cache key: compared by identity, since its content is large."""
 
     subject: Any
 
@@ -132,9 +138,10 @@ def _check_of(key: ById) -> Check | None:
 
 
 def check_of(schema: Schema | bool) -> Check | None:
-    """Return a function that checks values by *schema*; None if the schema is not formal.
+    """Return a function that checks values by *schema* without the JSON Schema library.
 
-    What a formal schema may constrain is in the docstring of this module.
+    Return None if the schema is not formal: it constrains more than types, members, the bounds of
+    numbers and lengths, and which texts are allowed.
     """
     try:
         return _checked(schema)

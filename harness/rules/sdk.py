@@ -74,11 +74,11 @@ def _is_unshown(part: Part, reading: AnalyzedExchange) -> bool:
 
 
 def shown(turn: AnalyzedTurn, outcome: Outcome) -> list[Shown] | None:
-    """Return (SDK's object, part, exchange) for each object in an outcome.
+    """Return (SDK's object, part, exchange) for each object that an SDK returned in *outcome*.
 
-    The part is what the object represents in the response; parts and objects have the same order.
-    If their numbers differ, refusals are left out, since an SDK may raise an exception
-    for them. Returns None if the numbers still differ.
+    The part is the JSON value of the exchange's response that the object represents: both are
+    paired in order. If there are more or fewer parts than objects, parts that are refusals are left
+    out, since an SDK may raise an exception for them. Returns None if the numbers still differ.
     """
     parts = shown_parts(turn)
     if len(parts) != len(outcome.views):

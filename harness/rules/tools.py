@@ -174,9 +174,9 @@ def _lower_types(schema: Json) -> Json:
 
 
 def functions(tools: Json) -> Iterator[dict[str, Json]]:
-    """Yield each function that *tools*, a list in a request, declares.
+    """Yield the declaration of each function in *tools*, the list of tools of a request.
 
-    It is a tool's member `function`, or the tool itself; a tool may contain further tools.
+    It is the tool's member `function`, or the tool itself; it may contain further tools.
     """
     for tool in as_list(tools):
         function = resolve(tool, "/function") or tool

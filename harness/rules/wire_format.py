@@ -135,7 +135,10 @@ def stream_is_well_formed(reading: AnalyzedExchange) -> Iterator[Finding]:
 
 
 def event_part(event: Event, offset: int | None = None) -> Part:
-    """Return a `Part` that locates an event: at its beginning, or at *offset* in its data."""
+    """Return a `Part` without a value, to give a finding about *event* its place.
+
+    The place is the beginning of the event or, with *offset*, that byte of its data.
+    """
     return Part(None, event.number, event.offset if offset is None else event.byte(offset))
 
 
