@@ -30,8 +30,8 @@ _CHANGING_CLAIMS = frozenset({"exp", "iat", "nbf", "auth_time", "timestamp", "jt
 def fingerprint(request: Request) -> str:
     """Return the fingerprint of a request's credentials: eight hexadecimal digits.
 
-    Return `NO_CREDENTIALS` if the request has none, and `UNKNOWN` if their scheme creates new ones
-    for every request.
+    Return `NO_CREDENTIALS` if the request has none, and `UNKNOWN` if its credentials differ in
+    every request, as signatures do.
     """
     # The first header suffices: clients that send several send the same key in all of them.
     values = (value for name, value in request.headers if name.lower() in HEADERS and value)

@@ -169,8 +169,9 @@ def mask_named(name: str, value: str) -> str:
 
 
 def named(text: str, name: str) -> Iterator[Hit]:
-    """Yield the secrets in *text* if *name*, the name beside it, marks it as secret.
+    """Yield the secrets in *text*, the value of the header, member or parameter *name*.
 
+    Yield nothing if that is not the name of a secret, such as `Authorization` or `api_key`.
     Placeholders are ignored.
     """
     name = (_WORDS.findall(name) or [""])[-1]
@@ -237,7 +238,7 @@ _FIELD = lazy_pattern(
 
 
 def beside_names(text: str) -> Iterator[Hit]:
-    """Yield the values in *text* that are secrets because of the name beside them."""
+    """Yield the values in *text* that are secrets because of their name, as in `api_key=...`."""
     covered = 0
     for match in _ends(text):
         if match.start() >= covered:

@@ -59,7 +59,7 @@ _PASSWORD = re.compile(r"(^\w+://[^/@:?#]*:)[^/@?#]+(?=@)")
 
 @dataclass(frozen=True)
 class Redactor:
-    """The removal of given secrets, tokens and the signatures of links from exchanges.
+    """The removal of secrets from exchanges: of known keys, tokens and signatures of links.
 
     Attributes:
         secrets: The keys to remove; those shorter than `MIN_LENGTH` are ignored.
@@ -181,7 +181,7 @@ class Redactor:
         return unlatin(replaced(plain, found)) if found else text
 
     def body(self, body: bytes) -> bytes:
-        """Return a body without secrets; all other bytes are unchanged."""
+        """Return *body* with a placeholder for each secret; all other bytes are unchanged."""
         if not body:
             return body
         plain = body.decode("latin-1")
@@ -192,7 +192,7 @@ class Redactor:
         return self._search.mask_streams(body)
 
     def text(self, text: str) -> str:
-        """Return a text without secrets."""
+        """Return *text* with a placeholder for each secret."""
         if len(text) <= _LONGEST_KEPT:
             return _masked(self._search, text)
         return _mask(self._search, text)

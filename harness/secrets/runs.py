@@ -1,6 +1,7 @@
-"""Long runs of the letters of keys and base64 in a text: few texts have any.
+"""Long runs of characters that keys and base64 consist of, to which a search is limited.
 
-They are found by the methods of bytes, which are ten times as fast as a regular expression.
+Few texts have any. They are found by the methods of bytes, which are ten times as fast as a regular
+expression.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ _LONG_NUMBER = b"a" * 20
 
 
 def long_runs(text: str) -> list[Run]:
-    """Return the runs of at least `MIN_RUN` letters of keys and base64 in *text*.
+    """Return (start, end) of each run of at least `MIN_RUN` characters of keys and base64.
 
-    The numbers of a long list of numbers are left out: no key and no base64 looks like them.
+    These are letters, digits and `+/_-=.~`. The numbers of a long list of numbers in *text* are
+    left out, since neither keys nor base64 look like them.
     """
     runs: list[Run] = []
     start = 0
@@ -88,7 +90,7 @@ def _runs(raw: bytes, letters: bytes, at: int, has_bearer: bool) -> Iterator[Run
 
 
 def near_runs(text: str, runs: Sequence[Run]) -> str:
-    """Return the *runs* in *text*, each with some characters before it."""
+    """Return a text of the *runs* in *text*, each on a line with up to 32 characters before it."""
     parts, last = [], 0
     for start, end in runs:
         parts.append(text[max(last, start - _BEFORE) : end])

@@ -63,9 +63,10 @@ def leaves_of(text: str) -> list[Leaf]:
 
 
 def pointer_at(text: str, offset: int) -> tuple[str | int, ...] | None:
-    """Return the path of the string or member name at *offset* in JSON; None if *text* is no JSON.
+    """Return the path of the string or member name at *offset* in the JSON *text*.
 
-    The path has the member names and item indexes that lead to it.
+    The path has the member names and item indexes that lead to it, such as `("choices", 0)`. Return
+    None if *text* is not JSON.
     """
     if text.lstrip()[:1] not in ("{", "[") or not _is_json(text):
         return None
@@ -276,7 +277,7 @@ class Scanner:
     def scan(self, content: bytes, progress: Callable[[float], None] = _ignore) -> list[Leak]:
         """Return every secret in the bytes of a file, sorted by line.
 
-        *progress* is called with the part of the file that is done, from 0 to 1.
+        *progress* is called with the share of the file that has been searched, from 0 to 1.
         """
         text = readable(_inflated(content))
         del content  # so that it takes no memory, unless the caller keeps it

@@ -1,4 +1,4 @@
-"""The search for secrets in a text: one for the redactor, the scanner and the output of commands.
+"""The search for secrets in a text, which the redactor, the scanner and all commands share.
 
 It finds known secrets in any encoding, and unknown ones by their shape and by the name beside them.
 What is escaped, encoded or compressed is searched too; a finding there says how the text is written
@@ -78,8 +78,8 @@ class Search:
     def find(self, text: str, name: str = "", depth: int = 0) -> list[Found]:
         """Return the parts of *text* that hold secrets, in order; none overlaps another.
 
-        *name* is the name beside the text, which may mark it as secret. *depth* is the number of
-        encodings around the text that were already undone.
+        *name* is the name of the header, member or parameter whose value *text* is; it may mark the
+        text as secret. *depth* is the number of encodings around *text* that were already undone.
         """
         found: list[Found] = []
         if len(text) < MIN_LENGTH:
@@ -106,16 +106,16 @@ class Search:
     def in_readings(self, text: str) -> list[Found]:
         """Return the parts of *text* that hold secrets, also behind escapes of JSON, URLs and HTML.
 
-        Base64 and compressed data are not decoded; text without words is searched for known
-        secrets only.
+        Base64 and compressed data are not decoded. A text without five printable ASCII characters
+        in a row is searched for known secrets only.
         """
         return self.find(text, depth=_MAX_NESTING)
 
     def mask(self, text: str, name: str = "") -> str:
         """Return *text* with a placeholder for each secret.
 
-        *name* is the name beside the text, which may mark it as secret. A secret that is in the
-        placeholder itself cannot be masked, and is left.
+        *name* is the name of the header, member or parameter whose value *text* is; it may mark the
+        text as secret. A secret that is a part of the placeholder itself stays.
         """
         for _ in range(_MAX_PASSES):
             found = self.find(text, name)
@@ -125,9 +125,9 @@ class Search:
         return text
 
     def find_in_streams(self, body: bytes) -> Iterator[tuple[Pieces, list[Found]]]:
-        """Yield (text, its parts with secrets) of the texts that a stream sends in pieces.
+        """Yield (text, parts of it with secrets) for each text that a stream sends in pieces.
 
-        Texts without secrets are left out.
+        *body* is the body of the stream. Texts without secrets are left out.
         """
         for pieces in streams(body):
             if found := self.find(latin(pieces.text)):
@@ -201,7 +201,7 @@ def _apart(found: Sequence[Found], *, union: bool = False) -> list[Found]:
 
 
 def replaced(text: str, found: Sequence[Found]) -> str:
-    """Return *text* with each part in *found* replaced by the text to write in its place."""
+    """Return *text* with each part in *found*, in order of offset, replaced by its `text`."""
     pieces, end = [], 0
     for part in found:
         pieces += [text[end : part.start], part.text]

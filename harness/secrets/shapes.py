@@ -2,8 +2,8 @@
 
 The search that the redactor and the scanner share uses this table (`search.py`) beside that of
 secret names (`names.py`). Texts are searched with each byte as one character (latin-1), so that no
-letter of another alphabet counts as part of a word. Every pattern needs time by the length of the
-text only: it begins with a literal, and what follows is bounded or stops at that literal.
+letter of another alphabet counts as part of a word. The time of a search grows only linearly with
+the text: each pattern begins with a literal, and what follows is bounded or stops at that literal.
 
 Entries marked DS are the patterns of detect-secrets 1.5 (Apache License 2.0), with bounds added.
 """
@@ -75,10 +75,10 @@ _CAMEL = lazy_pattern(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]{2,})+")
 
 
 def is_mixed(text: str, least: int = 3) -> bool:
-    """Return whether *text* mixes small letters and capitals as a random key does, not a name.
+    """Return whether *text* mixes lower and upper case as a random key does, and no name does.
 
-    That is, a capital follows a small letter *least* times or more. If two further capitals follow,
-    this counts as three times. A name in camel case is never mixed.
+    An uppercase letter follows a lowercase one at least *least* times; it counts three times if two
+    further uppercase letters follow. The result is False for names in camel case.
     """
     changes = len(re.findall("[a-z][A-Z]", text)) + 2 * len(re.findall("[a-z][A-Z]{3}", text))
     return changes >= least and not _CAMEL.fullmatch(text)
@@ -149,7 +149,7 @@ class KeyShape:
         before: The number of characters before the match that belong to the key.
         lead: The number of characters before the anchor that belong to the match.
         has_run: Whether every match has a long run (see `runs`) at its anchor or behind it.
-        sign: A sign that is in every match, though not in its anchor.
+        sign: A character such as `-` that is in every match outside of its anchor; empty if none.
     """
 
     kind: str
@@ -374,9 +374,9 @@ def _without_base64(text: str, start: int, end: int) -> Iterator[Run]:
 
 
 def keys(text: str, runs: Sequence[Run]) -> Iterator[Hit]:
-    """Yield each text with the shape of a key, except placeholders and made-up examples.
+    """Yield each part of *text* with the shape of a key, except placeholders and examples.
 
-    *runs* are the long runs in *text*.
+    *runs* is the result of `runs.long_runs` for *text*.
     """
     for shape in sorted(set(_possible(text, runs)), key=KEY_SHAPES.index):
         for match in _matches(shape, text):
@@ -423,12 +423,12 @@ _MIN_DISTINCT = 8
 
 
 def is_placeholder(value: str) -> bool:
-    """Return whether *value* stands in for a secret, or is a published example."""
+    """Return whether *value* only stands for a secret (`<your key>`), or is a published example."""
     return bool(_STANDS_IN.search(value)) or any(part in value for part in _PUBLISHED)
 
 
 def is_made_up(value: str) -> bool:
-    """Return whether a key is only an example: a placeholder, or of few different characters."""
+    """Return whether *value* is no real key: a placeholder, or of few different characters."""
     few = len(value) < 400 and len(set(value.removeprefix("sk-"))) < min(_MIN_DISTINCT, len(value))
     return few or is_placeholder(value)
 

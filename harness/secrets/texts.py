@@ -175,7 +175,7 @@ class Reading:
 
     Attributes:
         text: The text.
-        inner: The reading before the last kind of escape was undone; None for the original text.
+        inner: The text as it was before `escape` was undone; None for the original text.
         escape: The kind of escape that was undone last; None for the original text.
     """
 
@@ -184,9 +184,10 @@ class Reading:
     escape: _Escape | None = None
 
     def origin(self, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Return the spans of the original text that *spans* of this unescaped text come from.
+        """Return where *spans* of this text are in the original text, whose escapes are not undone.
 
-        The spans must be in order, and must not overlap.
+        A span is (offset of the first character, offset after the last). *spans* must be in order,
+        and must not overlap.
         """
         if self.inner is None or self.escape is None:
             return list(spans)
@@ -217,10 +218,10 @@ def _origins(
 
 
 def readings(text: str, most: int = MAX_READINGS) -> Iterator[Reading]:
-    """Yield *text*, then versions of it, each with one more kind of escape undone.
+    """Yield *text*, then up to *most* versions of it, each with one more kind of escape undone.
 
-    These are the escapes of JSON, also of JSON within JSON, of URLs, of programs and of HTML. At
-    most *most* versions are yielded besides *text*.
+    The kinds are those of JSON (also of JSON within JSON), URLs (such as `%2F`), string literals in
+    programs, and HTML (such as `&#47;`).
     """
     reading = Reading(text)
     yield reading
@@ -322,10 +323,10 @@ class Packed:
 
 
 def packed(text: str, runs: Sequence[Run], seen: set[str]) -> Iterator[Packed]:
-    """Yield the compressed and the base64 data in *text*, without base64 texts that are in *seen*.
+    """Yield the base64 data in *text*, and the compressed data, also if it is in hexadecimal.
 
-    Compressed data in hexadecimal is yielded, too. *runs* are the long runs in *text*. At the end,
-    the base64 texts in *text* are added to *seen*.
+    *runs* is the result of `runs.long_runs` for *text*. Base64 texts in *seen* are skipped; at the
+    end, those in *text* are added to it.
     """
     here = set()
     if not text.isascii() or not text[:64].isprintable() or text.startswith(("x", "--")):
@@ -385,8 +386,7 @@ _PRINTABLE = bytes(b"a"[0] if byte in b"\t\n\r" or 32 <= byte < 127 else 0 for b
 def has_words(text: str) -> bool:
     """Return whether *text* has five printable ASCII characters in a row.
 
-    Every secret, or its name, has them. Ids look like base64; what they are decoded to rarely has
-    them.
+    Every secret, or its name, has them. An id that looks like base64 rarely has them when decoded.
     """
     starts = range(0, len(text), _SLICE)
     return any(b"aaaaa" in _printable(text[start : start + _SLICE + 4]) for start in starts)
@@ -418,7 +418,7 @@ def _base64_packer(run: str) -> Callable[[str], str]:
 
 
 def base64_bytes(text: str) -> bytes | None:
-    """Return the bytes of a text that is entirely base64; None for any other text."""
+    """Return the decoded bytes of a text that is entirely base64; None for any other text."""
     if not text.isascii() or any(sign in text for sign in _OTHER_SIGNS):
         text = "".join(text.split()).replace("-", "+").replace("_", "/")
     if len(text) % 4 or text.endswith("==="):
@@ -465,7 +465,7 @@ class Pieces:
     """A text that a stream sends in pieces.
 
     Attributes:
-        place: A description of where the pieces are in their events.
+        place: The location of the pieces in their events, for example a JSON pointer.
         text: The pieces, joined as a client joins them.
         body: The body of the stream.
         pieces: The pieces, in the order of their events.
