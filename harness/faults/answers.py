@@ -41,8 +41,9 @@ def field_against_schema(
 ) -> Exchange | None:
     """Remove a field, change its type or set it to null, so that the answer violates its schema.
 
-    *change* returns the answer with the value at a JSON pointer removed or replaced. Returns None
-    if no change of the first values in the answer violates the schema.
+    *change* is called with the answer's JSON and the JSON pointer of a value, and returns the JSON
+    with this value removed or replaced. The first values of the answer are tried in order; returns
+    None if no such change violates the schema.
     """
     endpoint, part = analyzed.endpoint, select.first_answer(analyzed)
     if endpoint is None or part is None:
@@ -144,7 +145,8 @@ def role_unknown(analyzed: AnalyzedExchange, role: str) -> Exchange | None:
 def field_misspelt(analyzed: AnalyzedExchange, spell: Callable[[str], str]) -> Exchange | None:
     """Write the name of the input tokens' count in capitals, or with an s at its end.
 
-    Returns None if the answer has no such count. *spell* returns the new name.
+    Returns None if the answer has no such count. *spell* returns the new name, given the recorded
+    one.
     """
     endpoint, selected = analyzed.endpoint, select.field(analyzed, "input_tokens")
     if endpoint is None or endpoint.role is Role.LOOKUP or selected is None:
@@ -162,7 +164,7 @@ def object_unknown(analyzed: AnalyzedExchange, name: str | None) -> Exchange | N
     """Set the `object` field to the value of the other delivery mode, or of another endpoint.
 
     Returns None if the answer has no `object` field, or the endpoint lists no values for it. *name*
-    is the new value; None for that of the other delivery mode.
+    is the new value; None for the value of the other delivery mode (stream or document).
     """
     other = "chat.completion" if analyzed.is_stream else "chat.completion.chunk"
     checked = analyzed.endpoint and analyzed.endpoint.objects
@@ -180,8 +182,8 @@ def finish_reason_missing(
 ) -> Exchange | None:
     """Remove the finish reason of a document, or set it to `null` as in an unfinished stream.
 
-    Returns None if the response is not a document with a finish reason, and content or tool calls.
-    *change* removes or replaces the value that it is given.
+    Returns None unless the response is a document with a finish reason and with content or tool
+    calls. *change* gets the exchange and the finish reason, and returns the changed exchange.
     """
     ends, reply = select.finishing(analyzed), analyzed.outcome
     if not ends or analyzed.is_stream or not isinstance(reply, Reply):
@@ -193,8 +195,8 @@ def finish_reason_missing(
 def answer_emptied(analyzed: AnalyzedExchange, text: str) -> Exchange | None:
     """Empty the text of an answer that ended by itself, or set it to a space.
 
-    Returns None if the answer did not end with `stop`, or has something else than text. *text* is
-    the new text.
+    Returns None if the finish reason is not `stop`, or if the answer has other content than text.
+    *text* is the new text.
     """
     reply, endpoint = analyzed.outcome, analyzed.checked_endpoint
     if not isinstance(reply, Reply) or not reply.content or reply.finish_reason != "stop":
@@ -361,8 +363,8 @@ def count_negative(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
 def detail_exceeds_count(analyzed: AnalyzedExchange, names: tuple[str, str]) -> Exchange | None:
     """Set the cached tokens above the input tokens, or the reasoning above the output tokens.
 
-    *names* are the count and its part: input tokens with the cached ones, or output tokens with
-    those of reasoning. Returns None if the answer lacks the count or the endpoint lacks the part.
+    *names* are two attributes of `Fields`: the count, such as `input_tokens`, and its parts, such
+    as `input_parts`. Returns None if the answer lacks the count or the endpoint the parts.
     """
     target, places = _count(analyzed, names[0]), select.pointers(analyzed, names[1])
     if target is None or not places:

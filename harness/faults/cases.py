@@ -94,9 +94,10 @@ def sources(
 ) -> tuple[list[AnswerSource], list[Skipped]]:
     """Return the exchanges of cassettes whose answers can be changed, and the skipped exchanges.
 
-    *paths* are cassettes or folders of them. A file of a folder that cannot be read is passed to
-    *skip*; *shown* is called with a line of text about the progress. Raises HarnessError if no
-    cassette is found, BadCassette if a cassette in *paths* cannot be read.
+    *paths* are cassettes or folders of them. *skip* is called with the BadCassette error of
+    each file in a folder that cannot be read; *shown* is called with a line of text about the
+    progress. Raises HarnessError if no cassette is found, BadCassette if a cassette in *paths*
+    cannot be read.
     """
     suitable: list[AnswerSource] = []
     skipped: list[Skipped] = []
@@ -124,10 +125,9 @@ def _unsuitable(answer: RecordedAnswer) -> str:
 def cases(
     exchanges: Sequence[AnswerSource], faults: Sequence[DeliveryFault], most: int, seed: int
 ) -> Iterator[Case]:
-    """Yield up to *most* cases of each fault, in rounds with one case of each fault.
+    """Yield at most *most* cases of each fault, taking one case of each fault in turn.
 
-    *seed* initializes the random order. The order depends only on the exchanges, the faults and the
-    seed.
+    The order is random, but always the same for the same exchanges, faults and *seed*.
     """
     by_fault = [islice(_of_fault(fault, exchanges, seed), most) for fault in faults]
     for round_ in zip_longest(*by_fault):
@@ -185,13 +185,18 @@ class CaseResult:
 
     @property
     def size(self) -> tuple[int, int]:
-        """The number of bytes and the number of packets that were sent."""
+        """(bytes, packets): the length of the sent body, and how many packets; 0 if not split."""
         return len(self.delivery.response.body), len(self.delivery.packets)
 
 
 @dataclass(frozen=True)
 class FaultResults:
-    """All results of one fault with one client."""
+    """All results of one fault with one client.
+
+    Attributes:
+        fault: The fault.
+        results: The results of its cases, in the order in which they were run.
+    """
 
     fault: DeliveryFault
     results: tuple[CaseResult, ...]
@@ -283,9 +288,10 @@ def save_failures(folder: Path, client: ClientResults, redactor: Redactor) -> It
 
 
 def failure_cassette(failure: CaseResult, client: str, redactor: Redactor) -> Cassette:
-    """Return a cassette with the failed exchange, and a note that it was made and not recorded.
+    """Return a cassette with the exchange of a failed case, whose answer has the fault.
 
-    *client* is the name of the client; *redactor* removes secrets.
+    The cassette's note says that it was not recorded, and how the client reacted. *client* is the
+    name of the client; *redactor* removes secrets.
     """
     source, delivery = failure.case.source, failure.delivery
     exchange = replace(

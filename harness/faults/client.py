@@ -97,7 +97,7 @@ def load_client(name: str) -> Client:
 
 
 def is_function(name: str) -> bool:
-    """Return whether a client's name is that of a user's function: `module:function`."""
+    """Return whether *name* means a user's function, as `module:function`, and not an SDK."""
     return ":" in name
 
 
@@ -160,10 +160,10 @@ class Observation:
 
 
 def observe_reference(client: Client, request: ClientRequest) -> tuple[Observation, object]:
-    """Request the unchanged answer with a client, and return its reaction and value.
+    """Request the unchanged answer with a client, and return (observation, returned value).
 
-    The value is the reference for changed answers. The reaction is SAME if the client returned a
-    value, else ERROR or CRASH.
+    Later calls compare the values of changed answers with this value. The observed reaction is SAME
+    if the client returned a value, else ERROR or CRASH; the value is None if the client raised.
     """
     value, error = _send(client, request)
     return error or Observation(Reaction.SAME), value
@@ -214,7 +214,10 @@ def _send(client: Client, request: ClientRequest) -> tuple[object, Observation |
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the full name of an error's class and its message, shortened."""
+    """Return an error as `module.Class: message`, on one line of at most 160 characters.
+
+    The name of a built-in class has no module.
+    """
     kind = type(error)
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
     return _short(f"{module}{kind.__qualname__}: {error}".rstrip(": "))

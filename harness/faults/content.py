@@ -390,7 +390,8 @@ class Member:
 def members(schema: Schema, value: Json, path: str = "") -> Iterator[Member]:
     """Yield a `Member` for every member of the objects in *value*, outer objects first.
 
-    *schema* is the JSON Schema of *value*; *path* is the JSON pointer to it.
+    *schema* is the JSON Schema of *value*; *path* is the JSON pointer to *value* in the answer, ""
+    for the whole answer.
     """
     included = list(layers(schema))
     if isinstance(value, list):

@@ -37,8 +37,8 @@ class Reaction(StrEnum):
         SAME: The client returned the same value as for the unchanged answer.
         ERROR: The client raised a typed error, or reported a refusal.
         WRONG: The client returned another value, and raised no error.
-        HANG: The client did not end in time.
-        CRASH: The client raised another error than a typed one, or its process ended.
+        HANG: The client neither returned nor raised in time.
+        CRASH: The client raised an error that is not typed (see `Client`), or its process ended.
     """
 
     SAME = "same"
@@ -52,11 +52,11 @@ class Ending(StrEnum):
     """The end of a connection.
 
     Attributes:
-        COMPLETE: It is closed after a body that is complete by HTTP's rules.
-        CLOSED: It is closed before the end of the body.
-        RESET: It is reset (TCP RST) before the end of the body.
-        SILENT: It stays open, but nothing more is sent.
-        REFUSED: It is refused, so that nothing is sent at all.
+        COMPLETE: The server closes the connection after a body that is complete by HTTP's rules.
+        CLOSED: The server closes the connection before the end of the body.
+        RESET: The server resets the connection (TCP RST) before the end of the body.
+        SILENT: The connection stays open, but nothing more is sent.
+        REFUSED: The connection is refused, so that nothing is sent at all.
     """
 
     COMPLETE = "complete"
@@ -81,7 +81,8 @@ class Delivery:
         gzip: Whether the body is compressed, for clients that accept it.
         may_be_same: Whether the reaction SAME passes too, although the fault is harmful, as the
             client may not need what was changed.
-        counts_raised: The number that was added to token counts, and twice to totals; 0 for none.
+        counts_raised: The number that was added to each token count (twice this number to each
+            total); 0 if counts are unchanged.
     """
 
     description: str
@@ -110,7 +111,7 @@ def packets_of(body: bytes, size: int) -> tuple[int, ...]:
 def changed_response(recorded: Response, body: bytes, *headers: tuple[str, str]) -> Response:
     """Return the response *recorded* with *body*, and with *headers* added or replaced.
 
-    Headers about the recorded connection are left out.
+    Headers about the recorded connection, such as Content-Length, are removed.
     """
     replaced = {name.lower() for name, _ in headers} | CONNECTION_HEADERS
     kept = tuple((n, v) for n, v in recorded.headers if n.lower() not in replaced)
@@ -119,7 +120,11 @@ def changed_response(recorded: Response, body: bytes, *headers: tuple[str, str])
 
 @dataclass(frozen=True)
 class RecordedAnswer(AnalyzedExchange):
-    """A recorded exchange of a known endpoint, to whose answer faults are applied."""
+    """A recorded exchange of a known endpoint, to whose answer faults are applied.
+
+    Attributes:
+        endpoint: The endpoint that was called; never None, unlike in the base class.
+    """
 
     endpoint: Endpoint
 
@@ -136,15 +141,15 @@ class RecordedAnswer(AnalyzedExchange):
     def response(self, body: bytes | None = None, *headers: tuple[str, str]) -> Response:
         """Return the response with *body*, and with *headers* added or replaced.
 
-        If *body* is None, the recorded body is kept. Headers about the recorded connection are left
-        out.
+        If *body* is None, the recorded body is kept. Headers about the recorded connection, such as
+        Content-Length, are removed.
         """
         return changed_response(
             self.exchange.response, self.body if body is None else body, *headers
         )
 
     def says_the_same(self, response: Response) -> bool:
-        """Return whether *response* has the same content as the recorded response."""
+        """Return whether *response* is read as the same reply or refusal as the recorded one."""
         changed = AnalyzedExchange(replace(self.exchange, response=response), self.endpoint)
         return content_of(changed.outcome) == content_of(self.outcome)
 

@@ -68,7 +68,7 @@ class Example:
 
 
 def evidence(rule: Rule) -> tuple[str, ...]:
-    """Return the description of each source of a rule; the name of one without a description."""
+    """Return, for each source that a rule cites, its description or, if it has none, its name."""
     return tuple(EVIDENCE.get(name, name) for name in rule.evidence)
 
 
@@ -168,7 +168,10 @@ def as_recorded(exchanges: tuple[Exchange, ...], source: str = "sample") -> Tran
 
 
 def as_run(transcript: Transcript) -> Transcript:
-    """Return the transcript with calls and outcomes of an SDK that agree with its exchanges."""
+    """Return *transcript* with the call and the outcome of each turn, as a correct SDK has them.
+
+    Both are derived from the turn's exchanges; a turn without a request or an outcome stays as is.
+    """
     analyzed = analyze(transcript, endpoints.recognise)
     return replace(transcript, turns=tuple(map(_run, analyzed.turns)))
 
@@ -218,6 +221,9 @@ def _call(request: AnalyzedExchange) -> Call:
 def extract(
     _file: IO[bytes], _keywords: object, _tags: object, options: object
 ) -> Iterator[tuple[int, None, str, list[str]]]:
-    """Yield the description of each fault that breaks a rule, as messages for Babel."""
+    """Yield the description of each fault that breaks a rule, as messages for Babel.
+
+    This is a Babel extractor, whose arguments are not used. A message is (1, None, text, []).
+    """
     texts = dict.fromkeys(fault.description for fault in RULE_FAULTS)
     yield from ((1, None, text, []) for text in texts)

@@ -79,20 +79,21 @@ class InjectedFault:
 
 
 def too_many_requests(retry_after: float | None = None, **when: Unpack[When]) -> InjectedFault:
-    """Refuse a request with HTTP 429 and an error body in the format of its service.
+    """Return a fault that refuses a request with HTTP 429 and an error body of its service.
 
     Args:
         retry_after: The value of the header `retry-after`, in seconds; None for no such header.
-        **when: `times`, `after` and `path`: the requests that get the fault.
+        **when: `times`, `after` and `path`, which select the requests with the fault (see `When`).
     """
     headers = () if retry_after is None else (("retry-after", f"{retry_after:g}"),)
     return _refusal("too_many_requests", 429, "rate_limit_exceeded", headers, when)
 
 
 def server_error(status: int = 500, **when: Unpack[When]) -> InjectedFault:
-    """Refuse a request with the HTTP *status*, 500 or above, and its service's error body.
+    """Return a fault that refuses a request with HTTP *status* and an error body of its service.
 
-    *when* has `times`, `after` and `path`: the requests that get the fault.
+    *status* is 500 or above. *when* selects the requests that get the fault, by `times`, `after`
+    and `path` (see `When`).
     """
     return _refusal("server_error", status, "server_error", (), when)
 
@@ -115,33 +116,33 @@ _REASONS = {429: "Too Many Requests", 500: "Internal Server Error", 503: "Servic
 
 
 def timeout(**when: Unpack[When]) -> InjectedFault:
-    """Send nothing until the client's timeout; in a replay the timeout occurs at once.
+    """Return a fault that sends nothing until the client's timeout; in a replay that is at once.
 
-    *when* has `times`, `after` and `path`: the requests that get the fault.
+    *when* selects the requests that get the fault, by `times`, `after` and `path` (see `When`).
     """
     return _without_answer("timeout", Ending.SILENT, when)
 
 
 def reset(**when: Unpack[When]) -> InjectedFault:
-    """Reset the connection (TCP RST) before the answer.
+    """Return a fault that resets the connection (TCP RST) before the answer.
 
-    *when* has `times`, `after` and `path`: the requests that get the fault.
+    *when* selects the requests that get the fault, by `times`, `after` and `path` (see `When`).
     """
     return _without_answer("reset", Ending.RESET, when)
 
 
 def disconnected(**when: Unpack[When]) -> InjectedFault:
-    """Close the connection before the answer.
+    """Return a fault that closes the connection before the answer.
 
-    *when* has `times`, `after` and `path`: the requests that get the fault.
+    *when* selects the requests that get the fault, by `times`, `after` and `path` (see `When`).
     """
     return _without_answer("disconnected", Ending.CLOSED, when)
 
 
 def refused(**when: Unpack[When]) -> InjectedFault:
-    """Refuse the connection, as if no server listened.
+    """Return a fault that refuses the connection, as if no server listened.
 
-    *when* has `times`, `after` and `path`: the requests that get the fault.
+    *when* selects the requests that get the fault, by `times`, `after` and `path` (see `When`).
     """
     return _without_answer("refused", Ending.REFUSED, when)
 
@@ -160,14 +161,14 @@ def cut_after(
     ending: Ending | str = Ending.CLOSED,
     **when: Unpack[When],
 ) -> InjectedFault:
-    """Send only the beginning of an answer.
+    """Return a fault that sends only the beginning of an answer.
 
     Args:
         events: The number of server-sent events that are sent.
-        bytes: The number of bytes of the body that are sent, instead of *events*.
+        bytes: The number of bytes of the body that are sent; give either *events* or *bytes*.
         ending: What follows: the connection is `closed` or `reset`, or nothing comes (`silent`), or
             the HTTP body ends there by HTTP's rules (`complete`).
-        **when: `times`, `after` and `path`: the requests that get the fault.
+        **when: `times`, `after` and `path`, which select the requests with the fault (see `When`).
     """
     if (events is None) == (bytes is None):
         raise HarnessError("cut_after: expected either events=N or bytes=N")
@@ -186,9 +187,9 @@ def cut_after(
 
 
 def malformed_json(**when: Unpack[When]) -> InjectedFault:
-    """Send only the first half of the body of a non-streaming answer, as a valid HTTP body.
+    """Return a fault that sends only the first half of a document, as a complete HTTP body.
 
-    *when* has `times`, `after` and `path`: the requests that get the fault.
+    *when* selects the requests that get the fault, by `times`, `after` and `path` (see `When`).
     """
 
     def deliver(recorded: Exchange) -> Delivery:
@@ -199,9 +200,9 @@ def malformed_json(**when: Unpack[When]) -> InjectedFault:
 
 
 def malformed_event(number: int = 1, **when: Unpack[When]) -> InjectedFault:
-    """Leave out the second half of the event *number* of a stream, counted from 1.
+    """Return a fault that removes the second half of event *number* (from 1) of a stream.
 
-    *when* has `times`, `after` and `path`: the requests that get the fault.
+    *when* selects the requests that get the fault, by `times`, `after` and `path` (see `When`).
     """
 
     def deliver(recorded: Exchange) -> Delivery:
@@ -217,9 +218,9 @@ def malformed_event(number: int = 1, **when: Unpack[When]) -> InjectedFault:
 
 
 def empty_stream(**when: Unpack[When]) -> InjectedFault:
-    """Send the status and headers of an answer, and an empty body.
+    """Return a fault that sends the status and headers of an answer, and an empty body.
 
-    *when* has `times`, `after` and `path`: the requests that get the fault.
+    *when* selects the requests that get the fault, by `times`, `after` and `path` (see `When`).
     """
     return InjectedFault(
         "empty_stream",
@@ -232,12 +233,12 @@ def empty_stream(**when: Unpack[When]) -> InjectedFault:
 def wrong_content_type(
     content_type: str = "text/html", body: str | None = None, **when: Unpack[When]
 ) -> InjectedFault:
-    """Send an answer with another Content-Type, as gateways do.
+    """Return a fault that sends an answer with another Content-Type, as gateways do.
 
     Args:
         content_type: The value of the header.
         body: The body to send instead; None for the recorded one.
-        **when: `times`, `after` and `path`: the requests that get the fault.
+        **when: `times`, `after` and `path`, which select the requests with the fault (see `When`).
     """
 
     def deliver(recorded: Exchange) -> Delivery:
@@ -249,11 +250,11 @@ def wrong_content_type(
 
 
 def slow(seconds: float, **when: Unpack[When]) -> InjectedFault:
-    """Wait for *seconds* of real time before the first byte of the body.
+    """Return a fault that waits for *seconds* of real time before the first byte of the body.
 
     In a replay no socket waits, so the client's socket timeout does not occur; timeouts of
-    `asyncio` do. For a socket timeout see `timeout`. *when* has `times`, `after` and `path`: the
-    requests that get the fault.
+    `asyncio` do. For a socket timeout see `timeout`. *when* selects the requests that get the
+    fault, by `times`, `after` and `path` (see `When`).
     """
     if not 0 <= seconds < 3600:
         raise HarnessError(f"slow: seconds={seconds!r} is not valid; expected 0 to 3600")
@@ -266,13 +267,13 @@ def slow(seconds: float, **when: Unpack[When]) -> InjectedFault:
 
 
 def fault(name: str, place: int = 0, **when: Unpack[When]) -> InjectedFault:
-    """Change an answer by any fault that `harness faults` knows (docs/FAULTS.md).
+    """Return a fault that changes an answer as a fault of `harness faults` (docs/FAULTS.md).
 
     Args:
-        name: The name of the fault.
+        name: The name of that fault, such as `byte_by_byte`.
         place: The index of the place at which the fault is applied, from 0, among the places of the
             answer where it can be applied.
-        **when: `times`, `after` and `path`: the requests that get the fault.
+        **when: `times`, `after` and `path`, which select the requests with the fault (see `When`).
     """
 
     def deliver(recorded: Exchange) -> Delivery:
@@ -316,13 +317,16 @@ def _cut(name: str, recorded: Exchange, size: int, ending: Ending) -> Delivery:
 
 
 def functions() -> dict[str, Callable[..., InjectedFault]]:
-    """Return the functions that make faults, by the names for `harness serve --fault`."""
+    """Return the functions that make faults, by name, such as `cut_after` and `reset`."""
     names = (name for name in faults.__all__ if name != InjectedFault.__name__)
     return {name: getattr(faults, name) for name in names}
 
 
 def parse(text: str) -> InjectedFault:
-    """Return the fault of a call in Python's syntax: `cut_after(events=3)`, or only `reset`.
+    """Return the fault that *text* describes: a call such as `cut_after(events=3)`, or a name.
+
+    Only the functions of `functions` can be called, with literals as arguments; `reset` alone means
+    `reset()`.
 
     Raises:
         HarnessError: The text is not a call of a function that makes faults.
@@ -353,7 +357,7 @@ _KINDS = {
 
 
 def playback(recorded: Exchange, delivery: Delivery, pace: float = 0.0) -> Playback:
-    """Return the replay of a delivery as the answer to a recorded request.
+    """Return the replay that answers the request of *recorded* as *delivery* says.
 
     *pace* is the factor by which recorded latencies are multiplied; 0 is instant.
     """
@@ -426,14 +430,14 @@ class Injector:
 
 @dataclass
 class FaultyTape:
-    """A tape that answers some requests with a fault.
+    """A source of recorded answers (a tape) that answers some requests with a fault instead.
 
     The recorded answer to such a request is not used up, so the client's next attempt can get it.
 
     Attributes:
-        tape: The tape that answers all other requests.
+        tape: The source of the answers to all other requests; it replays a cassette or records.
         injector: The faults.
-        has_failures: Always True.
+        has_failures: Whether an answer may be a network error; always True.
     """
 
     tape: ReplayOrRecord
@@ -442,7 +446,7 @@ class FaultyTape:
 
     @property
     def clock(self) -> Clock | None:
-        """The clock of the tape."""
+        """The clock of `tape`; None if it has none."""
         return self.tape.clock
 
     @property
@@ -473,5 +477,5 @@ class FaultyTape:
         return self.injector.inject(one, recorded or Exchange(sent, Response(NO_STATUS)))
 
     def capture(self, request: Request) -> ResponseCapture:
-        """Return the capture of the tape for the response to *request*."""
+        """Return the object of `tape` that captures and records the response to *request*."""
         return self.tape.capture(request)

@@ -141,7 +141,10 @@ def _embeds_strings(analyzed: AnalyzedExchange) -> bool:
 
 @exchange_fault("embedding_for_each_text", when=_embeds_strings)
 def text_without_vector(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Add a text to the request, for which the answer then has no vector."""
+    """Add a text to the request, for which the answer then has no vector.
+
+    Returns None if the request has no JSON object.
+    """
     place = select.pointers(analyzed, "texts")[0]
     return change_request(analyzed, place, [*_texts(analyzed), "another"])
 
@@ -219,7 +222,10 @@ def unknown_document_ranked(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("ranking_is_ordered", when=_scores)
 def fewer_documents_requested(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set the requested number of documents to one less than are ranked."""
+    """Set the requested number of documents to one less than are ranked.
+
+    Returns None if the request has no JSON object.
+    """
     return change_request(
         analyzed, select.pointers(analyzed, "count")[0], len(_scores(analyzed)) - 1
     )

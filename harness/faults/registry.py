@@ -51,9 +51,9 @@ def breaking(rule: str) -> list[TranscriptFault]:
 def injected(
     fault: TranscriptFault, subject: Transcript | AnalyzedTranscript
 ) -> Iterator[Transcript]:
-    """Yield a copy of the transcript for each place where the fault changes it.
+    """Yield, for each place where *fault* can change *subject*, a copy with this change.
 
-    Nothing is yielded if the fault cannot be applied.
+    *subject* is a valid transcript, analyzed or not. Yields nothing if no place can be changed.
     """
     if isinstance(subject, Transcript):
         subject = analyze(subject, endpoints.recognise)

@@ -194,7 +194,8 @@ def view_missing(turn: AnalyzedTurn) -> Turn | None:
 def access_path_differs(turn: AnalyzedTurn, value: object) -> Turn | None:
     """Replace the value at a documented access path of an SDK object by another, or by an error.
 
-    Returns None if there is no SDK object with members. *value* is the new value.
+    Such a path is an attribute of the object, as users read it. *value* is the new value, or an
+    `AccessFailure`. Returns None if there is no SDK object with members.
     """
     views, reply = _views(turn), _reply(turn)
     pairs = shown(turn, reply) if views and reply else None

@@ -50,14 +50,18 @@ def drop(analyzed: AnalyzedExchange, target: SelectedValue | None) -> Exchange |
 
 
 def put_whole(analyzed: AnalyzedExchange, part: Part | None, value: Json) -> Exchange | None:
-    """Return the exchange with *value* as the whole JSON of *part*; None if *part* is None."""
+    """Return the exchange with *value* as the whole JSON of *part*; None if *part* is None.
+
+    *part* is the document or the stream event to replace.
+    """
     return edit.replace_value(analyzed, part, "", value) if part else None
 
 
 def pointers(analyzed: AnalyzedExchange, name: str) -> Pointers:
     """Return the JSON pointers at which the endpoint's answers hold the field *name*.
 
-    Empty if the rules do not check the endpoint.
+    *name* is an attribute of `Fields`, such as `finish_reason`. Empty if the rules do not check the
+    endpoint.
     """
     endpoint = analyzed.checked_endpoint
     present: Pointers = getattr(endpoint.fields, name) if endpoint else ()
@@ -65,7 +69,10 @@ def pointers(analyzed: AnalyzedExchange, name: str) -> Pointers:
 
 
 def targets(analyzed: AnalyzedExchange, part: Part | None, name: str) -> list[SelectedValue]:
-    """Return every non-null value of the field *name* in *part*; empty if *part* is None."""
+    """Return every non-null value of the field *name* in *part*; empty if *part* is None.
+
+    *name* is an attribute of `Fields`, such as `finish_reason`.
+    """
     if part is None:
         return []
     return [
@@ -74,29 +81,35 @@ def targets(analyzed: AnalyzedExchange, part: Part | None, name: str) -> list[Se
 
 
 def in_part(analyzed: AnalyzedExchange, part: Part | None, name: str) -> SelectedValue | None:
-    """Return the first non-null value of the field *name* in *part*; None if there is none."""
+    """Return the first non-null value of the field *name* in *part*; None if there is none.
+
+    *name* is an attribute of `Fields`, such as `finish_reason`.
+    """
     return next(iter(targets(analyzed, part, name)), None)
 
 
 def first_answer(analyzed: AnalyzedExchange) -> Part | None:
-    """Return the first part of a response that is not a refusal; None if there is none."""
+    """Return the first document or stream event that is not a refusal; None if there is none."""
     return next(iter(analyzed.answers), None)
 
 
 def first_refusal(analyzed: AnalyzedExchange) -> Part | None:
-    """Return the first part of a response that is a refusal; None if there is none."""
+    """Return the first document or stream event that is a refusal; None if there is none."""
     return next(iter(analyzed.refusals), None)
 
 
 def field(analyzed: AnalyzedExchange, name: str) -> SelectedValue | None:
-    """Return the first value of the field *name*, except in refusals; None if there is none."""
+    """Return the first value of the field *name*, except in refusals; None if there is none.
+
+    *name* is an attribute of `Fields`, such as `finish_reason`.
+    """
     return next((t for part in analyzed.answers for t in targets(analyzed, part, name)), None)
 
 
 def finishing(analyzed: AnalyzedExchange) -> list[SelectedValue]:
-    """Return the finish reason of each document or event that has one.
+    """Return the finish reason of each document or stream event that has one.
 
-    Empty if the endpoint has no list of finish reasons.
+    Empty if no finish reasons are documented for the endpoint.
     """
     endpoint = analyzed.checked_endpoint
     if endpoint is None or not endpoint.finish_reasons:
@@ -108,12 +121,18 @@ def finishing(analyzed: AnalyzedExchange) -> list[SelectedValue]:
 
 
 def refusal(analyzed: AnalyzedExchange, name: str) -> SelectedValue | None:
-    """Return the value of the field *name* in the first refusal; None if there is none."""
+    """Return the value of the field *name* in the first refusal; None if there is none.
+
+    *name* is an attribute of `Fields`, such as `finish_reason`.
+    """
     return in_part(analyzed, first_refusal(analyzed), name)
 
 
 def counts(analyzed: AnalyzedExchange, part: Part, *names: str) -> list[SelectedValue]:
-    """Return the token counts *names* in *part*; empty if one is missing or not an integer."""
+    """Return the token counts *names* in *part*; empty if one is missing or not an integer.
+
+    The names are attributes of `Fields`, such as `input_tokens`.
+    """
     present = [in_part(analyzed, part, name) for name in names]
     whole = [target for target in present if target and isinstance(target.value, int)]
     return whole if len(whole) == len(names) else []
@@ -122,7 +141,8 @@ def counts(analyzed: AnalyzedExchange, part: Part, *names: str) -> list[Selected
 def state(analyzed: AnalyzedExchange) -> SelectedValue | None:
     """Return the state of the task in a response.
 
-    None if the response has no state, or one that the endpoint does not list.
+    None if the endpoint neither submits nor polls tasks, or if the response has no state, or one
+    that the endpoint does not list.
     """
     endpoint = analyzed.checked_endpoint
     if endpoint is None or endpoint.role not in (Role.SUBMIT, Role.POLL):

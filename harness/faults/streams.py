@@ -53,7 +53,7 @@ def count_shrinks(analyzed: AnalyzedExchange, name: str) -> Exchange | None:
     """Set the last output, or total, token count of a stream to one less than the one before.
 
     *name* is the count: `output_tokens` or `total_tokens`. Returns None if the stream has fewer
-    than two such counts, or it estimates the total.
+    than two such counts, or if the endpoint only estimates the total.
     """
     endpoint = analyzed.checked_endpoint
     if name == "total_tokens" and (endpoint is None or endpoint.estimates_input):
@@ -83,8 +83,8 @@ def usage_missing(
     """Remove the usage from every event, or set it to null.
 
     *change* returns an event's JSON with the value at a JSON pointer removed or replaced. Returns
-    None if the response is not a finished stream with usage, or if its request does not entitle it
-    to usage.
+    None if the response is not a finished stream with usage, or if the endpoint need not report
+    usage for such a request.
     """
     endpoint, reply = analyzed.checked_endpoint, analyzed.outcome
     if endpoint is None or not analyzed.is_stream or not isinstance(reply, Reply):
@@ -100,7 +100,8 @@ def usage_missing(
 def event_without_content(analyzed: AnalyzedExchange, message: Json) -> Exchange | None:
     """Empty the message of the second event with a text, or leave nothing but its role.
 
-    Returns None if that event has no message, or a finish reason. *message* is what is left.
+    Returns None if that event has no message, or has a finish reason. *message* replaces the
+    event's message: `{}`, or an object with only the role.
     """
     endpoint = analyzed.endpoint
     said = [(part, reply) for part, reply in analyzed.event_replies if reply.content]
@@ -272,8 +273,9 @@ def pieces_repeat_text(analyzed: AnalyzedExchange, name: str) -> Exchange | None
 def stream_ends_otherwise(read: AnalyzedTranscript, other: str) -> Transcript | None:
     """Change the finish reason, or the called function, of a stream also requested as document.
 
-    *other* is the new finish reason `length`, or else the new name of the function. Returns None if
-    no request with sampling turned off was made with and without streaming.
+    *other* is the new value: `length` replaces the finish reason, any other text the function's
+    name. Returns None if no request was made with and without streaming and with sampling turned
+    off (`do_sample` is false).
     """
     is_reason = other == "length"
     field, end = ("finish_reason", "") if is_reason else ("tool_calls", "/0/function/name")
@@ -293,8 +295,8 @@ def stream_unlike_document(
 ) -> Transcript | None:
     """Change the model, or add an input token, in a stream that was also requested as document.
 
-    Returns None if no request was made with and without streaming. *field* is the name of the field
-    and a function that returns its new value.
+    Returns None if no request was made with and without streaming. *field* is the name of an
+    attribute of `Fields` and a function that returns its new value: `("input_tokens", one_more)`.
     """
     name, change = field
     changed = (_with_field_changed(read, one, name, "", change) for one in _paired_streams(read))

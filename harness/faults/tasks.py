@@ -268,7 +268,7 @@ def metrics_wrong(analyzed: AnalyzedExchange, counts: Json) -> Exchange | None:
     """Set counts of results that exceed their total, or a total that exceeds the results.
 
     Returns None if the task did not succeed, or the endpoint has no counts. *counts* are the new
-    counts of results.
+    counts, such as `{"TOTAL": 1, "SUCCEEDED": 2, "FAILED": 0}`.
     """
     return _with_member(analyzed, _state(analyzed, "succeeded"), "metrics", counts)
 

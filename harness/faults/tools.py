@@ -46,7 +46,7 @@ def call_incomplete(analyzed: AnalyzedExchange, pointer: str) -> Exchange | None
     """Set the id, or the function name, of a tool call to an empty string.
 
     Returns None if the response does not have exactly one tool call. *pointer* is the JSON pointer
-    of the value in the call.
+    of the value in the call: `/id` or `/function/name`.
     """
     calls = _finished_calls(analyzed)
     return _put_member(analyzed, calls, pointer, "") if len(calls) == 1 else None
@@ -77,7 +77,7 @@ def first_piece_incomplete(analyzed: AnalyzedExchange, pointer: str) -> Exchange
     """Set the id, or the function name, in the first piece of a tool call to an empty string.
 
     Returns None if the response is no stream with pieces of tool calls. *pointer* is the JSON
-    pointer of the value in the piece.
+    pointer of the value in the piece: `/id` or `/function/name`.
     """
     return _put_member(analyzed, _pieces(analyzed), pointer, "")
 
@@ -241,7 +241,10 @@ def _tool_result(analyzed: AnalyzedExchange) -> str:
 
 @exchange_fault("tool_results_answer_calls", when=_tool_result)
 def result_of_another_call(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set the call id of a tool result to the id of a call that was never made."""
+    """Set the call id of a tool result to the id of a call that was never made.
+
+    Returns None if the request has no JSON object.
+    """
     return change_request(analyzed, f"{_tool_result(analyzed)}/tool_call_id", "call_of_another")
 
 
@@ -250,6 +253,7 @@ def result_incomplete(analyzed: AnalyzedExchange, pointer: str) -> Exchange | No
     """Remove the call id from a tool result, or remove the result.
 
     *pointer* is the JSON pointer of the removed value in the result; empty for the whole result.
+    Returns None if the request has no JSON object.
     """
     body = remove(analyzed.request_json.value, _tool_result(analyzed) + pointer)
     return change_request(analyzed, "", body)
@@ -263,13 +267,19 @@ def _last_message(analyzed: AnalyzedExchange) -> str:
 
 @exchange_fault("messages_are_well_formed", when=_last_message)
 def role_human(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set the role of the first message to `human`, as another provider calls the user."""
+    """Set the role of the first message to `human`, as another provider calls the user.
+
+    Returns None if the request has no JSON object.
+    """
     return change_request(analyzed, f"{messages(analyzed)[0]}/0/role", "human")
 
 
 @exchange_fault("messages_are_well_formed", when=_last_message)
 def assistant_last(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Add a message of the assistant at the end of the request."""
+    """Add a message of the assistant at the end of the request.
+
+    Returns None if the request has no JSON object.
+    """
     pointer, sent = messages(analyzed)
     return change_request(analyzed, pointer, [*sent, {"role": "assistant", "content": "It"}])
 
@@ -307,8 +317,8 @@ def _continues(pair: tuple[Answered, Answered, int]) -> bool:
 def history_changed(read: AnalyzedTranscript, member: tuple[str, Json]) -> Transcript | None:
     """Change an earlier answer as a later request repeats it: its text, or its tool calls.
 
-    Returns None if no later request repeats an answer. *member* is the JSON pointer of the member
-    to change in the message, and its new value.
+    Returns None if no later request repeats an answer. *member* is (JSON pointer in the repeated
+    message, new value), such as `("/content", "...")`.
     """
     for _, later, length in filter(_continues, _pairs(read)):
         pointer, sent = messages(later.request)

@@ -33,7 +33,7 @@ def _is_call(analyzed: AnalyzedExchange) -> bool:
 def unknown_endpoint(analyzed: AnalyzedExchange, changes: dict[str, str]) -> Exchange:
     """Replace the URL, or the method, of the request by one that no endpoint has.
 
-    *changes* are the new values of the request, by attribute.
+    *changes* are the new values of attributes of `Request`, such as `{"method": "PATCH"}`.
     """
     request = replace(analyzed.exchange.request, **changes)  # type: ignore[arg-type]  # all are str
     return replace(analyzed.exchange, request=request)
