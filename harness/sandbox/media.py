@@ -107,9 +107,9 @@ def spoken_text(data: bytes) -> str:
 
 
 def make_video(prompt: str, seed: str) -> bytes:
-    """Return an MP4 file of one picture, drawn from *prompt* and *seed*, without a track to play.
+    """Return an MP4 file with one picture, drawn from *prompt* and *seed*; it cannot be played.
 
-    It is padded so that it is stored as a file beside its cassette, as real videos are.
+    The file is padded to the size from which bodies are stored in files beside their cassette.
     """
     still = draw_image(ImageRequest(prompt, 320, 180, seed))
     header = bytes(12) + struct.pack(">II", 1000, 5000) + bytes(80)

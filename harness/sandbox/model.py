@@ -75,11 +75,14 @@ class ChatHistory:
 
     @property
     def language(self) -> str:
-        """The key of the texts in the language of the question."""
+        """The key of the reply's language in `texts.toml`: `english` or `chinese`."""
         return "english" if self.english else "chinese"
 
     def say(self, phrase: str, **values: object) -> str:
-        """Return a phrase of `texts.toml` in the language of the question, filled with *values*."""
+        """Return a phrase of `texts.toml` in the language of the question, filled with *values*.
+
+        *phrase* is its key, such as `history`; *values* replace its `{placeholders}`, by name.
+        """
         text: str = TEXTS["phrases"][self.language][phrase]
         return text.format(**values)
 
@@ -389,7 +392,8 @@ REPLIES: tuple[Replier, ...] = (
 def generate(call: Call, *, thinking: bool = False) -> Reply:
     """Return the reply to *call*: a text, with its tokens in `pieces`, or tool calls.
 
-    A function is called for a first question to which there is only a general reply.
+    If the user's first question would only get a general reply, a declared tool is called instead,
+    even one that does not fit, unless `tool_choice` forbids it.
 
     Args:
         call: A chat with at least one message from the user.
@@ -415,9 +419,10 @@ def generate(call: Call, *, thinking: bool = False) -> Reply:
 
 
 def choices(call: Call, *, thinking: bool = False) -> tuple[Reply, ...]:
-    """Return as many replies to *call* as its parameter `n` requests; the first as `generate` does.
+    """Return as many replies to *call* as its parameter `n` requests; one without it.
 
-    *thinking* is whether the replies also have reasoning.
+    The first reply is the result of `generate`; others may have another wording. *thinking* is
+    whether the replies also have reasoning.
     """
     count: Json = call.parameters.get("n")
     seeds = range(1, count) if isinstance(count, int) else ()
@@ -430,9 +435,10 @@ def choices(call: Call, *, thinking: bool = False) -> tuple[Reply, ...]:
 
 
 def log_probabilities(pieces: Sequence[str], parameters: Mapping[str, Json]) -> list[Json] | None:
-    """Return the log probability of each token in *pieces*, with alternative tokens.
+    """Return the log probability of each token in *pieces*, as in OpenAI's `logprobs.content`.
 
-    Return None if *parameters*, those of the request, do not ask for them.
+    *parameters* are the parameters of the request: `top_logprobs` is the number of alternatives for
+    each token. Returns None unless `logprobs` is true.
     """
     if parameters.get("logprobs") is not True:
         return None

@@ -56,7 +56,10 @@ class ProviderServer:
     other_prefix: str = ""
 
     def build(self, state: SandboxState, key: str) -> Starlette:
-        """Return the ASGI application of this server, which accepts the API key *key*."""
+        """Return the ASGI application of this server, which accepts the API key *key*.
+
+        *state* is passed to all handlers.
+        """
         routes = [
             Route(path, self._authorized(handler, state, key), methods=[method])
             for method, path, handler in self.routes
@@ -93,12 +96,12 @@ class ProviderServer:
 
 
 def bearer_token(request: Request) -> str:
-    """Return the key or token in the Authorization header; "" if its scheme is not Bearer.
+    """Return the API key in the Authorization header or, without that, in the header x-api-key.
 
-    The key may be in the header x-api-key, too.
+    Returns "" if the Authorization header has another scheme than Bearer.
 
     Raises:
-        Refused: There is no such header.
+        Refused: The request has neither header.
     """
     value = request.headers.get("authorization", "").strip()
     value = value or request.headers.get("x-api-key", "").strip()
@@ -109,7 +112,7 @@ def bearer_token(request: Request) -> str:
 
 
 def arrival_time(request: Request) -> datetime:
-    """Return the time when *request* arrived; the current time if no route matched it."""
+    """Return the time when *request* arrived; the current time if that was not noted."""
     return getattr(request.state, "arrived", None) or now()
 
 
@@ -119,7 +122,7 @@ def json_response(value: Json, headers: Headers, status: int = 200) -> Response:
 
 
 def bytes_response(body: bytes, headers: Headers) -> Response:
-    """Return a response with status 200 and exactly these headers, whose body is a file."""
+    """Return a response with status 200, exactly these headers, and *body*, the bytes of a file."""
     return _with_headers(Response(body), headers)
 
 

@@ -67,7 +67,13 @@ class Refused(Exception):
 
 
 class RefusalText(NamedTuple):
-    """What an error response has; the message may contain `{detail}`."""
+    """The content of an error response.
+
+    Attributes:
+        status: The HTTP status.
+        code: The provider's error code.
+        message: The provider's message, in which `{detail}` stands for `Refused.detail`.
+    """
 
     status: int
     code: str
@@ -79,18 +85,19 @@ Refusals = Mapping[Reason, RefusalText]
 
 
 def read_refusals(file: Path) -> Refusals:
-    """Return the HTTP status, error code and message of each reason in a TOML file.
+    """Return the error response of each reason in a TOML file.
 
-    Its keys are the names of reasons in small letters.
+    Its keys are the names of reasons in lower case, such as `no_messages`; each value is an array
+    of the HTTP status, the error code and the message.
     """
     table = tomllib.loads(file.read_text(encoding="utf-8"))
     return {Reason[name.upper()]: RefusalText(*refusal) for name, refusal in table.items()}
 
 
 def describe(refused: Refused, refusals: Refusals) -> RefusalText:
-    """Return what the error response for *refused* has, its message without placeholders.
+    """Return the content of the error response for *refused*, with `{detail}` replaced.
 
-    A reason that *refusals* does not have is described like `Reason.NOT_JSON`.
+    *refusals* has the content by reason; a missing reason is answered like `Reason.NOT_JSON`.
     """
     text = refusals.get(refused.reason, refusals[Reason.NOT_JSON])
     return text._replace(message=text.message.format(detail=refused.detail))
@@ -137,7 +144,7 @@ def read_prompt(body: Mapping[str, Json], refusal: str = "prompt") -> str:
         refusal: The detail of the error for a missing or empty prompt (see `Refused.detail`).
 
     Raises:
-        Refused: The prompt is missing, empty or forbidden.
+        Refused: The prompt is missing or empty, or has one of `FORBIDDEN_TEXTS`.
     """
     prompt = body.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
@@ -150,7 +157,7 @@ def read_texts(value: Json) -> list[str]:
     """Return the texts to embed in *value*: one text, or a list of them.
 
     Raises:
-        Refused: It is something else or empty, or a text is forbidden.
+        Refused: *value* is something else or empty, or a text has one of `FORBIDDEN_TEXTS`.
     """
     given = value if isinstance(value, list) else [value]
     texts = [text for text in given if isinstance(text, str)]
@@ -161,7 +168,10 @@ def read_texts(value: Json) -> list[str]:
 
 
 def read_size(value: Json, separator: str) -> tuple[int, int] | None:
-    """Return (width, height) of a size such as `1024x1024`; None for any other value."""
+    """Return (width, height) in pixels of a size such as `1024x1024`; None for any other value.
+
+    *separator* is the text between the two numbers, such as `x`.
+    """
     parts = value.split(separator) if isinstance(value, str) else []
     if len(parts) != 2 or not all(p.isascii() and p.isdigit() and len(p) <= 5 for p in parts):
         return None
@@ -270,14 +280,17 @@ def check_chat(
     tool_call_id_required: bool,
     bad_tools: str,
 ) -> None:
-    """Raise Refused for stray tool messages, bad parameters, bad tools or forbidden content.
+    """Raise Refused for a chat that the provider would refuse.
+
+    The reasons are a tool message that belongs to no tool call, a parameter out of its range,
+    `tools` that are not an array of complete tools, and a text with one of `FORBIDDEN_TEXTS`.
 
     Args:
         messages: The messages of the chat.
         parameters: The object with the parameters of the request.
-        ranges: The allowed range of each numeric parameter.
+        ranges: The allowed range of each numeric parameter, by the parameter's name.
         tool_call_id_required: Whether a tool message must have a `tool_call_id`.
-        bad_tools: The detail of the error for `tools` that are not an array (see `Refused.detail`).
+        bad_tools: The detail of the error for invalid `tools` (see `Refused.detail`).
     """
     check_tool_messages(messages, id_required=tool_call_id_required)
     check_ranges(parameters, ranges)
@@ -308,7 +321,8 @@ class Range:
     Attributes:
         low: The lower bound.
         high: The upper bound.
-        message: The provider's message for any other value; "" for the name of the parameter.
+        message: The detail of the error for a value out of the range (see `Refused.detail`); ""
+            if the detail is the name of the parameter.
         low_open: Whether the lower bound itself is excluded.
         high_open: Whether the upper bound itself is excluded.
         whole: Whether only integers are allowed.
@@ -334,7 +348,10 @@ NOTHING = Range(1, 0)
 
 
 def check_ranges(parameters: Mapping[str, Json], ranges: Mapping[str, Range]) -> None:
-    """Raise Refused for a parameter that is out of its range; null counts as missing."""
+    """Raise Refused for a parameter that is out of its range; null counts as missing.
+
+    *ranges* has the allowed range of each numeric parameter, by the parameter's name.
+    """
     for name, allowed in ranges.items():
         value = parameters.get(name)
         if value is not None and value not in allowed:

@@ -67,8 +67,8 @@ def serve_scripts(respond: Respond) -> Iterator[str]:
 def response_script(response: Response, chunk_sizes: Sequence[int] = ()) -> Script:
     """Return the script that sends a recorded response.
 
-    The body is sent with `Transfer-Encoding: chunked`, because a recorded Content-Length may be
-    that of the compressed body.
+    The body is sent with `Transfer-Encoding: chunked`, because a recorded Content-Length may count
+    the bytes of the body while it was compressed.
 
     Args:
         response: The response.

@@ -46,7 +46,10 @@ it runs on this machine, without a language model, and responds in the providers
 
 
 def application(options: Options, servers: Mapping[str, ProviderServer]) -> Starlette:
-    """Return the ASGI application: provider servers at their prefixes, files at `/files`."""
+    """Return the ASGI application: provider servers at their prefixes, files at `/files`.
+
+    *servers* are the servers of the providers, by provider name.
+    """
     state = SandboxState(options)
 
     async def welcome(request: Request) -> Response:

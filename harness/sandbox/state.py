@@ -79,7 +79,11 @@ class Task:
 
 
 class TaskStore:
-    """The tasks of a sandbox; the number of polls, not the time, determines their states."""
+    """The tasks of a sandbox; the number of polls, not the time, determines their states.
+
+    The first *pending_polls* polls of a task find it pending, the next *running_polls* find it
+    running, and all later ones find it succeeded or failed.
+    """
 
     def __init__(self, pending_polls: int, running_polls: int) -> None:
         self._pending_polls = pending_polls
@@ -120,7 +124,7 @@ class FileStore:
         self._makers: OrderedDict[str, Callable[[], bytes]] = OrderedDict()
 
     def add(self, name: str, make: Callable[[], bytes]) -> None:
-        """Store the function that returns the bytes of the file *name*."""
+        """Store *make*, the function that returns the bytes of the file *name*."""
         self._makers[name] = make
         while len(self._makers) > MAX_FILES:
             self._makers.popitem(last=False)
@@ -132,7 +136,14 @@ class FileStore:
 
 
 class SandboxState:
-    """The state of one sandbox, shared by its provider servers."""
+    """The state of one sandbox, shared by its provider servers.
+
+    Attributes:
+        options: The options of the sandbox.
+        tasks: The submitted tasks.
+        files: The generated files, which are served at `/files/<name>`.
+        models: The project's table of models.
+    """
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -142,7 +153,7 @@ class SandboxState:
         self._requests = 0
 
     def find_model(self, provider: str, name: Json, kind: str, endpoint: str = "") -> Model:
-        """Return the row of a model in the project's table of models.
+        """Return the row of a model in the project's table of models, or refuse the request.
 
         Args:
             provider: The provider's name.
@@ -188,7 +199,10 @@ class SandboxState:
         return self.add_file(request, name, partial(draw_image, image))
 
     def add_file(self, request: Request, name: str, make: Callable[[], bytes]) -> str:
-        """Store a file under *name* and return its URL on the server that received *request*."""
+        """Store a file under *name* and return its URL on the server that received *request*.
+
+        *make* returns the bytes of the file; it is called at each download.
+        """
         self.files.add(name, make)
         host, port = request.scope["server"]
         return f"http://{host}:{port}/files/{name}"

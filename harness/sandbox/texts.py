@@ -1,7 +1,7 @@
-"""The texts in requests: tokens, also those of the cache, language, cities, numbers, keywords.
+"""The analysis of texts in requests: tokens, cached tokens, language, cities, numbers, keywords.
 
-The counts of tokens that a service reads from its cache, or writes to it, follow from a request
-alone: what stands before the last answer of the assistant was sent by the request before.
+The numbers of tokens that a service reads from its cache, or writes to it, follow from a request
+alone: the previous request already sent all messages before the last answer of the assistant.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def tokens(text: str) -> tuple[str, ...]:
 
 
 def embed(text: str, length: int) -> list[float]:
-    """Return an embedding of *text*: a vector of length 1 with *length* numbers.
+    """Return an embedding of *text*: *length* numbers, the sum of whose squares is 1.
 
     Texts that share tokens have similar vectors.
     """
@@ -52,9 +52,10 @@ def embed(text: str, length: int) -> list[float]:
 
 
 def rank(query: str, documents: Sequence[str], limit: int | None = None) -> list[tuple[int, float]]:
-    """Return (index, score) of the *limit* documents that share the most with *query*, best first.
+    """Return (index, score) of the documents that share most keywords with *query*, best first.
 
-    A score is from 0 to 1.
+    The index is that in *documents*, from 0; the score is the share of the query's keywords in the
+    document, from 0 to 1. At most *limit* documents are returned; None for all.
     """
     wanted = keywords(query)
     shares = [len(wanted & keywords(document)) / (len(wanted) or 1) for document in documents]
@@ -149,7 +150,8 @@ class CacheCounts:
     def details(self) -> dict[str, Json]:
         """Return these counts as JSON, for the member `prompt_tokens_details` of an answer's usage.
 
-        The form is that of [DOC] qwen-api-via-openai-chat-completions.
+        Counts of written tokens are included only if `is_marked`. Source of the member names:
+        [DOC] qwen-api-via-openai-chat-completions.
         """
         if not self.is_marked:
             return {"cached_tokens": self.read}
@@ -164,8 +166,9 @@ class CacheCounts:
 def cache_counts(call: Call) -> CacheCounts:
     """Return the numbers of input tokens of *call* that are read from the cache and written to it.
 
-    Without a `cache_control`, the messages before the last answer of the assistant are read from
-    the cache, if they have at least `MIN_TOKENS` tokens, and none are written.
+    Without a `cache_control`, the messages before the last answer of the assistant are read, and
+    none are written. With it, the input up to the last `cache_control` before that answer is read,
+    and the rest up to the last `cache_control` is written. Fewer than `MIN_TOKENS` count as 0.
     """
     messages, tools = call.messages, call.parameters.get("tools")
     answered = [n for n, message in enumerate(messages) if message.role == "assistant"]

@@ -134,7 +134,10 @@ def city_properties(schema: Mapping[str, Json]) -> list[str]:
 
 
 class SchemaFiller:
-    """A builder of JSON values that fit a schema, from the cities, numbers and words of a text."""
+    """A builder of JSON values that fit a schema, from the cities, numbers and words of a text.
+
+    *cities* and *numbers* are used in place of those in *text*; if None, they are searched there.
+    """
 
     def __init__(
         self,
@@ -149,7 +152,8 @@ class SchemaFiller:
     def fill(self, schema: Json, name: str = "") -> Json:
         """Return a value that fits *schema*, the JSON Schema of the property *name*.
 
-        Each number of the text is used once, in the order of the text; then 1 is used.
+        *name* is a hint to the meaning of a string, such as `city` or `date`; "" for none. Each
+        number of the text is used once, in the order of the text; then 1 is used.
         """
         schema = as_object(schema)
         values, default = schema.get("enum"), schema.get("default")
