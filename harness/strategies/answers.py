@@ -54,7 +54,11 @@ class AnswerContent:
     values: Values = field(default_factory=lambda: EMPTY)
 
     def all_values(self) -> dict[str, Json]:
-        """Return all values except None, by field (an attribute of `Fields`) or by JSON pointer."""
+        """Return `values` and all other attributes that are not None as one dict.
+
+        Its keys are names of fields (attributes of `Fields`), such as `tool_calls`, or JSON
+        pointers.
+        """
         calls: list[Json] = [call_json(index, call) for index, call in self.calls.items()]
         values: dict[str, Json] = {
             "content": self.content,
@@ -65,17 +69,17 @@ class AnswerContent:
         return {**{n: v for n, v in values.items() if v is not None}, **self.values}
 
     def whole_values(self) -> dict[str, Json]:
-        """Return all values except None, by field (an attribute of `Fields`) or by JSON pointer.
+        """Return the values of a whole answer, by field (an attribute of `Fields`) or JSON pointer.
 
-        With a finish reason, they include the `index` 0 and the `role` `assistant` of the only
-        choice.
+        They are `all_values` and, with a finish reason, the `index` 0 and the `role` `assistant` of
+        the only choice.
         """
         choice: dict[str, Json] = {"index": 0, "role": "assistant"}
         return {**(choice if self.finish_reason else {}), **self.all_values()}
 
 
 def answers(call: GeneratedCall) -> SearchStrategy[AnswerContent]:
-    """Generate contents of answers to *call*."""
+    """Generate contents of answers to *call*, such as texts, tool calls, images or vectors."""
     match call.operation.kind:
         case "chat" | "prompt":
             return _chat(call)
@@ -167,7 +171,7 @@ def _transcripts(operation: Operation) -> SearchStrategy[AnswerContent]:
 
 
 def metrics(total: int, succeeded: int = 0, failed: int = 0) -> Json:
-    """Return the `metrics` of a task: how many results it has in all, succeeded and failed."""
+    """Return the `metrics` of a task: `{"TOTAL": total, "SUCCEEDED": ..., "FAILED": ...}`."""
     return {"TOTAL": total, "SUCCEEDED": succeeded, "FAILED": failed}
 
 
@@ -179,15 +183,16 @@ def heads(draw: st.DrawFn, call: GeneratedCall) -> Head:
 
 
 def ids(api: ApiForm, created: int) -> SearchStrategy[str]:
-    """Generate ids of answers that were created at *created*, in seconds since 1970 (UTC)."""
+    """Generate answer ids in the format of *api*, for the time *created* in seconds since 1970."""
     forms, numbers = st.sampled_from(api.ids), st.integers(0, 2**128 - 1)
     return st.builds(lambda form, number: form(created, number), forms, numbers)
 
 
 def head_values(head: Head, endpoint: Endpoint, *, streamed: bool) -> Values:
-    """Return the values of *head*, by field (the name of an attribute of `Fields`).
+    """Return ids, model, time and `object` of an answer, by field (an attribute of `Fields`).
 
-    With *streamed*, they are for an event of a stream, otherwise for a whole answer.
+    `object` is present if *endpoint* lists values for it; with *streamed* it is that of a stream
+    event, otherwise that of a whole answer. All other values are from *head*.
     """
     names = [name for name in sorted(endpoint.objects) if name.endswith(".chunk") is streamed]
     object_name: dict[str, Json] = {"object": names[0]} if names else {}
@@ -214,7 +219,7 @@ def token_counts(draw: st.DrawFn, endpoint: Endpoint, schema: Schema) -> dict[st
 
 
 def usage_values(inputs: int, outputs: int) -> dict[str, Json]:
-    """Return token counts, by field (of `Fields`), from the numbers of input and output tokens."""
+    """Return the counts `input_tokens`, `output_tokens` and their sum `total_tokens`, by name."""
     return {"input_tokens": inputs, "output_tokens": outputs, "total_tokens": inputs + outputs}
 
 
@@ -227,7 +232,10 @@ _JSON_TYPES = ("application/json", "application/json; charset=UTF-8")
 def response_headers(
     draw: st.DrawFn, api: ApiForm, head: Head, content_types: tuple[str, ...] = _JSON_TYPES
 ) -> Headers:
-    """Generate the headers of a response: Content-Type, and perhaps Date and API-specific ones."""
+    """Generate the headers of a response: Content-Type, and perhaps Date and API-specific ones.
+
+    The Content-Type is one of *content_types*; the Date is the time of creation in *head*.
+    """
     content_type = draw(st.sampled_from(content_types))
     date = format_datetime(datetime.fromtimestamp(head.created, UTC), usegmt=True)
     dated = (("Date", date),) if draw(st.booleans()) else ()
@@ -241,7 +249,8 @@ def answer_responses(
 ) -> Response:
     """Generate successful responses of *endpoint* to *call*, with the metadata *head* and *values*.
 
-    They are JSON, or a WAV file if the endpoint speaks.
+    *values* are by field (an attribute of `Fields`) or by JSON pointer. The body is JSON, or a WAV
+    file if the endpoint answers with speech.
     """
     if endpoint.speaks:
         return Response(200, "OK", (("Content-Type", "audio/wav"),), draw(sounds()))

@@ -54,7 +54,7 @@ def requests(call: GeneratedCall) -> SearchStrategy[Request]:
 
 @st.composite
 def exchanges_of(draw: st.DrawFn, calls: Calls) -> tuple[Exchange, ...]:
-    """Generate the exchanges of one call: a single one, or those of a task."""
+    """Generate the exchanges of one of *calls*: one exchange, or a task's submission and polls."""
     call = draw(calls)
     if call.operation.poll is not None:
         return draw(_task(call, call.operation.poll))
@@ -77,7 +77,7 @@ def _exchange(draw: st.DrawFn, call: GeneratedCall, answer: AnswerContent) -> Ex
 
 @st.composite
 def refused(draw: st.DrawFn, calls: Calls) -> Exchange:
-    """Generate exchanges in which the request is refused."""
+    """Generate exchanges in which the request of one of *calls* is refused."""
     call = draw(calls)
     if call.form:
         return draw(other_formats.refused(call))
@@ -86,7 +86,7 @@ def refused(draw: st.DrawFn, calls: Calls) -> Exchange:
 
 @st.composite
 def conversations(draw: st.DrawFn, calls: Calls) -> tuple[Exchange, ...]:
-    """Generate the exchanges of two or three turns; each request has all messages before it."""
+    """Generate the exchanges of two or three turns; each request repeats the earlier messages."""
     call = draw(calls)
     exchanges: list[Exchange] = []
     for _ in range(draw(st.integers(2, 3))):

@@ -1,7 +1,7 @@
 """Strategies for exchanges in Anthropic's Messages format and in OpenAI's Responses format.
 
-Questions and answers are those of chats in OpenAI's format. The sandbox writes the answers down, so
-that its packages are needed.
+The messages and answers are generated as for chats in OpenAI's format. Functions of the sandbox
+write the answers in the other format, so the packages of the extra `sandbox` are needed.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ FORMS = {
 
 
 def is_form(name: str, mode: str, kind: str) -> bool:
-    """Return whether *name* is one of the formats of `FORMS`.
+    """Return whether *name* is a format of `FORMS`, such as `anthropic`, and not a provider.
 
     Raises Unsupported for a format with a *kind* other than `chat`, or with the *mode* `async`.
     """
@@ -121,7 +121,7 @@ def _call(generated: GeneratedCall) -> Call:
 
 @st.composite
 def requests(draw: st.DrawFn, generated: GeneratedCall) -> Request:
-    """Generate the request in its format that makes the call *generated*."""
+    """Generate the request of the call *generated*, in the format that `generated.form` names."""
     form, is_stream = FORMS[generated.form], generated.operation.mode == "stream"
     body = form.body(_call(generated)) | ({"stream": True} if is_stream else {})
     text = json.dumps(body, ensure_ascii=draw(st.booleans()))
@@ -130,7 +130,7 @@ def requests(draw: st.DrawFn, generated: GeneratedCall) -> Request:
 
 @st.composite
 def exchange(draw: st.DrawFn, generated: GeneratedCall, answer: AnswerContent) -> Exchange:
-    """Generate the exchange of a call that has *answer*."""
+    """Generate an exchange in which the call *generated* gets *answer*, as document or stream."""
     request, id = draw(requests(generated)), draw(hexadecimal(24))
     given, thought = draw(st.integers(1, 9999)), 10 * len(answer.reasoning or "")
     made = thought + draw(st.integers(1, 9999))
@@ -151,7 +151,7 @@ def exchange(draw: st.DrawFn, generated: GeneratedCall, answer: AnswerContent) -
 
 @st.composite
 def refused(draw: st.DrawFn, generated: GeneratedCall) -> Exchange:
-    """Generate the exchange of a call that is refused."""
+    """Generate an exchange in which the call *generated* is refused, with a generated message."""
     request, form = draw(requests(generated)), FORMS[generated.form]
     kind, status = draw(st.sampled_from(form.refusals))
     body = json.dumps(form.refusal(kind, draw(sentences()))).encode()

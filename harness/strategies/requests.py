@@ -60,7 +60,10 @@ class RequestContent:
     values: Values = field(default_factory=lambda: EMPTY)
 
     def all_values(self) -> Values:
-        """Return all values but empty ones, by field (an attribute of `Fields`) or JSON pointer."""
+        """Return `values` and all other attributes that are not empty as one dict.
+
+        Its keys are names of fields (attributes of `Fields`), such as `tools`, or JSON pointers.
+        """
         values: dict[str, Json] = {
             "messages": [*self.messages],
             "tools": [function.json for function in self.functions],
@@ -93,7 +96,10 @@ def _functions() -> SearchStrategy[list[Function]]:
 
 @st.composite
 def tool_calls(draw: st.DrawFn, functions: tuple[Function, ...]) -> Mapping[int, ToolCall]:
-    """Generate one or two tool calls by index, with arguments that fit the function's schema."""
+    """Generate one or two calls of *functions*, by index from 0, with arguments that fit.
+
+    The arguments fit the JSON Schema of the called function.
+    """
     calls = {}
     for index in range(draw(st.integers(1, 2))):
         function = draw(st.sampled_from(functions))
@@ -114,7 +120,10 @@ def call_json(index: int, call: ToolCall) -> Json:
 
 
 def assistant_message(content: str | None, calls: Mapping[int, ToolCall]) -> Json:
-    """Return the message by which the next request repeats an answer with *content* and *calls*."""
+    """Return the message by which the next request repeats an answer with *content* and *calls*.
+
+    *calls* are the answer's tool calls by index; empty if it has none.
+    """
     called: list[Json] = [call_json(index, call) for index, call in calls.items()]
     message: dict[str, Json] = {"role": "assistant", "content": content or ""}
     return {**message, "tool_calls": called} if called else message
@@ -126,7 +135,10 @@ def _user_message(text: str) -> Json:
 
 @st.composite
 def next_messages(draw: st.DrawFn, calls: Mapping[int, ToolCall]) -> list[Json]:
-    """Generate the messages after an assistant's message: the results of *calls*, or a question."""
+    """Generate the messages after an assistant's message.
+
+    They are a tool result for each of *calls* or, without calls, one message from the user.
+    """
     if not calls:
         return [_user_message(draw(sentences()))]
     return [
@@ -156,10 +168,11 @@ class GeneratedCall:
 
     Attributes:
         api: The API that is called.
-        operation: The operation of the API.
+        operation: The operation of the API, such as a streamed chat.
         model: The name of the model.
         request: The content of the request.
-        form: The name of another format in which a chat in OpenAI's format is sent; "" for none.
+        form: The name of another format in which a chat is sent, such as `anthropic`; "" for the
+            format of the API.
     """
 
     api: ApiForm
@@ -170,7 +183,7 @@ class GeneratedCall:
 
 
 def calls(api: ApiForm, operation: Operation, form: str = "") -> SearchStrategy[GeneratedCall]:
-    """Generate calls of *operation*, with any model of *api*, sent in *form*."""
+    """Generate calls of *operation*, with any model of *api*; for *form* see `GeneratedCall`."""
     models = st.sampled_from(api.models)
     return st.builds(
         GeneratedCall,
@@ -183,7 +196,7 @@ def calls(api: ApiForm, operation: Operation, form: str = "") -> SearchStrategy[
 
 
 def request_contents(operation: Operation) -> SearchStrategy[RequestContent]:
-    """Generate contents of requests for *operation*."""
+    """Generate contents of requests for *operation*, such as messages, prompts or texts."""
     prompt = st.fixed_dictionaries({"prompt": sentences()})
     # Any: builds() has no types for keyword arguments.
     several: Any = {"texts": st.lists(sentences(), min_size=1, max_size=3).map(tuple)}

@@ -105,7 +105,10 @@ def splits(draw: st.DrawFn, whole: Text) -> tuple[Text, ...]:
 
 @st.composite
 def deltas(draw: st.DrawFn, whole: str) -> tuple[str, ...]:
-    """Generate the pieces of *whole*, cut so that they do not look like a cumulative stream."""
+    """Generate the pieces of *whole*, cut so that they do not look like a cumulative stream.
+
+    In a cumulative stream each text begins with the text before it.
+    """
     pieces = draw(splits(whole))
     return (whole,) if _seem_cumulative(pieces) else pieces
 
@@ -152,12 +155,12 @@ def _subschema(schema: Schema, pointer: str) -> Schema | None:
 
 
 def describes(schema: Schema, pointer: str) -> bool:
-    """Return whether *schema* describes a value at *pointer*, or allows any member there."""
+    """Return whether *schema* has a subschema for the JSON *pointer*, or allows any value there."""
     return _subschema(schema, pointer) is not None
 
 
 def requires(schema: Schema, pointer: str) -> bool:
-    """Return whether *schema*, or an alternative in it, requires the member at *pointer*."""
+    """Return whether *schema*, or an alternative (`anyOf`) in it, requires the member *pointer*."""
     parent, _, name = pointer.rpartition("/")
     subschema = _subschema(schema, parent) or {}
     return any(name in _required(form) for form in (subschema, *subschema.get("anyOf", ())))
@@ -225,9 +228,10 @@ def write_answer(
 
 @st.composite
 def completed(draw: st.DrawFn, schema: Schema, value: Json) -> Json:
-    """Generate *value* with all other members that *schema* requires.
+    """Generate *value*, JSON of an answer or event, with all other members that *schema* requires.
 
-    Optional members that may be null are null in some examples, and absent in others.
+    The added members have values that fit, null if allowed. Optional members that may be null are
+    null in some examples, and absent in others.
     """
     return _complete(draw, schema, value, draw(st.booleans()))
 
