@@ -51,7 +51,7 @@ class Adopted:
 
 
 def adopt(cassette: Cassette, source: str, name: str) -> tuple[list[Adopted], list[LeftOut]]:
-    """Return the scenarios that replay the exchanges of *cassette*, and the exchanges left out.
+    """Return scenarios that replay the exchanges of *cassette*, and the exchanges without one.
 
     Args:
         cassette: The cassette, without secrets.
@@ -84,8 +84,8 @@ def adopt(cassette: Cassette, source: str, name: str) -> tuple[list[Adopted], li
 def free_name(file: Path, folder: Path, taken: Collection[str]) -> str:
     """Return an unused name for the scenario that is made from the recording *file*.
 
-    It is the name of the file, else that of its folder and the file, else that with a number. A
-    name is unused if it is not in *taken*, and *folder* has no scenario with it.
+    For `chats/weather.yaml` it is `weather`, else `chats-weather`, else `chats-weather-v2` and so
+    on. A name is unused if it is not in *taken*, and *folder* has no file `<name>.yaml`.
     """
     own, longer = slug(file.stem), slug(f"{file.parent.name}-{file.stem}")
     numbered = (f"{longer}-v{number}" for number in count(2))

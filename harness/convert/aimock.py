@@ -85,9 +85,9 @@ def reads(document: Json) -> bool:
 
 
 def read(content: bytes, source: str) -> Converted:
-    """Return an exchange for each fixture of a chat in a file with this content.
+    """Return an exchange for each chat fixture in *content*, the bytes of a file of aimock.
 
-    *source* is the name of the file in messages.
+    *source* is the name of the file for messages; other fixtures are noted as skipped.
 
     Raises:
         BadCassette: The file has no fixtures.

@@ -29,9 +29,9 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|μs|ns)")
 
 
 def read(content: bytes, source: str) -> Converted:
-    """Return the exchanges of a cassette with this content, in the order of their recording.
+    """Return the exchanges in *content*, the bytes of a cassette, in the order of recording.
 
-    *source* is the name of the file in messages.
+    *source* is the name of the file for messages.
 
     Raises:
         BadCassette: The file is no cassette.
@@ -59,14 +59,14 @@ def _take_times(converted: Converted, content: bytes) -> None:
 
 
 def reads_toml(text: str) -> bool:
-    """Return whether a text has the interactions of a cassette as TOML."""
+    """Return whether a text is a cassette in TOML, which has a table `[[interactions]]`."""
     return "[[interactions]]" in text
 
 
 def read_toml(content: bytes, source: str) -> Converted:
-    """Return the exchanges of a TOML cassette of the tool cassetter with this content.
+    """Return the exchanges in *content*, the bytes of a TOML cassette of the tool cassetter.
 
-    *source* is the name of the file in messages.
+    *source* is the name of the file for messages.
 
     Raises:
         BadCassette: The file is no such cassette.
@@ -141,9 +141,9 @@ _USUAL_PORTS = {"http": 80, "https": 443}
 
 
 def modernized(content: bytes, source: str) -> bytes:
-    """Convert a cassette of vcrpy's older formats to its current one; return others unchanged.
+    """Convert *content*, a cassette in an older format of vcrpy, to the current format.
 
-    *source* is the name of the file in messages.
+    Any other content is returned unchanged. *source* is the name of the file for messages.
 
     Raises:
         BadCassette: The content begins like an older form, but is not complete.

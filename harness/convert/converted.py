@@ -28,7 +28,7 @@ class ForeignObject(BaseModel):
 
 
 def first_problem(error: ValidationError) -> str:
-    """Return the first error in *error* as `place: message`, its place in the validated object."""
+    """Return the first problem in *error* as `place: message`: `match.model: Field required`."""
     first = error.errors()[0]
     return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
@@ -53,5 +53,8 @@ class Converted:
         self.losses[what] += 1
 
     def skip(self, where: str, why: str) -> None:
-        """Note that the entry at *where* in the file is left out, and *why*."""
+        """Add to `skipped` that the entry *where*, such as `a.har, entry 3`, is skipped, and *why*.
+
+        The result is a text such as `a.har, entry 3: no response`.
+        """
         self.skipped.append(f"{where}: {why}")

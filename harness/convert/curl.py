@@ -61,9 +61,10 @@ def reads(text: str) -> bool:
 
 
 def read(content: bytes, source: str) -> Converted:
-    """Return the exchanges of a transcript of curl with this content.
+    """Return the exchanges in *content*, the bytes of a transcript of curl.
 
-    *source* is the name of the file in messages.
+    *source* is the name of the file for messages; requests without a response, and tunnels through
+    a proxy, are noted as skipped.
 
     Raises:
         BadCassette: The text is no transcript of curl.

@@ -100,8 +100,9 @@ EXPORTS: Mapping[str, Export] = MappingProxyType(
 
 
 def export(reads: Sequence[AnalyzedTranscript], form: str) -> tuple[str, list[str]]:
-    """Return transcripts as the text of a file, and what its format has no room for.
+    """Return the transcripts *reads* as the text of a file, and what the file lacks of them.
 
-    *form* is the name of the format: `har`, `otel`, `vcrpy` or `jsonl`.
+    *form* is the name of the format: `har`, `otel`, `vcrpy` or `jsonl` (conversations for
+    fine-tuning). What the file lacks is a list of phrases for messages, such as "times".
     """
     return EXPORTS[form](reads)

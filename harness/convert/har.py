@@ -100,9 +100,10 @@ def reads(document: Json) -> bool:
 
 
 def read(content: bytes, source: str) -> Converted:
-    """Return the exchanges of a HAR file with this content.
+    """Return the exchanges in *content*, the bytes of a HAR file.
 
-    *source* is the name of the file in messages.
+    *source* is the name of the file for messages; entries that have no readable exchange are noted
+    as skipped.
 
     Raises:
         BadCassette: The file is no HAR.
@@ -234,7 +235,7 @@ def _timing(entry: _Entry) -> Timing | None:
 
 
 def write(exchanges: Sequence[Exchange], version: str) -> tuple[dict[str, Json], list[str]]:
-    """Return exchanges as a HAR document, and an empty list, as HAR has room for all of them.
+    """Return exchanges as a HAR document, and what it lacks of them: always an empty list.
 
     Args:
         exchanges: The exchanges.

@@ -41,7 +41,7 @@ IMPORTS: Mapping[str, Read] = MappingProxyType(
 
 
 def form_of(content: bytes) -> str:
-    """Return the name of the format of a file; `cassette` if no other one fits."""
+    """Return the format of a file's *content*: a key of `IMPORTS`; `cassette` if no other fits."""
     content = _as_utf8(content)
     document = read_json(content)
     if not document.problem:
@@ -60,7 +60,7 @@ def form_of(content: bytes) -> str:
 def load(
     path: Path, form: str = "", secrets: Iterable[str] = (), keep_all: bool = False
 ) -> tuple[CassetteFiles, Converted]:
-    """Import a file of another tool as a cassette: return its files, and the exchanges and losses.
+    """Convert a file of another tool to a cassette, without secrets; nothing is written.
 
     Args:
         path: The file.
@@ -68,6 +68,9 @@ def load(
         secrets: Texts that are removed, besides what looks like a secret.
         keep_all: Whether exchanges with unknown services are kept too. If all services are unknown,
             all exchanges are kept.
+
+    Returns:
+        The files of the cassette, to be written, and its exchanges with what the source lacks.
 
     Raises:
         BadCassette: The file cannot be read, or has no exchange.

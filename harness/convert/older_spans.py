@@ -33,7 +33,10 @@ NAMES: dict[str, dict[str, str]] = tomllib.loads(
 def with_messages(
     attributes: Mapping[str, Any], events: Iterable[tuple[str, Mapping[str, Any]]]
 ) -> dict[str, Any]:
-    """Return the attributes of a span, with its messages under the names of current conventions.
+    """Return the attributes of a span, with its messages as current conventions have them.
+
+    These are `gen_ai.input.messages` and `gen_ai.output.messages`; each is present only if the span
+    has such messages.
 
     Args:
         attributes: The attributes of the span.
@@ -173,7 +176,7 @@ def _call(id: Any, name: Any, arguments: Any) -> dict[str, Any]:
 
 
 def decoded(value: Any) -> Any:
-    """Return the value of a JSON text, and any other value unchanged."""
+    """Return the value of a JSON text, None for any other text, and other values unchanged."""
     if not isinstance(value, str):
         return value
     return read_json(value.encode("utf-8", "surrogatepass")).value

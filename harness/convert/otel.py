@@ -44,9 +44,10 @@ def reads(document: Json) -> bool:
 
 
 def read(content: bytes, source: str) -> Converted:
-    """Return an exchange for each chat span in a file of OTLP JSON, or of JSON lines of it.
+    """Return an exchange for each chat span in *content*, the bytes of a file.
 
-    *source* is the name of the file in messages.
+    The file is one OTLP JSON document, or has one on each line. *source* is the name of the file
+    for messages; spans without messages or an answer are noted as skipped.
 
     Raises:
         BadCassette: The file has no spans.
@@ -278,7 +279,7 @@ def _answer(attributes: Mapping[str, Any]) -> KnownAnswer:
 
 
 def write(reads: Sequence[AnalyzedTranscript], version: str) -> dict[str, Json]:
-    """Return transcripts as OTLP JSON: a trace for each, a span for each turn.
+    """Return transcripts as OTLP JSON: a trace for each, a span for each turn with an outcome.
 
     Args:
         reads: The transcripts.

@@ -131,7 +131,7 @@ def _untranslated(messages: Sequence[Json]) -> Iterator[str]:
 def portable(messages: Sequence[Json], lost: list[str]) -> Iterator[Json]:
     """Yield *messages*, in OpenAI's format, without the members that other formats lack.
 
-    The names of removed members are added to *lost*.
+    A phrase such as "member cache_control of messages" is added to *lost* for each removed name.
     """
     for sent in messages:
         if not isinstance(sent, dict):

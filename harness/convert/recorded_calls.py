@@ -32,8 +32,8 @@ class RecordedCall:
         provider: The provider whose session makes the request.
         endpoint: The provider's endpoint.
         body: The JSON body of the request.
-        kind: The kind of the call.
-        mode: The delivery of the answer.
+        kind: What the request asks for, such as a chat or an embedding.
+        mode: How the answer is delivered: as one body, as a stream, or by polls of a task.
     """
 
     turn: AnalyzedTurn
@@ -46,12 +46,12 @@ class RecordedCall:
 
     @property
     def model(self) -> str:
-        """The name of the model."""
+        """The name of the requested model; "" if the body has none."""
         return str(self.body.get("model", ""))
 
     @property
     def base_url(self) -> str:
-        """The base URL that the request was sent to."""
+        """The base URL that the request was sent to, such as `https://api.example/v1`."""
         url = urlsplit(self.exchanges[0].request.uri)
         own = urlsplit(self.provider.address).path.rstrip("/")
         if not url.path.startswith(f"{own}/"):
@@ -61,26 +61,33 @@ class RecordedCall:
 
     @property
     def pointer(self) -> str:
-        """The JSON pointer to the messages, prompt or texts in the body; empty without any."""
+        """The JSON pointer to messages, prompt or texts in the body: `/messages`; "" if none."""
         fields = self.endpoint.fields
         places = (*fields.own_messages, *fields.messages, *fields.prompt, *fields.texts)
         return next((place for place in places if _has(self.body, place)), "")
 
     @property
     def said(self) -> Json:
-        """The value at `pointer`: the messages in the provider's own format, or a text."""
+        """The value at `pointer`: messages in the provider's format, or text; None if absent."""
         value = resolve(self.body, self.pointer)
         return value if isinstance(value, list | str) else None
 
     @property
     def beside(self) -> dict[str, Json]:
-        """The object, such as `input`, with the messages or prompt; empty if that is the body."""
+        """The object in the body that has the messages or prompt, such as `input`.
+
+        Empty if the messages or the prompt are members of the body itself.
+        """
         parent = self.pointer.rpartition("/")[0]
         return as_object(resolve(self.body, parent) if parent else {})
 
     @property
     def parameters(self) -> dict[str, Json]:
-        """The parameters of the call, as a session takes them."""
+        """The members of the request besides model, messages and `"stream": true`.
+
+        They have the form in which a session takes parameters; the query of the URL is the member
+        `extra_query`.
+        """
         place = self.endpoint.fields.parameters
         given = resolve(self.body, place) if place else self.body
         members = dict(given) if isinstance(given, dict) else {}
@@ -124,7 +131,8 @@ class NotExpressible(HarnessError):
 def calls_of(cassette: Cassette, source: str) -> tuple[list[RecordedCall], list[LeftOut]]:
     """Return the requests of *cassette* that a session can make again, and all other exchanges.
 
-    *source* is the path of the cassette.
+    Each of the others has the reason why no scenario can express it. *source* is the path of the
+    cassette.
     """
     transcript = analyzed(cassette, source)
     provider = cassette.provenance.target.partition("/")[0]
@@ -194,7 +202,8 @@ def _has(body: dict[str, Json], pointer: str) -> bool:
 def conversations(calls: Sequence[RecordedCall]) -> list[list[RecordedCall]]:
     """Return *calls* grouped by conversation, in which each request continues the one before.
 
-    A request continues another one if it has its messages, an answer, and further messages.
+    A request continues an earlier one if both go to the same model and URL, and if it repeats the
+    earlier messages, followed by an answer of the assistant and further messages.
     """
     groups: list[list[RecordedCall]] = []
     for recorded in calls:
@@ -218,5 +227,8 @@ def _continues(before: RecordedCall, after: RecordedCall) -> bool:
 
 
 def slug(name: str) -> str:
-    """Return *name* as a valid name of a scenario: with only lower-case letters, digits and "-"."""
+    """Return *name* as a valid name of a scenario: "My Chat_2" as "my-chat-2".
+
+    It has only lower-case ASCII letters, digits and "-"; it is "adopted" if *name* has none.
+    """
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "adopted"

@@ -22,10 +22,10 @@ class KnownAnswer:
         content: The text; None if there was none.
         reasoning: The text of the reasoning; None if there was none.
         tool_calls: The function calls.
-        finish_reason: The finish reason; empty for the usual one.
-        usage: The token counts, as in OpenAI's form.
-        id: The id of the answer.
-        model: The model that answered.
+        finish_reason: The finish reason; empty for the usual one (`stop` or `tool_calls`).
+        usage: The token counts in OpenAI's format; empty if they are not known.
+        id: The id of the answer; empty for a made-up one.
+        model: The model that answered; empty for the requested one.
         created: The time of the answer, in seconds since 1970; 0 if it is not known.
     """
 
@@ -45,7 +45,10 @@ def as_json_text(value: object) -> str:
 
 
 def usage(incoming: int, outgoing: int) -> dict[str, Json]:
-    """Return the counts of *incoming* and *outgoing* (input and output) tokens in OpenAI's form."""
+    """Return numbers of input and output tokens, and their sum, in OpenAI's format.
+
+    For (3, 4): `{"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}`.
+    """
     return {
         "prompt_tokens": incoming,
         "completion_tokens": outgoing,
@@ -61,7 +64,7 @@ def chat(
     timing: Timing | None = None,
     parameters: Mapping[str, Json] = EMPTY,
 ) -> Exchange:
-    """Return an exchange in OpenAI's chat form.
+    """Return an exchange in OpenAI's chat format: a request with *messages* and its *answer*.
 
     Args:
         model: The requested model.
@@ -99,7 +102,11 @@ def chat(
 def refusal(
     model: str, messages: Sequence[Message], status: int, error: Mapping[str, Json]
 ) -> Exchange:
-    """Return an exchange in OpenAI's chat form whose answer has *status* and the member *error*."""
+    """Return an exchange in OpenAI's chat format whose request is refused.
+
+    The response has the HTTP *status* and the body `{"error": error}`; *model* and *messages* are
+    those of the request.
+    """
     body: dict[str, Json] = {"model": model, "messages": [openai_message(m) for m in messages]}
     request = Request("POST", URI, _HEADERS, compact_bytes(body))
     answer = compact_bytes({"error": dict(error)})

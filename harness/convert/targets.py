@@ -39,7 +39,7 @@ class TargetCall:
         source: The path of the recording.
         job: The scenario with the request, and the target.
         text: The text of the scenario's file.
-        losses: What the target has no counterpart for.
+        losses: What the request has and the target has no counterpart for, as phrases.
     """
 
     recorded: RecordedCall
@@ -116,7 +116,8 @@ class AnswerComparison:
     def passed(self) -> bool:
         """Whether the target's answer does what the recorded one does.
 
-        It calls the same functions, is JSON if that is, and has a text if that has one.
+        It must call the same functions, be JSON if the recorded answer is JSON, and have a text if
+        the recorded answer has a text and no function is called.
         """
         return not self.reasons
 
@@ -127,7 +128,7 @@ def requests_for(
     secrets: Sequence[str],
     budget: Budget | None = None,
 ) -> tuple[list[TargetCall], list[tuple[str, LeftOut]]]:
-    """Return the recorded requests as requests to *targets*, and the exchanges left out.
+    """Return the recorded requests as requests to *targets*, and all other exchanges.
 
     There is one request for each recorded request and each target.
 
@@ -139,7 +140,7 @@ def requests_for(
             so that its maximum cost is known.
 
     Returns:
-        The requests, and (path, exchange) of those exchanges that cannot be requested again.
+        The requests, and (path, exchange) for each exchange that cannot be requested again.
 
     Raises:
         HarnessError: A recording cannot be read, or a target is not valid.
@@ -175,9 +176,10 @@ _NO_REPLY = "the recorded answer is a refusal or cannot be read"
 
 
 def plan(calls: Sequence[TargetCall], budget: Budget | None) -> Plan:
-    """Return which requests are sent, in their order, within *budget*; without one, all are sent.
+    """Return the plan of which requests are sent, in the given order, within *budget*.
 
-    Requests without a price, or above what remains of the budget, are omitted.
+    A request without a price, or that costs more than remains of the budget, is listed as omitted,
+    with the reason. If *budget* is None, all requests are sent.
     """
     prices = tariff(budget)
     chosen: list[Candidate] = []
@@ -205,7 +207,8 @@ def record_answers(
     """Record the answer to each of *calls* into *folder*, and compare it with the recorded one.
 
     A request is not sent if it may exceed the budget, or if the budget is of money and its price is
-    unknown. *shown* is called with a line of text for each step.
+    unknown. *source* is the live services or the sandbox; *shown* is called with a line of text for
+    each step.
     """
     prices, spent = tariff(budget), SpendTracker(budget)
     by_name = {str(one.job): one for one in calls}
@@ -260,9 +263,9 @@ def _is_json(text: str | None) -> bool:
 
 
 def groups(compared: Sequence[AnswerComparison], folder: Path) -> list[list[AnalyzedTranscript]]:
-    """Return a list for each recorded request: the recorded answer, then those of the targets.
+    """Return, for each recorded request, the recorded answer and then the targets' answers.
 
-    *folder* has the recordings of the targets' answers.
+    *folder* is the one given to `record_answers`. A request that no target answered is omitted.
     """
     store, found = Store(folder / "cassettes"), dict[str, list[AnalyzedTranscript]]()
     for one in compared:
@@ -281,7 +284,11 @@ def groups(compared: Sequence[AnswerComparison], folder: Path) -> list[list[Anal
 
 
 def document(compared: Sequence[AnswerComparison]) -> list[Json]:
-    """Return comparisons as JSON."""
+    """Return comparisons as JSON objects, for output.
+
+    Their members are `recording`, `target`, `passed`, `reasons`, `similarity` and `untranslatable`
+    (what the target has no counterpart for).
+    """
     return [
         {
             "recording": one.call.recording,
