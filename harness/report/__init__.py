@@ -38,11 +38,12 @@ def _without_collector() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class ReportFile:
-    """A form of a report that another package adds, by an entry point of `harness.reports`.
+    """A file format for reports that another package adds, by an entry point of `harness.reports`.
 
     Attributes:
-        file: The file name in a folder that has all forms, such as `findings.csv`.
-        render: A function that returns the text of a report in this form.
+        file: The name of this format's file in a folder with a file of every format, such as
+            `findings.csv`.
+        render: A function that returns the text of a report in this format.
     """
 
     file: str
@@ -50,10 +51,10 @@ class ReportFile:
 
 
 def added() -> tuple[plugins.Plugin[ReportFile], ...]:
-    """Return the report forms that other packages add, each named after its entry point.
+    """Return the report formats that other packages add, each named after its entry point.
 
     Raises:
-        HarnessError: A plug-in cannot be used.
+        HarnessError: A plug-in cannot be loaded, or its name or file name is taken or invalid.
     """
     found = plugins.load("harness.reports", ReportFile)
     origins = dict.fromkeys((*FILES, *NAMES.values()), plugins.OWN)
@@ -105,7 +106,7 @@ NAMES = MappingProxyType({form: own.name for form, own in _FORMS.items()})
 
 
 def write_folder(report: Report, folder: Path) -> None:
-    """Write a report to a folder in every form, those of other packages included.
+    """Write a report to a folder, one file for each format, also for formats of other packages.
 
     Raises:
         CannotWrite: A file cannot be written.

@@ -1,4 +1,4 @@
-"""Reports put together from outcomes: of a check, a replay, a comparison ..."""
+"""Functions that make a `Report`: of a check, a replay, a recording, a comparison ..."""
 
 from __future__ import annotations
 
@@ -128,6 +128,11 @@ def check_report(
 ) -> Report:
     """Return the report of a check of cassettes by the rules for response formats.
 
+    Args:
+        paths: Cassettes, or folders of them.
+        progress: Called with a line of text for each cassette.
+        options: The period, the number of processes, the cache, and the parts that are kept.
+
     Raises:
         BadSettings: the project's settings are not valid.
         HarnessError: there is no cassette at a path.
@@ -242,7 +247,7 @@ def _by_contract(judge: Judge, keeps: Kept, path: Path) -> tuple[Checked | Probl
 
 
 def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]], skip: store.Skip) -> Report:
-    """Return the report of a comparison: recordings checked, and compared within each group.
+    """Return the report of a comparison: each recording is checked, and compared with its group.
 
     Args:
         groups: The recordings to compare with each other. Several recordings of one target in a

@@ -25,7 +25,7 @@ _LAYERS = {
 
 
 def matrix(console: Console, matrix: Matrix) -> None:
-    """Print the figures of all targets of a scenario, and how their formats and answers differ."""
+    """Print tokens, times and costs of all targets of a scenario, then how their answers differ."""
     pairs(console, matrix)
     _answers(console, matrix)
     numbered = [f"[{position}]" for position in range(1, len(matrix.targets) + 1)]
@@ -43,7 +43,7 @@ def matrix(console: Console, matrix: Matrix) -> None:
 
 
 def pairs(console: Console, matrix: Matrix) -> None:
-    """Print the figures of all targets of a scenario, and counts of each pair's differences."""
+    """Print tokens, times and costs of all targets, and the number of differences of each pair."""
     targets = localized_count(len(matrix.targets), "{} target", "{} targets")
     about = f"{matrix.scenario}{localized(': ')}" if matrix.scenario else ""
     _title(console, f"{about}{targets}")
@@ -55,7 +55,7 @@ def pairs(console: Console, matrix: Matrix) -> None:
 
 
 def figures(console: Console, matrix: Matrix) -> None:
-    """Print the figures of each turn for both targets of a comparison."""
+    """Print a table of the tokens, times and costs of each turn of each target in *matrix*."""
     _title(console, localized("Turns"))
     _facts(console, matrix)
 
@@ -76,7 +76,7 @@ def rankings(console: Console, rankings: Sequence[Ranking]) -> None:
 
 
 def sources(console: Console, matrices: Sequence[Matrix]) -> None:
-    """Print the date and the source of each price from which the costs are computed."""
+    """Print the date and the source of each price by which costs in *matrices* were computed."""
     named: dict[tuple[str, str], dict[str, None]] = {}
     for figures in (figures for matrix in matrices for figures in matrix.figures):
         if figures.cost:

@@ -36,13 +36,16 @@ _LONG = 24
 
 
 def least(text: str) -> int:
-    """Return the width, in cells, that *text* needs for its words to stay whole."""
+    """Return the width, in terminal cells, of the longest word of *text*, but at most 24.
+
+    A column of this width breaks no word of *text* that has up to 24 cells.
+    """
     pieces = (piece for part in text.split("\n") for piece in _BREAK.split(part))
     return min(max(cell_len(piece.rstrip()) for piece in pieces), _LONG)
 
 
 def wrap(text: str, width: int) -> str:
-    """Return *text* with line feeds so that each line has at most *width* cells."""
+    """Return *text* broken into lines of at most *width* cells; a Chinese character takes two."""
     return "\n".join(line for part in text.split("\n") for line in _lines(part, width))
 
 
@@ -58,10 +61,10 @@ def _lines(text: str, width: int) -> list[str]:
 
 
 def fit(natural: Sequence[int], minimum: Sequence[int], width: int) -> list[int]:
-    """Return widths of columns whose sum is at most *width*, if the minima allow that.
+    """Return the width of each column of a table that is at most *width* cells wide.
 
     *natural* has the preferred width of each column, *minimum* its smallest one. The widest columns
-    become narrower first.
+    become narrower first. If the minima need more than *width*, the table is wider.
     """
     widths = list(natural)
     for _ in range(sum(widths) - width):
@@ -79,9 +82,9 @@ _GAP = 2
 
 
 def standard_output(color: str = "auto") -> Console:
-    """Return a console on standard output; 120 cells wide if that is not a terminal.
+    """Return a console on standard output; 120 characters wide if that is not a terminal.
 
-    *color* is `always`, `never`, or `auto`: on a terminal.
+    *color* is `always`, `never`, or `auto`, for colors on a terminal only.
     """
     systems: dict[str, Literal["auto", "standard"] | None] = {"always": "standard", "never": None}
     return Console(
@@ -111,10 +114,10 @@ def print_text(console: Console, text: str, style: str = "", indent: int = 0) ->
 
 
 def print_message(console: Console, message: str, style: str = "", indent: int = 0) -> None:
-    """Print a message in the language of the user, with control characters replaced.
+    """Print an English *message*, translated into the language of the user.
 
-    *style* is a style of rich, such as `bold red`; *indent* is the number of spaces before each
-    line.
+    Control characters are replaced. *style* is a style of rich, such as `bold red`; *indent* is the
+    number of spaces before each line.
     """
     print_text(console, localized_error(message), style, indent)
 
@@ -170,10 +173,11 @@ def print_styled(console: Console, text: Text, indent: int = 0) -> None:
 
 
 def draw(console: Console, table: Table, narrow: Sequence[Sequence[str]] = ()) -> None:
-    """Print a table; if it is too wide, print one table for each group of columns in *narrow*.
+    """Print a table, split by columns into several tables if it is too wide.
 
-    Words and numbers stay whole where that is possible. A table that is too wide for its numbers is
-    printed wider than the console, not cut off.
+    Each item of *narrow* lists the columns of one of these tables; if it is empty, the table is not
+    split. Words and numbers stay whole where that is possible. A table that is too wide for its
+    numbers is printed wider than the console, not cut off.
     """
     whole = _Columns(table)
     width = console.width + _GAP - 1

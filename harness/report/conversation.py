@@ -33,11 +33,14 @@ class ConversationTurn:
     """One turn of a conversation.
 
     Attributes:
-        messages: the messages of the request that no earlier turn has.
+        number: the turn's number, from 1.
+        messages: the messages of the request, without those that earlier turns sent already.
         outcome: the reply or the failure; None if the response could not be read.
-        states: the states of a task in order, each with the number of polls that reported it.
+        figures: the tokens, times and cost of the turn.
+        states: the states of an asynchronous task in order, each as (state, number of consecutive
+            polls that reported it).
         files: the bytes of each file that was downloaded, such as an image.
-        documents: the documents that were to be ranked.
+        documents: the texts that a call to a reranking model asked to rank; else empty.
     """
 
     number: int
@@ -108,7 +111,10 @@ def _new(messages: tuple[Message, ...], before: tuple[Message, ...]) -> tuple[Me
 
 
 def sent_messages(turn: AnalyzedTurn) -> tuple[Message, ...]:
-    """Return the messages that a turn's request sent, history included; a prompt is one message."""
+    """Return all messages in the request of a turn, with the history that it repeats.
+
+    A prompt is returned as one message.
+    """
     call = turn.turn.call
     if call is not None:
         return call.messages or (_asked(call),)

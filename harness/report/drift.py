@@ -116,10 +116,10 @@ def _wording(drift: Drift) -> str:
 
 
 def plan_text(console: Console, plan: Plan) -> None:
-    """Print which recordings are made again, their cost, and what is omitted and why.
+    """Print the recordings to make again with their cost, and those omitted with the reason.
 
-    The column `exercises` counts the checks that a recording exercises; `new` counts those of them
-    that no recording above it exercises.
+    The column `exercises` has the number of checks (rules and clauses of a contract) that apply to
+    a recording; `new` counts only checks that apply to no recording in the rows above.
     """
     checks = (mark("exercises"), mark("new")) if plan.of else ()
     numbers = (mark("calls"), mark("polls"), mark("files"), *_currency(plan.budget), *checks)
@@ -181,7 +181,7 @@ def _summary(plan: Plan) -> str:
 
 
 def document(run: DriftRun) -> dict[str, Any]:
-    """Return the result of a run as a JSON object."""
+    """Return the result of a run as the JSON object that `harness drift --json` prints."""
     counts = Counter(drift.verdict for drift in run.drifts)
     return {
         "format": FORMAT,
@@ -198,7 +198,7 @@ def document(run: DriftRun) -> dict[str, Any]:
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
-    """Return a plan as a JSON object."""
+    """Return a plan as a JSON object: its budget and cost, chosen and omitted recordings."""
     budget = plan.budget
     limit = budget and {"most": float(budget.most), "currency": budget.currency or None}
     return {

@@ -1,4 +1,4 @@
-"""The changes of all drifts, each once: what changed, since when, and in which recordings."""
+"""Changes between old and new recordings; a change in several recordings becomes one group."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _Key = tuple[Verdict, str, str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class ChangeGroup:
-    """A change that one or more recordings share.
+    """One change, such as a removed field, with all recordings in which it was found.
 
     Attributes:
         verdict: What the change means for programs that read the format.
-        kind: `renamed`, or the kind of the change.
+        kind: `renamed`, or a value of `ChangeKind`, such as `removed`.
         part: The kind of answer; empty for a broken rule.
         path: The path of the field, or the name of the broken rule.
         before: The types or the value in the old recordings.
         after: The types or the value in the new recordings; of a renamed field its new path.
-        drifts: The drifts, one per recording, that contain the change.
+        drifts: The drifts that contain the change; each compares an old and a new recording.
         rules: The names of the rules that are broken because of the change.
     """
 
@@ -45,9 +45,9 @@ class ChangeGroup:
 
     @property
     def since(self) -> tuple[str, str]:
-        """The dates of the last recording before the change and of the first one after it.
+        """(Date of the last recording without the change, date of the first recording with it).
 
-        A date that is unknown is empty. If both are the same day, their times are added.
+        An unknown date is empty. If both are the same day, the time is added: `2026-11-29 02:10`.
         """
         old = [drift.recorded_at[0] for drift in self.drifts if drift.recorded_at[0]]
         new = [drift.recorded_at[1] for drift in self.drifts if drift.recorded_at[1]]
@@ -57,7 +57,9 @@ class ChangeGroup:
 
 
 def change_groups(drifts: Iterable[Drift]) -> tuple[ChangeGroup, ...]:
-    """Return the changes that are worse than wording, the most severe and the most frequent first.
+    """Return the changes in formats and rules, grouped: the most severe and most frequent first.
+
+    Changes with the verdict `WORDING`, such as in texts and ids, are not returned.
 
     A removed field and an added one are one change, a renaming, if they have the same types and are
     in the same object and the same recordings. A broken rule whose message names a changed field

@@ -1,7 +1,7 @@
-"""The paths of each field by API form, over all recordings.
+"""Where answers have each field, such as the finish reason, by provider and API form.
 
-An API form is a provider with a way to call it: by messages, by prompt or for an image. `topics`
-returns the paths of the fields that clients read, `field_tables` every path.
+An API form is a provider with a way to call it, such as with messages, with a prompt or for an
+image. `topics` returns the paths of the fields that clients read, `field_tables` every path.
 """
 
 from __future__ import annotations
@@ -46,12 +46,13 @@ MAX_FIELDS = 500
 
 @dataclass(frozen=True, slots=True, order=True)
 class CallForm:
-    """A provider and a way to call it: `messages`, `prompt`, `image`, or else `other`.
+    """An API form: a provider and a way to call it, such as `messages` or `prompt`.
 
     Attributes:
         image: whether images are requested.
         provider: the provider, such as `zhipu`; `?` if unknown.
-        name: the way to call the provider: one of the four above.
+        name: the way to call the provider: `messages`, `prompt`, `image`, another `CallKind` such
+            as `rerank`, or `other`.
     """
 
     image: bool
@@ -68,7 +69,7 @@ class CallForm:
 
 
 def api_form(read: AnalyzedTranscript, turn: AnalyzedTurn) -> CallForm:
-    """Return the API form of a turn: its provider, and what kind of input its call has."""
+    """Return the API form of a turn of *read*, from its endpoint and its request."""
     endpoint = next((r.endpoint for r in turn.readings if r.endpoint), None)
     provider = endpoint.dialect if endpoint else read.transcript.target.partition("/")[0]
     name = _form(turn)
@@ -100,7 +101,8 @@ class FieldPlace:
         of: the number of all responses of these kinds.
         evidence: the first exchange with the field; the first answer if the field is absent.
         events: the number of stream events that have the field at the path.
-        of_events: the number of all events of the streams; 0 if there are none, or several forms.
+        of_events: the number of all events of the streams; 0 without streams. Events are not
+            counted (both numbers are 0) for the answers of several targets together.
     """
 
     path: str
@@ -126,7 +128,8 @@ class MappedField:
         name: the name in reports.
         otel: the name in the OpenTelemetry GenAI conventions; empty if they have none.
         cells: the places in each API form, in the order of `Topic.forms`.
-        targets: the places in each form of each target.
+        targets: the places in each form of answers, which names the target; an absent field that
+            was expected has a place without a path.
     """
 
     name: str
@@ -175,7 +178,7 @@ class Topic:
 
     @property
     def glance(self) -> tuple[MappedField, ...]:
-        """The fields that the overview of the HTML page shows."""
+        """The most important fields, which the overview of the HTML page shows."""
         return tuple(field for field in self.fields if field.name in GLANCE)
 
 

@@ -48,7 +48,10 @@ class _Line:
 
 
 def fields(console: Console, matrix: FieldMatrix) -> None:
-    """Print every form of answers with its number, then every field with its paths."""
+    """Print a numbered list of the forms of answers, then the paths of each field in these forms.
+
+    A form of answers is an endpoint, request format, kind of response and target.
+    """
     if not matrix.forms:
         print_message(console, "no readable answer")
         return
@@ -150,7 +153,7 @@ def _lines(row: FieldRow) -> Iterator[_Line]:
 
 
 def numbers(forms: Sequence[int]) -> str:
-    """Return the ascending numbers *forms* as text, consecutive ones as a range: `1–3 7`."""
+    """Return ascending numbers as text, consecutive ones as a range: `1–3 7` for (1, 2, 3, 7)."""
     runs: list[list[int]] = []
     for number in forms:
         if runs and number == runs[-1][-1] + 1:

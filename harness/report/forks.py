@@ -16,7 +16,8 @@ class Recording:
     Attributes:
         name: Its scenario and the slug of its target, such as `multi-turn/zhipuai-glm-5.3-flash`.
         parent: The name of the recording that this one continues; empty if it continues none.
-        turn: The number of the first turn after the continued ones; empty without a parent.
+        turn: The number of the first turn that was not taken from the parent, such as `3`; empty
+            without a parent.
         link: The address of the page about this recording; empty if there is none.
     """
 
@@ -27,9 +28,9 @@ class Recording:
 
     @classmethod
     def of(cls, provenance: Provenance, link: str = "") -> Recording:
-        """Return the recording of a cassette's *provenance*.
+        """Return the recording that a cassette's *provenance* (scenario, target, parent) describes.
 
-        *link* is the address of the page about it; empty if there is none.
+        *link* is the address of the page about this recording; empty if there is none.
         """
         target = re.sub(r" \((.*)\)$", r"-\1", provenance.target)
         slug = re.sub(r"[^\w.-]", "-", target)
@@ -39,7 +40,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Forks:
-    """The recordings that a page can link to.
+    """The recordings that a page can link to, to look up which one continues which.
 
     Attributes:
         recordings: The recordings; of several with one name, the first is linked to.
@@ -48,7 +49,10 @@ class Forks:
     recordings: tuple[Recording, ...]
 
     def parent(self, provenance: Provenance) -> Recording | None:
-        """Return the recording that the one with *provenance* continues; None if there is none."""
+        """Return the parent of the recording with *provenance*; None if it continues no other.
+
+        A parent that is not in `recordings` is returned without a link.
+        """
         mine = Recording.of(provenance)
         if not mine.parent:
             return None

@@ -26,14 +26,14 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def encodable(text: str) -> str:
-    """Return *text* with lone surrogates replaced, since UTF-8 cannot encode them."""
+    """Return *text* with U+FFFD for each lone surrogate, which UTF-8 cannot encode."""
     return _SURROGATE.sub("\ufffd", text)
 
 
 def value(value: Json | Missing, length: int = 120) -> str:
-    """Return a recorded value on one line, cut off after *length* characters.
+    """Return a recorded JSON value as text on one line, cut off after *length* characters.
 
-    A value that is missing is a dash.
+    The text for `MISSING` is a dash.
     """
     if value is MISSING:
         return "–"
@@ -64,7 +64,7 @@ def money(cost: Cost | None) -> str:
 def script(figures: TurnFigures) -> str:
     """Return the most frequent script of an answer and its share of the letters: `Chinese 97 %`.
 
-    *figures* has the shares of the scripts; the text is a dash if the answer has no letters.
+    Scripts are `Chinese`, `Latin` and `other`. Return a dash if the answer has no letters.
     """
     if figures.han is None or figures.latin is None:
         return "–"
@@ -85,10 +85,10 @@ def headline(finding: Finding) -> str:
 
 
 def describe(finding: Finding) -> str:
-    """Return a finding as a paragraph: what is wrong, where, and how to read more.
+    """Return a finding as several lines: what is wrong, where, and how to read more.
 
-    The expected and the actual value are left out if the message has them, and the scenario if it
-    is only the name of the file.
+    The expected and the actual value are left out if the message contains them; the scenario is
+    left out if it equals the path of the recording.
     """
     rows = [
         (localized("scenario"), "" if finding.scenario == finding.source else finding.scenario),
@@ -160,7 +160,10 @@ _templates = Templates(SENTENCES)
 
 @lru_cache(4096)
 def chinese_sentence(text: str) -> str:
-    """Return a text of a rule in Chinese, with its values; unchanged without a translation."""
+    """Return the Chinese translation of an expected or actual value, such as `a finish reason`.
+
+    Without a translation, the text is returned unchanged.
+    """
     if not read_json(text.encode("utf-8", "replace")).problem:  # a recorded value
         return text
     return (
@@ -171,7 +174,7 @@ def chinese_sentence(text: str) -> str:
 
 
 def chinese_place(place: Place) -> str:
-    """Return the place of a finding as Chinese text: the turn, exchange, event, byte or pointer."""
+    """Return *place* as Chinese text: the turn, exchange, event, byte and JSON pointer it has."""
     numbered = (
         (place.turn, mark("turn {}")),
         (place.exchange, mark("exchange {}")),

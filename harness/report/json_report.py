@@ -37,7 +37,7 @@ def report(report: Report) -> str:
 
 
 def lines(report: Report) -> str:
-    """Return a report as JSON Lines: a line of totals, then a line per transcript, finding etc."""
+    """Return a report as JSON Lines: one line of totals, then one per transcript, finding etc."""
     return "".join(f"{json.dumps(_sound(part), ensure_ascii=False)}\n" for part in _parts(report))
 
 
@@ -54,12 +54,12 @@ def _parts(report: Report) -> Iterator[JsonObject]:
 
 
 def dumps(value: object) -> str:
-    """Return *value* as strict JSON text, without escapes for Chinese characters."""
+    """Return *value* as indented JSON text; dataclasses become objects, dates become strings."""
     return json.dumps(_sound(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
 def document(report: Report) -> JsonObject:
-    """Return a report as a JSON object."""
+    """Return a report as the JSON object that `report` writes as text."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -89,7 +89,7 @@ def document(report: Report) -> JsonObject:
 
 
 def transcript(one: Outline) -> JsonObject:
-    """Return a transcript's scenario, target, origin and numbers of exchanges as a JSON object."""
+    """Return the outline of a transcript as a JSON object, without the figures of its turns."""
     origin = one.provenance
     sdk = origin.sdk and {"name": origin.sdk.name, "version": origin.sdk.version}
     return {
@@ -108,7 +108,7 @@ def transcript(one: Outline) -> JsonObject:
 
 
 def ranking(found: Ranking) -> Iterator[JsonObject]:
-    """Yield a JSON object for each target of a ranking, the fastest first."""
+    """Yield a JSON object for each target of a ranking: tokens, times, costs; the fastest first."""
     for entry in found.entries:
         yield {
             **asdict(entry),
@@ -127,7 +127,10 @@ def drift(found: Drift) -> JsonObject:
 
 
 def matrix(found: Matrix) -> JsonObject:
-    """Return a matrix as a JSON object; where a target lacks a path, its types are null."""
+    """Return the comparison of all targets of a scenario as a JSON object.
+
+    In `formats`, each path has a list with the types of each target; null if it lacks the path.
+    """
     return {
         "scenario": found.scenario,
         "targets": list(found.targets),
@@ -141,7 +144,10 @@ def matrix(found: Matrix) -> JsonObject:
 
 
 def fields(found: FieldMatrix) -> JsonObject:
-    """Return the field mapping as a JSON object, which names forms of answers by their index."""
+    """Return the paths of each field as a JSON object.
+
+    A number `form` in it is the position, from 0, in its list `forms`.
+    """
     return {
         "forms": [{**asdict(column.form), "answers": column.answers} for column in found.columns],
         "fields": [
@@ -167,7 +173,7 @@ def _cell(position: int, cell: FieldCell) -> JsonObject:
 
 
 def comparison(found: Comparison) -> JsonObject:
-    """Return a comparison as a JSON object."""
+    """Return the differences of two transcripts as a JSON object."""
     return {
         "scenario": found.scenario,
         "left": found.left,
@@ -185,9 +191,9 @@ def _divergence(found: Divergence) -> JsonObject:
 
 
 def difference(found: Difference) -> JsonObject:
-    """Return a difference as a JSON object.
+    """Return a difference of two transcripts as a JSON object, with the values `left` and `right`.
 
-    `before` or `after` is left out if that side has no value.
+    `left` or `right` is left out if that transcript has no value there.
     """
     document: JsonObject = {
         "turn": found.turn,

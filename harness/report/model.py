@@ -1,4 +1,4 @@
-"""The report of a run, its origin, and all figures that renderers show."""
+"""The report of a run: its findings and problems, and all figures that the formats show."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def run_info(environment: Mapping[str, str], folder: Path) -> RunInfo:
     """Return the origin of a report that is made now.
 
     Args:
-        environment: The environment variables; those of GitHub Actions and GitLab are read.
+        environment: The environment variables, from which the variables that GitHub Actions and
+            GitLab set are read.
         folder: The project, whose git commit is read if no variable has it.
     """
     from harness import __version__
@@ -95,7 +96,7 @@ Pair = tuple[str, str]
 
 
 class State(StrEnum):
-    """The result of a scenario with a target; the worst result is first."""
+    """The result of a scenario with a target; members are ordered from the worst to the best."""
 
     PROBLEM = "problem"
     FAILED = "failed"
@@ -105,9 +106,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A scenario with one target, its findings and its recordings in figures.
+    """The result of one scenario with one target: findings, problems, and counts.
 
     Attributes:
+        ignored: findings of rules that the scenario or the project ignores.
+        problems: errors because of which it could not be recorded, read or replayed.
+        turns: number of turns in its recordings.
+        exchanges: number of HTTP exchanges in its recordings.
+        skipped: a sentence for each skipped step.
         recorded_at: the time of the recording, in ISO 8601; empty if unknown.
         recorded_from: the origin: `live`, `sandbox` or `unknown`; empty without a recording.
         total: mean time of the answered turns in seconds; None if no time was recorded.
@@ -131,9 +137,10 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """The name in lists: that of the test, or else of the scenario.
+        """The name in lists: the name of the test, or of the scenario if there is no test.
 
-        Without a test, a target that is a cassette's path gives the last two parts of that path.
+        If there is no test and the target is a cassette's path, the name is the end of that path:
+        `folder/file` for `a/folder/file.yaml`.
         """
         path = PurePath(self.target)
         is_file = path.suffix in (".yaml", ".yml")
@@ -163,15 +170,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Report:
-    """The transcripts of a run with findings, comparisons and problems, and the figures from them.
+    """The result of a run: transcripts with findings, comparisons and problems.
 
-    Renderers show what is computed here, and compute nothing themselves.
+    Everything that a report shows is computed here; the formats (HTML, JSON ...) only present it.
 
     Attributes:
         title: the heading.
         reads: the transcripts; empty if a check kept only their outlines.
         findings: the findings in the transcripts.
-        checked: the outlines of the transcripts of a check.
+        checked: a summary in figures of each transcript of a check; if empty, `outlines` makes them
+            from *reads*.
         fields: the places of fields in the answers of a check that kept no transcripts; else None.
         matrices: the comparison of all targets of each scenario.
         problems: errors of scenarios and targets that could not be recorded, read or replayed.
@@ -183,7 +191,8 @@ class Report:
         duration: the time of the run in seconds.
         history: the figures of earlier runs and of this one; empty without `--history`.
         processes: the largest number of processes that may render a large report.
-        left_out: the number of cassettes of no scenario, which a replay of all scenarios omits.
+        left_out: the number of cassettes that a replay of all scenarios did not replay, because
+            they belong to no scenario.
     """
 
     title: str
@@ -204,7 +213,7 @@ class Report:
 
     @cached_property
     def outlines(self) -> tuple[Outline, ...]:
-        """The outlines of all transcripts."""
+        """A summary in figures (`Outline`) of each transcript."""
         return self.checked or tuple(map(outline, self.reads))
 
     @property
@@ -214,7 +223,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 without errors, 1 with error findings, 2 if something could not be read or run."""
+        """The exit code: 0 without errors, 1 with error findings, 2 with any problem."""
         if self.problems:
             return 2
         return 0 if self.ok else 1
@@ -290,7 +299,7 @@ class Report:
 
     @property
     def local_origin(self) -> str:
-        """The origin of the recordings as a sentence in the language of the user."""
+        """The sentence of `origin` in the language of the user."""
         if LANGUAGE.get() is Language.EN:
             return self.origin
         partly = localized("Partly:") if len(self.origins) > 1 else ""
@@ -298,7 +307,10 @@ class Report:
 
     @property
     def origin(self) -> str:
-        """The origin of the recordings as an English sentence; empty without recordings."""
+        """An English sentence that says where the recordings come from: live services, the sandbox.
+
+        It is empty without recordings.
+        """
         partly = "partly " if len(self.origins) > 1 else ""
         clauses = [partly + ORIGINS[origin].lower().rstrip(".") for origin in self.origins]
         return f"{', '.join(clauses).capitalize()}." if clauses else ""
@@ -315,12 +327,15 @@ class Report:
 
     @cached_property
     def rankings(self) -> tuple[Ranking, ...]:
-        """A ranking for each group of targets with common scenarios, sorted by number of turns."""
+        """Rankings by speed and cost, each of targets that answered the same scenarios.
+
+        The ranking with the most turns is first.
+        """
         return rankings(self.matrices, self.outlines)
 
     @cached_property
     def scenario_rankings(self) -> tuple[Ranking, ...]:
-        """One ranking per scenario, of the targets that answered the same turns of it."""
+        """Rankings by speed and cost, one for each scenario that several targets answered."""
         return scenario_rankings(self.matrices, self.outlines)
 
     @cached_property
@@ -330,12 +345,12 @@ class Report:
 
     @cached_property
     def field_matrix(self) -> FieldMatrix:
-        """The paths of each field in answers, by form of answer and target."""
+        """The JSON pointers at which answers have each field, by form of answer and target."""
         return self.fields or field_matrix(self.reads)
 
     @cached_property
     def topics(self) -> tuple[Topic, ...]:
-        """The paths of each field by API form: one map for text and one for images."""
+        """The paths of each field by API form: one `Topic` for text and one for images."""
         return topics(self.reads, self.field_matrix)
 
     @cached_property
@@ -345,7 +360,7 @@ class Report:
 
     @cached_property
     def drift_groups(self) -> tuple[ChangeGroup, ...]:
-        """The changes of all drifts, each once, the most severe first."""
+        """The changes of all drifts, the most severe first; equal changes are one group."""
         return change_groups(self.drifts)
 
     @cached_property

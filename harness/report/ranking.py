@@ -41,7 +41,10 @@ class Entry:
     """The totals of one target over all turns of a ranking.
 
     Attributes:
+        target: the name of the target.
         turns: the number of turns.
+        input_tokens: the sum of the input tokens.
+        output_tokens: the sum of the output tokens.
         first_token: mean seconds to a turn's first token; None unless known for every turn.
         total: mean seconds of a turn; None unless known for every turn.
         costs: the known costs of turns, summed for each currency.
@@ -66,7 +69,7 @@ class Entry:
 
 
 class Undecided(StrEnum):
-    """The reason why no target is the cheapest."""
+    """The reason why no single target is the cheapest."""
 
     UNKNOWN = "cost unknown"
     CURRENCIES = "several currencies"
@@ -104,7 +107,10 @@ class Ranking:
 
     @property
     def fastest(self) -> str:
-        """The target with the shortest mean time; empty if there is a tie or a time is unknown."""
+        """The target with the shortest mean time; empty if a time is unknown or there is a tie.
+
+        It is a tie if the target saves at most `MARGIN` (5 %) of another target's time.
+        """
         best, *others = (entry.total for entry in self.entries)
         ahead = all(_is_ahead(best, other) for other in others)
         return self.entries[0].target if ahead and best is not None else ""
@@ -121,7 +127,7 @@ class Ranking:
 
     @property
     def undecided(self) -> Undecided | None:
-        """The reason why no target is the cheapest; None if one is."""
+        """The reason why no single target is the cheapest; None if `cheapest` names one."""
         if self.unpriced:
             return Undecided.UNKNOWN
         if len({cost.currency for entry in self.entries for cost in entry.costs}) > 1:
@@ -141,7 +147,7 @@ class Ranking:
         return "" if self.undecided else self.least[0]
 
     def verdict(self, shown: Callable[[str], str] = str) -> str:
-        """Return the fastest and the cheapest target as text, or why there is none.
+        """Return `fastest: X; cheapest: Y` with names of targets, or `tie` or `unknown` instead.
 
         *shown* is a function that formats the name of a target.
         """
@@ -163,9 +169,9 @@ class Ranking:
 def scenario_rankings(
     matrices: Sequence[Matrix], outlines: Sequence[Outline]
 ) -> tuple[Ranking, ...]:
-    """Return a ranking for each scenario of which several targets answered the same turns.
+    """Return a ranking for each scenario in which several targets answered the same turns.
 
-    The figures come from *matrices*, and those of scenarios without a matrix from *outlines*.
+    The figures of a scenario are taken from its matrix or, if it has none, from its *outlines*.
     """
     sandboxed = _sandboxed(outlines)
     found = _answered(matrices, outlines)
@@ -175,9 +181,9 @@ def scenario_rankings(
 def rankings(matrices: Sequence[Matrix], outlines: Sequence[Outline]) -> tuple[Ranking, ...]:
     """Return a ranking for each group of targets that answered the same scenarios.
 
-    A scenario counts for the group of all targets that answered it. The ranking with the most turns
-    is first. The figures come from *matrices*, and those of scenarios without a matrix from
-    *outlines*.
+    If A and B answered scenarios 1 and 2, and A, B and C answered 3, there are two rankings. The
+    one with the most turns is first. The figures of a scenario are taken from its matrix or, if it
+    has none, from its *outlines*.
     """
     together: dict[frozenset[str], dict[str, Answers]] = defaultdict(dict)
     for scenario, answers in _answered(matrices, outlines).items():
@@ -190,10 +196,10 @@ def rankings(matrices: Sequence[Matrix], outlines: Sequence[Outline]) -> tuple[R
 def rank_groups(
     groups: Sequence[Sequence[AnalyzedTranscript]], matrices: Sequence[Matrix]
 ) -> tuple[Ranking, ...]:
-    """Return rankings of targets by speed and cost.
+    """Return rankings by speed and cost of the targets in each group of compared recordings.
 
-    Each group counts as one scenario and has one matrix; targets with the same scenarios are ranked
-    together.
+    *matrices* has the comparison of each group, in order. Each group counts as one scenario; groups
+    with the same targets share one ranking.
     """
     named: list[Matrix] = []
     outlines: list[Outline] = []
@@ -205,9 +211,9 @@ def rank_groups(
 
 
 def scenarios_of(reads: Sequence[AnalyzedTranscript]) -> str:
-    """Return the names of the scenarios of *reads* as one text.
+    """Return the names of the scenarios of *reads* as one text: `a ↔ b`.
 
-    Of more than three names, the text has the first three and the number of the others.
+    Of more than three, only three are named: `a ↔ b ↔ c ↔ 2 more`.
     """
     found = list(dict.fromkeys(one.transcript.scenario for one in reads))
     more = [f"{len(found) - _LISTED} more"] if len(found) > _LISTED else []
@@ -217,7 +223,7 @@ def scenarios_of(reads: Sequence[AnalyzedTranscript]) -> str:
 def price_sources(rankings: Iterable[Ranking]) -> Mapping[Price, tuple[str, ...]]:
     """Return every price that the rankings use, each with the names of its targets.
 
-    A label after a target's name, such as a day in parentheses, is left out.
+    A label in parentheses after a target's name, such as `(2026-07-01)`, is removed.
     """
     sources: dict[Price, dict[str, None]] = defaultdict(dict)
     for entry in (entry for ranking in rankings for entry in ranking.entries):

@@ -1,4 +1,4 @@
-"""The sentence that reports print for each rule, by its name in findings, and words of the page."""
+"""Texts of reports: a sentence for each rule, by the rule's name, and labels of the HTML page."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text under the names of columns.
+    """A table of texts with named columns, which a console or Markdown can show.
 
     Attributes:
         columns: the names of the columns.

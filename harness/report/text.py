@@ -1,4 +1,4 @@
-"""A report, a conversation and the difference of two texts on a console."""
+"""Functions that print a report, a conversation or a diff of two texts on a console."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ MANY = 20
 def report(console: Console, report: Report, verbosity: Verbosity = Verbosity.NORMAL) -> None:
     """Print a report; whether it is ok or failed comes last.
 
-    Only `Verbosity.FULL` prints comparisons and rankings of the targets, and whole lists.
+    `Verbosity.QUIET` prints errors and problems only. Only `Verbosity.FULL` prints comparisons and
+    rankings of the targets, and all rows of long lists.
     """
     is_full = verbosity is Verbosity.FULL
     if verbosity is not Verbosity.QUIET:
@@ -107,7 +108,7 @@ def _listed(console: Console, findings: Sequence[Finding], is_full: bool) -> Non
 
 
 def describe_problem(problem: Problem) -> str:
-    """Return a problem with its scenario and target, in the language of the user."""
+    """Return the text of a problem for the user, as in `scenario, target: text`."""
     where = ", ".join(filter(None, (problem.scenario, problem.target)))
     text = localized_error(problem.text)
     return f"{where}: {text}" if where else text
@@ -148,7 +149,10 @@ def conversation(console: Console, read: AnalyzedTranscript) -> None:
 
 
 def difference(console: Console, left: Sequence[str], right: Sequence[str]) -> bool:
-    """Print a unified diff of two texts, and return whether they differ."""
+    """Print a unified diff of two texts, and return whether they differ.
+
+    *left* and *right* are the lines of the texts; the first line of each is also its name.
+    """
     names = (left[0], right[0]) if left and right else ("", "")
     lines = list(unified_diff(left, right, *names, lineterm="", n=3))
     print_lines(console, ((_SIGNS.get(line[:1], ""), line) for line in lines))

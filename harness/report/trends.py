@@ -1,4 +1,4 @@
-"""Trends over several runs: findings, times, tokens, costs and fields of each run."""
+"""Trends: findings, times, tokens, costs and fields, each with its values over several runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class Run:
     Attributes:
         date: when the report was made, in UTC; empty if unknown.
         commit: the commit of the project; empty if unknown.
-        values: each figure, by the title of its trend and its name (a rule, a target, a field).
+        values: each figure, by (title, name): the title of its trend, such as `Cost per run`, and
+            the rule, target or field that it is about.
     """
 
     date: str
