@@ -53,7 +53,8 @@ class Field:
     Attributes:
         name: The name in reports.
         otel: The name in the OpenTelemetry GenAI conventions; empty if they have none.
-        at: Its places: the name of one of an endpoint's `Fields`, and a path below its pointers.
+        at: Where endpoints may have it: names of attributes of `analysis.endpoint.Fields`, such as
+            `finish_reason`, some with a path below it, such as `tool_calls/[]/id`.
         expected: The kinds of response, as in `AnswerForm.response`, that should have the field;
             its absence from them is reported.
     """
@@ -64,7 +65,7 @@ class Field:
     expected: frozenset[str]
 
     def pointers(self, fields: Fields) -> Pointers:
-        """Return the field's JSON pointers at an endpoint with these *fields*."""
+        """Return the JSON pointers of this field in answers of the endpoint that has *fields*."""
         places = (place.partition("/") for place in self.at)
         return tuple(
             f"{pointer}{slash}{path}"
@@ -84,6 +85,8 @@ FIELDS = tuple(
 class AnswerForm:
     """One combination of endpoint, request format, kind of response and target.
 
+    Answers with the same combination are counted together, in one column of a `FieldMatrix`.
+
     Attributes:
         endpoint: The endpoint's name.
         response: `answer`, `stream`, `task accepted`, `task running`, `task ended` or `refusal`.
@@ -100,7 +103,7 @@ class AnswerForm:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A reference to an exchange of a cassette, as an example of an answer.
+    """A reference to one HTTP exchange of a cassette, as an example of an answer.
 
     Attributes:
         source: The cassette's file.
@@ -205,7 +208,7 @@ class FieldMatrix:
 
     @property
     def forms(self) -> tuple[AnswerForm, ...]:
-        """The forms of the columns."""
+        """The form of answers of each column, in order."""
         return tuple(column.form for column in self.columns)
 
     @cached_property
@@ -218,13 +221,13 @@ class FieldMatrix:
 
     @property
     def has_differences(self) -> bool:
-        """Whether a field was seen at more than one pointer."""
+        """Whether answers have any field at different JSON pointers."""
         places = ({s.pointer for cell in row.cells for s in cell.sites} for row in self.rows)
         return any(len(pointers) > 1 for pointers in places)
 
 
 def presence(present: int, of: int) -> Presence:
-    """Return the presence of a field that *present* out of *of* answers have."""
+    """Return `ALWAYS`, `SOMETIMES` or `NEVER` for a field that *present* of *of* answers have."""
     if not present:
         return Presence.NEVER
     return Presence.ALWAYS if present == of else Presence.SOMETIMES
@@ -253,7 +256,7 @@ class _Answer:
 
 
 def field_matrix(transcripts: Iterable[AnalyzedTranscript]) -> FieldMatrix:
-    """Return the table of all fields by the forms of the answers in *transcripts*."""
+    """Return the table of all fields, with a column for each form of answers in *transcripts*."""
     return merged(map(_matrix_of, transcripts))
 
 
@@ -275,7 +278,10 @@ def _events(answers: Sequence[_Answer]) -> int:
 
 
 def merged(matrices: Iterable[FieldMatrix]) -> FieldMatrix:
-    """Return the table of all answers of *matrices*, which are in the order of the answers."""
+    """Return one table that counts the answers of all *matrices*.
+
+    An example of an answer is taken from the first matrix that has one.
+    """
     columns: dict[AnswerForm, list[FieldColumn]] = defaultdict(list)
     for matrix in matrices:
         for column in matrix.columns:

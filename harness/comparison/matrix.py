@@ -1,6 +1,7 @@
 """All targets of one scenario side by side: their differences, formats, times and costs.
 
-The figures of one turn of one target are tokens, times, shares of scripts, and cost.
+The figures of a turn are its tokens, its times, its cost, and the shares of Chinese and Latin
+letters in its answer.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ class TargetPair:
 
     @property
     def shape(self) -> int:
-        """The number of differences between the two formats, in paths and types."""
+        """The number of differences in format: in paths and types of the answers' JSON."""
         return len(self.comparison.of(Layer.SHAPE))
 
     @property
     def answer(self) -> int:
-        """The number of differences between the outcomes, such as texts and finish reasons."""
+        """The number of differences in outcome, such as in texts and finish reasons."""
         return len(self.comparison.of(Layer.ANSWER))
 
 
@@ -149,7 +150,10 @@ def _tables(targets: Sequence[Sequence[summary.TurnSummary]]) -> Iterator[PathTa
 
 
 def path_rows(formats: Sequence[Mapping[str, set[str]]]) -> tuple[PathRow, ...]:
-    """Return a row for each path in *formats*, the types by path of each column."""
+    """Return a row for each path that any target has, sorted by path.
+
+    *formats* has one mapping for each target: the JSON types of the values at each path.
+    """
     paths = sorted({path for types in formats for path in types})
     sides = (["|".join(sorted(types.get(path, ()))) for types in formats] for path in paths)
     return tuple(PathRow(path, tuple(types)) for path, types in zip(paths, sides, strict=True))
@@ -193,8 +197,8 @@ class TurnFigures:
         price: The model's price on the day of the recording.
         cost: The cost of the turn by `price`; None also if the answer does not state its usage.
         content: The answer's text.
-        other_choices: The choices after the first, of which the text, calls, length, finish reason
-            and letters above are.
+        other_choices: The choices after the first. The text, length, tool calls, finish reason and
+            shares of letters above describe the first choice.
     """
 
     target: str
@@ -221,12 +225,15 @@ class TurnFigures:
 
     @property
     def is_further(self) -> bool:
-        """Whether these are the figures of a choice after the first."""
+        """Whether these are the figures of one of several answers to a request, but not the first.
+
+        Such figures are made by `by_choice`.
+        """
         return self.outcome.startswith("choice ")
 
     @property
     def by_choice(self) -> tuple[TurnFigures, ...]:
-        """These figures, then those of each further choice, whose outcome is such as `choice 1`."""
+        """These figures, then those of each further choice, with an outcome like `choice 1`."""
         others = (
             TurnFigures(
                 self.target, self.turn, f"choice {one.index}", self.delivery, **_choice_facts(one)
@@ -409,17 +416,17 @@ def _cost(outcome: Outcome | None, price: Price | None) -> Cost | None:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A transcript in figures, without its texts and exchanges.
+    """A summary of a transcript in figures, without its texts and exchanges.
 
     Attributes:
         scenario: The name of the scenario.
-        target: The target as text.
+        target: The target, such as `zhipuai/glm-4.5`.
         source: The path of the cassette.
         provenance: The provenance of the cassette.
         exchanges: The number of exchanges.
         unused: The number of recorded exchanges whose requests were not made.
         skipped: A sentence for each skipped step.
-        ignored: The rules that do not apply, each with the reason.
+        ignored: The names of the rules that the scenario ignores, each with the reason.
         models: The models that requests name, each once.
         figures: The figures of each turn, without the texts and tool calls of answers.
     """
@@ -437,7 +444,7 @@ class Outline:
 
 
 def outline(read: AnalyzedTranscript) -> Outline:
-    """Return the outline of a transcript."""
+    """Return the summary in figures of the transcript *read*."""
     transcript = read.transcript
     models = (resolve(one.request_json.value, "/model") for one in read.readings)
     return Outline(

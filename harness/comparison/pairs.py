@@ -1,7 +1,7 @@
 """Comparison of two transcripts, turn by turn, and the first turn at which they diverge.
 
-Two turns are compared layer by layer: shape, answer, content. Values that vary from one recording
-of a target to the next are marked as noise.
+Two turns are compared in several layers: paths and types of the JSON (shape), outcomes (answer),
+and values (content). Values that vary between repeats of one recording get the layer `volatile`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def compare(
 
     Args:
         left: One transcript.
-        right: The other one.
+        right: The other transcript.
         repeats: Further recordings of either target; others are ignored. Where a value varies
             between a transcript and its repeats, a difference gets the layer `volatile`.
     """
@@ -117,9 +117,10 @@ REASONS: Sequence[tuple[str, str]] = (
 
 
 def find_divergence(turns: Iterable[TurnComparison]) -> Divergence | None:
-    """Return the first turn that differs by more than wording, counts and times; None if none does.
+    """Return the first turn that differs by more than wording, counts and times.
 
-    Differences in later turns may be consequences, as the conversations are no longer the same.
+    None if no turn does. Differences in later turns may be consequences of this one, as the
+    conversations are no longer the same.
     """
     divergences = (_divergence(turn.number, turn.differences) for turn in turns)
     return next((divergence for divergence in divergences if divergence is not None), None)
@@ -327,9 +328,9 @@ _FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
 
 
 def embedded_json(content: Json) -> Json:
-    """Return the JSON object or array that *content* is the text of; None if it is anything else.
+    """Parse the text *content* as JSON, and return the object or array; None if it is neither.
 
-    The text may be enclosed in one code fence.
+    The text may be enclosed in a Markdown code fence.
     """
     text = content.strip() if isinstance(content, str) else ""
     fenced = _FENCE.fullmatch(text)

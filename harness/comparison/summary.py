@@ -30,9 +30,10 @@ class TurnSummary:
 
     Attributes:
         number: The turn's number, from 1.
-        shapes: The types by path, for each kind of exchange in `PARTS` that the turn has.
+        shapes: For each kind of exchange in `PARTS` that the turn has, the JSON types by path, such
+            as `integer|null` at `/usage/total_tokens`.
         answer: The outcome of the turn, as JSON with the same keys for all providers.
-        bodies: The exchanges of each kind in `PARTS`.
+        bodies: The exchanges of the turn by their kind, as in `PARTS`.
         events: Number of server-sent events.
     """
 
@@ -44,7 +45,7 @@ class TurnSummary:
 
 
 def summarize(turn: AnalyzedTurn) -> TurnSummary:
-    """Return the values of a turn that are compared."""
+    """Return the parts of a turn that comparisons look at: formats, outcome, and exchanges."""
     exchanges: dict[str, list[AnalyzedExchange]] = {}
     for exchange in turn.readings:
         exchanges.setdefault(part_of(exchange), []).append(exchange)
@@ -59,7 +60,7 @@ def summarize(turn: AnalyzedTurn) -> TurnSummary:
 
 
 def part_of(exchange: AnalyzedExchange) -> str:
-    """Return the kind of an exchange, such as `answer`, `event` (of a stream) or `refusal`."""
+    """Return the kind of an exchange, one of `PARTS`, such as `answer` or `event` (a stream)."""
     role = exchange.endpoint.role if exchange.endpoint else Role.OTHER
     if exchange.is_binary:
         return "file"
@@ -145,7 +146,7 @@ def _tool_call(call: ToolCall) -> dict[str, Json]:
 
 
 def delivery(turn: AnalyzedTurn) -> str:
-    """Return how the answer was delivered: `sync`, `stream` or `task`."""
+    """Return how the answer was delivered: `sync`, `stream` or `task` (polled for its result)."""
     if turn.polls:
         return "task"
     return "stream" if turn.answer and turn.answer.is_stream else "sync"
@@ -166,10 +167,10 @@ def name(transcript: AnalyzedTranscript) -> str:
 
 
 def names(transcripts: Sequence[AnalyzedTranscript]) -> tuple[str, ...]:
-    """Return a name for each transcript, in order.
+    """Return a name for each transcript, in order: its target, such as `zhipuai/glm-4.5`.
 
-    Transcripts with the same target get their scenario, day or file in parentheses, if
-    one of these distinguishes them all.
+    To tell transcripts with the same target apart, their scenario, day or file is added in
+    parentheses: the first of these that is different for all of them.
     """
     twins = ([t for t in transcripts if name(t) == name(each)] for each in transcripts)
     return tuple(map(_distinct, transcripts, twins))
@@ -194,8 +195,8 @@ _DETAILS: tuple[Callable[[Transcript], str], ...] = (
 def model_of(transcript: AnalyzedTranscript, exchange: AnalyzedExchange) -> tuple[str, str]:
     """Return (provider, model) of a transcript, each empty if unknown.
 
-    They are taken from the transcript's target. If it has none, the provider is that of the
-    endpoint of *exchange*, and the model is the one that its request names.
+    They are taken from the transcript's target. If it names no model, the provider of the endpoint
+    and the model in the request of *exchange* are returned.
     """
     provider, slash, model = transcript.transcript.target.partition("/")
     if slash:

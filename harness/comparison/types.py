@@ -1,4 +1,4 @@
-"""The types of a comparison: differences, each at one place and in one layer."""
+"""Data types for the result of a comparison; its smallest unit is a `Difference`."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Difference(Change):
 
     In the layer `shape`, `path` is set, and `before` and `after` are types. In the other layers
     `pointer` is set, and `before` and `after` are values. A difference of the kind `unlisted`
-    stands for further ones; its values are their number.
+    stands for further differences that are not listed; its values are their number.
 
     Attributes:
         before: The type or value of the left transcript.
         after: The type or value of the right transcript.
-        part: The kind of exchange, such as `answer` or `refusal`, whose body `pointer` leads into;
-            `reply` if `pointer` leads into the outcome of the turn.
+        part: The JSON document that `pointer` refers to: the body of a kind of exchange, such as
+            `answer` or `refusal`, or `reply`, the outcome of the turn.
         layer: The kind of information that differs.
         similarity: The similarity of two texts, from 0 to 1; None for other values.
         varies: Whether the value also varies between repeats of one transcript.
@@ -63,8 +63,8 @@ class TurnComparison:
         differences: Every difference.
         similarity: The similarity of the texts of the two answers, from 0 to 1; None if one answer
             has no text.
-        by_position: The part and the JSON pointer of each list that was too long to pair its items
-            by similarity.
+        by_position: The lists that were too long to pair their items by similarity; item n was
+            compared with item n. Each is given as (part, JSON pointer).
     """
 
     number: int
@@ -95,9 +95,9 @@ class Comparison:
 
     Attributes:
         left: The name of one transcript.
-        right: The name of the other one.
+        right: The name of the other transcript.
         turns: The differences of each turn.
-        scenario: The scenario of both; empty if they have two.
+        scenario: The scenario of both transcripts; empty if they have different ones.
         divergence: The first turn that differs by more than wording; None if no turn does.
     """
 
@@ -128,9 +128,9 @@ class Comparison:
 
     @property
     def similarity_range(self) -> tuple[float, ...]:
-        """The least and the greatest similarity, from 0 to 1, of the two texts of a turn.
+        """The lowest and the highest similarity of texts among the turns, from 0 to 1.
 
-        A single number if they are equal; empty if no texts were compared.
+        The tuple has one number if both are equal; it is empty if no texts were compared.
         """
         shares = sorted(t.similarity for t in self.turns if t.similarity is not None)
         return tuple(dict.fromkeys((*shares[:1], *shares[-1:])))
