@@ -6,6 +6,6 @@ begin with: `evidence` (what is counted), `clause` (how far a clause can be reli
 (what is reported).
 
 Terms: a section is one kind of answer of one endpoint (see `sections`). A place is a path in its
-JSON. A family is a model's name without the date of its snapshot. A state of a place in an exchange
-is `absent`, `present` or the JSON type of its value.
+JSON, such as `/choices/[]/delta`. A family is a model's name without the date of its snapshot. A
+state of a place in an exchange is `absent`, `present` or the JSON type of its value.
 """

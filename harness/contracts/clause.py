@@ -15,8 +15,8 @@ Exchanges are counted and not events: the thousand events of one stream are one 
 real rate of false alarms is far below what the bound allows, as most fields are either always
 present or follow a rule; a test measures it on halves of real recordings.
 
-As JSON Schema (draft 2020-12), required fields, formats and enumerations are those that are
-promised; all types are in it that were seen, in however few exchanges.
+In the JSON Schema of a contract (draft 2020-12), fields are required, and formats and enumerations
+listed, only if the clause is promised. Types are listed even if a single exchange had them.
 """
 
 from __future__ import annotations
@@ -46,12 +46,19 @@ _CHANCE = 0.05
 
 
 def lower_bound(held: int) -> float:
-    """Return the Wilson lower bound (95 %) for a clause that held in all of *held* exchanges."""
+    """Return the least probability (with 95 % confidence) with which a clause holds in general.
+
+    It held in all of *held* exchanges. The result, from 0 to 1, is the lower bound of the Wilson
+    score interval.
+    """
     return held / (held + _Z**2)
 
 
 def severity(held: int) -> Severity:
-    """Return the severity of violating a clause that held in all of *held* exchanges."""
+    """Return the severity of violating a clause that held in all of *held* exchanges.
+
+    It is an error from 16 exchanges on, a warning from 4 on, else a note.
+    """
     bound = lower_bound(held)
     if bound >= _ERROR:
         return Severity.ERROR
@@ -66,12 +73,15 @@ def one_step_less(level: Severity) -> Severity:
 def against(counts: Counts, state: str, family: str) -> int:
     """Return the number of exchanges that are evidence against a state; 0 if the state is allowed.
 
-    *counts* has the numbers of exchanges at a place by family of models and state; a state is
-    `absent` or a JSON type. A state that exchanges of *family* had is allowed. A state that only
-    other families had is allowed, too, unless the families differ significantly. For a family
-    without evidence, a state that any family had is allowed. Against other states, return the
-    number of families instead, as the exchanges of one family are not independent evidence for
-    another family.
+    A state that exchanges of *family* had is allowed. A state that only other families had is
+    allowed, too, unless the families differ significantly. For a family without evidence, a state
+    that any family had is allowed; against any other state, the number of families is returned
+    instead, as the exchanges of one family are not independent evidence for another family.
+
+    Args:
+        counts: The number of exchanges at a place, by family of models and state.
+        state: A JSON type, or `absent`.
+        family: The family of models whose answers are checked; `*` for all families.
     """
     having = frozenset(name for name, states in counts.items() if states.get(state))
     if family not in counts and family != EVERY:
@@ -82,10 +92,10 @@ def against(counts: Counts, state: str, family: str) -> int:
 
 
 def witnesses(counts: Counts, state: str, family: str) -> int:
-    """Return the number of exchanges that had a state, of all families of models together.
+    """Return the number of exchanges that had *state*, of all families of models together.
 
-    *counts* has the numbers of exchanges by family and state. If *family* has no evidence, return
-    the number of families with the state instead.
+    *counts* has the numbers of exchanges by family and state. If *family* is not in it, return the
+    number of families with the state instead.
     """
     if family in counts or family == EVERY:
         return sum(states.get(state, 0) for states in counts.values())
@@ -111,7 +121,9 @@ UNDOCUMENTED = Documented()
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """The evidence for a clause, and the severity of violating it; false without evidence.
+    """The amount of evidence for a clause, and the severity of violating it.
+
+    As a condition, it is false without evidence.
 
     Attributes:
         witnesses: Number of exchanges, or of families of models, that comply with the clause.
@@ -137,7 +149,7 @@ class Support:
 
 @dataclass(frozen=True)
 class ClauseTree:
-    """The clauses for one place of an answer and, as further trees, for the places below it.
+    """The clauses for one place (a JSON path) of an answer, with a tree for each place below it.
 
     Attributes:
         node: The evidence from recordings.
@@ -178,29 +190,29 @@ class ClauseTree:
 
     @cached_property
     def fields(self) -> Mapping[str, ClauseTree]:
-        """The place of each field of an object, by the field's key, sorted."""
+        """The clauses for each field of an object, sorted by the field's key."""
         members = sorted(self.node.members.items())
         return {key: ClauseTree(child, self.documented.field(key)) for key, child in members}
 
     @cached_property
     def items(self) -> ClauseTree | None:
-        """The place of all items of an array; None if no item was seen."""
+        """The clauses for every item of an array; None if no item was seen."""
         return ClauseTree(self.node.items, self.documented.items()) if self.node.items else None
 
     @cached_property
     def values(self) -> ClauseTree | None:
-        """The place of all values of a map; None if this place is not a map."""
+        """The clauses for all values of a map (an object with data as keys); None if not a map."""
         return ClauseTree(self.node.values) if self.node.values else None
 
     @cached_property
     def formats(self) -> Mapping[str, str]:
-        """The formats that values must have, each with the JSON type that it applies to."""
+        """The formats that values must have, each with its JSON type: `{"uuid": "string"}`."""
         states = {f: "integer" if f == words.EPOCH else "string" for f in sorted(self.node.formats)}
         return {name: state for name, state in states.items() if self._promised(state)}
 
     @cached_property
     def vocabulary(self) -> Mapping[str, int]:
-        """The only words that a string may be, each with its number of exchanges.
+        """The strings that are allowed here, each with the number of exchanges that had it.
 
         Empty if any string is allowed.
         """
@@ -213,10 +225,10 @@ class ClauseTree:
         return Support(held, severity(held)).is_promise
 
     def form(self, state: str, family: str) -> Support:
-        """Return the support for a clause on the allowed words or the format of values.
+        """Return the evidence for a clause on the allowed strings or the format of values.
 
-        It counts the exchanges of the *family* of models (`*`: all) that have a value of the JSON
-        type *state* here; those of other families if it has none. The severity is one step lower
+        It counts the exchanges that have a value of the JSON type *state* here, or the families of
+        models that do if *family* (`*` for all) has no evidence. The severity is one step lower
         than for a clause on a type: most programs cope with a new word.
         """
         held = witnesses(self.node.counts, state, family)
@@ -224,7 +236,7 @@ class ClauseTree:
 
 
 def clause_tree(section: Section, node: Node) -> ClauseTree:
-    """Return the clauses for the whole answers of *section*, by their evidence *node*."""
+    """Return the clauses for answers of *section*, computed from *node*, the evidence for them."""
     return ClauseTree(node, documented(section))
 
 
@@ -236,7 +248,7 @@ def clause_trees(contract: Contract) -> dict[Section, ClauseTree]:
 
 
 def each(top: ClauseTree, path: str = "") -> Iterator[tuple[str, ClauseTree]]:
-    """Yield (path, place) for *top* and every place below it, parents first.
+    """Yield (path, clauses) for the place of *top* and every place below it, parents first.
 
     *path* is the path of *top*. In a path, `[]` stands for the items of an array, `*` for the
     values of a map.
@@ -317,7 +329,7 @@ Overlay = tuple[tuple[str, ...], dict[str, Any]]
 def overlays(tree: ClauseTree) -> list[Overlay]:
     """Return the JSON Schema keywords that hold for some families of models only.
 
-    Each overlay is a pair: the families with the same keywords, and these keywords.
+    Each item is a pair (families, keywords); families with the same keywords share an item.
     """
     overlays: list[Overlay] = []
     common = schema(tree)
@@ -357,9 +369,10 @@ Clauses = Mapping[tuple[str, str], Any]
 
 
 def clauses(contract: Contract, section: Section) -> Clauses:
-    """Return all clauses of a section: the value of each JSON Schema keyword, by (path, keyword).
+    """Return all clauses of a section by (path, keyword): `{("/id", "type"): "string"}`.
 
-    The keyword of a clause for a single family of models ends with `for` and the family's name.
+    A keyword is one of JSON Schema, or `known` for a field that was seen. If the clause holds for
+    one family of models only, its name is added: `required for glm-4`.
     """
     top = clause_tree(section, contract.sections[section])
     promised = dict(_clauses(schema(top), "", ""))

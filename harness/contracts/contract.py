@@ -1,4 +1,4 @@
-"""The contract: the evidence for each section, and the recordings it was learned from."""
+"""The class `Contract`, and functions that learn contracts from recordings and merge them."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ class Contract:
     """A contract learned from recordings.
 
     Attributes:
-        sections: The evidence for the answers of each section.
-        sources: The recordings by a digest of their exchanges, so that none is counted twice.
+        sections: The evidence for the answers of each section (a kind of answer).
+        sources: The recordings that it was learned from, by the digest of their exchanges, so that
+            none is counted twice.
     """
 
     sections: Mapping[Section, Node] = field(default_factory=dict)
@@ -43,12 +44,12 @@ class Contract:
 
     @property
     def exchanges(self) -> int:
-        """The number of exchanges that the contract was learned from."""
+        """The number of HTTP exchanges that the contract was learned from."""
         return sum(source.exchanges for source in self.sources.values())
 
 
 class Lesson(NamedTuple):
-    """The contract learned from one recording.
+    """A contract learned from a single recording, to be merged into a larger one by `combine`.
 
     Attributes:
         name: The name of the recording in citations.
@@ -62,7 +63,7 @@ class Lesson(NamedTuple):
 
 
 def lesson(name: str, transcript: AnalyzedTranscript) -> Lesson:
-    """Return the contract learned from one recording, which cites the recording as *name*."""
+    """Return the contract learned from the recording *transcript*, which it cites as *name*."""
     name = name.encode("utf-8", "replace").decode()  # the name of a file may be any bytes
     key = digest(transcript)
     return Lesson(name, key, _contract_of(key, name, transcript))
@@ -97,7 +98,7 @@ def merge(left: Contract, right: Contract) -> Contract:
 
 
 def digest(transcript: AnalyzedTranscript) -> str:
-    """Return a digest of all exchanges of a recording; it does not depend on the file's name."""
+    """Return 16 hexadecimal digits that identify a recording by its requests and responses."""
     whole = hashlib.sha256()
     for analyzed in transcript.readings:
         request, response = analyzed.exchange.request, analyzed.exchange.response
@@ -126,8 +127,8 @@ def observed(
 ) -> Contract:
     """Return a contract with the evidence of one exchange; it is empty for an unknown endpoint.
 
-    *name* is the name by which the contract cites the recording; *transcript* and *turn* contain
-    the exchange.
+    *name* is the name by which the contract cites the recording; *transcript* is the recording and
+    *turn* its turn with the exchange.
     """
     values: dict[Section, list[tuple[Citation, Json]]] = {}
     for section, part in sections(exchange):

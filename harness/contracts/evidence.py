@@ -1,4 +1,6 @@
-"""The evidence for each place of an answer, counted in exchanges, and how evidence is merged.
+"""The evidence that recordings give for each place (JSON path) of an answer, and its merging.
+
+A `Node` counts the exchanges in which a place was present, absent, or had a value of some type.
 
 `merge_nodes` is associative and commutative: the order of recordings does not matter, and evidence
 from a file can be merged with that of new recordings.
@@ -58,14 +60,14 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeContext:
-    """The properties of an exchange apart from its answer, which decide how evidence is counted.
+    """What is known of an exchange apart from its answer, to count the evidence in the answer.
 
     Attributes:
         family: The family of the model; empty if unknown.
         day: The day of the answer, such as `2025-10-14`; empty if unknown.
-        texts: The paths of free text in answers of the endpoint.
-        free: The paths of data such as ids and texts, which have no vocabulary; paths below them
-            are included.
+        texts: The paths at which answers of the endpoint have free text.
+        free: The paths of data such as ids and texts. Strings at these paths, and below, do not
+            count as words of the protocol (such as `stop`).
         echoes: The strings in the request; in an answer they are not words of the protocol.
     """
 
@@ -78,7 +80,7 @@ class ExchangeContext:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The evidence for one place of an answer and for all places below it.
+    """The evidence for one place (JSON path) of an answer and for all places below it.
 
     Attributes:
         counts: Numbers of exchanges by family of models and state. The states are `of` (the object
@@ -87,7 +89,8 @@ class Node:
         cites: The first few exchanges that have the place, sorted.
         first: The first day on which the place was seen; empty if unknown.
         last: The last day on which the place was seen; empty if unknown.
-        words: The number of exchanges with each string; None if the strings are data, not words.
+        words: The number of exchanges with each string; None if the strings are data such as texts,
+            not words of the protocol such as `stop`.
         formats: The formats that every string, or every whole number, has.
         span: The least and the greatest number; None if no number was seen.
         lengths: The least and the greatest length of an array; None if no array was seen.
@@ -114,7 +117,7 @@ class Node:
 
     @property
     def types(self) -> tuple[str, ...]:
-        """The JSON types seen here, sorted; `integer` is left out beside `number`."""
+        """The JSON types seen here, sorted; `integer` is left out if there is `number`."""
         names = {name for states in self.counts.values() for name in states} - _NO_TYPES
         return tuple(sorted(names - {"integer"} if "number" in names else names))
 
@@ -140,8 +143,9 @@ def observe(
         cited: The values at the place, each with its citation.
         context: The model, day and request of the exchange.
         path: The path of the place, in which `[]` stands for every item of an array.
-        of: 1 if the object that contains the place exists.
-        absent: 1 if such an object in the exchange lacks the place.
+        of: 1 if the exchange has the object that contains the place, else 0.
+        absent: 1 if the exchange has several such objects, as in an array, and one of them lacks
+            the place; else 0.
     """
     values = [value for _, value in cited]
     types = {schema_type(value) for value in values}
@@ -202,7 +206,7 @@ def _members(cited: CitedValues, context: ExchangeContext, path: str) -> Mapping
 
 
 def merge_nodes(left: Node, right: Node) -> Node:
-    """Return the evidence of two nodes for the same place together."""
+    """Return one node with the evidence of two nodes for the same place."""
     return _with_map(
         Node(
             counts=_added(left.counts, right.counts),
@@ -221,7 +225,7 @@ def merge_nodes(left: Node, right: Node) -> Node:
 
 
 def either(left: Node | None, right: Node | None) -> Node | None:
-    """Return the evidence of two nodes together; a node that is None adds nothing.
+    """Return one node with the evidence of both, or the one that is not None.
 
     Return None if both are None.
     """

@@ -1,8 +1,8 @@
-"""Contract files: reading and writing, learning one from cassettes, and proposing changes to it.
+"""Contract files: reading and writing them, and learning or extending a contract from cassettes.
 
 A file is YAML with JSON Schemas, and the evidence for each clause. It is sorted, so that a diff
-shows only what changed. The JSON Schema follows from the evidence; `loads` refuses a file in which
-it does not, since that was changed by hand.
+shows only what changed. The JSON Schema follows from the evidence; `loads` refuses a file whose
+schema does not, since it was changed by hand.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def dumps(contract: Contract) -> str:
 
 
 def document(contract: Contract) -> dict[str, Any]:
-    """Return a contract as the mappings and lists of its YAML file."""
+    """Return a contract as the mappings and lists that its YAML file contains."""
     sources = sorted((source.file, key) for key, source in contract.sources.items())
     endpoints: dict[str, dict[str, Any]] = {}
     for section, tree in clause_trees(contract).items():
@@ -76,7 +76,7 @@ def _section(tree: ClauseTree) -> dict[str, Any]:
 
 
 def with_evidence(tree: ClauseTree) -> dict[str, Any]:
-    """Return the JSON Schema of a place and all places below it, with evidence as `x-` keywords."""
+    """Return the JSON Schema of a place and all below it, with evidence such as `x-exchanges`."""
     schema = {k: FlowList(v) if isinstance(v, list) else v for k, v in promise(tree).items()}
     schema |= _evidence(tree.node)
     if tree.fields:
@@ -122,7 +122,8 @@ def loads(text: str | bytes, source: str = "") -> Contract:
     """Read a contract from the text of a YAML file; *source* is the file's name in errors.
 
     Raises:
-        BadContract: The text is not a contract, or was changed by hand; with the line.
+        BadContract: The text is not a contract, or was changed by hand. The error names the line,
+            if it is known.
     """
     try:
         value = safe_yaml.load(text)
@@ -296,7 +297,7 @@ def load(path: Path) -> Contract:
 
 
 def write(path: Path, contract: Contract) -> None:
-    """Write a contract's file atomically."""
+    """Write a contract to the file *path* as YAML, replacing an existing file atomically."""
     store.write_text(path, dumps(contract))
 
 
@@ -305,8 +306,12 @@ def learn_cassettes(
 ) -> Contract:
     """Learn a contract from the cassettes in *paths*, write it to *out*, and return it.
 
-    A file of a folder that cannot be read is passed to *skip*. *workers* is the largest number of
-    processes that read the files, or the address of a Dask scheduler.
+    Args:
+        paths: Cassettes, or folders of them.
+        out: The new file of the contract.
+        progress: Called with a line of text for each file.
+        skip: Called with the error of each file of a folder that cannot be read.
+        workers: The largest number of processes, or the address of a Dask scheduler.
 
     Raises:
         HarnessError: *out* exists already, or no cassette has an exchange with a known endpoint.
@@ -345,7 +350,8 @@ class Proposal:
 def propose(paths: Sequence[Path], path: Path, progress: Progress, skip: store.Skip) -> Proposal:
     """Return the contract in the file *path*, before and after adding the cassettes in *paths*.
 
-    Nothing is written. A file of a folder that cannot be read is passed to *skip*.
+    Nothing is written. *progress* is called with a line of text for each file, *skip* with the
+    error of each file of a folder that cannot be read.
 
     Raises:
         HarnessError: The contract does not exist.

@@ -60,8 +60,8 @@ class Breach:
     """A clause that a value violates.
 
     Attributes:
-        kind: The kind of difference from earlier values, such as `retyped`.
-        pointer: The JSON pointer to the value in the answer.
+        kind: How the value differs from those in earlier recordings, such as `removed`.
+        pointer: The JSON pointer to the value in the answer, or to the missing field.
         path: The pointer with `[]` in place of each array index.
         expected: The values that the clause allows, as a phrase.
         actual: The actual value, as a phrase.
@@ -191,7 +191,10 @@ class Judge:
         )
 
     def judge(self, exchange: AnalyzedExchange, family: str) -> Iterator[Finding]:
-        """Yield a finding for every clause that an exchange with a model of *family* violates."""
+        """Yield a finding for every clause that *exchange*, with a model of *family*, violates.
+
+        Findings have no scenario, target and source yet; `check` adds them.
+        """
         if not exchange.checked_endpoint or not exchange.parts:
             yield from _not_judged(exchange)
             return

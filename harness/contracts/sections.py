@@ -1,4 +1,4 @@
-"""Sections of a contract: the kinds of answer that are counted apart, and their documentation.
+"""Sections of a contract: kinds of answer, each with clauses and documentation of its own.
 
 A section is an endpoint, a form (answer, event of a stream, refusal), and a case: the position of
 an event in its stream or the state of a task. Apart from a task's state and an event without
@@ -63,9 +63,8 @@ FORMS = ("answer", "event", REFUSAL)
 def sections(exchange: AnalyzedExchange) -> Iterator[tuple[Section, Part]]:
     """Yield (section, part) for the body of an answer or refusal, or for each event of a stream.
 
-    The section is the kind of answer that the part belongs to.
-
-    Nothing is yielded for an unknown endpoint.
+    The section is the kind of answer that the part belongs to. For an unknown endpoint, nothing is
+    yielded.
     """
     if exchange.endpoint is None:
         return
@@ -112,8 +111,8 @@ class Documented:
     Attributes:
         schemas: All JSON Schemas that apply; empty if the place is not documented.
         optional: Whether the field may be missing.
-        is_open: Whether any value is allowed. This is so for a field that the documentation
-            mentions for none of several alternative kinds of items.
+        is_open: Whether any value is allowed, because the documentation lists alternative objects
+            and mentions the field in none of them.
     """
 
     schemas: tuple[Schema, ...] = ()
@@ -121,7 +120,7 @@ class Documented:
     is_open: bool = False
 
     def allows(self, state: str) -> bool:
-        """Return whether *state*, a JSON type or `absent`, is documented for this place."""
+        """Return whether the documentation allows *state*, a JSON type or `absent`, here."""
         if state == "absent" or self.is_open:
             return self.optional
         types = [types_of(schema) for schema in self.schemas if "type" in schema]
@@ -149,7 +148,7 @@ def _all_of(schema: Schema) -> Sequence[Schema]:
 
 
 def documented(section: Section) -> Documented:
-    """Return the documentation of the answers of *section*; empty for an unknown endpoint."""
+    """Return the documentation of whole answers of *section*; without schemas if there is none."""
     try:
         endpoint = endpoints.endpoint(section.endpoint)
     except HarnessError:

@@ -1,4 +1,6 @@
-"""Vocabularies and formats: whether a string is a word of the protocol, a date, a link.
+"""Classification of strings in answers: words of the protocol such as `stop`, dates, links.
+
+The words that were seen at one place are its vocabulary.
 
 A contract is kept in a repository, so it must not contain private texts. A string is written down
 only if it is short, looks like an identifier of a protocol, and was seen in at least `PUBLIC`
@@ -29,7 +31,10 @@ _MOST_DIGITS = 4
 
 
 def is_word(text: str) -> bool:
-    """Return whether a string could belong to a protocol's vocabulary: `tool_calls`, `1302`."""
+    """Return whether a string looks like a word of a protocol, such as `tool_calls` or `1302`.
+
+    Such a string has at most 40 characters, at most 4 digits and no spaces.
+    """
     return _WORD.fullmatch(text) is not None and _digits(text) <= _MOST_DIGITS
 
 
@@ -44,10 +49,10 @@ def _digits(text: str) -> int:
 
 
 def add(left: Words, right: Words) -> Words:
-    """Return the sum of two vocabularies, which count the exchanges with each word.
+    """Return the sum of two vocabularies, each the number of exchanges with each word.
 
-    None if one of them is None or the sum has too many words. A digest is replaced by its word if
-    the word is in one of the vocabularies.
+    None if one of them is None (the strings are data) or the sum has more than `MOST_WORDS` words.
+    A digest is replaced by its word if the word is in one of the vocabularies.
     """
     if left is None or right is None:
         return None
@@ -66,12 +71,12 @@ def word_digest(word: str) -> str:
 
 
 def is_digest(word: str) -> bool:
-    """Return whether *word* is a digest that replaces a rare word, such as `#1a2b`."""
+    """Return whether *word* is the digest of a rare word, such as `#1a2b`, not a word itself."""
     return word.startswith("#")
 
 
 def written(words: Mapping[str, int]) -> dict[str, int]:
-    """Return *words* as a contract's file has them: sorted, with digests for rare words."""
+    """Return the counts of *words* as a contract's file has them: sorted, rare words as digests."""
     public: Counter[str] = Counter()
     for word, count in words.items():
         public[word if count >= PUBLIC or is_digest(word) else word_digest(word)] += count
@@ -79,7 +84,7 @@ def written(words: Mapping[str, int]) -> dict[str, int]:
 
 
 def is_known_in_full(words: Words) -> bool:
-    """Return whether no word is rare, so that none is replaced by a digest; False without words."""
+    """Return whether every word is frequent enough to be written to a file; False without words."""
     return bool(words) and all(count >= PUBLIC for count in (words or {}).values())
 
 
@@ -105,7 +110,7 @@ _EPOCH = range(10**9, 5 * 10**9)
 
 
 def text_formats(texts: Iterable[str]) -> frozenset[str]:
-    """Return the names of the formats that all of these strings have, such as `uuid`."""
+    """Return the names of the formats, such as `uuid`, that every one of *texts* has."""
     strings = list(texts)
     return frozenset(
         name for name, form in TEXT_FORMATS.items() if all(form.fullmatch(s) for s in strings)
@@ -113,5 +118,5 @@ def text_formats(texts: Iterable[str]) -> frozenset[str]:
 
 
 def integer_formats(numbers: Iterable[int]) -> frozenset[str]:
-    """Return the names of the formats that all of these integers have, such as `epoch-seconds`."""
+    """Return {"epoch-seconds"} if all *numbers* can be Unix times (2001 to 2128), else no name."""
     return frozenset({EPOCH}) if all(number in _EPOCH for number in numbers) else frozenset()
