@@ -1,4 +1,4 @@
-"""Comparison of an old and a new recording: each change with its verdict.
+"""Comparison of an old and a new recording: each change, with what it means for clients.
 
 The order of keys, the number of events in a stream and the polls of a running task are ignored. If
 the finish reason differs, changes in tool calls and texts count as wording: the model chose to do
@@ -66,10 +66,11 @@ def find_drift(
     Args:
         old: The old recording.
         new: The new recording.
-        before: The findings in the old recording.
-        after: The findings in the new recording; those that are not in *before* are changes.
+        before: The findings (violated rules and clauses) in the old recording.
+        after: The findings in the new recording; a finding that is not in *before* is a change.
         allowed: A function that returns whether a contract allows the new state of a field: a JSON
-            type, or `absent`. Changes to allowed states count as wording.
+            type, or `absent`. It gets a section, path, state and family of models. Changes to
+            allowed states have the verdict `WORDING`.
         repeats: Repeats of the old recording. Values that vary between *old* and its repeats are
             ignored.
     """
@@ -373,11 +374,10 @@ def _violation(finding: Finding) -> tuple[str, int | None, str]:
 
 
 def allowed_by(contract: Contract) -> Allowed:
-    """Return a function that returns whether *contract* allows a state of a field.
+    """Return a function that says whether *contract* allows a state of a field, for `find_drift`.
 
-    A state is `absent` or a JSON type.
-
-    A field may be absent if the contract allows that in every section that has the field. A type is
+    It takes a section, path, state (`absent` or a JSON type) and family of models. A field may be
+    absent if the contract allows that in every section that has the field. A type is
     allowed if the contract allows it in any section. For a stream's event, the sections of events
     at all positions are looked up together.
     """
@@ -431,7 +431,10 @@ class Criteria:
         new: AnalyzedTranscript,
         repeats: Sequence[AnalyzedTranscript] = (),
     ) -> Drift:
-        """Return the changes from *old* and its *repeats* to *new*."""
+        """Return the changes from the recording *old* to *new*.
+
+        Values that vary between *old* and its *repeats* are ignored.
+        """
         before = chain.from_iterable(map(self._findings, (old, *repeats)))
         after = self._findings(new)
         if self.contract is None:

@@ -46,12 +46,12 @@ from harness.wire.text import count
 
 @dataclass(frozen=True, slots=True)
 class RecordedJob:
-    """A job that can be recorded again.
+    """A scenario with a target that can be recorded again, and its recordings on file.
 
     Attributes:
         job: The scenario and the target.
-        recording: The recording on file. If the job is to be recorded from a live service, turns of
-            steps that only a sandbox can answer are left out.
+        recording: The recording on file. If the job is to be recorded from a live service, turns
+            that only a sandbox can answer are removed from it.
         repeats: The other recordings on file of the same job.
     """
 
@@ -61,7 +61,7 @@ class RecordedJob:
 
     @property
     def name(self) -> str:
-        """The name in a plan: `scenario/target`, as in a folder of cassettes."""
+        """The name in a plan, such as `multi-turn/zhipuai-glm-4.5`."""
         return _name(self.job)
 
 
@@ -70,10 +70,16 @@ def plan_again(
 ) -> tuple[list[RecordedJob], Plan]:
     """Return the jobs to record again, and the plan that chose them.
 
-    Without a budget these are all jobs with a recording in *folder*. With a budget they are the
-    jobs that exercise the most rules and clauses of *contract* for it. For each other job the plan
-    has the reason why it is left out. If *live* is true, turns of steps that only a sandbox can
-    answer are removed from the recordings.
+    For each other job, the plan has the reason why it was omitted.
+
+    Args:
+        jobs: The scenarios with their targets.
+        folder: The recordings on file. Jobs without one are omitted.
+        live: Whether to record from live services. Turns that only a sandbox can answer are then
+            removed from the recordings.
+        budget: The most that recording may cost; jobs are chosen within it so that the most rules
+            and clauses of *contract* apply to their recordings. None to choose all jobs.
+        contract: The contract; None to count rules only.
 
     Raises:
         HarnessError: No job can be recorded again.
@@ -286,7 +292,7 @@ _ONE_QUESTION = RecordingCost(questions=1)
 
 @dataclass
 class SpendMeter(Meter):
-    """A meter that charges the requests and turns of one recording to the budget.
+    """A meter that a recording calls for each step, request and turn, to keep within a budget.
 
     Attributes:
         job: The scenario and the target.
@@ -310,9 +316,9 @@ class SpendMeter(Meter):
     calls_before: int = 0
 
     def step(self) -> None:
-        """Check that the rest of the budget covers the next step.
+        """Check that the rest of the budget covers the next step of the scenario.
 
-        Raises OverBudget if its estimated cost exceeds the rest.
+        Raises OverBudget if the estimated cost of the step exceeds the rest.
         """
         number, old = len(self.turns), self.on_file
         expected = self.foreseen
@@ -322,11 +328,11 @@ class SpendMeter(Meter):
         self.spent.reserve(expected)
 
     def request(self) -> None:
-        """Count a request. Raises OverBudget if the budget allows no more requests."""
+        """Count a request before it is sent. Raises OverBudget if the budget allows no more."""
         self.spent.request()
 
     def turn(self, turn: Turn) -> None:
-        """Add a recorded turn, and charge its cost to the budget."""
+        """Add a turn that was just recorded, and charge its cost to the budget."""
         self.turns.append(Turn(len(self.turns) + 1, turn.exchanges))
         recording = self.recording
         spent = turn_cost(recording, recording.turns[-1], self.prices)
@@ -355,7 +361,7 @@ class SpendMeter(Meter):
 
 
 def plan_to_record(jobs: Iterable[Job], folder: Store, budget: Budget | None) -> Plan:
-    """Return the plan of recording *jobs*, in their order, within *budget*.
+    """Return a plan to record *jobs*, in their order, within *budget* (None for no limit).
 
     The costs are estimated by the recordings in *folder*. Without a recording, only the number of
     requests is estimated; so if the budget is money, the job is not in the plan.
@@ -391,7 +397,7 @@ def _on_file(job: Job, folder: Store) -> AnalyzedTranscript | None:
 
 
 def meters(source: Source, budget: Budget | None, folder: Store) -> Callable[[Job], Meter]:
-    """Return a function that returns a meter for each job; all meters charge to one budget.
+    """Return a function that makes the meter for a job; all meters charge to one budget.
 
     Args:
         source: The servers to record from.
@@ -409,7 +415,7 @@ _UNRELATED = frozenset({401, 402, 403, 407, 408, 429})
 
 
 def refuses_the_request(turn: AnalyzedTurn) -> bool:
-    """Return whether the service refused the request because of its content.
+    """Return whether the service refused a turn's request because of what the request contains.
 
     Such a refusal is an error with HTTP 4xx in the service's own format. Return False for a proxy's
     page, a server error, throttling, a missing key, an empty account and a missing answer.

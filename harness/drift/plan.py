@@ -1,4 +1,6 @@
-"""The plan of recordings to make again within a budget, so that they exercise the most checks.
+"""The plan of which recordings to make again within a budget, so that the most checks apply.
+
+A check is a rule, or a clause of a contract. A recording exercises a check that applies to it.
 
 Finding the best plan is NP-hard (budgeted maximum coverage). This one adds the candidate with the
 most new checks per price until the budget is used up, or takes the single best candidate if that
@@ -72,7 +74,7 @@ class RecordingCost:
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """The prices of one day in one currency.
+    """The prices of models on one day, to compute costs in one currency.
 
     Attributes:
         prices: The price table.
@@ -115,7 +117,10 @@ class Tariff:
 def turn_cost(
     transcript: AnalyzedTranscript, turn: AnalyzedTurn, tariff: Tariff | None
 ) -> RecordingCost:
-    """Return the cost of a turn of *transcript*; without a tariff the money is unknown."""
+    """Return the cost of a turn of *transcript*: its requests, and its money by *tariff*.
+
+    Without a tariff, `money` is None.
+    """
     roles = [e.endpoint.role if e.endpoint else Role.OTHER for e in turn.readings]
     polls = roles.count(Role.POLL)
     files = sum(exchange.is_binary for exchange in turn.readings)
@@ -126,7 +131,7 @@ def turn_cost(
 
 
 def cost(transcript: AnalyzedTranscript, tariff: Tariff | None = None) -> RecordingCost:
-    """Return the cost of the recording *transcript*; without a tariff the money is unknown."""
+    """Return the cost of all turns of *transcript*; without a tariff, `money` is None."""
     return sum((turn_cost(transcript, turn, tariff) for turn in transcript.turns), RecordingCost())
 
 
@@ -199,8 +204,8 @@ class Candidate:
     """A recording that could be made again.
 
     Attributes:
-        name: The name, `scenario/target`.
-        cost: The cost of the recording on file, as an estimate.
+        name: The name, such as `multi-turn/zhipuai-glm-4.5`.
+        cost: The estimated cost: what the recording on file cost.
         covers: The checks (rules and clauses of a contract) that the recording exercises.
     """
 
@@ -237,7 +242,7 @@ class Plan:
 
     @property
     def cost(self) -> RecordingCost:
-        """The cost of all chosen candidates, by the recordings on file."""
+        """The estimated cost of all chosen candidates together."""
         return sum((candidate.cost for candidate in self.chosen), RecordingCost())
 
     @property
@@ -254,7 +259,10 @@ def plan_all(candidates: Iterable[Candidate]) -> Plan:
 
 
 def plan_within(candidates: Iterable[Candidate], budget: Budget) -> Plan:
-    """Return a plan within a budget; candidates of unknown price are omitted."""
+    """Return a plan whose cost is within *budget*, with as many checks as this search finds.
+
+    Candidates of unknown cost are omitted.
+    """
     candidates = sorted(candidates, key=lambda c: c.name)
     selection = _Selection(budget)
     priced = [c for c in candidates if budget.price(c.cost) is not None]
@@ -344,10 +352,10 @@ def _covered(candidates: Iterable[Candidate]) -> frozenset[str]:
 
 
 def rules_exercised(transcript: AnalyzedTranscript) -> frozenset[str]:
-    """Return the rules that a recording exercises, as `dialect: rule`.
+    """Return the rules that a recording can show to be broken, such as `zhipu: usage_adds_up`.
 
-    A recording exercises a rule if one of the rule's faults can be injected into it. A rule counts
-    once for each dialect, since one provider's compliance says nothing about another.
+    These are the rules with a fault (a change that breaks the rule) that can be injected into the
+    recording. A rule is named once for each dialect (API format of a provider) in the recording.
     """
     dialects = {e.endpoint.dialect for e in transcript.readings if e.endpoint}
     rules: set[str | None] = set()
@@ -358,7 +366,7 @@ def rules_exercised(transcript: AnalyzedTranscript) -> frozenset[str]:
 
 
 def clauses_exercised(transcript: AnalyzedTranscript, contract: Contract) -> frozenset[str]:
-    """Return the clauses of *contract* that the answers of a recording are checked against."""
+    """Return the clauses of *contract* that apply to answers of a recording, each as a text."""
     seen = {section for exchange in transcript.readings for section, _ in sections(exchange)}
     return frozenset(
         f"{section}: {path} {word}"
@@ -372,7 +380,7 @@ def clauses_exercised(transcript: AnalyzedTranscript, contract: Contract) -> fro
 
 @dataclass
 class SpendTracker:
-    """A counter of the requests and the money that one run spends.
+    """A counter of the requests and the money that one run spends, which enforces a budget.
 
     A request is counted before it is sent. The cost of an answer is known when it has arrived, so
     the last answer may exceed the budget; no request is sent after it.
@@ -400,10 +408,10 @@ class SpendTracker:
         return self.budget.most - (self.money if self.budget.is_money else self.calls)
 
     def reserve(self, cost: RecordingCost) -> None:
-        """Check that the rest of the budget covers the next step.
+        """Check that the rest of the budget covers the next step; nothing is deducted.
 
         Args:
-            cost: The cost of the step in the recording on file.
+            cost: The estimated cost of the step, such as that of the recording on file.
 
         Raises:
             OverBudget: The budget is exhausted, or does not cover *cost*.
@@ -428,7 +436,10 @@ class SpendTracker:
         self.calls += 1
 
     def charge(self, cost: RecordingCost) -> None:
-        """Charge the money of a turn to the budget; its requests are counted by `request`."""
+        """Deduct the money of a turn from the budget; its requests are counted by `request`.
+
+        If the budget is money and the cost of the turn is unknown, the budget counts as exhausted.
+        """
         if self.budget is None or not self.budget.is_money:
             return
         self.money += cost.money or NOTHING

@@ -67,7 +67,8 @@ def compare_folders(
 ) -> DriftRun:
     """Compare two cassettes, or two folders of cassettes.
 
-    Recordings are matched by scenario and target; if these do not identify them, by path.
+    Recordings are matched by scenario and target; if these do not identify them, by their path
+    relative to the folder.
 
     Args:
         old: The older cassette or folder.
@@ -77,7 +78,7 @@ def compare_folders(
         progress: Called with a line of text for each file.
 
     Raises:
-        HarnessError: No recording in *old* matches one in *new*.
+        HarnessError: *old* or *new* does not exist, or no recordings match.
     """
     start = time.perf_counter()
     for side in (old, new):

@@ -1,4 +1,4 @@
-"""Samples: the JSON values that a turn received in one form of answer, collected for comparison.
+"""Samples: the JSON values in all answers of one kind that a turn received, for comparison.
 
 All events of a stream are one sample, and so are all polls that find a task in the same state.
 """
@@ -28,7 +28,7 @@ _EVENT = "event"
 
 @dataclass(frozen=True, slots=True, order=True)
 class SampleKey:
-    """The kind of answers that a sample collects, which identifies the sample in its turn.
+    """The kind of answers that a `Sample` collects; a turn has one sample for each kind.
 
     Attributes:
         endpoint: The endpoint's name, or the HTTP method if it is unknown.
@@ -46,18 +46,18 @@ class SampleKey:
 
 @dataclass(slots=True)
 class Sample:
-    """All values of one form of answer in one turn.
+    """The types and values in all answers of one kind in one turn.
 
     Attributes:
-        section: The kind of answer, as in a contract, of the first value.
+        section: The section of a contract that the first value belongs to.
         family: The family of the model; empty if unknown.
-        passing: Whether the answer is about a task that is still running.
-        moving: The paths whose presence depends on what the model chose to do: those of tool calls,
-            content and reasoning.
+        passing: Whether the answers say that a task is still running.
+        moving: The paths of tool calls, content and reasoning, whose presence depends on what the
+            model chose to do.
         documented_words: Strings of the protocol that the documentation lists.
         types: The JSON types by position in a stream (`first`, `middle` ...; empty if it is not a
             stream) and by path.
-        words: The strings at each path that may belong to a vocabulary.
+        words: The strings at each path that may be words of the protocol, such as `stop`.
         values: How often each value occurs at each path, as JSON texts.
         count: Number of bodies or events.
     """
@@ -78,7 +78,7 @@ class Sample:
 
     @property
     def paths(self) -> list[str]:
-        """Every path, sorted: parents come first."""
+        """Every path with a value, sorted, so that `/usage` is before `/usage/tokens`."""
         return sorted({path for by_path in self.types.values() for path in by_path})
 
     def add(
@@ -87,8 +87,8 @@ class Sample:
         """Add the value of a body or of an event.
 
         Args:
-            section: The kind of answer, as in a contract, that the value belongs to.
-            value: The value.
+            section: The section of a contract that the value belongs to.
+            value: The decoded JSON of the body or the event.
             free: The paths of data such as ids and texts, which are not words of the protocol.
             echoes: The strings in the request; in an answer they are not words of the protocol.
         """
@@ -177,7 +177,7 @@ def _empty(
 
 
 def is_within(path: str, holders: Iterable[str]) -> bool:
-    """Return whether *path* is one of the paths *holders*, or below one of them."""
+    """Return whether *path* is one of *holders* or below one: `/a/b` is within `/a`."""
     return any(path == holder or path.startswith(f"{holder}/") for holder in holders)
 
 
@@ -222,7 +222,7 @@ class RecordedTurn:
 
     @cached_property
     def forms(self) -> tuple[frozenset[SampleKey], ...]:
-        """The kinds of answers in each recording, except answers about a running task."""
+        """The kinds of answers in each recording, without polls that find a task still running."""
         return tuple(
             frozenset(key for key, sample in by_key.items() if not sample.passing)
             for by_key in self.samples
@@ -230,16 +230,16 @@ class RecordedTurn:
 
     @property
     def forms_of_any(self) -> frozenset[SampleKey]:
-        """The kinds of answers that at least one of the recordings has."""
+        """The kinds of answers in `forms` that at least one of the recordings has."""
         return frozenset().union(*self.forms)
 
     @property
     def forms_of_all(self) -> frozenset[SampleKey]:
-        """The kinds of answers that all of the recordings have."""
+        """The kinds of answers in `forms` that all of the recordings have."""
         return self.forms[0].intersection(*self.forms[1:])
 
     def of(self, key: SampleKey) -> tuple[Sample, ...]:
-        """Return the samples of the kind of answers *key*, at most one for each recording."""
+        """Return the sample with *key* of each recording that has one."""
         return tuple(by_key[key] for by_key in self.samples if key in by_key)
 
     @property
@@ -249,19 +249,22 @@ class RecordedTurn:
 
     @property
     def finish_reasons(self) -> tuple[str, ...]:
-        """The finish reasons; recordings without one are left out."""
+        """The finish reason of the turn in each recording that has one."""
         outcomes = [turn.outcome for _, turn in self.turns]
         return tuple(o.finish_reason for o in outcomes if isinstance(o, Reply) and o.finish_reason)
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The error codes of the refusals; recordings without a refusal are left out."""
+        """The error code of the turn in each recording in which it failed."""
         outcomes = (turn.outcome for _, turn in self.turns)
         return tuple(outcome.code for outcome in outcomes if isinstance(outcome, Failure))
 
 
 def recorded_turn(number: int, transcripts: Sequence[AnalyzedTranscript]) -> RecordedTurn | None:
-    """Return the turn *number* of all transcripts that have it; None if none has it."""
+    """Return the turn with *number*, from 1, of all *transcripts* that have such a turn.
+
+    Return None if none has it.
+    """
     turns = [(t, turn) for t in transcripts for turn in t.turns if turn.turn.number == number]
     return RecordedTurn(turns) if turns else None
 
@@ -269,7 +272,7 @@ def recorded_turn(number: int, transcripts: Sequence[AnalyzedTranscript]) -> Rec
 def final_status(turn: AnalyzedTurn) -> int:
     """Return the last HTTP status of a turn; 0 if it has no exchange.
 
-    Downloads of files are left out unless the turn has nothing else.
+    Downloads of files are ignored, unless the turn has no other exchanges.
     """
     answers = [e for e in turn.readings if e.endpoint is None or e.endpoint.role is not Role.FILE]
     if not turn.readings:

@@ -25,8 +25,8 @@ class DriftChange(Change):
         after: The types or values in the new recording; for the kind `rule`, the finding's message.
         verdict: What the change means for programs that read the format.
         rule: The name of the violated rule, for the kind `rule`.
-        reason: The reason why the change is less severe than others of its kind; empty if it is
-            not.
+        reason: The reason why the verdict is less severe than usual for this kind of change; empty
+            if it is not.
     """
 
     verdict: Verdict
@@ -66,11 +66,11 @@ class Drift:
 
     @property
     def verdict(self) -> Verdict:
-        """The most severe verdict of all changes."""
+        """The most severe verdict of all changes; `SAME` without changes."""
         return max((c.verdict for c in self.changes), key=lambda v: v.rank, default=Verdict.SAME)
 
     def of(self, verdict: Verdict) -> tuple[DriftChange, ...]:
-        """Return the changes with *verdict*."""
+        """Return the changes that have exactly this *verdict*."""
         return tuple(change for change in self.changes if change.verdict is verdict)
 
     def joined(self, others: Iterable[Drift]) -> Drift:
