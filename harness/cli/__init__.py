@@ -33,9 +33,9 @@ class Command(NamedTuple):
     """A command of `harness`, or a group of commands, as `commands.json` describes it.
 
     Attributes:
-        name: The name on the command line, which is also that of the module and of its function.
+        name: The name on the command line. The module and its function have the same name.
         heading: The heading under which the command is listed.
-        short: The text beside the name: what the command does, in one line.
+        short: What the command does, in one line; it is listed beside the name.
         example: An example for the help of the command.
         about: The first paragraph of the help of a group; empty for a command.
         examples: An example for each command of a group, by the name of the command and of its
@@ -129,7 +129,7 @@ class _CommandGroup(TyperGroup):
 
 
 def command_line() -> typer.Typer:
-    """Return the application with all commands."""
+    """Return the typer application of `harness` with all commands."""
     return app.application(_CommandGroup)
 
 
@@ -185,9 +185,10 @@ def _warn(
 
 
 def split_child_command(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the arguments of `harness`, and the command after `--` that `harness` runs.
+    """Return (arguments of `harness`, the command after `--` that it is to run, or an empty list).
 
-    Only the commands of `WITH_CHILD` run another command; for others `--` keeps its usual meaning.
+    Only the commands in `WITH_CHILD`, such as `serve`, run another command. For others `--` keeps
+    its usual meaning: all arguments are returned in the first list.
     """
     given = [*arguments]
     if not given or given[0] not in WITH_CHILD or "--" not in given:

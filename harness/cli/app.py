@@ -36,7 +36,7 @@ P = ParamSpec("P")
 
 
 class Color(StrEnum):
-    """The values of `--color`: when output is colored."""
+    """The values of `--color`, which say when output is colored; `auto` is on a terminal only."""
 
     AUTO = "auto"
     ALWAYS = "always"
@@ -61,7 +61,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
 def application(group: type[TyperGroup]) -> typer.Typer:
-    """Return the typer application of `harness`; its commands are those of *group*."""
+    """Return the typer application of `harness`; the class *group* looks up its commands."""
     app = typer.Typer(
         name="harness",
         cls=group,
@@ -135,9 +135,9 @@ def options(
 
 
 def with_output_options(command: Callable[P, None]) -> Callable[P, None]:
-    """Return *command* as typer takes it, with the common options for output added.
+    """Return *command* as typer needs it, with options such as `--quiet` and `--color` added.
 
-    Its arguments and options are those of `options.json`, the common ones those of `options`.
+    `options.json` describes the arguments and options; `options` takes the added ones, too.
     """
 
     @wraps(command)
@@ -227,10 +227,10 @@ def print_table(
     numbers: Sequence[str] = (),
     words: Sequence[str] = (),
 ) -> None:
-    """Print *rows* as a table with the names of its columns.
+    """Print *rows* as a table under the names *columns*.
 
-    *numbers* are the columns that are aligned to the right, *words* the columns whose texts are
-    translated.
+    *numbers* has the names of columns that are aligned to the right, *words* the names of columns
+    whose texts are translated.
     """
     from harness.report.console import draw
     from harness.report.tables import Table
@@ -259,7 +259,10 @@ def print_json(value: object) -> None:
 
 @contextmanager
 def json_array() -> Iterator[Callable[[object], None]]:
-    """Yield a function that prints an item of a JSON array, whose end is printed last."""
+    """Yield a function that prints a value as the next item of one JSON array.
+
+    The brackets around the items are printed at the start and the end of the block.
+    """
     from harness.report.json_report import dumps
 
     before = "["
@@ -277,8 +280,11 @@ def json_array() -> Iterator[Callable[[object], None]]:
 def folders_of_tests(scenarios: Path, cassettes: Path) -> list[Path]:
     """Return the folders of the tests' cassettes, for a project without a folder of scenarios.
 
-    Empty if the folder *scenarios* exists, or if the user named it. *cassettes* is returned alone
-    if the user named it and it exists.
+    Args:
+        scenarios: The folder of scenarios. If it exists or is not the default folder, the list is
+            empty.
+        cassettes: The folder of cassettes. If it exists and is not the default folder, the list
+            has this folder only; else the folders are searched for below the current folder.
     """
     from harness.cassette.remote import location
     from harness.runner.prune import cassette_folders
@@ -290,9 +296,10 @@ def folders_of_tests(scenarios: Path, cassettes: Path) -> list[Path]:
 
 
 def with_left_out(report: Report, scenarios: Path, cassettes: Path) -> Report:
-    """Return the *report* of a replay with the number of cassettes that belong to no scenario.
+    """Return the *report* of a replay of all scenarios, with `left_out` set.
 
-    The replay has left them out, though it was of all scenarios.
+    That is the number of cassettes in a folder that is not named after a scenario. They are looked
+    for in *cassettes* and, if it is the default folder, in the cassette folders of tests.
     """
     from dataclasses import replace
 
@@ -307,7 +314,7 @@ def with_left_out(report: Report, scenarios: Path, cassettes: Path) -> Report:
 
 
 def print_left_out(report: Report) -> None:
-    """Print the number of cassettes that a replay left out to standard error, unless it is 0."""
+    """Print to standard error how many cassettes a replay left out; print nothing if it is 0."""
     if report.left_out and VERBOSITY.get() != _QUIET:
         text = localized_count(
             report.left_out,
@@ -320,9 +327,9 @@ def print_left_out(report: Report) -> None:
 
 
 def by_name(names: Iterable[str], known: Mapping[str, T], noun: str) -> list[T]:
-    """Return the values of *known* that have these names, or all of them if there are no names.
+    """Return the value of each of *names* in the mapping *known*; without names, all its values.
 
-    Raises HarnessError for an unknown name; *noun* is what the message calls it.
+    Raises HarnessError for an unknown name; *noun* says in the message what it names: `SDK`.
     """
     chosen = list(dict.fromkeys(names)) or list(known)
     for name in chosen:
@@ -387,9 +394,10 @@ def time_left(step: str, seconds: float) -> str:
 
 @contextmanager
 def skipping() -> Iterator[Callable[[HarnessError], None]]:
-    """Yield a function that prints the error for which a file of a folder is left out.
+    """Yield a function to call with the error of each file that cannot be read.
 
-    The command continues with the other files, and exits with 2 if a file was left out.
+    It prints the error. At the end of the block typer exits: with 2 if the function was called,
+    else with the exit code raised in the block, or 0.
     """
     skipped: set[str] = set()
 
@@ -410,7 +418,10 @@ _UNREADABLE = _USAGE_ERROR = 2
 
 
 def kept(as_json: bool, reports: Iterable[Path]) -> Kept:
-    """Return the parts of each cassette that the printed report and the files *reports* need."""
+    """Return how much of each cassette a report must keep to be printed and written to *reports*.
+
+    *as_json* is whether the report is printed as JSON.
+    """
     from harness.checks.check import Kept
     from harness.report import ENDINGS
 
@@ -421,7 +432,10 @@ def kept(as_json: bool, reports: Iterable[Path]) -> Kept:
 
 
 def with_history(report: Report, folder: Path | None) -> Report:
-    """Return *report* with the figures of earlier reports in *folder*; unchanged without one."""
+    """Return *report* with the figures of the earlier JSON reports in *folder*, to show trends.
+
+    If *folder* is None, *report* is returned unchanged.
+    """
     from dataclasses import replace
 
     from harness.report.trends import with_report
@@ -430,7 +444,10 @@ def with_history(report: Report, folder: Path | None) -> Report:
 
 
 def deliver(report: Report, as_json: bool, reports: Sequence[Path] | None) -> None:
-    """Print a report, write it to each of *reports*, and exit with the report's exit code."""
+    """Print a report, write it to each file of *reports*, and exit with the report's exit code.
+
+    *as_json* is whether to print it as JSON. Raises typer.Exit.
+    """
     from harness.report import json_report, text
     from harness.types import Verbosity
 
@@ -444,7 +461,10 @@ def deliver(report: Report, as_json: bool, reports: Sequence[Path] | None) -> No
 
 
 def write_reports(report: Report, paths: Iterable[Path] | None) -> None:
-    """Write a report to each of *paths*, in the form that the path's ending names."""
+    """Write a report to each of *paths*, in the format that the ending names, such as `.html`.
+
+    A path without such an ending is a folder, which gets a file of every format.
+    """
     from harness.report import write
 
     for path in paths or ():

@@ -124,15 +124,15 @@ class Broken:
 
     @property
     def noticed(self) -> bool:
-        """Whether the rules found the fault, and the verdict on the changes is `breaking`."""
+        """Whether the harness noticed the fault: rules found it, and the verdict is `breaking`."""
         return self.finding is not None and self.drift.verdict == "breaking"
 
 
 def break_one(jobs: Sequence[Job], recorded: Store, into: Path, steps: Progress) -> Broken | None:
-    """Return a broken copy of the shortest recording with a token count; None if none has one.
+    """Break a copy of the shortest recording that states a token count, and return its check.
 
-    The count becomes a string: a change that a provider might really make, small, silent, and
-    enough to break a client.
+    The count becomes a string: a change that a provider might really make, and enough to break a
+    client. Return None if no recording states a token count.
 
     Args:
         jobs: The jobs whose recordings may be copied.

@@ -23,7 +23,7 @@ COMPLETION: Mapping[str, str] = {
 
 
 def break_lines_in_chinese() -> None:
-    """Make rich break lines between Chinese characters, and not at spaces only."""
+    """Make rich, the library that prints the help, break lines between Chinese characters, too."""
     from rich import _wrap
 
     _wrap.words = _words

@@ -35,9 +35,10 @@ LOCAL = mark(
 
 
 def install_steps(folder: Path) -> tuple[list[str], str]:
-    """Return the commands that install the project in *folder* and the harness, and a note.
+    """Return (commands, note) for a CI workflow that installs the project and the harness.
 
-    The note says that CI cannot reach the address of the harness; it is empty if CI can.
+    *folder* is the folder of the project. The note tells the user that CI cannot reach the place
+    from which the harness was installed; it is empty if CI can.
     """
     declared = list(_declared(folder))
     files = [folder / name for name in (*REQUIREMENTS, "pyproject.toml")]
