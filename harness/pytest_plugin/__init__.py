@@ -269,6 +269,7 @@ def pytest_runtest_makereport(
     report = yield
     if call.excinfo is None:
         return report
+    cassettes.note_outcome(item, report)
     explain(report, item, call)
     return shortened(report, item, call)
 

@@ -82,6 +82,7 @@ _NO_OPTIONS = MarkOptions()
 _FETCHED = pytest.StashKey[dict[str, Path | Exception]]()
 _CONTEXT = pytest.StashKey["CassetteContext"]()
 _FAILURE = pytest.StashKey[BaseException | None]()
+_IS_EXPECTED = pytest.StashKey[bool]()
 _IS_DUE = pytest.StashKey[bool]()
 _HAS_OWN = pytest.StashKey[bool]()
 _MAY_FOLLOW = pytest.StashKey[bool]()
@@ -160,7 +161,7 @@ def use_first(item: pytest.Item) -> None:
     names = getattr(item, "fixturenames", None)
     if names is None or not has_cassette(item):
         return
-    item.stash[_FAILURE] = None
+    item.stash[_FAILURE], item.stash[_IS_EXPECTED] = None, False
     if CASSETTE not in names and _has_own_fixtures(item):
         item.stash[_IS_DUE] = True
         return
@@ -263,6 +264,12 @@ def open_context(item: pytest.Item) -> CassetteContext | None:
     return item.stash.get(_CONTEXT, None)
 
 
+def note_outcome(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Note whether a phase of a test was skipped, or failed as it was expected to."""
+    if report.when != "teardown":
+        item.stash[_IS_EXPECTED] = report.skipped
+
+
 def begin_teardown(item: pytest.Item) -> None:
     """Prepare the open cassette of a test for the teardown of fixtures; do nothing without one.
 
@@ -318,8 +325,7 @@ def _finish(item: pytest.Item) -> None:
         return
     del item.stash[_CONTEXT]
     failure = error = item.stash.get(_FAILURE, None)
-    expected = isinstance(failure, pytest.skip.Exception) or item.get_closest_marker("xfail")
-    if expected and context.recorded:
+    if item.stash.get(_IS_EXPECTED, False) and context.recorded:
         error = None  # a replay needs what the test asked before it was skipped, or failed
     try:
         with _errors_as_failures:

@@ -129,14 +129,40 @@ def test_one():
 @pytest.mark.xfail
 def test_two():
     assert not ask()["choices"]
+
+@pytest.mark.cassette
+def test_three():
+    assert ask()["choices"]
+    pytest.xfail("the model cannot do this")
 """
     folder = write(repository, sandbox, tests)
-    repository.runpytest_inprocess("--record=missing").assert_outcomes(skipped=1, xfailed=1)
-    assert sorted(path.name for path in folder.iterdir()) == ["test_one.yaml", "test_two.yaml"]
+    repository.runpytest_inprocess("--record=missing").assert_outcomes(skipped=1, xfailed=2)
+    names = ["test_one.yaml", "test_three.yaml", "test_two.yaml"]
+    assert sorted(path.name for path in folder.iterdir()) == names
     write(repository, "http://elsewhere.invalid", tests)
     result = repository.runpytest_inprocess()
-    result.assert_outcomes(skipped=1, xfailed=1)
-    result.stdout.fnmatch_lines(["harness: 2 replayed, 0 recorded, 0 live; *"])
+    result.assert_outcomes(skipped=1, xfailed=2)
+    result.stdout.fnmatch_lines(["harness: 3 replayed, 0 recorded, 0 live; *"])
+
+
+def test_a_failure_that_the_mark_xfail_does_not_expect_writes_no_cassette(
+    repository: pytest.Pytester, sandbox: str
+) -> None:
+    """The mark may name a condition, which does not hold here, and the error, here another one."""
+    tests = """
+@pytest.mark.cassette
+@pytest.mark.xfail(False, reason="elsewhere only")
+def test_one():
+    assert not ask()["choices"]
+
+@pytest.mark.cassette
+@pytest.mark.xfail(raises=KeyError)
+def test_two():
+    assert not ask()["choices"]
+"""
+    folder = write(repository, sandbox, tests)
+    repository.runpytest_inprocess("--record").assert_outcomes(failed=2)
+    assert not [*folder.glob("*.yaml")]
 
 
 def test_a_test_that_fails_writes_no_cassette(repository: pytest.Pytester, sandbox: str) -> None:
