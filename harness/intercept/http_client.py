@@ -588,7 +588,8 @@ class WholeBody(io.BytesIO):
 
     def __init__(self, body: bytes, *, has_length: bool) -> None:
         super().__init__(body)
-        self._end = len(body) if has_length else None
+        self._length = len(body) if has_length else None
+        self._end = self._length or None
 
     @property
     def fp(self) -> WholeBody | None:
@@ -598,15 +599,15 @@ class WholeBody(io.BytesIO):
     def read(self, size: int | None = None, /) -> bytes:
         """Return at most the next *size* bytes; if *size* is None, all bytes that are left."""
         data = super().read(size)
-        if size is None or (size and not data):
+        if size is None or (not data and (size or self._length == 0)):
             self._end = self.tell()
         return data
 
     def isclosed(self) -> bool:
         """Return whether the body was read to its end.
 
-        A body of unknown length ends with a read that returns nothing, or one of all bytes; a body
-        of known length with its last byte.
+        A body of known length ends with its last byte, or the first read if it is empty; another
+        ends with a read that returns nothing, or one of all bytes.
         """
         return self.closed or self.tell() == self._end
 
