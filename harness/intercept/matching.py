@@ -77,7 +77,7 @@ def _path(request: Request, volatile: Sequence[str]) -> tuple[str, str]:
         return request.uri, ""
     query = parts.query
     for name in (place[1:] for place in volatile if place.startswith("?")):
-        query = re.sub(rf"(?:^|(?<=&)){re.escape(name)}=[^&]*", f"{name}={PLACEHOLDER}", query)
+        query = re.sub(rf"((?:^|(?<=&)){re.escape(name)}=)[^&]*", rf"\1{PLACEHOLDER}", query)
     return parts.path, query
 
 

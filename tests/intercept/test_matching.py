@@ -247,6 +247,13 @@ def test_a_miss_shows_no_secret() -> None:
     assert key not in repr(tape)
 
 
+def test_a_masked_parameter_matches_by_its_literal_name() -> None:
+    """The name of a masked parameter is neither a pattern nor the template of a text."""
+    tape = player(exchange("x", "/chat?a.\\d=REDACTED&b=1"))
+    assert text_of_answer(tape, request("/chat?a.\\d=other&b=1")) == "x"
+    assert "query: " in miss_of(tape, request("/chat?a12=other&b=1"))
+
+
 def test_a_miss_searches_and_parses_a_large_request_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many recorded requests it is compared with, of which none has its text."""
     searched: list[bytes] = []
