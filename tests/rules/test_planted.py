@@ -168,6 +168,18 @@ PLANTED = {
         '"content_index":-1',
         "items_are_added_first",
     ),
+    "an index of a block that is an object": (
+        "anthropic stream",
+        '"content_block_start","index":0',
+        '"content_block_start","index":{}',
+        "answer_fits_schema",
+    ),
+    "an index of a delta that is an array": (
+        "anthropic stream",
+        '"content_block_delta","index":0',
+        '"content_block_delta","index":[]',
+        "message_events_are_in_order",
+    ),
     "a refusal in an event with the status 200": (
         "dashscope incremental",
         '"output":{',

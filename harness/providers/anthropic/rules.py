@@ -63,7 +63,7 @@ def message_events_are_in_order(reading: AnalyzedExchange) -> Iterator[Finding]:
             if index != closed or opened:
                 problem = f"the start of block {index}"
             opened = {closed: str(resolve(part.value, "/content_block/type"))}
-        elif kind in ("content_block_delta", "content_block_stop") and index not in opened:
+        elif kind in ("content_block_delta", "content_block_stop") and [*opened] != [index]:
             problem = f"{kind} of block {index}"
         elif kind == "content_block_delta":
             delta = str(resolve(part.value, "/delta/type"))
@@ -236,9 +236,9 @@ def thinking_is_signed(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     A request sends it back with the thinking, unchanged [DOC]; a part of it is refused.
     """
-    signed: set[object] = set()
+    signed: set[str] = set()
     for part in _events(reading):
-        index, delta = resolve(part.value, "/index"), resolve(part.value, "/delta/type")
+        index, delta = str(resolve(part.value, "/index")), resolve(part.value, "/delta/type")
         if resolve(part.value, "/type") == "content_block_start":
             signed.discard(index)
         elif index in signed and delta in ("thinking_delta", "signature_delta"):
