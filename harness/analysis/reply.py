@@ -172,7 +172,7 @@ def joined(texts: Iterable[str | None]) -> str | None:
 
 
 def status_of(part: Part) -> int:
-    """Return the HTTP status in a comment of an event, such as `HTTP_STATUS/400`; else 200."""
+    """Return the status that a comment of an event has, 400 for `HTTP_STATUS/400`; else 200."""
     matches = (_STATUS.fullmatch(comment) for comment in part.comments)
     return next((int(match.group(1)) for match in matches if match), 200)
 

@@ -28,8 +28,8 @@ _PATIENCE = 10
 def cluster(address: str) -> Iterator[tuple[Executor, int]]:
     """Yield (executor, number of threads) for the workers of a Dask scheduler.
 
-    *address* is that of the scheduler, such as `tcp://10.0.0.1:8786`. If a worker ends, other
-    workers run its unfinished jobs, and those again whose results were not fetched.
+    *address* is the address of the scheduler, such as `tcp://10.0.0.1:8786`. If a worker ends,
+    other workers run its jobs that are unfinished, or whose results were not fetched.
 
     Raises:
         HarnessError: No scheduler answers, it has no workers, or it ends; or a job was on several

@@ -312,7 +312,9 @@ def _delete_others(remote: RemotePath, found: Mapping[RemotePath, Any]) -> None:
 
 
 def upload(path: RemotePath, content: bytes) -> None:
-    """Write a file to its store, whole or not at all, and then its copy.
+    """Write *content* to the file at *path* in its store, then to the local copy of the file.
+
+    The file in the store is written whole or not at all.
 
     Raises:
         CannotWrite: The store cannot be written, or another writer has written the file since this

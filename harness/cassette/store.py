@@ -61,7 +61,7 @@ class Store:
     def writing(self) -> AbstractContextManager[None]:
         """Return a context manager to hold while a file is written.
 
-        Here it does nothing; that of a subclass may raise on entry, so that nothing is written.
+        This one does nothing. A subclass may return one that raises on entry, to prevent writing.
         """
         return nullcontext()
 
@@ -382,7 +382,7 @@ def _read_or_error(
 def write_cassette(path: Path, files: CassetteFiles) -> None:
     """Write the artefacts in *files*, then the text, so that it never refers to a missing artefact.
 
-    *path* is that of the cassette. If writing fails, CannotWrite is raised, and an existing
+    *path* is the path of the cassette. If writing fails, CannotWrite is raised, and an existing
     cassette is unchanged.
     """
     _write_artefacts(path, files)

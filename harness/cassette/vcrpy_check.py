@@ -31,7 +31,7 @@ class Persister:
     def load_cassette(self, cassette_path: str | os.PathLike[str], serializer: Any) -> Any:
         """Return (requests, responses) of the cassette, with the bodies of its artefacts.
 
-        *serializer* is that of vcrpy for the format of the file.
+        *serializer* is the serializer of vcrpy for the format of the file, JSON or YAML.
         """
         from vcr.persisters.filesystem import FilesystemPersister
 
@@ -44,7 +44,10 @@ class Persister:
     def save_cassette(
         self, cassette_path: str | os.PathLike[str], cassette_dict: Any, serializer: Any
     ) -> None:
-        """Save *cassette_dict*, the requests and responses, with vcrpy's own persister."""
+        """Save *cassette_dict*, the requests and responses, with vcrpy's own persister.
+
+        *serializer* is the serializer of vcrpy for the format of the file.
+        """
         from vcr.persisters.filesystem import FilesystemPersister
 
         FilesystemPersister.save_cassette(cassette_path, cassette_dict, serializer)

@@ -233,7 +233,7 @@ class TurnFigures:
 
     @property
     def by_choice(self) -> tuple[TurnFigures, ...]:
-        """These figures, then those of each further choice, with an outcome like `choice 1`."""
+        """These figures, then those of each further choice; its outcome is such as `choice 1`."""
         others = (
             TurnFigures(
                 self.target, self.turn, f"choice {one.index}", self.delivery, **_choice_facts(one)

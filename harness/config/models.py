@@ -102,7 +102,7 @@ class Models:
         return row is not None and kind in row.kinds
 
     def before(self, other: Models) -> Models:
-        """Return a table in which the rows of this one take precedence over those of *other*."""
+        """Return a table with the rows of both tables; this one takes precedence over *other*."""
         return Models(self.table, other)
 
     def warnings(self, models: Iterable[tuple[str, str]], day: date) -> Iterator[str]:

@@ -86,7 +86,7 @@ class Settings:
     file: Path | None = field(default=None, compare=False)
 
     def error(self, message: str) -> BadSettings:
-        """Return an exception for an invalid setting, with the path of the file."""
+        """Return an exception with *message*, on an invalid setting, and the path of the file."""
         return BadSettings(f"[tool.harness] {message}", self.file or "")
 
 

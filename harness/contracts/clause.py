@@ -201,7 +201,10 @@ class ClauseTree:
 
     @cached_property
     def values(self) -> ClauseTree | None:
-        """The clauses for all values of a map (an object with data as keys); None if not a map."""
+        """The clauses for every value of an object that is a map; None if it is not a map.
+
+        The keys of a map are data, such as ids, and not names of fields.
+        """
         return ClauseTree(self.node.values) if self.node.values else None
 
     @cached_property
@@ -269,15 +272,15 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema(tree: ClauseTree, family: str = EVERY) -> dict[str, Any]:
-    """Return the JSON Schema of a place and of all places below it, for one family of models.
+    """Return the JSON Schema of *tree*, a place in answers and all places below it.
 
-    By default it is the schema that holds for all families.
+    It is the schema for *family*, a family of models; by default for all families.
     """
     return {**promise(tree, family), **_below(tree, family)}
 
 
 def promise(tree: ClauseTree, family: str = EVERY) -> dict[str, Any]:
-    """Return the JSON Schema of a place alone, without the schemas of its fields and items.
+    """Return the JSON Schema of the top place of *tree*, without its fields and items.
 
     It is the schema for *family*, a family of models; by default for all families.
     """

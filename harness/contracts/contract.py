@@ -70,7 +70,7 @@ def lesson(name: str, transcript: AnalyzedTranscript) -> Lesson:
 
 
 def combine(contract: Contract, lessons: Iterable[Lesson]) -> Contract:
-    """Return *contract* merged with the contracts of single recordings.
+    """Return *contract* merged with *lessons*, each the contract of one recording.
 
     Recordings that *contract* was learned from before are ignored.
     """

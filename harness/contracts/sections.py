@@ -194,7 +194,7 @@ _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", re.ASCII)
 
 
 def family(model: object) -> str:
-    """Return a model's name without the date or number of its snapshot; empty if it is no name.
+    """Return a model's name without the date or number of its snapshot; empty for other values.
 
     >>> family("glm-4-0520"), family("qwen-plus-2025-07-28"), family("glm-4.5-air")
     ('glm-4', 'qwen-plus', 'glm-4.5-air')

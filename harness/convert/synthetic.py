@@ -45,7 +45,7 @@ def as_json_text(value: object) -> str:
 
 
 def usage(incoming: int, outgoing: int) -> dict[str, Json]:
-    """Return numbers of input and output tokens, and their sum, in OpenAI's format.
+    """Return the `usage` of an answer in OpenAI's format: input, output and total tokens.
 
     For (3, 4): `{"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}`.
     """

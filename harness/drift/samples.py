@@ -230,12 +230,12 @@ class RecordedTurn:
 
     @property
     def forms_of_any(self) -> frozenset[SampleKey]:
-        """The kinds of answers in `forms` that at least one of the recordings has."""
+        """The kinds of answers that occur in at least one recording: the union of `forms`."""
         return frozenset().union(*self.forms)
 
     @property
     def forms_of_all(self) -> frozenset[SampleKey]:
-        """The kinds of answers in `forms` that all of the recordings have."""
+        """The kinds of answers that occur in every recording: the intersection of `forms`."""
         return self.forms[0].intersection(*self.forms[1:])
 
     def of(self, key: SampleKey) -> tuple[Sample, ...]:

@@ -91,7 +91,7 @@ def message_repeated(turn: AnalyzedTurn) -> Turn | None:
 
 @turn_fault("parameters_travel", "add", "change")
 def parameter_differs(turn: AnalyzedTurn, how: str) -> Turn | None:
-    """Add a parameter to the scenario's call that is not sent, or change the value of one.
+    """Add an unsent parameter to the scenario's call, or change the value of a parameter.
 
     *how* is `add` or `change`. Returns None if there is no call with a JSON object, or no parameter
     to change.
@@ -162,7 +162,7 @@ def _views(turn: AnalyzedTurn) -> tuple[View, ...]:
 
 @turn_fault("sdk_agrees_with_wire", "add", "remove")
 def view_differs(turn: AnalyzedTurn, how: str) -> Turn | None:
-    """Add a member to the last SDK object that was not received, or remove one that was.
+    """Add an unreceived member to the last SDK object, or remove a received one.
 
     Returns None if there is no SDK object with members. *how* is `add` or `remove`.
     """
@@ -212,7 +212,7 @@ def access_path_differs(turn: AnalyzedTurn, value: object) -> Turn | None:
     {"usage": Usage(-1, -1, -2)},
 )
 def reply_differs(turn: AnalyzedTurn, changes: dict[str, object]) -> Turn | None:
-    """Replace the text, finish reason or usage in the SDK's reply by another than received.
+    """Replace the text, finish reason or usage in the SDK's reply by a value that was not received.
 
     Returns None if the SDK shows no reply. *changes* are the new values of the reply, by attribute.
     """
@@ -239,7 +239,7 @@ def answer_shown_as_refusal(turn: AnalyzedTurn) -> Turn | None:
 
 @turn_fault("failure_agrees_with_wire")
 def refusal_with_another_code(turn: AnalyzedTurn) -> Turn | None:
-    """Replace the code of the failure that the SDK shows by another than received.
+    """Replace the error code in the failure that the SDK shows by one that the SDK did not receive.
 
     Returns None if the SDK shows no failure.
     """
@@ -389,9 +389,9 @@ def answer_expected(turn: AnalyzedTurn) -> Turn | None:
 
 @transcript_fault("everything_was_played", slice(-1, None), slice(1))
 def exchange_unused(read: AnalyzedTranscript, unused: slice) -> Transcript | None:
-    """Add the last, or the first, exchange to those that the replay left unused.
+    """List the last, or the first, exchange as one that the replay did not use.
 
-    *unused* is the slice of the exchanges to add.
+    *unused* is the slice of the exchanges that are listed as unused.
     """
     exchanges = tuple(analyzed.exchange for analyzed in read.readings[unused])
     return replace(read.transcript, unused=exchanges)

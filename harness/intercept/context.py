@@ -205,12 +205,12 @@ class Playback:
 
     @cached_property
     def exchange(self) -> Exchange:
-        """The recorded exchange, with its response body as it was sent, such as compressed."""
+        """The recorded exchange with the response body as sent: still compressed, for example."""
         return with_coding(self.recorded)
 
     @property
     def response(self) -> Response:
-        """The recorded response, with its body as it was sent, such as compressed."""
+        """The recorded response with its body as sent: still compressed, for example."""
         return self.exchange.response
 
     @property

@@ -427,9 +427,10 @@ def _with_recorded_framing(response: Any, recorded: Response) -> Any:
 
 
 class ReplaySocket:
-    """A socket that discards what is sent, and from which a recorded response is received.
+    """A simulated socket: it discards what is sent, and returns the response of *playback*.
 
-    Without a playback, it stands in for a connection that is made only if a request has to be sent.
+    If *playback* is None, nothing can be received: the real connection is made later, and only if
+    a request has to be sent.
     """
 
     def __init__(self, playback: Playback | None = None) -> None:

@@ -62,9 +62,9 @@ def check_address(family: int, address: Any) -> None:
 
 
 def check_host(host: str, port: Any) -> None:
-    """Raise ConnectionBlocked for a connection to *host*, unless the host is allowed.
+    """Raise ConnectionBlocked for a connection to *host* at *port*, unless it is allowed.
 
-    Do nothing either while a request that is recorded is being sent.
+    Connections that are made to record a request are never blocked.
     """
     _check(resolved_names.get(host, ()), host, port, f"{host}:{port}")
 
@@ -72,7 +72,7 @@ def check_host(host: str, port: Any) -> None:
 def check_name(host: Any, port: Any = "any port") -> None:
     """Raise ConnectionBlocked for the look-up of a host name, unless the host is allowed.
 
-    Do nothing either while a request that is recorded is being sent. *port* is for the message.
+    Look-ups that are made to record a request are never blocked. *port* is for the message.
     """
     name = _text(host)
     if not any(block.hosts.has(name, None) for block in blocks_here()):

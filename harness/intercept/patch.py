@@ -39,9 +39,10 @@ def use_tape(tape: Tape, hosts: AllowedHosts = NO_HOSTS) -> Iterator[Tape]:
 
 @contextmanager
 def use_block(block: Block) -> Iterator[Block]:
-    """Open *block*, with the patches installed, during the `with` block.
+    """Intercept HTTP requests for *block* during the `with` block.
 
-    Other threads and tasks may have opened it too.
+    The HTTP libraries are patched before it, and restored after the last open block ends, unless
+    `keep_patches` keeps the patches. Several threads and tasks may use one block at a time.
 
     Yields:
         *block*.

@@ -93,23 +93,25 @@ class Recorder:
     _error: Exception | BadHook | None = field(init=False, default=None)
 
     def find(self, request: Request) -> Exchange | None:
-        """Return the exchange in `prefix` that answers *request*; None if it is to be sent.
+        """Return the answer to *request* from the interrupted recording; None to send the request.
 
         Raises:
-            CassetteMiss: the request must not be sent: the prefix has unused exchanges, or the
-                request follows a link whose signature was redacted.
+            CassetteMiss: the request must not be sent: other exchanges of the interrupted recording
+                (`prefix`) are still unused, or the request follows a link whose signature was
+                redacted.
         """
         capture = self.take(request)
         return capture.exchange if capture else None
 
     def take(self, request: Request) -> ResponseCapture | None:
-        """Return a complete capture with the exchange in `prefix` that answers *request*.
+        """Return the answer to *request* from the interrupted recording, as a complete capture.
 
-        Return None if no exchange does, and the request is to be sent.
+        Return None if that recording has no answer, and the request is to be sent.
 
         Raises:
-            CassetteMiss: the request must not be sent: the prefix has unused exchanges, or the
-                request follows a link whose signature was redacted.
+            CassetteMiss: the request must not be sent: other exchanges of the interrupted recording
+                (`prefix`) are still unused, or the request follows a link whose signature was
+                redacted.
         """
         if not self.prefix.exchanges:
             return None
@@ -152,7 +154,7 @@ class Recorder:
             self.store(number, capture)
 
     def store(self, number: int, capture: ResponseCapture) -> None:
-        """Store the exchange in *capture*, if it is complete, as that of request *number* (from 0).
+        """Store the exchange in *capture*, if it is complete; *number* is its position, from 0.
 
         An error is saved, and raised by `settle`, since this method runs inside of an HTTP library.
         """
@@ -205,7 +207,7 @@ class Recorder:
             exchanges += self._kept(self._captures[start:])
 
     def sleep(self, seconds: float) -> None:
-        """Wait for *seconds* in real time; return at once while `prefix` has unused exchanges."""
+        """Wait for *seconds* in real time; do not wait while `prefix` is being replayed."""
         if not self.prefix.remaining:
             time.sleep(seconds)
 
@@ -277,8 +279,9 @@ class ResponseCapture:
     def fail(self, kind: NetworkError, error: BaseException) -> None:
         """Complete the exchange as one that a network failure ended, and call `on_end`.
 
-        *error*, which the library raised, gives the message. Do nothing if the exchange is
-        complete, or if *error* is no Exception, such as the cancellation of a task.
+        *kind* is the kind of the failure; its message is from *error*, which the library raised. Do
+        nothing if the exchange is complete, or if *error* is a BaseException that is not an
+        Exception, such as the cancellation of a task.
         """
         if self.exchange is None and isinstance(error, Exception):
             self._broken_off = BrokenOff(kind, message_of(error))

@@ -49,7 +49,10 @@ def localized(message: str) -> str:
 
 
 def localized_count(number: int, singular: str, plural: str) -> str:
-    """Return *number* with its noun, `{} turn` or `{} turns`, in the language of the user."""
+    """Return *number* with its noun in the language of the user, such as `2 turns`.
+
+    *singular* and *plural* are the English forms, such as `{} turn` and `{} turns`.
+    """
     language = CHINESE if LANGUAGE.get() is Language.ZH else Language.EN
     return translate_count(singular, plural, number, language).format(number)
 

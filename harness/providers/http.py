@@ -46,7 +46,7 @@ def bound_transport(base: Any, address: str) -> Any:
     """Return a transport that raises OtherAddress for requests to other addresses than *address*.
 
     Args:
-        base: The class of the transport: `httpx.HTTPTransport`, or that of a compatible library.
+        base: The class of the transport: `httpx.HTTPTransport`, or one of a compatible library.
         address: The scheme, host and port, such as `http://127.0.0.1:1234`.
     """
 

@@ -23,7 +23,10 @@ class CassetteAgeWarning(pytest.PytestWarning):
 
 
 def parse_option(text: str) -> Limit:
-    """Return the value of `--cassette-max-age`. Raises ArgumentTypeError if it is no age."""
+    """Return the age limit for *text*, the value of `--cassette-max-age`, such as `30d` or `12h`.
+
+    Raises ArgumentTypeError if *text* is not a valid age.
+    """
     from harness.cassette.age import parse_limit
 
     try:

@@ -63,7 +63,7 @@ class CleanCassettes:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Add the digests that a worker of pytest-xdist passes to the main process."""
+        """Add the digests that *node*, a worker of pytest-xdist, passed to the main process."""
         self._used |= getattr(node, "workeroutput", {}).get(_NAME, {})
 
     @cached_property

@@ -24,7 +24,7 @@ class CassetteListing:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Store all tests before any is deselected."""
+        """Keep the list of all collected tests, before options such as `-k` deselect some."""
         self._items.update((item.nodeid, item) for item in items)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:

@@ -409,7 +409,7 @@ class _JoinedPersister(FilesystemPersister):  # type: ignore[misc]  # vcrpy ship
 def load_cassette(path: str, serializer: Any) -> tuple[list[Any], list[Any]]:
     """Return the requests and responses of a cassette; empty lists if there is no such file.
 
-    *serializer* is that of vcrpy for the format of the file.
+    *serializer* is the serializer of vcrpy for the format of the file, JSON or YAML.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")

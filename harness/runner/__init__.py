@@ -416,7 +416,10 @@ def access_to(provider: Provider, target: Target, source: Source) -> Access:
 def new_journal(
     scenario: Scenario, target: Target, source: Source, store: Store, access: Access
 ) -> tuple[Journal, Redactor]:
-    """Return the journal of a new recording, and the redactor that removes its secrets."""
+    """Return (journal, redactor) for a new recording; the redactor removes its secrets.
+
+    The journal keeps the exchanges until the cassette in *store* is written.
+    """
     provider = supported_provider(scenario, target)
     redactor = Redactor((*source.secrets, *provider.secrets(access.key)), endpoints.HEADERS)
     address = redactor.text(access.address)
@@ -569,7 +572,7 @@ def _refuse_stale(scenario: Scenario, target: Target, cassette: Cassette, store:
 def fits(scenario: Scenario, target: Target, provenance: Provenance) -> bool:
     """Return whether a cassette was recorded from the scenario's current steps.
 
-    *provenance* is that of the cassette. Return True if it does not have the digests of the steps.
+    *provenance* is the origin of the cassette. Return True if it lacks the digests of the steps.
     """
     recorded = provenance.script
     return not recorded or recorded == digests(scenario, target)

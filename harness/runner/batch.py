@@ -158,7 +158,7 @@ def _has_name(target: Target, name: str) -> bool:
 def model_warnings(work: Iterable[Job]) -> list[str]:
     """Return a sentence for each model of the jobs that is retired or about to be.
 
-    The table of models is that of the project in the working directory.
+    The dates are from the table of models of the project in the working directory.
     """
     used = [
         (job.target.provider, model)

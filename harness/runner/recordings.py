@@ -164,7 +164,7 @@ def read_side(
 ) -> list[AnalyzedTranscript]:
     """Return the transcripts of one side of a comparison with their turns.
 
-    The arguments and errors are those of `find_side`.
+    Unlike `find_side`, which has the same arguments and errors, this reads each cassette whole.
     """
     return _found(name, read_group(find_side(name, scenarios, folder, skip), skip))
 

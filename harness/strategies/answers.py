@@ -191,8 +191,8 @@ def ids(api: ApiForm, created: int) -> SearchStrategy[str]:
 def head_values(head: Head, endpoint: Endpoint, *, streamed: bool) -> Values:
     """Return ids, model, time and `object` of an answer, by field (an attribute of `Fields`).
 
-    `object` is present if *endpoint* lists values for it; with *streamed* it is that of a stream
-    event, otherwise that of a whole answer. All other values are from *head*.
+    `object` is present if *endpoint* lists values for it: with *streamed* the value for a stream
+    event, otherwise the value for a whole answer. All other values are from *head*.
     """
     names = [name for name in sorted(endpoint.objects) if name.endswith(".chunk") is streamed]
     object_name: dict[str, Json] = {"object": names[0]} if names else {}

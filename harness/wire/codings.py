@@ -299,7 +299,7 @@ class Inflated:
 
 
 def inflate(raw: bytes) -> Inflated | None:
-    """Return gzip or zlib data decompressed as far as possible; None for any other data."""
+    """Decompress *raw* as far as possible; return None if it is neither gzip nor zlib data."""
     is_zlib = raw[:1] == b"\x78" and len(raw) > 2 and int.from_bytes(raw[:2], "big") % 31 == 0
     if not is_zlib and not raw.startswith(GZIP):
         return None

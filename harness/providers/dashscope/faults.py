@@ -22,7 +22,10 @@ def dashscope_error_event(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("dashscope_events_count_up", when=own_events)
 def dashscope_event_missing(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Remove the first event of a stream with several events."""
+    """Remove the first event of a stream with several events.
+
+    Returns None if the stream has fewer than two events.
+    """
     blocks = edit.event_blocks(analyzed)
     return edit.with_event_blocks(analyzed, blocks[1:]) if len(blocks) > 1 else None
 
@@ -36,13 +39,20 @@ def dashscope_event_repeated(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("dashscope_event_is_named", b"event:message\n", b"", when=own_events)
 def dashscope_event_renamed(analyzed: AnalyzedExchange, line: bytes) -> Exchange:
-    """Rename the last event to `message`, or remove its name."""
+    """Rename the last event to `message`, or remove its name.
+
+    *line* replaces the line with the name; if it is empty, the line is removed.
+    """
     return edit.change_event(analyzed, -1, lambda block: block.replace(b"event:result\n", line, 1))
 
 
 @exchange_fault("dashscope_event_tells_status", b":HTTP_STATUS/500\n", b"", when=own_events)
 def dashscope_status_differs(analyzed: AnalyzedExchange, line: bytes) -> Exchange | None:
-    """Set the status of the last event to 500, or remove it if there are other events."""
+    """Set the status of the last event to 500, or remove it if there are other events.
+
+    *line* replaces the line with the status; if it is empty, the line is removed. Returns None if
+    it would be removed from the only event.
+    """
     if not line and len(analyzed.stream.events) < 2:
         return None
     return edit.change_event(
@@ -65,7 +75,10 @@ def dashscope_header_id_differs(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("dashscope_request_ids_agree", when=_request_id)
 def dashscope_body_id_differs(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set the request id in the body to the id of another request."""
+    """Set the request id in the body to the id of another request.
+
+    The header x-request-id gets the id that the body had. Returns None if it is not a UUID.
+    """
     own = _request_id(analyzed)
     if len(own) not in range(32, 37) or set(own.lower()) - set("0123456789abcdef-"):
         return None
@@ -84,7 +97,10 @@ def dashscope_duration_differs(analyzed: AnalyzedExchange, duration: int) -> Exc
 
 @exchange_fault("dashscope_files_say_how_they_ended", when=is_dashscope)
 def dashscope_file_failed_without_a_code(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Give a file that succeeded the state of one that failed."""
+    """Set the state of a successful file of a task to `FAILED`, without an error code.
+
+    Returns None if no file of the answer has the state `SUCCEEDED`.
+    """
     return edit.with_text_replaced(
         analyzed, '"subtask_status":"SUCCEEDED"', '"subtask_status":"FAILED"'
     )

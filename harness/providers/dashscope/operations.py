@@ -22,9 +22,10 @@ def _uuid(number: int) -> str:
 
 
 def frame_event(number: int, data: bytes) -> bytes:
-    """Return the bytes of an event with the id *number*, the name `result` and this data.
+    """Return the bytes of an event of DashScope with the id *number*, the name `result` and *data*.
 
-    It has a comment with the status 200, and no spaces after colons (section B3).
+    As from the service, a comment has the status 200, and no space follows a colon: [DOC],
+    section B3 of docs/WIRE_FACTS.md.
     """
     return b"id:%d\nevent:result\n:HTTP_STATUS/200\ndata:%s\n\n" % (number, data)
 

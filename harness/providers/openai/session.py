@@ -365,10 +365,10 @@ BODIES: Mapping[str, Callable[[Call], dict[str, Any]]] = {
 def read_operations(
     file: Path, bodies: Mapping[str, Callable[[Call], dict[str, Any]]] = BODIES
 ) -> dict[str, tuple[str, SdkOperation]]:
-    """Return the operations in a TOML file, each as (kind of call, operation).
+    """Return the operations in a TOML file, each as (kind of call, operation), by endpoint.
 
-    A key is an endpoint's name after the dot, such as `chat`. The kind is "" if scenarios do not
-    call the endpoint.
+    A key is the part of the endpoint's name after the dot: `chat` for `compatible.chat`. The kind
+    is the value of a `CallKind`, such as `embedding`; "" if scenarios do not call the endpoint.
 
     Args:
         file: The file, such as `functions.toml` beside this module.

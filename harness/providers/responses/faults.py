@@ -19,7 +19,10 @@ def _is_stream(analyzed: AnalyzedExchange) -> bool:
 
 @exchange_fault("response_ends_once", when=_is_stream)
 def responses_last_event_lost(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Remove the last event."""
+    """Remove the last event.
+
+    Returns None if the stream has no event `response.completed`.
+    """
     body = analyzed.exchange.response.body
     start = body.find(b"event: response.completed")
     return with_body(analyzed.exchange, body[:start]) if start > 0 else None
@@ -27,7 +30,10 @@ def responses_last_event_lost(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("response_ends_once", when=_is_stream)
 def responses_event_after_the_end(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Repeat the last event after the end."""
+    """Repeat the last event after the end.
+
+    Returns None if the stream has no event `response.completed`.
+    """
     body = analyzed.exchange.response.body
     start = body.find(b"event: response.completed")
     return with_body(analyzed.exchange, body + body[start:]) if start > 0 else None
@@ -35,13 +41,19 @@ def responses_event_after_the_end(analyzed: AnalyzedExchange) -> Exchange | None
 
 @exchange_fault("sequence_numbers_rise_by_one", when=_is_stream)
 def responses_event_lost(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Remove the second event."""
+    """Remove the second event.
+
+    Returns None if the stream has no event `response.in_progress`.
+    """
     return without_event(analyzed.exchange, b"event: response.in_progress")
 
 
 @exchange_fault("items_are_added_first", when=_is_stream)
 def responses_item_never_added(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Change the index of the first item to 3 in the event that adds it, but not in later ones."""
+    """Change the index of the first item to 3 in the event that adds it, but not in later ones.
+
+    Returns None if no event adds an item with index 0.
+    """
     return with_text_replaced(
         analyzed,
         '"type":"response.output_item.added","output_index":0',
@@ -51,13 +63,19 @@ def responses_item_never_added(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("deltas_join_to_items", when=_is_stream)
 def responses_delta_changed(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Change a letter of a delta."""
+    """Change a word of a delta, a piece of the streamed text.
+
+    Returns None if no delta begins with "It is", which becomes "It was".
+    """
     return with_text_replaced(analyzed, '"delta":"It is', '"delta":"It was')
 
 
 @exchange_fault("items_end_as_they_were_done", when=_is_stream)
 def responses_item_lost_at_the_end(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Remove the message from the output of the last event."""
+    """Remove the message from the output of the last event.
+
+    Returns None unless that output begins with a message, followed by a function call.
+    """
     body = analyzed.exchange.response.body
     start = body.find(b'"output":[{"id":"msg')
     end = body.find(b',{"id":"fc', start)
@@ -67,7 +85,10 @@ def responses_item_lost_at_the_end(analyzed: AnalyzedExchange) -> Exchange | Non
 
 @exchange_fault("status_fits_details", when=_is_response)
 def responses_complete_with_a_reason(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Give a completed response a reason for which it is incomplete."""
+    """Add a reason for being incomplete to a completed response.
+
+    Returns None if no `incomplete_details` of the answer is null.
+    """
     body = analyzed.exchange.response.body
     start = body.rfind(b'"incomplete_details":null')
     reason = b'"incomplete_details":{"reason":"max_output_tokens"}'
@@ -77,7 +98,10 @@ def responses_complete_with_a_reason(analyzed: AnalyzedExchange) -> Exchange | N
 
 @exchange_fault("items_are_as_documented", when=_is_response)
 def responses_item_in_an_unknown_state(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Give the items that are complete a state that is not documented."""
+    """Set the status of completed items to `finished`, which is not documented.
+
+    Returns None if no item of the output has the status `completed`.
+    """
     body = analyzed.exchange.response.body
     start = body.rfind(b'"output":[')
     rest = body[start:].replace(b'"status":"completed"', b'"status":"finished"')

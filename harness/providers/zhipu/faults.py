@@ -18,7 +18,10 @@ def _is_zhipu_stream(analyzed: AnalyzedExchange) -> bool:
 
 @exchange_fault("zhipu_events_have_no_name", (1, "result"), (-1, "error"), when=_is_zhipu_stream)
 def zhipu_event_named(analyzed: AnalyzedExchange, event: tuple[int, str]) -> Exchange:
-    """Add a name (`event:` line) to the first or the last event, as DashScope has it."""
+    """Add a name (`event:` line) to the first or the last event, as DashScope has it.
+
+    *event* is (index of the event, name).
+    """
     return change_event(analyzed, event[0], lambda block: f"event: {event[1]}\n".encode() + block)
 
 
@@ -43,7 +46,10 @@ def _with_member(analyzed: AnalyzedExchange, name: str, value: Json) -> Exchange
 
 @exchange_fault("zhipu_ids_agree", when=_chat_id)
 def zhipu_request_id_differs(analyzed: AnalyzedExchange) -> Exchange | None:
-    """Set `request_id` to a value that differs from `id`."""
+    """Set `request_id` to a value that differs from `id`.
+
+    Returns None if the answer is not a JSON object.
+    """
     return _with_member(analyzed, "request_id", f"{_chat_id(analyzed)}7")
 
 
@@ -55,7 +61,11 @@ def zhipu_log_id_differs(analyzed: AnalyzedExchange) -> Exchange | None:
 
 @exchange_fault("zhipu_id_tells_time", 86_400, 8 * 3600, when=is_zhipu)
 def zhipu_created_at_another_time(analyzed: AnalyzedExchange, seconds: int) -> Exchange | None:
-    """Set `created` to a day, or to 8 hours (another time zone), after the time in the id."""
+    """Set `created` to a day, or to 8 hours (another time zone), after the time in the id.
+
+    *seconds* is added to `created`. Returns None if the answer has no such time, or its id has no
+    time.
+    """
     parts = analyzed.answers[:1]
     own = resolve(parts[0].value, "/id") if parts else None
     created = resolve(parts[0].value, "/created") if parts else None
@@ -67,7 +77,10 @@ def zhipu_created_at_another_time(analyzed: AnalyzedExchange, seconds: int) -> E
 
 @exchange_fault("zhipu_filter_is_known", ("assistant", 7), ("stranger", 1), when=is_zhipu)
 def zhipu_filter_unknown(analyzed: AnalyzedExchange, mark: tuple[str, int]) -> Exchange | None:
-    """Set an unknown level or an unknown role in `content_filter`."""
+    """Set an unknown level or an unknown role in `content_filter`.
+
+    *mark* is (role, level). Returns None if the answer is not a JSON object.
+    """
     return _with_member(analyzed, "content_filter", [{"role": mark[0], "level": mark[1]}])
 
 

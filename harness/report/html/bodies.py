@@ -88,7 +88,7 @@ def pieces(body: bytes, marks: Sequence[Mark]) -> tuple[Piece, ...]:
 
 
 def html(found: Sequence[Piece]) -> Markup:
-    """Return the pieces of a body as HTML: tokens in elements of their kind, marks as links.
+    """Return *found*, the pieces of a body, as HTML: tokens as elements, marks as links.
 
     A mark links to the first finding that points at it.
     """

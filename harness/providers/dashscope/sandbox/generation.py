@@ -89,9 +89,10 @@ def read_chat(
 
 
 def reasons(model: Model, parameters: Mapping[str, Json], *, streamed: bool) -> bool:
-    """Return whether a model reasons with these parameters.
+    """Return whether *model* reasons if a request has *parameters*.
 
-    The texts of the refusals: [DOC] help.aliyun.com/en/model-studio/error-code.
+    *streamed* is whether the request asks for a stream. The messages of the errors are documented:
+    [DOC] help.aliyun.com/en/model-studio/error-code.
 
     Raises:
         Refused: The model would reason, but the request asks for no stream or for a cumulative one.
