@@ -439,7 +439,12 @@ def write_text(path: Path, text: str) -> None:
 
     If writing fails, CannotWrite is raised, and an existing file is unchanged.
     """
-    _write(path, [text.encode()])
+    write_texts(path, [text])
+
+
+def write_texts(path: Path, texts: Iterable[str]) -> None:
+    """Write *texts*, one after the other, to *path* as `write_text` does."""
+    _write(path, (text.encode() for text in texts))
 
 
 def _write(path: Path, pieces: Iterable[bytes]) -> None:

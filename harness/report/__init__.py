@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from harness.cassette.store import write_text
+from harness.cassette.store import write_text, write_texts
 from harness.config import plugins
 from harness.report import json_report, junit, markdown
 from harness.report.format import describe, headline
@@ -18,10 +18,15 @@ from harness.report.model import Report
 
 def _page(report: Report) -> str:
     """Return the report as an HTML page with its secrets masked. Raises MissingExtra."""
+    return "".join(_pieces(report))
+
+
+def _pieces(report: Report) -> Iterator[str]:
+    """Return the text of that page in pieces, of which few are in memory. Raises MissingExtra."""
     from harness.report import html
 
     with _without_collector():
-        return html.masked(html.report(report))
+        return html.pieces(report)
 
 
 @contextmanager
@@ -146,8 +151,10 @@ def _write(path: Path, render: Callable[[Report], str], report: Report) -> None:
     """Write a report to a file with its secrets masked."""
     from harness.providers.masking import text_masker
 
-    text = render(report)
-    write_text(path, text if render is _page else text_masker()(text))
+    if render is _page:
+        write_texts(path, _pieces(report))
+    else:
+        write_text(path, text_masker()(render(report)))
 
 
 __all__ = [

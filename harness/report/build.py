@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -14,6 +14,7 @@ from harness.cassette import age, store
 from harness.cassette.age import Period
 from harness.cassette.store import Store, find
 from harness.cassette.workers import Workers, in_order
+from harness.checks.cache import CheckedFile
 from harness.checks.check import (
     CHECK_ALL,
     Checked,
@@ -33,6 +34,7 @@ from harness.providers.masking import masked
 from harness.providers.rules import project_rules
 from harness.report.model import Report
 from harness.report.ranking import scenarios_of
+from harness.report.spool import SpooledReads
 from harness.rules import Judged
 from harness.runner import Progress
 from harness.runner.batch import Examined, Job, examine, replay_all
@@ -74,7 +76,7 @@ def replay_report(
     taken = Kept.FIGURES if keeps is Kept.FIGURES else Kept.TRANSCRIPTS
     outcomes = replay_all(work, store, progress, partial(checked, keeps=taken), at_once, pace)
     results: list[Checked | Problem] = []
-    reads: list[AnalyzedTranscript] = []
+    reads = SpooledReads()
     matrices: list[Matrix] = []
     both = zip(work, outcomes, strict=True)
     for _, group in groupby(both, key=lambda one: one[0].scenario.name):
@@ -87,11 +89,12 @@ def replay_report(
             (firsts if job.repeat == 1 else repeats).append(read)
             fields = field_matrix([read]) if keeps is Kept.FIELDS else None
             results.append(Checked(outcome.file._replace(fields=fields)))
-            reads += [read] if keeps is Kept.TRANSCRIPTS else []
+            if keeps is Kept.TRANSCRIPTS:
+                reads.append(outcome.transcript)
         if firsts:
             matrices.append(matrix(firsts, prices, repeats))
     report = _checked_report(title, results, start, at_once)
-    return replace(report, reads=tuple(reads), matrices=tuple(matrices))
+    return replace(report, reads=reads or (), matrices=tuple(matrices))
 
 
 def _processes(workers: Workers) -> int:
@@ -138,26 +141,30 @@ def check_report(
         HarnessError: there is no cassette at a path.
     """
     start = time.perf_counter()
-    results = list(check_cassettes(paths, progress, options))
+    results = check_cassettes(paths, progress, options)
     return _checked_report("Check", results, start, options.workers)
 
 
 def _checked_report(
-    title: str, results: Sequence[Checked | Problem], start: float, workers: Workers
+    title: str, results: Iterable[Checked | Problem], start: float, workers: Workers
 ) -> Report:
     """Return the report of *results*; its run began at *start*, by `time.perf_counter()`."""
-    checked = [result for result in results if isinstance(result, Checked)]
-    files = [one.file for one in checked]
+    files, reads, problems = list[CheckedFile](), SpooledReads(), list[Problem]()
+    for result in results:
+        if isinstance(result, Problem):
+            problems.append(result)
+            continue
+        files.append(result.file)
+        if result.transcript is not None:
+            reads.append(result.transcript)
     fields = [one.fields for one in files if one.fields is not None]
-    transcripts = [one.transcript for one in checked if one.transcript is not None]
-    problems = [result for result in results if isinstance(result, Problem)]
     if files and not problems and not any(one.outline.exchanges for one in files):
         problems.append(Problem("", "", _NOTHING))
     return Report(
         title=title,
-        reads=tuple(analyze(one, endpoints.recognise) for one in transcripts),
+        reads=reads or (),
         checked=tuple(one.outline for one in files),
-        fields=merged(fields) if fields and not transcripts else None,
+        fields=merged(fields) if fields and not reads else None,
         findings=tuple(finding for one in files for finding in one.judged.findings),
         ignored=tuple(finding for one in files for finding in one.judged.ignored),
         problems=tuple(problems),
@@ -214,20 +221,21 @@ def contract_report(
     judge = Judge(load(contract))
     check = partial(_by_contract, judge, keeps)
     files = find(list(paths), is_read_here=isinstance(workers, int))
-    results: list[Checked | Problem] = []
-    kinds: set[str] = set()
-    for number, (file, (result, own_kinds)) in enumerate(
-        zip(files, in_order(check, files, workers), strict=True), start=1
-    ):
-        progress(f"[{number}/{len(files)}] {file}")
-        results.append(result)
-        kinds |= own_kinds
-    known = {section.kind for section in judge.contract.sections}
-    if kinds and not kinds & known:
-        has, have = (", ".join(sorted(names)) or "nothing" for names in (known, kinds))
-        text = f"nothing was checked: the contract covers {has}; the recordings have {have}"
-        results.append(Problem("", "", text))
-    return _checked_report("Contract", results, start, workers)
+
+    def results() -> Iterator[Checked | Problem]:
+        kinds: set[str] = set()
+        found = zip(files, in_order(check, files, workers), strict=True)
+        for number, (file, (result, own_kinds)) in enumerate(found, start=1):
+            progress(f"[{number}/{len(files)}] {file}")
+            yield result
+            kinds |= own_kinds
+        known = {section.kind for section in judge.contract.sections}
+        if kinds and not kinds & known:
+            has, have = (", ".join(sorted(names)) or "nothing" for names in (known, kinds))
+            text = f"nothing was checked: the contract covers {has}; the recordings have {have}"
+            yield Problem("", "", text)
+
+    return _checked_report("Contract", results(), start, workers)
 
 
 def _by_contract(judge: Judge, keeps: Kept, path: Path) -> tuple[Checked | Problem, set[str]]:

@@ -77,16 +77,22 @@ def _turn(
     read: AnalyzedTranscript, turn: AnalyzedTurn, messages: tuple[Message, ...]
 ) -> ConversationTurn:
     states = turn.outcome.states if isinstance(turn.outcome, Reply) else ()
-    fetched = (r for r in turn.readings if r.is_binary and r.accepted)
     return ConversationTurn(
         number=turn.turn.number,
         messages=messages,
         outcome=turn.outcome,
         figures=turn_figures(read, turn),
         states=tuple((state, len(list(group))) for state, group in groupby(states)),
-        files=tuple(reading.exchange.response.body for reading in fetched),
+        files=tuple(downloads(turn)),
         documents=tuple(_documents(turn)),
     )
+
+
+def downloads(turn: AnalyzedTurn) -> Iterator[bytes]:
+    """Yield the bytes of each file that was downloaded in a turn, such as an image."""
+    for reading in turn.readings:
+        if reading.is_binary and reading.accepted:
+            yield reading.exchange.response.body
 
 
 def _documents(turn: AnalyzedTurn) -> Iterator[str]:

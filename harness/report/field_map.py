@@ -80,13 +80,19 @@ def _form(turn: AnalyzedTurn) -> str:
     call = turn.turn.call
     if call is not None:
         return "messages" if call.kind is CallKind.CHAT else call.kind.value
-    if isinstance(turn.outcome, Reply) and turn.outcome.images:
+    if _is_image(turn):
         return CallKind.IMAGE.value
     first = turn.readings[0].request_json if turn.readings else None
     paths = [pointer for pointer, _ in walk(first.value)] if first and not first.problem else []
     if any(path.endswith("/messages") for path in paths):
         return "messages"
     return "prompt" if any(path.endswith("/prompt") for path in paths) else "other"
+
+
+def _is_image(turn: AnalyzedTurn) -> bool:
+    if turn.turn.call is not None:
+        return turn.turn.call.kind is CallKind.IMAGE
+    return isinstance(turn.outcome, Reply) and bool(turn.outcome.images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +210,11 @@ def topics(reads: Sequence[AnalyzedTranscript], matrix: FieldMatrix) -> tuple[To
 
 
 def _image_endpoints(reads: Iterable[AnalyzedTranscript]) -> set[str]:
-    turns = ((read, turn) for read in reads for turn in read.turns)
     return {
         reading.endpoint.name
-        for read, turn in turns
-        if api_form(read, turn).image
+        for read in reads
+        for turn in read.turns
+        if _is_image(turn)
         for reading in turn.readings
         if reading.endpoint
     }

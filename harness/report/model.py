@@ -176,7 +176,8 @@ class Report:
 
     Attributes:
         title: the heading.
-        reads: the transcripts; empty if a check kept only their outlines.
+        reads: the transcripts, of many of them read from a file whenever they are asked for; empty
+            if a check kept only their outlines.
         findings: the findings in the transcripts.
         checked: a summary in figures of each transcript of a check; if empty, `outlines` makes them
             from *reads*.
@@ -196,7 +197,7 @@ class Report:
     """
 
     title: str
-    reads: tuple[AnalyzedTranscript, ...] = ()
+    reads: Sequence[AnalyzedTranscript] = ()
     findings: tuple[Finding, ...] = ()
     ignored: tuple[Finding, ...] = ()
     matrices: tuple[Matrix, ...] = ()

@@ -9,7 +9,6 @@ prepare parts of these, `packing` compresses the scenarios of large reports.
 from harness.config.extras import extra
 
 with extra("report"):
-    from harness.report.html.packing import masked
-    from harness.report.html.page import report
+    from harness.report.html.page import pieces, report
 
-__all__ = ["masked", "report"]
+__all__ = ["pieces", "report"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import re
 import sys
+import zlib
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from harness.cassette.workers import in_order
 from harness.providers.masking import text_masker
+from harness.report.spool import Spool
 
 T = TypeVar("T")
 
@@ -19,56 +22,62 @@ LARGE = 200
 
 _TAG = re.compile(r"<[^>]*>")
 _UNESCAPED = {"&lt;": "<", "&gt;": ">", "&#34;": '"', "&#39;": "'", "&quot;": '"', "&amp;": "&"}
-_PACKED = re.compile('(?<= data-packed=")[^"]*')
+_EMPTY = ' data-packed=""'
+_GZIP = 16 + zlib.MAX_WBITS
 
 
-class Pack(NamedTuple):
-    """A packed scenario.
+class Packs(NamedTuple):
+    """The packed sections of a page.
 
     Attributes:
-        data: The HTML, compressed by gzip, in Base64.
-        text: The plain text, for the search.
+        sections: The HTML of each section, compressed by gzip, in Base64.
+        texts: The plain text of each section as a line, for the search, packed in the same way.
     """
 
-    data: str
-    text: str
+    sections: Sequence[str]
+    texts: str
 
 
-def packs(render: Callable[[T], str], sections: Sequence[T], processes: int) -> list[Pack]:
-    """Return a pack for each section: its HTML and its plain text, both with secrets masked.
+def packs(render: Callable[[T], str], sections: Sequence[T], processes: int) -> Packs:
+    """Return the packed sections and their texts, both with secrets masked.
 
-    *render* returns the HTML of a section. A pack has it gzipped and encoded in Base64; its text is
-    for the search.
+    *render* returns the HTML of a section.
     On Linux, up to *processes* processes share the work.
     """
 
-    def packed(number: int) -> Pack:
+    def packed(number: int) -> tuple[str, str]:
         return _packed(render(sections[number]), text_masker())
 
     workers = processes if sys.platform == "linux" else 1
-    return list(in_order(packed, range(len(sections)), workers))
+    found, texts, compress = Spool[str](), bytearray(), zlib.compressobj(6, wbits=_GZIP)
+    for data, text in in_order(packed, range(len(sections)), workers):
+        texts += compress.compress(_bytes(f"\n{text}" if found else text))
+        found.append(data)
+    return Packs(found, b64encode(texts + compress.flush()).decode("ascii"))
 
 
-def _packed(html: str, mask: Callable[[str], str]) -> Pack:
+def _packed(html: str, mask: Callable[[str], str]) -> tuple[str, str]:
+    """Return the HTML of a section packed, and its plain text, both with secrets masked."""
     text = " ".join(_TAG.sub(" ", html).split())
     for entity, character in _UNESCAPED.items():
         text = text.replace(entity, character)
     masked = mask(text)
-    return Pack(pack(html if masked == text else mask(html)), masked)
-
-
-def index(packs: Sequence[Pack]) -> str:
-    """Return the plain texts of all packs as one line each, compressed by gzip, in Base64."""
-    return pack("\n".join(one.text for one in packs))
+    return pack(html if masked == text else mask(html)), masked
 
 
 def pack(text: str) -> str:
     """Return a text compressed by gzip, in Base64."""
-    return b64encode(gzip.compress(text.encode("utf-8", "replace"), 6, mtime=0)).decode("ascii")
+    return b64encode(gzip.compress(_bytes(text), 6, mtime=0)).decode("ascii")
 
 
-def masked(page: str) -> str:
-    """Return an HTML page with secrets masked; packed scenarios in it are not changed."""
-    packed = iter(_PACKED.findall(page))
-    rest = text_masker()(_PACKED.sub("", page))
-    return _PACKED.sub(lambda _: next(packed, ""), rest)
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def filled(page: str, packs: Packs) -> Iterator[str]:
+    """Yield the text of a page in pieces, with the packs in its empty `data-packed` attributes."""
+    first, *others = page.split(_EMPTY)
+    yield first
+    for data, rest in zip(chain(packs.sections, [packs.texts]), others, strict=True):
+        yield f'{_EMPTY[:-1]}{data}"'
+        yield rest

@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.locale import LANGUAGE, Language, localized, translate
+from harness.providers.masking import text_masker
 from harness.report import format
 from harness.report.forks import Forks, Recording
 from harness.report.html import bodies, charts, contents, messages, packing, sections
@@ -41,7 +42,16 @@ _CHINESE = re.compile("[\u3400-\u9fff]")
 def report(
     report: Report, home: str = "", refresh: int = 0, others: Sequence[Recording] = ()
 ) -> str:
-    """Return a report as an HTML page.
+    """Return a report as an HTML page with its secrets masked; see `pieces`."""
+    return "".join(pieces(report, home, refresh, others))
+
+
+def pieces(
+    report: Report, home: str = "", refresh: int = 0, others: Sequence[Recording] = ()
+) -> Iterator[str]:
+    """Return the text of an HTML page of a report in pieces, with its secrets masked.
+
+    The page is rendered when this is called.
 
     Args:
         report: The report.
@@ -88,12 +98,13 @@ def report(
     }
     template = _environment().get_template
     if len(report.reads) < packing.LARGE:
-        return template("page.html.j2").render(context, packs=())
+        return iter([text_masker()(template("page.html.j2").render(context, is_packed=False))])
     scenario = template("packed.html.j2")
     packs = packing.packs(
-        lambda section: scenario.render(context, section=section), shown, report.processes
+        lambda section: scenario.render(context, section=section.fresh), shown, report.processes
     )
-    return template("page.html.j2").render(context, packs=packs, index=packing.index(packs))
+    page = text_masker()(template("page.html.j2").render(context, is_packed=True))
+    return packing.filled(page, packs)
 
 
 def _changed(trends: Mapping[str, Sequence[Trend]]) -> Mapping[str, Sequence[Trend]]:
@@ -105,10 +116,10 @@ def _changed(trends: Mapping[str, Sequence[Trend]]) -> Mapping[str, Sequence[Tre
 def index(**values: object) -> str:
     """Return the list of recordings of `harness view` as an HTML page, which has no script.
 
-    *values* are the variables of the template.
+    Its secrets are masked. *values* are the variables of the template.
     """
     style = _file("page.css")
-    return (
+    return text_masker()(
         _environment()
         .get_template("index.html.j2")
         .render(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
@@ -15,7 +15,7 @@ from harness.comparison.fields import Evidence
 from harness.comparison.matrix import Matrix, TargetPair, TurnFigures
 from harness.comparison.types import Comparison, Difference, Layer
 from harness.report import format
-from harness.report.conversation import ConversationTurn, conversation
+from harness.report.conversation import ConversationTurn, conversation, downloads
 from harness.report.forks import Recording
 from harness.report.html import bodies, charts, word_diff
 from harness.report.model import Report
@@ -82,30 +82,93 @@ class RawExchange:
         return bodies.pieces(body, _marks(self.findings, body, False))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column:
     """A transcript in all its views: conversation, timelines, raw HTTP.
 
+    The views are made when they are asked for, and kept with the column; see `fresh`.
+
     Attributes:
         anchor: the id of the HTML element.
-        transcript: the transcript.
-        turns: the turns of the conversation.
-        timelines: the timelines of the turns with recorded times.
-        wire: the first `MAX_EXCHANGES` exchanges as raw HTTP.
-        more: the number of the other exchanges.
+        head: the transcript without its turns.
+        findings: the findings of the transcript.
     """
 
     anchor: str
-    transcript: Transcript
-    turns: tuple[ConversationTurn, ...]
-    timelines: tuple[charts.Timeline, ...]
-    wire: tuple[RawExchange, ...]
-    more: int
+    head: Head
+    findings: tuple[NumberedFinding, ...]
+
+    @property
+    def transcript(self) -> Transcript:
+        """The transcript without its turns."""
+        return self.head.transcript
+
+    @cached_property
+    def _read(self) -> AnalyzedTranscript:
+        return self.head.read
+
+    @cached_property
+    def turns(self) -> tuple[ConversationTurn, ...]:
+        """The turns of the conversation."""
+        return conversation(self._read)
+
+    @cached_property
+    def timelines(self) -> tuple[charts.Timeline, ...]:
+        """The timelines of the turns with recorded times."""
+        lines = (charts.timeline(turn) for turn in self._read.turns)
+        return tuple(line for line in lines if line is not None)
+
+    @cached_property
+    def wire(self) -> tuple[RawExchange, ...]:
+        """The first `MAX_EXCHANGES` exchanges as raw HTTP."""
+        shown = self._read.readings[:MAX_EXCHANGES]
+        return tuple(_raw(reading, self.findings, self.anchor) for reading in shown)
+
+    @property
+    def more(self) -> int:
+        """The number of the other exchanges."""
+        return max(0, self.head.exchanges - MAX_EXCHANGES)
+
+    @property
+    def files(self) -> tuple[bytes, ...]:
+        """The bytes of each file that was downloaded, such as an image."""
+        turns = self.head.read.turns if self.head.has_files else ()
+        return tuple(data for turn in turns for data in downloads(turn))
 
     @property
     def target(self) -> str:
         """The name of the target or, if it has none, the cassette's path."""
         return self.transcript.target or self.transcript.source
+
+
+class Head(NamedTuple):
+    """A transcript without its turns, which are read from the report when they are asked for.
+
+    Attributes:
+        transcript: the transcript without its turns.
+        exchanges: the number of its exchanges.
+        has_files: whether files were downloaded.
+        reads: the transcripts of the report.
+        at: the position of the transcript among these.
+    """
+
+    transcript: Transcript
+    exchanges: int
+    has_files: bool
+    reads: Sequence[AnalyzedTranscript]
+    at: int
+
+    @property
+    def read(self) -> AnalyzedTranscript:
+        """The whole transcript."""
+        return self.reads[self.at]
+
+
+def _heads(reads: Sequence[AnalyzedTranscript]) -> Iterator[Head]:
+    for at, read in enumerate(reads):
+        transcript = replace(read.transcript, turns=(), unused=())
+        has_files = any(True for turn in read.turns for _ in downloads(turn))
+        yield Head(transcript, len(read.readings), has_files, reads, at)
 
 
 @dataclass(frozen=True)
@@ -211,6 +274,11 @@ class ScenarioSection:
     matrices: tuple[ShownMatrix, ...]
 
     @property
+    def fresh(self) -> ScenarioSection:
+        """The section with columns that have made no view yet, to be dropped once it is shown."""
+        return replace(self, columns=tuple(replace(column) for column in self.columns))
+
+    @property
     def sandbox(self) -> bool:
         """Whether a transcript of the scenario was recorded from the sandbox."""
         provenances = (column.transcript.provenance for column in self.columns)
@@ -225,20 +293,22 @@ class ScenarioSection:
 
 def sections(report: Report) -> tuple[ScenarioSection, ...]:
     """Return a section for each scenario; findings are numbered across all sections, from 1."""
-    by_scenario = _by_scenario(report)
+    by_scenario, heads = _by_scenario(report), defaultdict[str, list[Head]](list)
+    for head in _heads(report.reads):
+        heads[head.transcript.scenario].append(head)
     done: list[ScenarioSection] = []
     numbered = 0
     for number, scenario in enumerate(report.scenarios, start=1):
-        done.append(_section(by_scenario[scenario], scenario, f"s{number}", numbered))
+        done.append(
+            _section(by_scenario[scenario], scenario, heads[scenario], f"s{number}", numbered)
+        )
         numbered += len(done[-1].findings)
     return tuple(done)
 
 
 def _by_scenario(report: Report) -> Mapping[str, Report]:
-    """Return the part of a report that is about each of its scenarios."""
+    """Return the part of a report that is about each of its scenarios, without transcripts."""
     parts: dict[str, dict[str, Any]] = {name: defaultdict(list) for name in report.scenarios}
-    for read in report.reads:
-        parts[read.transcript.scenario]["reads"].append(read)
     for name in ("findings", "ignored", "problems", "matrices"):
         for one in getattr(report, name):
             if one.scenario in parts:
@@ -246,17 +316,18 @@ def _by_scenario(report: Report) -> Mapping[str, Report]:
     return {name: Report(report.title, **part) for name, part in parts.items()}
 
 
-def _section(report: Report, scenario: str, anchor: str, numbered: int) -> ScenarioSection:
-    reads = report.reads
+def _section(
+    report: Report, scenario: str, heads: Sequence[Head], anchor: str, numbered: int
+) -> ScenarioSection:
     found = _sorted(report.findings)
     findings = tuple(
-        NumberedFinding(number, finding, anchor, _exchange(finding, reads, anchor))
+        NumberedFinding(number, finding, anchor, _exchange(finding, heads, anchor))
         for number, finding in enumerate(found, start=numbered + 1)
     )
     return ScenarioSection(
         anchor=anchor,
         name=scenario or "(no scenario)",
-        columns=tuple(_column(r, findings, f"{anchor}-t{n}") for n, r in enumerate(reads, start=1)),
+        columns=tuple(_column(h, findings, f"{anchor}-t{n}") for n, h in enumerate(heads, start=1)),
         findings=findings,
         ignored=tuple(_sorted(report.ignored)),
         problems=tuple(report.problems),
@@ -269,35 +340,29 @@ def _sorted(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda f: (order.index(f.severity), f.target))
 
 
-def _belongs(finding: Finding, read: AnalyzedTranscript) -> bool:
-    """Return whether *finding* is one of the transcript *read*.
+def _belongs(finding: Finding, mine: Transcript) -> bool:
+    """Return whether *finding* is one of the transcript *mine*.
 
     Cassettes of other tools may have the same scenario and target, so their files are compared too.
     """
-    mine = read.transcript
     same = (finding.scenario, finding.target) == (mine.scenario, mine.target)
     return same and (not finding.source or not mine.source or finding.source == mine.source)
 
 
-def _exchange(finding: Finding, reads: Sequence[AnalyzedTranscript], anchor: str) -> str:
+def _exchange(finding: Finding, heads: Sequence[Head], anchor: str) -> str:
     number = finding.place.exchange
-    for count, read in enumerate(reads, start=1):
-        if _belongs(finding, read) and number and number <= min(len(read.readings), MAX_EXCHANGES):
+    if number is None:
+        return ""
+    for count, head in enumerate(heads, start=1):
+        shown = min(head.exchanges, MAX_EXCHANGES)
+        if number <= shown and _belongs(finding, head.transcript):
             return f"{anchor}-t{count}-x{number}"
     return ""
 
 
-def _column(read: AnalyzedTranscript, findings: Sequence[NumberedFinding], anchor: str) -> Column:
-    mine = [one for one in findings if _belongs(one.finding, read)]
-    lines = (charts.timeline(turn) for turn in read.turns)
-    return Column(
-        anchor=anchor,
-        transcript=read.transcript,
-        turns=conversation(read),
-        timelines=tuple(line for line in lines if line is not None),
-        wire=tuple(_raw(r, mine, anchor) for r in read.readings[:MAX_EXCHANGES]),
-        more=max(0, len(read.readings) - MAX_EXCHANGES),
-    )
+def _column(head: Head, findings: Sequence[NumberedFinding], anchor: str) -> Column:
+    mine = tuple(one for one in findings if _belongs(one.finding, head.transcript))
+    return Column(anchor, head, mine)
 
 
 def _raw(
@@ -343,8 +408,7 @@ def pictures(sections: Sequence[ScenarioSection]) -> Iterator[bytes]:
     """Yield the bytes of every downloaded file, in the order of the page."""
     for section in sections:
         for column in section.columns:
-            for turn in column.turns:
-                yield from turn.files
+            yield from column.files
 
 
 def gallery(
@@ -354,9 +418,9 @@ def gallery(
 
     *album* has the data URL of each such image by its bytes.
     """
-    for section in sections:
+    for section in sections if album else ():
         for column in section.columns:
-            for data in (data for turn in column.turns for data in turn.files):
+            for data in column.files:
                 if data in album:
                     yield section, column, album[data]
 

@@ -26,7 +26,6 @@ from harness.locale import Language, in_language
 from harness.providers.masking import text_masker
 from harness.report.build import check_report, compare_report, served_report
 from harness.report.forks import Recording
-from harness.report.html.packing import masked
 from harness.report.html.page import index, report
 from harness.report.model import Cell, Report
 from harness.runner.recordings import read_cassette
@@ -102,9 +101,6 @@ class Viewer:
 
         return guarded
 
-    def _page(self, html: str) -> Response:
-        return HTMLResponse(masked(html))
-
     # ------------------------------------------------------------------------------- the list
 
     def _list(self, request: Request) -> Response:
@@ -124,7 +120,7 @@ class Viewer:
             if failed
             else [self._row(path) for path in hits[start : start + PER_PAGE]]
         )
-        return self._page(
+        return HTMLResponse(
             index(
                 rows=shown,
                 running=[str(path) for path in self._running()],
@@ -199,11 +195,11 @@ class Viewer:
     def _show(self, request: Request) -> Response:
         checked = check_report(self._chosen(request, 1), lambda text: None)
         others = [self._recording(path) for path in self._files()]
-        return self._page(report(checked, home="/", others=others))
+        return HTMLResponse(report(checked, home="/", others=others))
 
     def _compare(self, request: Request) -> Response:
         reads = [read_cassette(path) for path in self._chosen(request, 2)]
-        return self._page(report(compare_report([reads], lambda error: None), home="/"))
+        return HTMLResponse(report(compare_report([reads], lambda error: None), home="/"))
 
     def _live(self, request: Request) -> Response:
         """Return the page of a running recording, which loads itself again until it has ended."""
@@ -218,7 +214,7 @@ class Viewer:
         provenance = content.head.provenance if content.head else Cassette(()).provenance
         cassette = Cassette(content.exchanges, provenance=provenance)
         running: Report = replace(served_report({name: cassette}, ()), title="Recording")
-        return self._page(report(running, home="/", refresh=_SECONDS))
+        return HTMLResponse(report(running, home="/", refresh=_SECONDS))
 
 
 def _cell(path: Path) -> Cell | None:
