@@ -112,7 +112,7 @@ def _write(
     from harness.runner.recordings import read_group
 
     if paths:
-        read = [read_group(group, skip) for group in groups]
+        read = (read_group(group, skip) for group in groups)
         app.write_reports(compare_report(read, skip), paths)
 
 

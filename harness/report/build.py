@@ -148,6 +148,17 @@ def check_report(
 def _checked_report(
     title: str, results: Iterable[Checked | Problem], start: float, workers: Workers
 ) -> Report:
+    """Return the report of *results*; it has a problem if there was nothing to check.
+
+    *start* is as of `_report`.
+    """
+    report = replace(_report(title, results, start), processes=_processes(workers))
+    if report.checked and not report.problems and not report.exchanges:
+        return replace(report, problems=(Problem("", "", _NOTHING),))
+    return report
+
+
+def _report(title: str, results: Iterable[Checked | Problem], start: float) -> Report:
     """Return the report of *results*; its run began at *start*, by `time.perf_counter()`."""
     files, reads, problems = list[CheckedFile](), SpooledReads(), list[Problem]()
     for result in results:
@@ -158,8 +169,6 @@ def _checked_report(
         if result.transcript is not None:
             reads.append(result.transcript)
     fields = [one.fields for one in files if one.fields is not None]
-    if files and not problems and not any(one.outline.exchanges for one in files):
-        problems.append(Problem("", "", _NOTHING))
     return Report(
         title=title,
         reads=reads or (),
@@ -169,7 +178,6 @@ def _checked_report(
         ignored=tuple(finding for one in files for finding in one.judged.ignored),
         problems=tuple(problems),
         duration=time.perf_counter() - start,
-        processes=_processes(workers),
     )
 
 
@@ -187,11 +195,12 @@ def served_report(served: Mapping[str, Cassette], problems: Sequence[str]) -> Re
         BadSettings: the project's settings are not valid.
     """
     start, rules = time.perf_counter(), project_rules(Path.cwd())
-    outcomes = [
+    examined = (
         examine(analyzed(masked(cassette), name).transcript, rules)
         for name, cassette in served.items()
-    ]
-    return _report("Serve", [*outcomes, *(Problem("", "", text) for text in problems)], start)
+    )
+    results = [checked(one, Kept.TRANSCRIPTS) for one in examined]
+    return _report("Serve", [*results, *(Problem("", "", text) for text in problems)], start)
 
 
 def contract_report(
@@ -254,7 +263,7 @@ def _by_contract(judge: Judge, keeps: Kept, path: Path) -> tuple[Checked | Probl
     return checked(Examined(read, judged), keeps), kinds
 
 
-def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]], skip: store.Skip) -> Report:
+def compare_report(groups: Iterable[Sequence[AnalyzedTranscript]], skip: store.Skip) -> Report:
     """Return the report of a comparison: each recording is checked, and compared with its group.
 
     Args:
@@ -268,16 +277,17 @@ def compare_report(groups: Sequence[Sequence[AnalyzedTranscript]], skip: store.S
     """
     start = time.perf_counter()
     rules, prices = project_rules(Path.cwd()), load_prices(Path.cwd())
-    outcomes: list[Examined] = []
     matrices: list[Matrix] = []
-    for group in groups:
-        if group:
+
+    def results() -> Iterator[Checked]:
+        for group in filter(None, groups):
             found = matrix(group, prices, read_repeats(group, skip))
             matrices.append(replace(found, scenario=scenarios_of(group)))
             for one, target in zip(group, found.targets, strict=True):
                 named = replace(one.transcript, scenario=scenarios_of(group), target=target)
-                outcomes.append(examine(named, rules))
-    return replace(_report("Compare", outcomes, start), matrices=tuple(matrices))
+                yield checked(examine(named, rules), Kept.TRANSCRIPTS)
+
+    return replace(_report("Compare", results(), start), matrices=tuple(matrices))
 
 
 def tests_report(
@@ -293,31 +303,23 @@ def tests_report(
         BadSettings: the project's settings are not valid.
     """
     firsts = [path for path in paths if not store.is_repeat(path)]
-    found: list[AnalyzedTranscript | Problem] = []
+    reads, heads = SpooledReads(), list[AnalyzedTranscript]()
+    problems: list[Problem] = []
     for number, (path, one) in enumerate(
         zip(firsts, in_order(try_read, firsts, workers), strict=True), start=1
     ):
         progress(f"[{number}/{len(firsts)}] {path}")
-        found.append(one if isinstance(one, Problem) else analyze(one, endpoints.recognise))
-    reads = [one for one in found if isinstance(one, AnalyzedTranscript)]
+        if isinstance(one, Problem):
+            problems.append(one)
+        elif one.provenance in period:
+            reads.append(one)
+            heads.append(AnalyzedTranscript(replace(one, turns=())))
+    numbers = {id(head): number for number, head in enumerate(heads)}
     compared = compare_report(
-        group_sides([[one for one in reads if one.transcript.provenance in period]]),
-        lambda error: found.append(Problem("", "", str(error))),
+        ([reads[numbers[id(head)]] for head in group] for group in group_sides([heads])),
+        lambda error: problems.append(Problem("", "", str(error))),
     )
-    problems = tuple(one for one in found if isinstance(one, Problem))
-    return replace(compared, title="Tests", problems=problems, processes=_processes(workers))
-
-
-def _report(title: str, outcomes: Sequence[Examined | Problem], start: float) -> Report:
-    examined = [outcome for outcome in outcomes if isinstance(outcome, Examined)]
-    return Report(
-        title=title,
-        reads=tuple(one.transcript for one in examined),
-        findings=tuple(finding for one in examined for finding in one.judged.findings),
-        ignored=tuple(finding for one in examined for finding in one.judged.ignored),
-        problems=tuple(outcome for outcome in outcomes if isinstance(outcome, Problem)),
-        duration=time.perf_counter() - start,
-    )
+    return replace(compared, title="Tests", problems=tuple(problems), processes=_processes(workers))
 
 
 def add_age_findings(report: Report, limit: age.Limit | None) -> Report:

@@ -9,7 +9,11 @@ from dataclasses import replace
 
 import pytest
 
+from harness.analysis.transcript import analyze
+from harness.providers.endpoints import recognise
 from harness.report import FILES
+from harness.report.model import RunInfo
+from harness.report.spool import SpooledReads
 from harness.types import Problem
 
 from ..samples import sample
@@ -54,3 +58,16 @@ def test_secrets_are_masked_before_they_are_packed() -> None:
     assert key not in page
     assert [text.count(key) for text in unpacked(page)] == [0] * len(unpacked(page))
     assert any("The key is" in text for text in unpacked(page))
+
+
+def test_a_page_of_transcripts_in_a_file_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The packs of its sections are in a file too."""
+    monkeypatch.setattr("harness.report.model.run_info", lambda *_: RunInfo("1.0", "today"))
+    transcripts, spooled = [read.transcript for read in sample().reads], SpooledReads()
+    report = replace(sample(), reads=tuple(analyze(one, recognise) for one in transcripts))
+    page = FILES["html"](report)
+    monkeypatch.setattr("harness.report.spool.IN_MEMORY", 0)
+    for transcript in transcripts:
+        spooled.append(transcript)
+    assert FILES["html"](replace(report, reads=spooled)) == page
+    assert FILES["markdown"](replace(report, reads=spooled)) == FILES["markdown"](report)
