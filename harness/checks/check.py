@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.analysis.transcript import analyze
 from harness.cassette import store
 from harness.cassette.age import ALWAYS, Period
 from harness.cassette.workers import Workers, in_order
@@ -16,6 +17,7 @@ from harness.checks.cache import NO_CACHE, CheckCache, CheckedFile
 from harness.comparison.fields import field_matrix
 from harness.comparison.matrix import outline
 from harness.config.settings import RuleSelection
+from harness.providers import endpoints
 from harness.providers.rules import project_rules
 from harness.runner import Progress
 from harness.runner.batch import Examined, examine
@@ -41,7 +43,7 @@ class Kept(IntEnum):
     Attributes:
         FIGURES: The outline and the findings.
         FIELDS: Also the JSON pointers at which its responses have each field.
-        TRANSCRIPTS: Also the transcript, from which these pointers can be computed.
+        TRANSCRIPTS: Also the transcript.
     """
 
     FIGURES = 0
@@ -127,6 +129,9 @@ def _check(
     if transcript.provenance not in options.period:
         return None
     if earlier is not None and options.keeps is Kept.TRANSCRIPTS:
+        if earlier.fields is None:
+            fields = field_matrix([analyze(transcript, endpoints.recognise)])
+            earlier = earlier._replace(fields=fields)
         return Checked(earlier, rules.apply_to(transcript))
     return checked(examine(transcript, rules), options.keeps)
 
@@ -134,6 +139,6 @@ def _check(
 def checked(examined: Examined, keeps: Kept) -> Checked:
     """Return the result of a check, with the parts of *examined* that *keeps* names."""
     read, judged = examined
-    fields = field_matrix([read]) if keeps is Kept.FIELDS else None
+    fields = field_matrix([read]) if keeps >= Kept.FIELDS else None
     kept = read.transcript if keeps is Kept.TRANSCRIPTS else None
     return Checked(CheckedFile(outline(read), judged, fields), kept)

@@ -23,7 +23,7 @@ from harness.checks.check import (
     check_cassettes,
     checked,
 )
-from harness.comparison.fields import field_matrix, merged
+from harness.comparison.fields import merged
 from harness.comparison.matrix import Matrix, matrix
 from harness.config.settings import load_prices
 from harness.contracts.files import load
@@ -87,8 +87,7 @@ def replay_report(
                 continue
             read = analyze(outcome.transcript, endpoints.recognise)
             (firsts if job.repeat == 1 else repeats).append(read)
-            fields = field_matrix([read]) if keeps is Kept.FIELDS else None
-            results.append(Checked(outcome.file._replace(fields=fields)))
+            results.append(Checked(outcome.file))
             if keeps is Kept.TRANSCRIPTS:
                 reads.append(outcome.transcript)
         if firsts:
@@ -173,7 +172,7 @@ def _report(title: str, results: Iterable[Checked | Problem], start: float) -> R
         title=title,
         reads=reads or (),
         checked=tuple(one.outline for one in files),
-        fields=merged(fields) if fields and not reads else None,
+        fields=merged(fields) if fields else None,
         findings=tuple(finding for one in files for finding in one.judged.findings),
         ignored=tuple(finding for one in files for finding in one.judged.ignored),
         problems=tuple(problems),

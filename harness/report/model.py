@@ -181,7 +181,7 @@ class Report:
         findings: the findings in the transcripts.
         checked: a summary in figures of each transcript of a check; if empty, `outlines` makes them
             from *reads*.
-        fields: the places of fields in the answers of a check that kept no transcripts; else None.
+        fields: the places of fields in answers; None to find them in the transcripts.
         matrices: the comparison of all targets of each scenario.
         problems: errors of scenarios and targets that could not be recorded, read or replayed.
         ignored: findings of rules that a scenario or the project ignores; the report does not fail
