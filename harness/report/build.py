@@ -23,7 +23,7 @@ from harness.checks.check import (
     check_cassettes,
     checked,
 )
-from harness.comparison.fields import merged
+from harness.comparison.fields import FieldMatrix, merged
 from harness.comparison.matrix import Matrix, matrix
 from harness.config.settings import load_prices
 from harness.contracts.files import load
@@ -75,25 +75,24 @@ def replay_report(
     prices = load_prices(Path.cwd())
     taken = Kept.FIGURES if keeps is Kept.FIGURES else Kept.TRANSCRIPTS
     outcomes = replay_all(work, store, progress, partial(checked, keeps=taken), at_once, pace)
-    results: list[Checked | Problem] = []
-    reads = SpooledReads()
     matrices: list[Matrix] = []
-    both = zip(work, outcomes, strict=True)
-    for _, group in groupby(both, key=lambda one: one[0].scenario.name):
-        firsts, repeats = list[AnalyzedTranscript](), list[AnalyzedTranscript]()
-        for job, outcome in group:
-            if isinstance(outcome, Problem) or outcome.transcript is None:
-                results.append(outcome)
-                continue
-            read = analyze(outcome.transcript, endpoints.recognise)
-            (firsts if job.repeat == 1 else repeats).append(read)
-            results.append(Checked(outcome.file))
-            if keeps is Kept.TRANSCRIPTS:
-                reads.append(outcome.transcript)
-        if firsts:
-            matrices.append(matrix(firsts, prices, repeats))
-    report = _checked_report(title, results, start, at_once)
-    return replace(report, reads=reads or (), matrices=tuple(matrices))
+
+    def results() -> Iterator[Checked | Problem]:
+        both = zip(work, outcomes, strict=True)
+        for _, group in groupby(both, key=lambda one: one[0].scenario.name):
+            firsts, repeats = list[AnalyzedTranscript](), list[AnalyzedTranscript]()
+            for job, outcome in group:
+                if isinstance(outcome, Problem) or outcome.transcript is None:
+                    yield outcome
+                    continue
+                read = analyze(outcome.transcript, endpoints.recognise)
+                (firsts if job.repeat == 1 else repeats).append(read)
+                yield outcome if keeps is Kept.TRANSCRIPTS else Checked(outcome.file)
+            if firsts:
+                matrices.append(matrix(firsts, prices, repeats))
+
+    report = _checked_report(title, results(), start, at_once)
+    return replace(report, matrices=tuple(matrices))
 
 
 def _processes(workers: Workers) -> int:
@@ -160,14 +159,17 @@ def _checked_report(
 def _report(title: str, results: Iterable[Checked | Problem], start: float) -> Report:
     """Return the report of *results*; its run began at *start*, by `time.perf_counter()`."""
     files, reads, problems = list[CheckedFile](), SpooledReads(), list[Problem]()
+    fields: list[FieldMatrix] = []
     for result in results:
         if isinstance(result, Problem):
             problems.append(result)
             continue
-        files.append(result.file)
+        files.append(result.file._replace(fields=None))
+        fields += [result.file.fields] if result.file.fields is not None else []
+        if len(fields) == _MERGED_AT_ONCE:
+            fields = [merged(fields)]
         if result.transcript is not None:
             reads.append(result.transcript)
-    fields = [one.fields for one in files if one.fields is not None]
     return Report(
         title=title,
         reads=reads or (),
@@ -179,6 +181,9 @@ def _report(title: str, results: Iterable[Checked | Problem], start: float) -> R
         duration=time.perf_counter() - start,
     )
 
+
+_MERGED_AT_ONCE = 64
+"""The number of tables of fields that are merged to one, so that few are in memory."""
 
 _NOTHING = "nothing was checked: the cassettes have no exchange"
 
