@@ -14,11 +14,14 @@ from harness.drift.plan import (
     Budget,
     Candidate,
     RecordingCost,
+    SpendTracker,
     clauses_exercised,
+    parse_budget,
     plan_all,
     plan_within,
     rules_exercised,
 )
+from harness.errors import HarnessError, OverBudget
 
 
 def candidate(name: str, calls: int, covers: str) -> Candidate:
@@ -131,3 +134,108 @@ def test_which_clauses_are_exercised() -> None:
     assert met
     assert all(clause.startswith("zhipuai.chat, answer: ") for clause in met)
     assert not clauses_exercised(recorded("refusals/zhipuai-glm-5.3-flash"), learn([]))
+
+
+# ---------------------------------------------------------------------------------- budgets
+
+
+@pytest.mark.parametrize(
+    ("text", "result", "said"),
+    [
+        ("20", Budget(Decimal(20)), "20 calls"),
+        ("1", Budget(Decimal(1)), "1 call"),
+        ("0.50CNY", Budget(Decimal("0.5"), "CNY"), "0.5 CNY"),
+        ("5 USD", Budget(Decimal(5), "USD"), "5 USD"),
+        ("100 JPY", Budget(Decimal(100), "JPY"), "100 JPY"),
+        ("0.00001EUR", Budget(Decimal("0.00001"), "EUR"), "0.00001 EUR"),
+    ],
+)
+def test_budgets(text: str, result: Budget, said: str) -> None:
+    """Calls, or money; told without exponents and without needless zeros."""
+    assert parse_budget(text) == result
+    assert str(parse_budget(text)) == said
+
+
+def test_what_is_no_budget() -> None:
+    """See tests/cli for all that is none."""
+    with pytest.raises(
+        HarnessError, match="'12 XTS' is not a valid budget; expected a whole number of"
+    ):
+        parse_budget("12 XTS")
+
+
+def test_without_a_budget_all_is_counted() -> None:
+    """And nothing is refused."""
+    spent = SpendTracker()
+    for _ in range(3):
+        spent.reserve(RecordingCost(1_000))
+        spent.request()
+        spent.charge(RecordingCost(1, money=None, unpriced="no price"))
+    assert (spent.calls, spent.exhausted, str(spent)) == (3, "", "3 calls")
+
+
+def test_the_last_call_is_made_and_no_other() -> None:
+    """Whatever was foreseen; what is shut stays shut."""
+    spent = SpendTracker(parse_budget("2"))
+    spent.reserve(RecordingCost(2))
+    spent.request()
+    spent.request()
+    with pytest.raises(OverBudget) as raised:
+        spent.request()
+    assert str(raised.value) == (
+        "the budget of 2 calls allows no more: more requests are needed than when it was recorded "
+        "(spent: 2 calls)"
+    )
+    assert spent.calls == 2
+    with pytest.raises(OverBudget):
+        spent.reserve(RecordingCost(0))
+
+
+def test_a_step_that_takes_more_than_is_left() -> None:
+    """Is not begun, in calls and in money."""
+    spent = SpendTracker(parse_budget("3"))
+    spent.request()
+    with pytest.raises(OverBudget, match="the next step costs 3 calls as recorded, 2 remaining"):
+        spent.reserve(RecordingCost(1, 2))
+    spent = SpendTracker(parse_budget("0.5CNY"))
+    spent.reserve(RecordingCost(1, money=Decimal("0.5")))
+    spent.charge(RecordingCost(1, money=Decimal("0.3")))
+    spent.reserve(RecordingCost(1, money=Decimal("0.2")))
+    message = r"costs 0.21 CNY as recorded, 0.2 remaining \(spent: 0 calls, 0.3 CNY\)"
+    with pytest.raises(OverBudget, match=message):
+        spent.reserve(RecordingCost(1, money=Decimal("0.21")))
+
+
+def test_money_does_not_limit_requests() -> None:
+    """A poll that costs nothing is a call, and no money."""
+    spent = SpendTracker(parse_budget("0.5CNY"))
+    for _ in range(100):
+        spent.request()
+    spent.charge(RecordingCost(1, 99, money=Decimal("0.5")))
+    spent.reserve(RecordingCost(1, money=Decimal(0)))
+    assert (spent.calls, spent.money) == (100, Decimal("0.5"))
+
+
+@pytest.mark.parametrize(
+    ("cost", "why"),
+    [
+        (RecordingCost(1, money=Decimal("0.51")), "answers cost more than recorded"),
+        (
+            RecordingCost(1, money=None, unpriced="no usage"),
+            "the amount spent is unknown: no usage",
+        ),
+    ],
+    ids=["dearer", "unknown"],
+)
+def test_after_an_answer_too_dear_nothing_is_asked(cost: RecordingCost, why: str) -> None:
+    """The answer itself is kept: it is paid for."""
+    spent = SpendTracker(parse_budget("0.5CNY"))
+    spent.charge(cost)
+    assert spent.exhausted == why
+    with pytest.raises(OverBudget, match=why):
+        spent.request()
+
+
+def test_costs_are_added_by_kind() -> None:
+    """Requests to models, polls and downloads each have a sum of their own."""
+    assert RecordingCost(1, 2, 3) + RecordingCost(1, 2, 3) == RecordingCost(2, 4, 6)
