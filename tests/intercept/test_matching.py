@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from harness.errors import CassetteMiss
 from harness.intercept import matching
-from harness.intercept.matching import canonical, closest, key_of
+from harness.intercept.matching import canonical, closest, key_of, masked_places
 from harness.intercept.patch import use_tape
 from harness.intercept.player import Player
 from harness.secrets.redactor import Redactor
@@ -292,3 +292,13 @@ def test_a_miss_shows_nothing_that_looks_like_a_key(start: int) -> None:
         assert "sk-9f" not in text
         assert "REDACTED" in text or start == 55
     assert without_keys(f"{key} a {key}{key}") == "REDACTED a REDACTED"
+
+
+# ---------------------------------------------------------------------------------- secrets
+
+
+def test_masked_places_are_found_in_the_query_and_the_body() -> None:
+    """Only those with the name of a secret; a body that is no JSON has none."""
+    masked = request("/v1?a=1&key=REDACTED", {"api_key": "REDACTED", "text": "REDACTED"})
+    other = Request("POST", f"{HOST}/v1", (), b"REDACTED")
+    assert list(masked_places([masked, other])) == ["?key", "/api_key"]

@@ -102,6 +102,17 @@ def test_a_key_with_few_digits_is_found_by_its_name() -> None:
     assert Scanner().scan(f'{{"kid": "{key}"}}'.encode()) == []
 
 
+@pytest.mark.parametrize("member", ["conditions", "expiration"])
+def test_a_policy_of_an_upload_is_masked(member: str) -> None:
+    """Without the padding of base64, too; any other policy is a setting."""
+    policy = base64.b64encode(json.dumps({member: "2026"}).encode()).decode().rstrip("=")
+    assert len(policy) % 4 != 0
+    body = json.dumps({"policy": policy}).encode()
+    assert Redactor().body(body) == b'{"policy": "REDACTED"}'
+    other = json.dumps({"policy": base64.b64encode(b'{"retry": 12345}').decode()}).encode()
+    assert Redactor().body(other) == other
+
+
 def test_letters_within_long_base64_data_are_no_key() -> None:
     """Data before the letters, or after them."""
     data = base64.b64encode(random.Random(1).randbytes(600)).decode()  # noqa: S311

@@ -45,6 +45,15 @@ def test_several_data_lines_are_one_text() -> None:
     assert (event.data, event.data_offset) == ("a\n\nb", 6)
 
 
+def test_an_offset_in_several_data_lines_is_found_in_the_body() -> None:
+    """In each line; beyond the data it is the beginning of the data."""
+    body = b"data: abc\ndata: de\ndata: f\n\n"
+    (event,) = read_events(body).events
+    assert event.data == "abc\nde\nf"
+    assert [body[event.byte(offset)] for offset in (0, 2, 4, 5, 7)] == list(b"acdef")
+    assert event.byte(9) == event.data_offset
+
+
 def test_an_empty_first_data_line_keeps_its_place() -> None:
     """The value of a line without a colon begins where the line ends."""
     (event,) = read_events(b"data\ndata: b\n\n").events
