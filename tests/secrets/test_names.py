@@ -102,10 +102,13 @@ def test_a_key_with_few_digits_is_found_by_its_name() -> None:
     assert Scanner().scan(f'{{"kid": "{key}"}}'.encode()) == []
 
 
-@pytest.mark.parametrize("member", ["conditions", "expiration"])
-def test_a_policy_of_an_upload_is_masked(member: str) -> None:
-    """Without the padding of base64, too; any other policy is a setting."""
-    policy = base64.b64encode(json.dumps({member: "2026"}).encode()).decode().rstrip("=")
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("conditions", "2026"), ("expiration", "2026"), ("conditions", "x" * 9001)],
+)
+def test_a_policy_of_an_upload_is_masked(member: str, value: str) -> None:
+    """Of any length, without the padding of base64, too; any other policy is a setting."""
+    policy = base64.b64encode(json.dumps({member: value}).encode()).decode().rstrip("=")
     assert len(policy) % 4 != 0
     body = json.dumps({"policy": policy}).encode()
     assert Redactor().body(body) == b'{"policy": "REDACTED"}'
