@@ -381,3 +381,10 @@ def test_requests_of_one_message_each_continue_none() -> None:
     assert (subjects(foreign(asked, asked)), subjects(foreign(further))) == (0, 0)
     assert subjects(foreign(asked, further)) == 1
     assert subjects(talked((user, asked), (user, asked))) == 1
+
+
+def test_a_conversation_that_begins_with_a_later_message_is_another() -> None:
+    """The end of the messages that were sent before is not the same request."""
+    both = whole_chat([QUESTION, MORE], "Sunny.")
+    end = whole_chat([MORE, {"role": "assistant", "content": "No."}, QUESTION], "Rain.")
+    assert "history_is_carried" not in {rule for rule, _ in found(both, end)}
