@@ -1,8 +1,6 @@
 """Reports: the result of a run, and every form that it can be rendered in."""
 
-import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,20 +23,7 @@ def _pieces(report: Report) -> Iterator[str]:
     """Return the text of that page in pieces, of which few are in memory. Raises MissingExtra."""
     from harness.report import html
 
-    with _without_collector():
-        return html.pieces(report)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Pause the collector of cyclic garbage, which would walk through a large report many times."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+    return html.pieces(report)
 
 
 @dataclass(frozen=True, slots=True)
