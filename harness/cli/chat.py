@@ -19,7 +19,7 @@ from harness.sandbox import LIFELIKE
 from harness.types import Failure, Json, Outcome, Reply, Target
 
 if TYPE_CHECKING:
-    from harness.chat.conversation import Conversation
+    from harness.cli.conversation import Conversation
 
 HELP = mark("""\
 /undo          take back the last question and its answers, or the instruction after them
@@ -44,7 +44,7 @@ def chat(
     Each answer is on the disk as soon as it is complete. At the end there is a scenario, and a
     cassette for each target that replays it. After a crash: harness record NAME --resume.
     """
-    from harness.chat.conversation import converse
+    from harness.cli.conversation import converse
     from harness.runner import batch
 
     name = name or f"chat-{datetime.now().astimezone():%Y%m%d-%H%M%S}"

@@ -20,8 +20,8 @@ import yaml
 
 from harness.cassette.journal import journal_path
 from harness.cassette.store import read
-from harness.chat import conversation
-from harness.chat.conversation import PieceFinder
+from harness.cli import conversation
+from harness.cli.conversation import PieceFinder
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.runner import run_step
 from harness.types import Request, Turn

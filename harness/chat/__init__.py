@@ -1,1 +1,0 @@
-"""A conversation in the terminal that ends as a scenario with its cassettes."""
