@@ -6,10 +6,12 @@ import os
 import pickle
 import weakref
 from collections.abc import Sequence
+from errno import ENOSPC
 from tempfile import TemporaryFile
 from typing import Any, TypeVar, overload
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze
+from harness.errors import CannotWrite
 from harness.providers import endpoints
 from harness.types import Transcript
 
@@ -32,16 +34,23 @@ class Spool(Sequence[T]):
         self._file: Any = None
 
     def append(self, item: Any) -> None:
-        """Add an item at the end."""
+        """Add an item at the end. Raises CannotWrite if the temporary file cannot hold it."""
         data = pickle.dumps(item, pickle.HIGHEST_PROTOCOL)
         if len(data) <= self._room:
             self._room -= len(data)
             self._parts.append(data)
             return
-        if self._file is None:
-            self._file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed with this object
-            weakref.finalize(self, self._file.close)
-        self._file.write(data)
+        try:
+            if self._file is None:
+                self._file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed with this object
+                weakref.finalize(self, self._file.close)
+            if self._file.write(data) < len(data):
+                raise OSError(ENOSPC, os.strerror(ENOSPC))
+        except OSError as error:
+            raise CannotWrite(
+                f"the folder of temporary files cannot be written: {error.strerror}; "
+                "set the variable TMPDIR to another folder"
+            ) from None
         self._parts.append((self._end, len(data)))
         self._end += len(data)
 

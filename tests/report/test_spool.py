@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gc
+import io
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.cassette.workers import in_order
+from harness.errors import CannotWrite
 from harness.report.spool import Spool, SpooledReads
 
 from .samples import told
@@ -22,6 +26,24 @@ def test_items_are_those_that_were_added(room: int, monkeypatch: pytest.MonkeyPa
         spool.append(text)
     assert (len(spool), [*spool], spool[-1], spool[3:5]) == (20, texts, texts[-1], texts[3:5])
     assert [*in_order(spool.__getitem__, range(20), 2)] == texts
+
+
+def test_a_full_disk_is_an_error_that_names_the_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that is cut short and one that is refused."""
+    monkeypatch.setattr("harness.report.spool.IN_MEMORY", 0)
+    for file in (open("/dev/full", "wb", 0), _Short(tmp_path / "a", "wb")):  # noqa: SIM115
+        monkeypatch.setattr("harness.report.spool.TemporaryFile", lambda buffering, file=file: file)
+        with pytest.raises(CannotWrite, match="No space left on device; set the variable TMPDIR"):
+            Spool[str]().append("text")
+
+
+class _Short(io.FileIO):
+    """A file that takes one byte of each write."""
+
+    def write(self, data: Any) -> int:
+        return super().write(data[:1])
 
 
 def test_transcripts_are_analyzed_anew_each_time() -> None:
