@@ -252,7 +252,8 @@ def test_the_reports_are_the_same(tmp_path: Path) -> None:
     one, many = (replay_report(todo, store, silent, "Replay", n) for n in (1, 12))
     assert one.findings
     assert one.problems
-    assert replace(many, duration=0.0) == replace(one, duration=0.0)
+    one, many = (replace(r, duration=0.0, reads=tuple(r.reads)) for r in (one, many))
+    assert many == one
 
 
 def test_an_error_of_ours_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
