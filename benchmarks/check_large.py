@@ -7,8 +7,10 @@ small multiple of the file.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -111,6 +113,20 @@ def many_words(megabytes: int) -> Iterator[Exchange]:
     yield chat([user("hello")], "word " * (megabytes * 2**20 // 5))
 
 
+def many_escapes(megabytes: int) -> Iterator[Exchange]:
+    """One answer with a text of Chinese, which its JSON spells in escapes."""
+    yield chat([user("hello")], "今天天气很好，" * (megabytes * 2**20 // 42))
+
+
+def one_picture(megabytes: int) -> Iterator[Exchange]:
+    """One answer with a picture in base64."""
+    data = base64.b64encode(random.Random(1).randbytes(megabytes * 2**20 * 3 // 4))  # noqa: S311
+    request: Json = {"model": "gpt-image-1", "prompt": "a cat", "size": "1024x1024"}
+    answer: Json = {"created": 1, "data": [{"b64_json": data.decode()}]}
+    uri = "https://api.openai.com/v1/images/generations"
+    yield exchange(uri, request, json.dumps(answer))
+
+
 def one_stream(megabytes: int) -> Iterator[Exchange]:
     """One stream of many events."""
     choice: Json = {"index": 0, "delta": {"role": "assistant", "content": "word "}}
@@ -136,6 +152,7 @@ SHAPES: Mapping[str, tuple[Callable[[int], Iterator[Exchange]], tuple[int, ...]]
     **{shape.__name__: (shape, COUNTS) for shape in (separate, continued, pictures)},
     **{shape.__name__: (shape, COUNTS) for shape in (many_choices, many_findings)},
     **{shape.__name__: (shape, MEGABYTES) for shape in (one_text, many_words, one_stream)},
+    **{shape.__name__: (shape, MEGABYTES) for shape in (many_escapes, one_picture)},
     one_vector.__name__: (one_vector, MEGABYTES),
 }
 

@@ -1,0 +1,150 @@
+"""Write a corpus of cassettes: `python -m benchmarks.corpus FOLDER [--files N]`.
+
+Each file has about 112 kB, as large as 20 chats of some paragraphs, and no two have the same texts:
+three chats, in English, in Chinese and with a tool call; two streams; embeddings; a picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.check_large import DASHSCOPE, ZHIPU, chat, exchange, user
+from harness.cassette.artefacts import to_files
+from harness.cassette.store import write_cassette
+from harness.types import Cassette, Exchange, Json, Provenance
+
+FILES = 1_400
+_SENTENCE = (
+    "the model answers a question with words that a reader knows and a list of numbers which say "
+    "how long each step took before it was done"
+)
+_WORDS = tuple(_SENTENCE.split(" "))
+_CHARACTERS = "今天天气很好模型回答问题用词语和数字说明每一步需要多少时间以及结果是否正确"
+
+
+def english(source: random.Random, length: int) -> str:
+    """Return a text of about *length* characters, in paragraphs."""
+    words = (source.choice(_WORDS) + ("\n\n" if n % 60 == 59 else " ") for n in range(length // 6))
+    return "".join(words)
+
+
+def chinese(source: random.Random, length: int) -> str:
+    """Return a text of *length* characters."""
+    return "".join(source.choice(_CHARACTERS) for _ in range(length))
+
+
+def streamed(source: random.Random, number: int, events: int) -> Exchange:
+    """A streamed chat of Zhipu, with a word in each event."""
+    common: dict[str, Json] = {"id": f"stream-{number}", "created": 1, "model": "glm-4.6"}
+    lines: list[str] = []
+    for index in range(events):
+        last = index == events - 1
+        choice: dict[str, Json] = {
+            "index": 0,
+            "delta": {"role": "assistant", "content": source.choice(_WORDS) + " "},
+        }
+        event: dict[str, Json] = {**common, "choices": [choice]}
+        if last:
+            choice["finish_reason"] = "stop"
+            event["usage"] = {
+                "prompt_tokens": 1,
+                "completion_tokens": events,
+                "total_tokens": events + 1,
+            }
+        lines.append(f"data: {json.dumps(event, ensure_ascii=False)}\n\n")
+    request: Json = {"model": "glm-4.6", "messages": [user(f"question {number}")], "stream": True}
+    body = "".join(lines) + "data: [DONE]\n\n"
+    return exchange(ZHIPU + "chat/completions", request, body, "text/event-stream")
+
+
+def embedded(source: random.Random, count: int) -> Exchange:
+    """Embeddings of DashScope, each of 1,024 numbers."""
+    vectors: list[Json] = [
+        {"embedding": [source.uniform(-0.1, 0.1) for _ in range(1_024)], "text_index": index}
+        for index in range(count)
+    ]
+    answer: Json = {
+        "output": {"embeddings": vectors},
+        "usage": {"total_tokens": count},
+        "request_id": f"{source.getrandbits(64):x}",
+    }
+    texts: list[Json] = [english(source, 60) for _ in range(count)]
+    request: Json = {"model": "text-embedding-v4", "input": {"texts": texts}}
+    return exchange(DASHSCOPE, request, json.dumps(answer))
+
+
+def called(source: random.Random, number: int) -> Exchange:
+    """A chat of Zhipu that answers with a call of a tool."""
+    arguments = json.dumps({"city": chinese(source, 4), "why": english(source, 600)})
+    call: Json = {
+        "id": f"call-{number}",
+        "index": 0,
+        "type": "function",
+        "function": {"name": "weather", "arguments": arguments},
+    }
+    message: Json = {"role": "assistant", "content": None, "tool_calls": [call]}
+    answer: Json = {
+        "id": f"tool-{number}",
+        "request_id": f"tool-{number}",
+        "created": 1,
+        "model": "glm-4.6",
+        "choices": [{"index": 0, "finish_reason": "tool_calls", "message": message}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    }
+    tool: Json = {
+        "type": "function",
+        "function": {
+            "name": "weather",
+            "description": english(source, 200),
+            "parameters": {
+                "type": "object",
+                "properties": {"city": {"type": "string"}, "why": {"type": "string"}},
+            },
+        },
+    }
+    asked: Json = {"model": "glm-4.6", "messages": [user(english(source, 300))], "tools": [tool]}
+    return exchange(ZHIPU + "chat/completions", asked, json.dumps(answer))
+
+
+def pictured(source: random.Random) -> Exchange:
+    """A request of a picture, without its download."""
+    request: Json = {"model": "cogview-4", "prompt": english(source, 200), "size": "1024x1024"}
+    answer: Json = {
+        "created": 1,
+        "data": [{"url": f"https://a.test/{source.getrandbits(64):x}.png"}],
+    }
+    return exchange(ZHIPU + "images/generations", request, json.dumps(answer))
+
+
+def exchanges(number: int) -> Iterator[Exchange]:
+    """Yield the exchanges of the file of this number."""
+    source = random.Random(number)  # noqa: S311 - no secret
+    yield chat([user(english(source, 800))], english(source, 6_000), number)
+    yield chat([user(chinese(source, 200))], chinese(source, 2_000), -number)
+    yield called(source, number)
+    yield streamed(source, 2 * number, 150)
+    yield streamed(source, 2 * number + 1, 120)
+    yield embedded(source, 2)
+    yield pictured(source)
+
+
+def written(folder: Path, files: int = FILES) -> Path:
+    """Write a corpus of so many *files* into *folder*, unless they exist, and return the folder."""
+    for number in range(files):
+        path = folder / f"{number // 100:03}" / f"{number:06}.yaml"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_cassette(path, to_files(Cassette(tuple(exchanges(number)), Provenance())))
+    return folder
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--files", type=int, default=FILES)
+    given = parser.parse_args()
+    written(given.folder, given.files)
