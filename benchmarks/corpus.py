@@ -1,7 +1,7 @@
 """Write a corpus of cassettes: `python -m benchmarks.corpus FOLDER [--files N]`.
 
-Each file has about 112 kB, as large as 20 chats of some paragraphs, and no two have the same texts:
-three chats, in English, in Chinese and with a tool call; two streams; embeddings; a picture.
+Each file has about 112 kB, 24 exchanges with the headers that are usual, and no two have the same
+texts: chats in English, in Chinese and with a tool call, streams, embeddings, and pictures.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.check_large import DASHSCOPE, ZHIPU, chat, exchange, user
@@ -23,6 +24,30 @@ _SENTENCE = (
     "how long each step took before it was done"
 )
 _WORDS = tuple(_SENTENCE.split(" "))
+_SENT = (
+    ("Accept", "application/json"),
+    ("Accept-Encoding", "gzip, deflate, zstd"),
+    ("Connection", "keep-alive"),
+    ("Host", "open.bigmodel.cn"),
+    ("User-Agent", "zhipuai/2.1.5"),
+    ("x-stainless-arch", "x64"),
+    ("x-stainless-async", "false"),
+    ("x-stainless-lang", "python"),
+    ("x-stainless-os", "Linux"),
+    ("x-stainless-runtime", "CPython"),
+    ("x-stainless-runtime-version", "3.11.7"),
+)
+_RECEIVED = (
+    ("Date", "Thu, 01 Jan 1970 00:00:01 GMT"),
+    ("Connection", "keep-alive"),
+    ("Transfer-Encoding", "chunked"),
+    ("Vary", "Accept-Encoding"),
+    ("Vary", "Origin"),
+    ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
+    ("Cache-Control", "no-cache, no-store, must-revalidate"),
+    ("x-process-time", "1.2345"),
+    ("Server", "nginx"),
+)
 _CHARACTERS = "今天天气很好模型回答问题用词语和数字说明每一步需要多少时间以及结果是否正确"
 
 
@@ -61,19 +86,15 @@ def streamed(source: random.Random, number: int, events: int) -> Exchange:
     return exchange(ZHIPU + "chat/completions", request, body, "text/event-stream")
 
 
-def embedded(source: random.Random, count: int) -> Exchange:
-    """Embeddings of DashScope, each of 1,024 numbers."""
-    vectors: list[Json] = [
-        {"embedding": [source.uniform(-0.1, 0.1) for _ in range(1_024)], "text_index": index}
-        for index in range(count)
-    ]
+def embedded(source: random.Random, size: int) -> Exchange:
+    """An embedding of DashScope, of *size* numbers."""
+    vector: list[Json] = [source.uniform(-0.1, 0.1) for _ in range(size)]
     answer: Json = {
-        "output": {"embeddings": vectors},
-        "usage": {"total_tokens": count},
+        "output": {"embeddings": [{"embedding": vector, "text_index": 0}]},
+        "usage": {"total_tokens": 1},
         "request_id": f"{source.getrandbits(64):x}",
     }
-    texts: list[Json] = [english(source, 60) for _ in range(count)]
-    request: Json = {"model": "text-embedding-v4", "input": {"texts": texts}}
+    request: Json = {"model": "text-embedding-v4", "input": {"texts": [english(source, 60)]}}
     return exchange(DASHSCOPE, request, json.dumps(answer))
 
 
@@ -123,13 +144,26 @@ def pictured(source: random.Random) -> Exchange:
 def exchanges(number: int) -> Iterator[Exchange]:
     """Yield the exchanges of the file of this number."""
     source = random.Random(number)  # noqa: S311 - no secret
-    yield chat([user(english(source, 800))], english(source, 6_000), number)
-    yield chat([user(chinese(source, 200))], chinese(source, 2_000), -number)
-    yield called(source, number)
-    yield streamed(source, 2 * number, 150)
-    yield streamed(source, 2 * number + 1, 120)
-    yield embedded(source, 2)
-    yield pictured(source)
+    for turn in range(4 * number, 4 * number + 4):
+        yield chat([user(english(source, 800))], english(source, 3_000), turn)
+        yield chat([user(chinese(source, 200))], chinese(source, 600), -turn - 1)
+        yield called(source, turn)
+        yield streamed(source, turn, 30)
+        yield embedded(source, 256)
+        yield pictured(source)
+
+
+def recorded(given: Exchange) -> Exchange:
+    """Return the exchange with the headers that clients and services send, and its chunks."""
+    request, response = given.request, given.response
+    events = response.body.split(b"\n\n")[:-1] if b"\n\n" in response.body else [response.body]
+    chunks = [len(event) + 2 for event in events] if len(events) > 1 else [len(response.body)]
+    return replace(
+        given,
+        request=replace(request, headers=request.headers + _SENT),
+        response=replace(response, headers=response.headers + _RECEIVED),
+        chunks=tuple(chunks),
+    )
 
 
 def written(folder: Path, files: int = FILES) -> Path:
@@ -138,7 +172,9 @@ def written(folder: Path, files: int = FILES) -> Path:
         path = folder / f"{number // 100:03}" / f"{number:06}.yaml"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_cassette(path, to_files(Cassette(tuple(exchanges(number)), Provenance())))
+            write_cassette(
+                path, to_files(Cassette(tuple(map(recorded, exchanges(number))), Provenance()))
+            )
     return folder
 
 
