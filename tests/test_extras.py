@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Commands = Callable[..., list[Done]]
 
 EXTRA_PACKAGES = (
-    *("PIL", "aiohttp", "anthropic", "dashscope", "h11", "hypothesis", "jinja2", "jwt"),
-    *("markupsafe", "openai", "starlette", "uvicorn", "zai", "zhipuai"),
+    *("PIL", "aiohttp", "anthropic", "dashscope", "h11", "httptools", "hypothesis", "jinja2"),
+    *("jwt", "markupsafe", "openai", "starlette", "uvicorn", "zai", "zhipuai"),
 )
 """The import names of what the extras install; rich has `markdown_it` in the core."""
 

@@ -43,7 +43,7 @@ def key_of(request: Request, volatile: Sequence[str]) -> Key:
     `?NAME` for a parameter of the query. The key has no host, so that a recording from one address
     answers requests to another.
     """
-    path, query = _path(request, volatile)
+    path, query = path_and_query(request, volatile)
     target = f"{path}?{query}" if query else path
     return request.method.upper(), target, canonical(request.body, volatile)
 
@@ -66,7 +66,7 @@ def masked_places(requests: Iterable[Request]) -> Iterator[str]:
 _MASKED = lazy_pattern(rf"[?&]([^?&#=]+)={PLACEHOLDER}(?=[&#]|$)")
 
 
-def _path(request: Request, volatile: Sequence[str]) -> tuple[str, str]:
+def path_and_query(request: Request, volatile: Sequence[str] = ()) -> tuple[str, str]:
     """Return the path and the query of a request's URI; an invalid URI counts as the path.
 
     The values of *volatile* parameters, `?NAME`, are replaced.
@@ -218,7 +218,10 @@ def _differences(
 
     *values* are those of the actual body.
     """
-    (path, query), (old_path, old_query) = _path(actual, volatile), _path(expected, volatile)
+    (path, query), (old_path, old_query) = (
+        path_and_query(actual, volatile),
+        path_and_query(expected, volatile),
+    )
     parts = [
         RequestDifference("method", expected.method.upper(), actual.method.upper()),
         RequestDifference("path", old_path, path),

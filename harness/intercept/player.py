@@ -14,7 +14,15 @@ from harness.errors import CassetteMiss, ConnectionBlocked
 from harness.intercept.clock import Clock
 from harness.intercept.context import raise_error
 from harness.intercept.hooks import NormalizeRequest, identity, normalized
-from harness.intercept.matching import EQUAL, Distance, Key, key_of, masked_places, nearest
+from harness.intercept.matching import (
+    EQUAL,
+    Distance,
+    Key,
+    key_of,
+    masked_places,
+    nearest,
+    path_and_query,
+)
 from harness.intercept.recorder import ResponseCapture
 from harness.secrets.fingerprint import NO_CREDENTIALS, UNKNOWN, fingerprint
 from harness.secrets.redactor import Redactor
@@ -28,6 +36,10 @@ Slot = tuple[Key, str]
 It consists of the request's matching key, and the fingerprint of its API key if the provider
 refused that API key; otherwise an empty string.
 """
+
+
+_Parts = tuple[str, tuple[str, str], bytes]
+"""What the key of a request is computed of: method, path and query, body."""
 
 
 @dataclass
@@ -68,7 +80,7 @@ class Player:
     _volatile: tuple[str, ...] = field(init=False)
     _index: dict[Slot, list[int]] = field(init=False, default_factory=dict)
     _used: dict[Slot, int] = field(init=False, default_factory=dict)
-    _known_keys: dict[tuple[str, str, bytes], Key] = field(init=False, default_factory=dict)
+    _known_keys: dict[_Parts, Key] = field(init=False, default_factory=dict)
     _last: tuple[Request, Request, Key] | None = field(init=False, repr=False, default=None)
     _peeked: set[int] = field(init=False, default_factory=set)
     _replayed: list[Exchange] = field(init=False, default_factory=list)
@@ -267,5 +279,5 @@ def _refused_keys(cassette: Cassette) -> frozenset[str]:
     return frozenset(refused - (accepted - {NO_CREDENTIALS}) - {UNKNOWN})
 
 
-def _parts(request: Request) -> tuple[str, str, bytes]:
-    return request.method, request.uri, request.body
+def _parts(request: Request) -> _Parts:
+    return request.method, path_and_query(request), request.body

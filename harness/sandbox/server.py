@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from email.utils import formatdate
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from harness.errors import HarnessError
 from harness.sandbox.options import DEFAULT_PORT, HOST, Options
@@ -163,13 +163,25 @@ def run_forever(
         uvicorn.Server(_config(application(options, servers))).run(sockets=[listening])
 
 
-class _Protocol(H11Protocol):
-    """HTTP whose requests have `state["transport"]`, so that a response can cut the connection."""
+class Connection(asyncio.Protocol):
+    """Gives the requests of a connection `state["transport"]`, by which a response can cut it.
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        gathered = cast("asyncio.Transport", _GatheringTransport(transport))
+    It is mixed into one of uvicorn's protocols.
+    """
+
+    app_state: dict[str, Any]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin a connection, which gathers what is written to it."""
+        gathered = cast(
+            "asyncio.Transport", _GatheringTransport(cast("asyncio.Transport", transport))
+        )
         self.app_state = {**self.app_state, "transport": gathered}
         super().connection_made(gathered)
+
+
+class _Protocol(Connection, AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # a variable
+    """HTTP, parsed by httptools if it is installed, or by h11."""
 
 
 class _GatheringTransport:
@@ -217,6 +229,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         lifespan="off",
         log_level="error",  # not of requests that are invalid, or for websockets
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,  # a recorded one, or that of the service behind the proxy, is sent
         timeout_graceful_shutdown=1,

@@ -43,6 +43,10 @@ class ServedCassettes:
         }
 
     @cached_property
+    def _first_parts(self) -> frozenset[str]:
+        return frozenset(name.partition("/")[0] for name in self.by_name)
+
+    @cached_property
     def _players(self) -> dict[str, tuple[Player, ...]]:
         return {}
 
@@ -79,6 +83,8 @@ class ServedCassettes:
         ('chat', '/v1/models')
         """
         parts = path.strip("/").split("/")
+        if parts[0] not in self._first_parts:
+            return "", path
         for end in range(len(parts), 0, -1):
             if (name := "/".join(parts[:end])) in self.by_name:
                 return name, path.removeprefix(f"/{name}") or "/"

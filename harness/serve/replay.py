@@ -7,15 +7,13 @@ import re
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from starlette.requests import ClientDisconnect
-from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness.analysis.transcript import transcript_of
 from harness.errors import BadFault
@@ -28,6 +26,7 @@ from harness.secrets.redactor import HOP_BY_HOP
 from harness.serve.cassettes import ReplaySession, ServedCassettes
 from harness.serve.links import Links
 from harness.types import Cassette, Json, NetworkError, Request
+from harness.types import Response as RecordedResponse
 
 HEADERS = {"x-harness-error": "1", "x-should-retry": "false"}
 """Headers of every such response; SDKs that read the second one do not ask again."""
@@ -131,28 +130,46 @@ def application(sessions: Sessions) -> ASGIApp:
     """Return the ASGI application that answers from *sessions*."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        http = HttpRequest(scope, receive)
-        with suppress(ClientDisconnect):  # before the whole request has come
-            response = await _answer(http, sessions)
-            await response(scope, receive, send)
+        body = await whole_body(receive)
+        if body is None:
+            return
+        answered = await _answer(_read(scope, body, sessions.cassettes), sessions)
+        if isinstance(answered, Playback):
+            await send_playback(answered, scope, receive, send)
+        else:
+            await answered(scope, receive, send)
 
     return answer
 
 
-async def _answer(http: HttpRequest, sessions: Sessions) -> Response:
-    """Return the response to a request: from a session, of the server itself, or an error."""
-    asked = await _read(http, sessions.cassettes)
+async def whole_body(receive: Receive) -> bytes | None:
+    """Return the body of a request; None if the client leaves before it is complete."""
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        return body
+    parts = [message]
+    while message.get("more_body"):
+        message = await receive()
+        parts.append(message)
+    if message["type"] == "http.disconnect":
+        return None
+    return b"".join([part.get("body", b"") for part in parts])
+
+
+async def _answer(asked: _SessionRequest, sessions: Sessions) -> Playback | Response:
+    """Return the answer to a request: from a session, of the server itself, or an error."""
     request, cassette = asked.request, asked.cassette
-    if http.scope["path"].rstrip("/") == STATUS_PATH.rstrip("/"):
-        return _status(http.method, request, sessions)
+    if asked.path.rstrip("/") == STATUS_PATH.rstrip("/"):
+        return _status(request, sessions)
     if cassette and cassette not in sessions.cassettes.by_name:
         known = ", ".join(sessions.cassettes.by_name)
         message = f"there is no cassette {cassette}; served are {known}"
         return error_response(request, 404, "no_such_cassette", message)
-    if http.headers.get("upgrade", "").lower() == "websocket":
+    if asked.upgrade.lower() == "websocket":
         return error_response(request, 501, "no_websockets", NO_WEBSOCKETS)
     links = sessions.links
-    place = f"{http.base_url}".rstrip("/") + asked.prefix if links else ""
+    place = f"{asked.origin}{asked.prefix}" if links else ""
     if links:
         request = links.restored(request, place)
     session = sessions.get(asked.session, cassette)
@@ -168,18 +185,19 @@ async def _answer(http: HttpRequest, sessions: Sessions) -> Response:
         return error_response(request, 404, "cassette_miss", miss)
     if links:
         playback = replace(playback, recorded=links.rewritten(playback.recorded, place))
-    return response_of(playback)
+    return playback
 
 
 _LARGE = 2**18
 """Bytes of a body whose look-up may take some hundredths of a second."""
 
 
-def _status(method: str, request: Request, sessions: Sessions) -> Response:
+def _status(request: Request, sessions: Sessions) -> Response:
     """Return the state of all sessions; with DELETE, after each has ended."""
-    if method not in ("GET", "HEAD", "DELETE"):
-        return error_response(request, 405, "method_not_allowed", f"{STATUS_PATH} has no {method}")
-    if method == "DELETE":
+    if request.method not in ("GET", "HEAD", "DELETE"):
+        message = f"{STATUS_PATH} has no {request.method}"
+        return error_response(request, 405, "method_not_allowed", message)
+    if request.method == "DELETE":
         sessions.opened.clear()
     return JSONResponse(sessions.status())
 
@@ -189,52 +207,87 @@ class _SessionRequest(NamedTuple):
 
     Attributes:
         request: The request as its service would get it.
+        path: The whole path that the client asked for.
+        origin: The scheme and the host by which the client reached this server.
         prefix: The beginning of its path that names session and cassette, which was removed.
         session: The name of the session; "" for the usual one.
         cassette: The name of the cassette; "" for all.
+        upgrade: The protocol that the client asks for instead of HTTP; "" for none.
     """
 
     request: Request
+    path: str
+    origin: str
     prefix: str
     session: str
     cassette: str
+    upgrade: str
 
 
-async def _read(http: HttpRequest, cassettes: ServedCassettes) -> _SessionRequest:
-    raw: bytes = http.scope.get("raw_path") or http.url.path.encode()
-    path, session = raw.decode("latin-1"), http.headers.get(SESSION_HEADER, "")
+def _read(scope: Scope, body: bytes, cassettes: ServedCassettes) -> _SessionRequest:
+    headers = tuple([(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]])
+    first = dict(reversed(headers))
+    whole: str = scope["raw_path"].decode("latin-1")
+    path, session = whole, first.get(SESSION_HEADER, "")
     if match := _SESSION.fullmatch(path):
         path, session = match["rest"] or "/", match["name"]
     cassette, path = cassettes.split(path)
-    prefix = raw.decode("latin-1").removesuffix(path) if path != "/" else ""
-    cassette = cassette or http.headers.get(CASSETTE_HEADER, "")
-    query = http.scope["query_string"].decode("latin-1")
-    uri = f"http://{http.headers.get('host', 'localhost')}{path}{'?' if query else ''}{query}"
-    headers = tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in http.headers.raw)
-    request = Request(http.method, uri, headers, await http.body())
-    return _SessionRequest(request, prefix, session, cassette)
+    prefix = whole.removesuffix(path) if path != "/" else ""
+    origin = f"http://{first.get('host') or 'localhost'}"
+    query = scope["query_string"].decode("latin-1")
+    uri = f"{origin}{path}?{query}" if query else f"{origin}{path}"
+    return _SessionRequest(
+        Request(scope["method"], uri, headers, body),
+        whole,
+        origin,
+        prefix,
+        session,
+        cassette or first.get(CASSETTE_HEADER, ""),
+        first.get("upgrade", ""),
+    )
 
 
-def response_of(playback: Playback) -> Response:
-    """Return the recorded response, sent in the recorded chunks with the recorded pauses.
+async def send_playback(playback: Playback, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a recorded response in the recorded chunks with the recorded pauses.
 
     A pace of 0 sends it without pauses. If the exchange ended in a network failure, so does the
     response.
     """
     recorded = playback.response
     if playback.broken_off is not None:
-        return _BrokenOff(playback)
-    if playback.recorded.request.method.upper() == "HEAD" or recorded.status in (204, 304):
-        response, size = Response(), recorded.header("content-length")
-    elif playback.pace or playback.extra_delay:
-        response, size = StreamingResponse(_chunks(playback)), None
+        await _break_off(playback, scope, receive, send)
+    elif playback.recorded.request.method.upper() == "HEAD":
+        await send(_head(recorded, recorded.header("content-length")))
+        await send({"type": "http.response.body"})
+    elif recorded.status in (204, 304):
+        await send(_head(recorded, None))
+        await send({"type": "http.response.body"})
+    elif playback.pace or playback.extra_delay:  # until the client leaves
+        response = StreamingResponse(_chunks(playback), recorded.status)
+        response.raw_headers = [*_headers(recorded.headers, None)]
+        await response(scope, receive, send)
     elif playback.exchange.chunks:
-        response, size = _AtOnce(playback), None
+        await send(_head(recorded, None))
+        for chunk in playback.chunks():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body"})
     else:
-        response, size = Response(recorded.body), str(len(recorded.body))
-    response.status_code = recorded.status
-    response.raw_headers = _headers(recorded.headers, size)
-    return response
+        body, end = recorded.body, 0
+        await send(_head(recorded, str(len(body))))
+        while len(body) - end > _PIECE:  # so that a slow client has little of it waiting here
+            piece, end = body[end : end + _PIECE], end + _PIECE
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": body[end:] if end else body})
+
+
+_PIECE = 2**16
+"""Bytes of a long body that are sent at a time."""
+
+
+def _head(recorded: RecordedResponse, size: str | None) -> Message:
+    """Return the beginning of a response with *size* bytes; None if that is not known."""
+    headers = _headers(recorded.headers, size)
+    return {"type": "http.response.start", "status": recorded.status, "headers": headers}
 
 
 async def _chunks(playback: Playback) -> AsyncIterator[bytes]:
@@ -244,55 +297,29 @@ async def _chunks(playback: Playback) -> AsyncIterator[bytes]:
         yield chunk
 
 
-class _PlaybackResponse(Response):
-    """A response that is sent from a playback."""
-
-    def __init__(self, playback: Playback) -> None:
-        super().__init__()
-        self._playback = playback
-
-
-class _AtOnce(_PlaybackResponse):
-    """A response in the recorded chunks, without a task that waits for the client to leave."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the head and all chunks."""
-        head = {"status": self.status_code, "headers": self.raw_headers}
-        await send({"type": "http.response.start", **head})
-        for chunk in self._playback.chunks():
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-
-
-class _BrokenOff(_PlaybackResponse):
-    """A response that ends as the recorded one did: the connection is closed or reset.
+async def _break_off(playback: Playback, scope: Scope, receive: Receive, send: Send) -> None:
+    """End a response as the recorded one ended: the connection is closed or reset.
 
     Before any response, if none was recorded. Failures that a server cannot repeat, such as of a
     name that was not resolved or of a timeout, are resets, too.
     """
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send what was recorded, and cut the connection."""
-        playback = self._playback
-        if playback.has_response:
-            headers = _headers(playback.response.headers, None)
-            status = playback.response.status
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            async for chunk in _chunks(playback):
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await asyncio.sleep(playback.delay_of_failure or _BEFORE_CUT)
-        elif playback.delay_of_failure:
-            await asyncio.sleep(playback.delay_of_failure)
-        transport: asyncio.Transport = scope["state"]["transport"]
-        if playback.is_silent:
-            pass
-        elif playback.broken_off and playback.broken_off.kind in _CLOSED:
-            transport.close()
-        else:  # without lingering, a closed socket sends RST instead of FIN
-            transport.get_extra_info("socket").setsockopt(*_NO_LINGER)
-            transport.abort()
-        while (await receive())["type"] != "http.disconnect":
-            pass
+    if playback.has_response:
+        await send(_head(playback.response, None))
+        async for chunk in _chunks(playback):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await asyncio.sleep(playback.delay_of_failure or _BEFORE_CUT)
+    elif playback.delay_of_failure:
+        await asyncio.sleep(playback.delay_of_failure)
+    transport: asyncio.Transport = scope["state"]["transport"]
+    if playback.is_silent:
+        pass
+    elif playback.broken_off and playback.broken_off.kind in _CLOSED:
+        transport.close()
+    else:  # without lingering, a closed socket sends RST instead of FIN
+        transport.get_extra_info("socket").setsockopt(*_NO_LINGER)
+        transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 _CLOSED = (NetworkError.CLOSED, NetworkError.PROTOCOL)
@@ -301,10 +328,13 @@ _BEFORE_CUT = 0.02
 _NO_LINGER = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def _headers(recorded: tuple[tuple[str, str], ...], size: str | None) -> list[tuple[bytes, bytes]]:
+@lru_cache(maxsize=1024)
+def _headers(
+    recorded: tuple[tuple[str, str], ...], size: str | None
+) -> tuple[tuple[bytes, bytes], ...]:
     """Return recorded headers for a body of *size* bytes; None if it has no Content-Length."""
     own = NOT_PASSED_ON | {"content-length"}
     kept = [(n, v) for n, v in recorded if n.lower() not in own]
     if size is not None:
         kept.append(("content-length", size))
-    return [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in kept]
+    return tuple([(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in kept])

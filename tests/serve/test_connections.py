@@ -8,6 +8,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from starlette.types import Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from harness.cassette import store
 from harness.intercept import matching, player
+from harness.sandbox import server
 from harness.sandbox.server import run_in_thread
 from harness.secrets.redactor import Redactor
 from harness.serve.cassettes import ServedCassettes
@@ -39,6 +44,13 @@ from harness.types import (
 from .test_replay import exchange, send, served, serving
 
 PICTURE = "https://files.example.com/a/b.png?Expires=1&Signature=xyz"
+
+
+@pytest.fixture(autouse=True, params=[H11Protocol, HttpToolsProtocol])
+def protocol(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read requests by each of the libraries that uvicorn chooses from."""
+    one = type("Protocol", (server.Connection, request.param), {})
+    monkeypatch.setattr(server, "_Protocol", one)
 
 
 def broken(kind: NetworkError, body: bytes = b"", status: int = NO_STATUS) -> Exchange:
@@ -204,6 +216,31 @@ def test_a_long_answer_is_sent_in_its_chunks() -> None:
     assert got.endswith(b"\r\n\r\n" + b"".join(parts))
 
 
+def test_an_answer_that_is_not_read_waits_with_the_service() -> None:
+    """A client that reads nothing of a long answer has little of it held for it."""
+    body = bytes(2**24)
+    sent: list[int] = []
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def counted(message: Message) -> None:
+            await send(message)
+            sent.append(len(message.get("body", b"")))
+
+        await application(sessions)(scope, receive, counted)
+
+    sessions = Sessions(served(exchange(answer=body)))
+    with run_in_thread(answer, 0) as address:
+        host, port = urlsplit(address).netloc.split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as client:
+            client.sendall(post(b"", "Connection: close"))
+            while sum(sent) < 2**18:  # so much fits into the buffers of the system
+                time.sleep(0.001)
+            assert send(address, exchange("/v1/other"))[0] == 404  # others are answered
+            assert sum(sent) < 2**23
+            got = b"".join(iter(lambda: client.recv(2**20), b""))
+    assert got.endswith(b"\r\n\r\n" + body)
+
+
 def test_the_status_page_counts_no_misses() -> None:
     """It is there without the slash at its end; another method is refused."""
     with serving(served(exchange())) as (address, sessions):
@@ -284,8 +321,10 @@ def test_head_keeps_the_recorded_length() -> None:
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_answers_that_have_no_body(status: int) -> None:
-    """No Content-Length is invented, and the connection can be used again."""
-    recorded = exchange(method="GET", status=status, answer=b"")
+    """They have no Content-Length, and the connection can be used again."""
+    plain = exchange(method="GET", status=status, answer=b"")
+    length = (*plain.response.headers, ("content-length", "5"))
+    recorded = replace(plain, response=replace(plain.response, headers=length))
     with serving(served(recorded)) as (address, _), httpx.Client() as client:
         for _again in range(2):
             answer = client.get(f"{address}/v1/chat/completions")
