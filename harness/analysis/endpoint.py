@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from dataclasses import fields as dataclass_fields
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from harness.types import EMPTY, Exchange, Json, Outcome
-from harness.wire.pointer import tokens
+from harness.wire.pointer import Patterns, tokens
 
 Schema = Mapping[str, Any]
 """A JSON Schema (draft 2020-12)."""
@@ -90,13 +90,27 @@ class Part:
     offset: int = 0
     kind: str = ""
     comments: tuple[str, ...] = ()
+    _found: tuple[Fields, Mapping[str, Json]] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+
+    def found(self, fields: Fields) -> Mapping[str, Json]:
+        """Return by pointer the first value at it that is not null.
+
+        The pointers are those in *fields* for answers; those without such a value are left out.
+        """
+        if self._found is None or self._found[0] is not fields:
+            located = (fields, fields.patterns.found_in(self.value))
+            object.__setattr__(self, "_found", located)  # searched once, though it is frozen
+            return located[1]
+        return self._found[1]
 
 
 Pointers = tuple[str, ...]
 """JSON pointers, the preferred one first; the token `[]` matches every item of an array."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fields:
     """The JSON pointers at which an endpoint's bodies have each value; empty if they lack it.
 
@@ -205,6 +219,19 @@ class Fields:
     texts: Pointers = ()
     dimension: Pointers = ()
 
+    @cached_property
+    def patterns(self) -> Patterns:
+        """The pointers for answers, and for the indices and log probabilities of their choices."""
+        places = [getattr(self, name) for name in OF_ANSWERS]
+        pointers = [p for one in places if one for p in ((one,) if isinstance(one, str) else one)]
+        if self.choices:
+            pointers += [f"{self.choices}/[]/index", f"{self.choices}/[]/logprobs"]
+        return Patterns(pointers)
+
+
+_NAMES = tuple(one.name for one in dataclass_fields(Fields))
+OF_ANSWERS = _NAMES[: _NAMES.index("messages")]
+"""The names of the attributes of `Fields` for answers."""
 
 NO_FIELDS = Fields()
 
@@ -226,19 +253,6 @@ def may_have(value: Json, pointers: Pointers) -> bool:
     """
     names = first_names(pointers)
     return names is None or type(value) is not dict or not names.isdisjoint(value)
-
-
-def fields_within(found: Fields, value: Json) -> Fields:
-    """Return the fields *found* without the pointers that cannot exist in *value*.
-
-    *value* is the JSON of an answer or an event. A field that is one pointer, not a tuple, is kept.
-    """
-    kept: dict[str, Any] = {
-        one.name: tuple(pointer for pointer in pointers if may_have(value, (pointer,)))
-        for one in dataclass_fields(found)
-        if isinstance(pointers := getattr(found, one.name), tuple)
-    }
-    return replace(found, **kept)
 
 
 ReadAnswer = Callable[[Sequence[Part], Json], "Outcome | None"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from harness.analysis.endpoint import (
@@ -13,10 +14,10 @@ from harness.analysis.endpoint import (
     Part,
     Pointers,
     Role,
-    fields_within,
     may_have,
 )
 from harness.analysis.reply import (
+    all_seen,
     is_refusal,
     only_choice,
     pointer_to,
@@ -49,9 +50,6 @@ EVENTS = "text/event-stream"
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 """The media types of streams: server-sent events, and JSON objects one by line."""
 
-
-_MANY = 50
-"""The number of events from which on each is read by the fields that it may have."""
 _KEPT = frozenset({"exchange", "endpoint", "number", "turn", "request_json", "outcome"})
 
 
@@ -229,10 +227,32 @@ class AnalyzedExchange:
 
         In *pointers*, such as `fields.images`, `[]` stands for all items of an array.
         """
+        known = self.fields.patterns.all
+        if all(pattern in known for pattern in pointers):
+            present = tuple(filter(self._answers_with.__contains__, pointers))
+            for part in self._having(present):
+                for pointer, value in all_seen(part, self.fields, present):
+                    yield part, pointer, value
+            return
         for part in self.answers:
             if may_have(part.value, pointers):
                 for pointer, value in seen(part.value, pointers):
                     yield part, pointer, value
+
+    def _having(self, pointers: Pointers) -> Sequence[Part]:
+        """Return the items of `answers` with one of *pointers*, the keys of `_answers_with`."""
+        if len(pointers) > 1:
+            return self.answers
+        return self._answers_with[pointers[0]] if pointers else ()
+
+    @cached_property
+    def _answers_with(self) -> Mapping[str, Sequence[Part]]:
+        """The items of `answers` with a value at each of the pointers in `fields`, by pointer."""
+        by_pointer: defaultdict[str, list[Part]] = defaultdict(list)
+        for part in self.answers:
+            for pointer in part.found(self.fields):
+                by_pointer[pointer].append(part)
+        return by_pointer
 
     @cached_property
     def accepted(self) -> bool:
@@ -271,17 +291,7 @@ class AnalyzedExchange:
         if len(self.parts) == 1:
             return ((self.parts[0], self.outcome),)
         request = self.request_json.value
-        if len(self.parts) < _MANY or endpoint.read is not None:
-            return tuple((part, read_answer(endpoint, (part,), request)) for part in self.parts)
-        by_names: dict[tuple[str, ...] | None, Endpoint] = {None: endpoint}
-        outcomes: list[tuple[Part, Outcome | None]] = []
-        for part in self.parts:
-            names = tuple(part.value) if isinstance(part.value, dict) else None
-            if names not in by_names:
-                fields = fields_within(endpoint.fields, part.value)
-                by_names[names] = replace(endpoint, fields=fields)
-            outcomes.append((part, read_answer(by_names[names], (part,), request)))
-        return tuple(outcomes)
+        return tuple((part, read_answer(endpoint, (part,), request)) for part in self.parts)
 
     @cached_property
     def replies(self) -> list[tuple[Part, Reply]]:

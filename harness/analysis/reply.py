@@ -8,10 +8,10 @@ is treated as absent, and a rule reports it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import cast
+from typing import TypeAlias, cast
 
 from harness.analysis.endpoint import Endpoint, Fields, Part, Pointers, Role
 from harness.types import (
@@ -49,17 +49,18 @@ def read_answer(endpoint: Endpoint, parts: Sequence[Part], request: Json) -> Out
     if endpoint.read is not None:
         return endpoint.read(parts, request)
     fields = endpoint.fields
-    refusal = next((part for part in parts if is_refusal(part, fields)), None)
-    if refusal is not None:
-        return read_refusal(endpoint, status_of(refusal), refusal.value)
+    for part in parts:
+        if is_refusal(part, fields):
+            return read_refusal(endpoint, status_of(part), part.value)
     if not any(isinstance(part.value, dict) for part in parts):
         return None
-    state = _last_text(parts, fields.state)
+    parts = [_without_whole(part) for part in parts]
+    state = _first_text([part.found(fields) for part in reversed(parts)], fields.state)
     if state in endpoint.states.failed:
         failure = read_refusal(endpoint, 200, parts[-1].value)
         message = failure.message or f"the task ended as {state}"
         return replace(failure, code=failure.code or state or "", message=message)
-    return _reply([*map(_without_whole, parts)], fields, endpoint.cumulative(request))
+    return _reply(parts, fields, endpoint.cumulative(request))
 
 
 _SPOKEN = "transcript.text.done"
@@ -70,8 +71,10 @@ def is_whole(part: Part) -> bool:
 
     The last event of MiniMax's streams does [FIELD], and that of a transcription [DOC].
     """
-    is_chat = resolve(part.value, "/object") == "chat.completion"
-    return part.event is not None and (is_chat or resolve(part.value, "/type") == _SPOKEN)
+    value = part.value
+    if part.event is None or not isinstance(value, dict):
+        return False
+    return value.get("object") == "chat.completion" or value.get("type") == _SPOKEN
 
 
 def _without_whole(part: Part) -> Part:
@@ -115,8 +118,11 @@ def is_refusal(part: Part, fields: Fields) -> bool:
 
     The report of a failed task, which has a state, is not one.
     """
-    refused = any(value for _, value in seen(part.value, fields.refused))
-    return refused and first(part.value, fields.state) is None
+    found = part.found(fields)
+    for pattern in fields.refused:
+        if pattern in found and any(value for _, value in all_seen(part, fields, (pattern,))):
+            return not any(pointer in found for pointer in fields.state)
+    return False
 
 
 def seen(value: Json, pointers: Pointers) -> Iterator[tuple[str, Json]]:
@@ -128,6 +134,17 @@ def seen(value: Json, pointers: Pointers) -> Iterator[tuple[str, Json]]:
         for pointer, item in query(value, pattern):
             if item is not None:
                 yield pointer, item
+
+
+def all_seen(part: Part, fields: Fields, pointers: Pointers) -> Iterator[tuple[str, Json]]:
+    """Yield what `seen` does of the value of *part*, for *pointers* that are in *fields*."""
+    found = part.found(fields)
+    for pattern in pointers:
+        if pattern in found:
+            if ITEMS in pattern:
+                yield from seen(part.value, (pattern,))
+            else:
+                yield pattern, found[pattern]
 
 
 def pointer_to(part: Part, pointers: Pointers) -> str:
@@ -177,50 +194,59 @@ def status_of(part: Part) -> int:
     return next((int(match.group(1)) for match in matches if match), 200)
 
 
+_Found: TypeAlias = Mapping[str, Json]
+"""What `Part.found` returns: by pointer, the first value of a part that is not null."""
+
+
 def _reply(parts: Sequence[Part], fields: Fields, cumulative: bool | None) -> Reply:
     by_index = _by_choice(parts, fields)
+    founds = [part.found(fields) for part in parts]
+    from_end = founds[::-1]
     own = by_index.pop(0, [])
-    is_cumulative = grows(own, fields) if cumulative is None else cumulative
+    is_cumulative = _grows(own, fields) if cumulative is None else cumulative
     texts = _texts(own, fields.content)
     choice = _choice(0, own, texts, fields, is_cumulative)
     streamed = any(part.event is not None for part in parts)
-    state = _last_text(parts, fields.state)
+    state = _first_text(from_end, fields.state)
     return Reply(
-        id=_first_text(parts, fields.id),
-        model=_first_text(parts, fields.model),
+        id=_first_text(founds, fields.id),
+        model=_first_text(founds, fields.model),
         content=choice.content,
         reasoning=choice.reasoning,
         tool_calls=choice.tool_calls,
         finish_reason=choice.finish_reason,
-        usage=_usage(parts, fields),
-        characters=_last_count(parts, fields.characters),
+        usage=_usage(from_end, fields),
+        characters=_first_count(from_end, fields.characters),
         files=tuple(_files(parts, fields)),
-        vectors=tuple(_vectors(parts, fields)),
-        ranking=tuple(_ranking(parts, fields)),
-        task_id=_first_text(parts, fields.task_id),
+        vectors=tuple(_vectors(parts, fields)) if fields.vectors else (),
+        ranking=tuple(_ranking(parts, fields)) if fields.scores else (),
+        task_id=_first_text(founds, fields.task_id),
         states=(state,) if state is not None else (),
         pieces=tuple(texts) if streamed else (),
         cumulative=is_cumulative and streamed,
         other_choices=tuple(
-            _choice(index, parts, _texts(parts, fields.content), fields, is_cumulative)
-            for index, parts in sorted(by_index.items())
+            _choice(index, founds, _texts(founds, fields.content), fields, is_cumulative)
+            for index, founds in sorted(by_index.items())
         ),
     )
 
 
-def _by_choice(parts: Iterable[Part], fields: Fields) -> dict[int, list[Part]]:
-    """Return the parts grouped by the index of their choice.
+def _by_choice(parts: Iterable[Part], fields: Fields) -> dict[int, list[_Found]]:
+    """Return what was found in the parts, grouped by the index of their choice.
 
     A part with several choices is split to parts with one choice each.
     """
-    by_index: dict[int, list[Part]] = {}
+    by_index: dict[int, list[_Found]] = {}
     for part in parts:
-        choices = resolve(part.value, fields.choices) if fields.choices else None
+        found = part.found(fields)
+        choices = found.get(fields.choices) if fields.choices else None
         several = choices if isinstance(choices, list) and len(choices) > 1 else [None]
         for position, choice in enumerate(several):
-            single = part if choice is None else only_choice(part, fields, choice)
-            index = first(single.value, fields.index)
-            by_index.setdefault(index if type(index) is int else position, []).append(single)
+            if choice is not None:
+                found = only_choice(part, fields, choice).found(fields)
+            indices = _each((found,), fields.index)
+            index = indices[0] if indices else None
+            by_index.setdefault(index if type(index) is int else position, []).append(found)
     return by_index
 
 
@@ -239,59 +265,59 @@ def only_choice(part: Part, fields: Fields, choice: Json) -> Part:
 
 
 def _choice(
-    index: int, parts: Sequence[Part], texts: Sequence[str], fields: Fields, cumulative: bool
+    index: int, founds: Sequence[_Found], texts: Sequence[str], fields: Fields, cumulative: bool
 ) -> Choice:
-    """Return the choice that *parts* have; *texts* are the pieces of its content."""
-    reasons = (v for v in _each(parts[::-1], fields.finish_reason) if isinstance(v, str))
+    """Return the choice of which *founds* are the parts; *texts* are the pieces of its content."""
+    reasons = [value for value in _each(founds, fields.finish_reason) if isinstance(value, str)]
     return Choice(
         index=index,
         content=_joined(texts, cumulative),
-        reasoning=_joined(_texts(parts, fields.reasoning), cumulative),
-        tool_calls=_tool_calls(parts, fields, cumulative),
-        finish_reason=next((reason for reason in reasons if reason not in ("", NONE_YET)), None),
+        reasoning=_joined(_texts(founds, fields.reasoning), cumulative),
+        tool_calls=_tool_calls(founds, fields, cumulative),
+        finish_reason=next((r for r in reversed(reasons) if r not in ("", NONE_YET)), None),
     )
 
 
-def grows(parts: Sequence[Part], fields: Fields) -> bool:
+def _grows(founds: Sequence[_Found], fields: Fields) -> bool:
     """Return whether at least half of the events repeat the text so far (a cumulative stream).
 
-    *parts* are the data of the events, in which *fields* locate the texts. A tool call is repeated
-    if it has the same id as in the first event, and a name; later pieces of an incremental tool
-    call have no name.
+    *founds* are the events, in which *fields* locate the texts. A tool call is repeated if it has
+    the same id as in the first event, and a name; later pieces of an incremental tool call have no
+    name.
     """
-    if len(parts) < 2:
+    if len(founds) < 2:
         return True
     steps = [
         after.startswith(before)
         for pointers in (fields.content, fields.reasoning)
-        for before, after in pairwise(filter(None, _texts(parts, pointers)))
+        for before, after in pairwise(filter(None, _texts(founds, pointers)))
     ]
-    calls = [calls[0] for part in parts if (calls := _tool_calls((part,), fields, True))]
+    calls = [calls[0] for found in founds if (calls := _tool_calls((found,), fields, True))]
     steps += [bool(call.name) and call.id == calls[0].id for call in calls[1:]]
     return 2 * sum(steps) >= len(steps)
 
 
-def _each(parts: Iterable[Part], pointers: Pointers) -> Iterator[Json]:
-    """Yield the first value at *pointers* in each part that has one."""
-    for part in parts if pointers else ():
-        if (value := first(part.value, pointers)) is not None:
-            yield value
+def _each(founds: Iterable[_Found], pointers: Pointers) -> list[Json]:
+    """Return the first value at *pointers* in each part that has one."""
+    values: list[Json] = []
+    for found in founds if pointers else ():
+        for pointer in pointers:
+            if pointer in found:
+                values.append(found[pointer])
+                break
+    return values
 
 
-def _texts(parts: Iterable[Part], pointers: Pointers) -> list[str]:
-    texts = [text_of(value) for value in _each(parts, pointers)]
+def _texts(founds: Iterable[_Found], pointers: Pointers) -> list[str]:
+    texts = [text_of(value) for value in _each(founds, pointers)]
     return [text for text in texts if text is not None]
 
 
-def _first_text(parts: Iterable[Part], pointers: Pointers) -> str | None:
-    for value in _each(parts, pointers):
+def _first_text(founds: Iterable[_Found], pointers: Pointers) -> str | None:
+    for value in _each(founds, pointers) if pointers else ():
         if isinstance(value, str):
             return value
     return None
-
-
-def _last_text(parts: Sequence[Part], pointers: Pointers) -> str | None:
-    return _first_text(parts[::-1], pointers)
 
 
 def _joined(pieces: Sequence[str], cumulative: bool) -> str | None:
@@ -300,26 +326,29 @@ def _joined(pieces: Sequence[str], cumulative: bool) -> str | None:
     return pieces[-1] if cumulative else "".join(pieces)
 
 
-def _usage(parts: Sequence[Part], fields: Fields) -> Usage | None:
-    pointers = (fields.input_tokens, fields.output_tokens, fields.total_tokens)
-    counts = [_last_count(parts, places) for places in pointers]
-    return None if all(count is None for count in counts) else Usage(*counts)
+def _usage(from_end: Sequence[_Found], fields: Fields) -> Usage | None:
+    given = _first_count(from_end, fields.input_tokens)
+    made = _first_count(from_end, fields.output_tokens)
+    total = _first_count(from_end, fields.total_tokens)
+    return None if given is made is total is None else Usage(given, made, total)
 
 
-def _last_count(parts: Sequence[Part], pointers: Pointers) -> int | None:
-    return next((v for v in _each(parts[::-1], pointers) if type(v) is int), None)
+def _first_count(founds: Sequence[_Found], pointers: Pointers) -> int | None:
+    for value in _each(founds, pointers) if pointers else ():
+        if type(value) is int:
+            return value
+    return None
 
 
 def _files(parts: Sequence[Part], fields: Fields) -> Iterator[GeneratedFile]:
-    places = {
-        Medium.IMAGE: fields.images,
-        Medium.VIDEO: fields.videos,
-        Medium.AUDIO: fields.sounds,
-        Medium.TEXT: fields.transcripts,
-    }
-    for medium, pointers in places.items():
+    for medium, pointers in (
+        (Medium.IMAGE, fields.images),
+        (Medium.VIDEO, fields.videos),
+        (Medium.AUDIO, fields.sounds),
+        (Medium.TEXT, fields.transcripts),
+    ):
         for part in parts if pointers else ():
-            for _, link in seen(part.value, pointers):
+            for _, link in all_seen(part, fields, pointers):
                 if isinstance(link, str) and link:
                     yield GeneratedFile(link, medium=medium)
 
@@ -343,28 +372,31 @@ def _numbers(value: Json) -> tuple[float, ...]:
 
 
 def _vectors(parts: Iterable[Part], fields: Fields) -> Iterator[tuple[float, ...]]:
-    for part in parts if fields.vectors else ():
-        for _, vector in seen(part.value, fields.vectors):
+    for part in parts:
+        for _, vector in all_seen(part, fields, fields.vectors):
             if isinstance(vector, list):
                 yield _numbers(vector)
 
 
 def _ranking(parts: Iterable[Part], fields: Fields) -> Iterator[Ranked]:
-    for part in parts if fields.scores else ():
+    for part in parts:
         places = (
-            [value for _, value in seen(part.value, f)] for f in (fields.positions, fields.scores)
+            [value for _, value in all_seen(part, fields, f)]
+            for f in (fields.positions, fields.scores)
         )
         for index, score in zip(*places, strict=False):
             if type(index) is int and isinstance(score, int | float):
                 yield Ranked(index, score)
 
 
-def _tool_calls(parts: Iterable[Part], fields: Fields, cumulative: bool) -> tuple[ToolCall, ...]:
-    """Return the tool calls in *parts*.
+def _tool_calls(founds: Iterable[_Found], fields: Fields, cumulative: bool) -> tuple[ToolCall, ...]:
+    """Return the tool calls in the parts *founds*.
 
     The pieces of a streamed call are joined; of a cumulative stream, only the last event is read.
     """
-    lists = [calls for calls in _each(parts, fields.tool_calls) if isinstance(calls, list)]
+    lists = [calls for calls in _each(founds, fields.tool_calls) if isinstance(calls, list)]
+    if not lists:
+        return ()
     joined: list[tuple[Json, ToolCall]] = []
     for calls in lists[-1:] if cumulative else lists:
         for position, call in enumerate(calls):

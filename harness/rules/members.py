@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import fields
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from harness.analysis.endpoint import Endpoint, Fields
+from harness.analysis.endpoint import OF_ANSWERS, Endpoint
 from harness.rules.schemas import ById
 from harness.types import Json
 from harness.wire import as_object, escape, tokens
@@ -18,8 +17,7 @@ from harness.wire.pointer import ITEMS
 Members: TypeAlias = dict[str, "Members"]
 """The members of an object by name, each with its own members; `[]` has those of array items."""
 
-_NAMES = [field.name for field in fields(Fields)]
-_OF_ANSWERS = {*_NAMES[: _NAMES.index("messages")]} - {"refused", "code", "message"}
+_OF_ANSWERS = {*OF_ANSWERS} - {"refused", "code", "message"}
 
 
 def documented(endpoint: Endpoint, pointer: str = "") -> Members:

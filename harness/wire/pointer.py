@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -56,8 +56,17 @@ def escape(key: object) -> str:
 
 def resolve(value: Json, pointer: str) -> Json | Missing:
     """Return the value at *pointer*; `MISSING` if there is none."""
-    found: Json | Missing = _resolve(value, _steps(pointer))
-    return found
+    found: Any = value
+    for key, index in _steps(pointer):
+        if isinstance(found, dict):
+            if key not in found:
+                return MISSING
+            found = found[key]
+        elif isinstance(found, list) and index < len(found):
+            found = found[index]
+        else:
+            return MISSING
+    return found  # type: ignore[no-any-return]  # what is in JSON is JSON
 
 
 def text_at(value: Json, pointer: str) -> str | None:
@@ -81,19 +90,6 @@ def _index(key: str) -> int:
     return int(key) if _INDEX.fullmatch(key) else _TOO_LARGE
 
 
-def _resolve(value: Any, steps: _Steps) -> Any:
-    for key, index in steps:
-        if isinstance(value, dict):
-            if key not in value:
-                return MISSING
-            value = value[key]
-        elif isinstance(value, list) and index < len(value):
-            value = value[index]
-        else:
-            return MISSING
-    return value
-
-
 def query(value: Json, pattern: str) -> list[tuple[str, Json]]:
     """Return (pointer, value) of every value that matches *pattern*; `[]` matches any array item.
 
@@ -103,18 +99,18 @@ def query(value: Json, pattern: str) -> list[tuple[str, Json]]:
     runs = _runs(pattern)
     if len(runs) == 1:  # the common case, without `[]`
         found = resolve(value, pattern)
-        return [] if isinstance(found, Missing) else [(runs[0][1], found)]
+        return [] if found is MISSING else [(runs[0], found)]  # type: ignore[list-item]
     matches: list[tuple[str, Json]] = []
     _collect(value, runs, "", matches)
     return matches
 
 
-_Runs = tuple[tuple[_Steps, str], ...]
+_Runs = tuple[str, ...]
 
 
 @lru_cache(maxsize=1024)
 def _runs(pattern: str) -> _Runs:
-    """Return the steps before, between and after the `[]` of *pattern*, and each run's pointer."""
+    """Return the pointers before, between and after the `[]` of *pattern*."""
     runs: list[list[str]] = [[]]
     for key in tokens(pattern):
         if key == ITEMS:
@@ -122,7 +118,7 @@ def _runs(pattern: str) -> _Runs:
         else:
             runs[-1].append(key)
     paths = ("".join(f"/{escape(key)}" for key in keys) for keys in runs)
-    return tuple((_steps(path), path) for path in paths)
+    return tuple(paths)
 
 
 def _collect(node: Any, runs: _Runs, pointer: str, matches: list[tuple[str, Json]]) -> None:
@@ -134,8 +130,8 @@ def _collect(node: Any, runs: _Runs, pointer: str, matches: list[tuple[str, Json
         pointer: The pointer to *node*.
         matches: The list to append to.
     """
-    steps, path = runs[0]
-    node = _resolve(node, steps)
+    path = runs[0]
+    node = resolve(node, path) if path else node
     if node is MISSING:
         return
     if len(runs) == 1:
@@ -143,6 +139,98 @@ def _collect(node: Any, runs: _Runs, pointer: str, matches: list[tuple[str, Json
     elif isinstance(node, list):
         for position, item in enumerate(node):
             _collect(item, runs[1:], f"{pointer}{path}/{position}", matches)
+
+
+class Patterns:
+    """Several patterns, which are searched in a value together, by one walk over it.
+
+    Attributes:
+        all: The patterns.
+    """
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self.all = frozenset(patterns)
+        self._root = _Node()
+        for pattern in self.all:
+            node = self._root
+            for key in tokens(pattern):
+                node = node.inner(key)
+            node.patterns.append(pattern)
+
+    def found_in(self, value: Json) -> dict[str, Json]:
+        """Return by pattern the first value that matches it and is not null.
+
+        Patterns without such a value are left out.
+
+        >>> Patterns(["/a/[]/b", "/c"]).found_in({"a": [{"b": None}, {"b": 1}, {"b": 2}]})
+        {'/a/[]/b': 1}
+        """
+        found: dict[str, Json] = {}
+        if value is not None:
+            found.update(dict.fromkeys(self._root.patterns, value))
+        _find(value, self._root, found)
+        return found
+
+
+class _Node:
+    """The patterns that begin with the same tokens.
+
+    Attributes:
+        patterns: The pattern that ends here, if there is one.
+        members: The longer patterns by the next token, as the name of a member.
+        indices: Those whose next token is an index of an array, with it.
+        items: Those whose next token is `[]`.
+    """
+
+    __slots__ = ("indices", "items", "members", "patterns")
+
+    def __init__(self) -> None:
+        self.patterns: list[str] = []
+        self.members: dict[str, _Node] = {}
+        self.indices: list[tuple[int, _Node]] = []
+        self.items: _Node | None = None
+
+    def inner(self, key: str) -> _Node:
+        """Return the node for the next token *key*; if there is none yet, add it."""
+        if key == ITEMS:
+            self.items = self.items or _Node()
+            return self.items
+        if key not in self.members:
+            self.members[key] = _Node()
+            if (index := _index(key)) != _TOO_LARGE:
+                self.indices.append((index, self.members[key]))
+        return self.members[key]
+
+
+def _find(value: Any, node: _Node, found: dict[str, Json]) -> None:
+    """Add the first value of each pattern of *node* below *value* to *found*, by pattern."""
+    inner: _Node | None
+    if isinstance(value, dict):
+        members = node.members
+        for key in value:
+            if key in members and (item := value[key]) is not None:
+                inner = members[key]
+                for pattern in inner.patterns:
+                    if pattern not in found:
+                        found[pattern] = item
+                if type(item) is dict or type(item) is list:
+                    _find(item, inner, found)
+    elif isinstance(value, list):
+        for index, inner in node.indices:
+            if index < len(value) and (item := value[index]) is not None:
+                _add(item, inner, found)
+        inner = node.items
+        for item in value if inner else ():
+            if inner and item is not None:
+                _add(item, inner, found)
+
+
+def _add(item: Any, node: _Node, found: dict[str, Json]) -> None:
+    for pattern in node.patterns:
+        if pattern not in found:
+            found[pattern] = item
+    if type(item) is dict or type(item) is list:
+        _find(item, node, found)
 
 
 def walk(value: Json, pointer: str = "") -> Iterator[tuple[str, Json]]:
