@@ -221,12 +221,17 @@ class Fields:
 
     @cached_property
     def patterns(self) -> Patterns:
-        """The pointers for answers, and for the indices and log probabilities of their choices."""
+        """The pointers for answers, their messages, and the log probabilities of choices."""
         places = [getattr(self, name) for name in OF_ANSWERS]
         pointers = [p for one in places if one for p in ((one,) if isinstance(one, str) else one)]
-        if self.choices:
-            pointers += [f"{self.choices}/[]/index", f"{self.choices}/[]/logprobs"]
-        return Patterns(pointers)
+        probabilities = [f"{self.choices}/[]/logprobs"] if self.choices else []
+        return Patterns([*pointers, *self.messages_of_choices, *probabilities])
+
+    @cached_property
+    def messages_of_choices(self) -> Pointers:
+        """The messages and deltas in an answer: the objects that have `content`."""
+        parents = (pointer.rpartition("/")[0] for pointer in self.content)
+        return tuple(parent for parent in parents if parent.endswith(("/message", "/delta")))
 
 
 _NAMES = tuple(one.name for one in dataclass_fields(Fields))

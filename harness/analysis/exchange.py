@@ -239,6 +239,10 @@ class AnalyzedExchange:
                 for pointer, value in seen(part.value, pointers):
                     yield part, pointer, value
 
+    def has(self, pointer: str) -> bool:
+        """Return whether any of `answers` has a value at *pointer*, one of `fields.patterns`."""
+        return pointer in self._answers_with
+
     def _having(self, pointers: Pointers) -> Sequence[Part]:
         """Return the items of `answers` with one of *pointers*, the keys of `_answers_with`."""
         if len(pointers) > 1:

@@ -32,6 +32,12 @@ _LEAST = 4
 """The number of items for which a process is worth its start."""
 _AHEAD = 4
 """The largest number of items per process that are given out before their results are taken."""
+_COLLECTED = 50_000
+"""The number of new objects from which on a process searches for unused ones among them.
+
+With Python's 700 that takes a twelfth of a check, as the objects of a cassette are in use till its
+end, and free themselves.
+"""
 _MOST_AT_ONCE = 16
 """The largest number of items that a Dask worker gets at once."""
 
@@ -145,6 +151,7 @@ class _Process:
 def _begin(do: Callable[[Any], Any]) -> None:
     """Prepare a process, which leaves interrupts from the keyboard to its parent."""
     gc.freeze()  # else collections would copy what is shared with the parent
+    gc.set_threshold(_COLLECTED)
     _Process.do = staticmethod(do)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from email.utils import parsedate_to_datetime
 from itertools import islice
 
-from harness.analysis.endpoint import Fields, Role
+from harness.analysis.endpoint import Fields, Part, Role
 from harness.analysis.exchange import AnalyzedExchange, violation
 from harness.analysis.reply import first, is_whole, seen, status_of
 from harness.rules.members import documented, misspelt
 from harness.rules.rule import show
-from harness.rules.schemas import violations
+from harness.rules.schemas import violations, violations_of
 from harness.types import Finding, Json, Place, Reply
 from harness.wire import Missing, as_list, as_object, escape, query, resolve, tokens
 
@@ -28,8 +28,9 @@ def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
     schema = endpoint.event if reading.is_stream else endpoint.answer
     if schema is None:
         return
+    violations_in = violations_of(schema)
     for part in reading.answers:
-        for pointer, expected, actual in violations(schema, part.value):
+        for pointer, expected, actual in violations_in(part.value):
             yield reading.violation(expected, actual, part, pointer)
     for choice in (reading, *reading.other_choices):
         unknown = _unknown_texts(choice, alone=not _says_nothing(choice))
@@ -62,8 +63,10 @@ def role_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
     """
     allowed = ("assistant", "") if reading.is_stream else ("assistant",)
     for part, pointer, role in reading.values(reading.fields.role):
+        if role in allowed:
+            continue
         calls = resolve(part.value, pointer.removesuffix("/role") + "/tool_calls")
-        if role not in allowed and not (role == "tool" and calls):
+        if not (role == "tool" and calls):
             yield reading.violation("the role assistant", show(role), part, pointer)
 
 
@@ -153,23 +156,24 @@ def _unknown_texts(reading: AnalyzedExchange, *, alone: bool = False) -> Iterato
     endpoint = reading.endpoint
     if endpoint is None:
         return
-    parents = (pointer.rpartition("/")[0] for pointer in endpoint.fields.content)
-    messages = tuple(parent for parent in parents if parent.endswith(_MESSAGES))
+    messages = endpoint.fields.messages_of_choices
+    known: dict[str, Set[str]] = {}
     for part, message, value in reading.values(messages):
         members = as_object(value)
-        unknown = members.keys() - _KNOWN_TEXTS - documented(endpoint, message).keys()
+        if message not in known:
+            known[message] = _KNOWN_TEXTS | documented(endpoint, message).keys()
+        unknown = members.keys() - known[message]
+        if not unknown:
+            continue
         needed = (members.keys() - unknown - {"role"}) if reading.is_stream else {"content"}
         if alone and any(members.get(name) is not None for name in needed):
             continue
-        for name, member in members.items() if unknown else ():
+        for name, member in members.items():
             pointer = f"{message}/{escape(name)}"
             texts = [member, *(text for _, text in query(member, "/[]/text"))]
             is_text = any(isinstance(text, str) and text.strip() for text in texts)
             if is_text and name in unknown:
                 yield reading.place(pointer, part)
-
-
-_MESSAGES = ("/message", "/delta")
 
 
 def fields_are_spelled_as_documented(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -182,8 +186,9 @@ def fields_are_spelled_as_documented(reading: AnalyzedExchange) -> Iterator[Find
     endpoint, reported = reading.checked_endpoint, set[str]()
     if endpoint is None or endpoint.role is Role.LOOKUP:
         return
+    known = documented(endpoint)
     for part in reading.answers:
-        for pointer, name in misspelt(part.value, documented(endpoint)):
+        for pointer, name in misspelt(part.value, known):
             if pointer not in reported:
                 reported.add(pointer)
                 actual = show(tokens(pointer)[-1])
@@ -203,19 +208,19 @@ def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:
         requested *= sum(isinstance(prompt, str | list) for prompt in prompts) or 1
     if not fields.choices or not isinstance(outcome, Reply) or outcome.images:
         return
-    for part in reading.answers:
-        indices = [index for _, index in query(part.value, _index(fields))]
+    indices_of = [(part, _indices(part, fields)) for part in reading.answers]
+    for part, indices in indices_of:
         is_beyond = type(requested) is int and any(
             type(index) is int and index >= max(1, requested) for index in indices
         )
         is_beyond = is_beyond or any(type(index) is int and index < 0 for index in indices)
-        if is_beyond or len(set(map(str, indices))) < len(indices):
+        if is_beyond or (len(indices) > 1 and len(set(map(str, indices))) < len(indices)):
             expected = "an index of its own for each choice"
             yield reading.violation(expected, show(indices), part, fields.choices)
     count = len(outcome.choices)
     is_complete = any(choice.finish_reason for choice in outcome.choices)
     parts, choices = reading.answers, (fields.choices,)
-    numbers = {str(i): i for part in parts for _, i in query(part.value, _index(fields))}
+    numbers = {str(index): index for _, indices in indices_of for index in indices}
     highest = max((n for n in numbers.values() if type(n) is int), default=-1)
     if is_complete and highest >= len(numbers):
         expected = "indices from 0 without gaps"
@@ -225,15 +230,19 @@ def choices_are_as_requested(reading: AnalyzedExchange) -> Iterator[Finding]:
         yield reading.violation(expected, count, parts[-1], choices)
 
 
-def _index(fields: Fields) -> str:
-    return f"{fields.choices}/[]/index"
+def _indices(part: Part, fields: Fields) -> list[Json]:
+    """Return the index of each choice in *part* that has one."""
+    choices = as_list(part.found(fields).get(fields.choices))
+    return [one["index"] for one in choices if isinstance(one, dict) and "index" in one]
 
 
 def log_probabilities_are_not_positive(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that no log probability is positive, since a probability is at most 1."""
-    choices = reading.fields.choices
-    tokens = f"{choices}/[]/logprobs/content/[]"
-    pointers = (f"{tokens}/logprob", f"{tokens}/top_logprobs/[]/logprob") if choices else ()
+    probabilities = f"{reading.fields.choices}/[]/logprobs"
+    if not reading.has(probabilities):
+        return
+    tokens = f"{probabilities}/content/[]"
+    pointers = (f"{tokens}/logprob", f"{tokens}/top_logprobs/[]/logprob")
     for part, pointer, value in reading.values(pointers):
         if not isinstance(value, int | float) or value > _ROUNDING:
             yield reading.violation("a log probability of at most 0", show(value), part, pointer)
@@ -308,12 +317,12 @@ def created_agrees_with_date(reading: AnalyzedExchange) -> Iterator[Finding]:
     Milliseconds, or local time taken for UTC, differ by hours or more; in all recordings the two
     times are less than five seconds apart.
     """
-    date, pointers = _date(reading), reading.fields.created
-    for part in reading.answers[:1]:
+    pointers = reading.fields.created
+    for part in reading.answers[:1] if pointers else ():
         created = first(part.value, pointers)
         if type(created) is not int or not created:
             continue
-        expected = "a time in seconds since 1970" if created < 0 else ""
+        expected, date = "a time in seconds since 1970" if created < 0 else "", _date(reading)
         if not expected and date and abs(created - date) > _MAX_CLOCK_DIFFERENCE:
             expected = f"about {date}, as in the header Date"
         if expected:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from harness.analysis.endpoint import Part, Pointers, Role
 from harness.analysis.exchange import AnalyzedExchange, violation
-from harness.analysis.reply import first, pointer_to, seen
+from harness.analysis.reply import all_seen, first, pointer_to, seen
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import answered, show
 from harness.types import Finding, Json
@@ -168,7 +168,7 @@ def _values(part: Part, pointers: Pointers) -> list[Json]:
 
 def _vectors(reading: AnalyzedExchange, part: Part) -> list[tuple[str, list[Json]]]:
     """Return (pointer, vector) for each vector in a part."""
-    vectors = seen(part.value, reading.fields.vectors)
+    vectors = all_seen(part, reading.fields, reading.fields.vectors)
     return [(pointer, vector) for pointer, vector in vectors if isinstance(vector, list)]
 
 
@@ -201,7 +201,7 @@ def embeddings_have_one_length(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     Vectors of different lengths cannot be compared.
     """
-    for part in reading.answers:
+    for part in reading.answers if reading.fields.vectors else ():
         vectors = _vectors(reading, part)
         for pointer, vector in vectors[1:]:
             length = len(vectors[0][1])

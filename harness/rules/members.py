@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from harness.analysis.endpoint import OF_ANSWERS, Endpoint
 from harness.rules.schemas import ById
 from harness.types import Json
-from harness.wire import as_object, escape, tokens
+from harness.wire import escape, tokens
 from harness.wire.patterns import lazy_pattern
 from harness.wire.pointer import ITEMS
 
@@ -67,24 +67,32 @@ def _add(known: Members, schema: Any) -> None:
         _add(known.setdefault(name, {}), part)
 
 
-def misspelt(value: Json, known: Members, pointer: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (pointer, documented name) of each misspelled member of *value*, at any depth.
+def misspelt(value: Json, known: Members) -> list[tuple[str, str]]:
+    """Return (pointer, documented name) of each misspelled member of *value*, at any depth.
 
     For example `("/finishReason", "finish_reason")`, if *value* has no `finish_reason`. *known* has
-    the documented members of *value*, as `documented` returns them. *pointer*, the JSON pointer of
-    *value* itself, is put before each of the yielded pointers.
+    the documented members of *value*, as `documented` returns them.
     """
-    if isinstance(value, list) and known.get(ITEMS):
+    found: list[tuple[str, str]] = []
+    _add_misspelt(value, known, "", found)
+    return found
+
+
+def _add_misspelt(value: Json, known: Members, pointer: str, found: list[tuple[str, str]]) -> None:
+    """Add what `misspelt` returns for *value*, which is at *pointer*, to *found*."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            inner = known.get(name)
+            if inner is None:
+                meant = next((k for k in known if k not in value and _alike(name, k)), None)
+                if meant is not None:
+                    found.append((f"{pointer}/{escape(name)}", meant))
+            elif inner and isinstance(member, (dict, list)):
+                _add_misspelt(member, inner, f"{pointer}/{escape(name)}", found)
+    elif isinstance(value, list) and known.get(ITEMS):
         for number, item in enumerate(value):
-            yield from misspelt(item, known[ITEMS], f"{pointer}/{number}")
-    members = as_object(value)
-    for name, member in members.items():
-        inner = known.get(name)
-        if inner is not None:
-            if inner and isinstance(member, dict | list):
-                yield from misspelt(member, inner, f"{pointer}/{escape(name)}")
-        elif meant := next((k for k in known if k not in members and _alike(name, k)), None):
-            yield f"{pointer}/{escape(name)}", meant
+            if isinstance(item, (dict, list)):
+                _add_misspelt(item, known[ITEMS], f"{pointer}/{number}", found)
 
 
 @lru_cache(maxsize=4096)

@@ -97,12 +97,16 @@ class Rule:
         Raises:
             HarnessError: The rule is another package's, and its function raised an exception.
         """
-        is_of_exchange = self.scope is Scope.EXCHANGE
+        check = self.check
         try:
+            if self.scope is not Scope.EXCHANGE:
+                for subject in subjects:
+                    yield from check(subject)
+                return
             for subject in subjects:
-                endpoint = subject.endpoint if is_of_exchange else None
+                endpoint = subject.endpoint
                 if endpoint is None or not endpoint.exempt or self.name not in endpoint.exempt:
-                    yield from self.check(subject)
+                    yield from check(subject)
         except Exception as error:
             if self.origin == OWN:
                 raise

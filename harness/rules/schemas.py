@@ -13,7 +13,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.analysis.endpoint import Schema
@@ -59,8 +59,15 @@ def violations(schema: Schema | bool, value: Json) -> list[Violation]:
 
     A schema that cannot be used gives one violation that says why.
     """
-    key = ById(schema)
-    check = _check_of(key)
+    return violations_of(schema)(value)
+
+
+def violations_of(schema: Schema | bool) -> Callable[[Json], list[Violation]]:
+    """Return `violations` for *schema*: a function of the value, for those who have several."""
+    return _violations_of(ById(schema))
+
+
+def _violations(key: ById, check: Check | None, value: Json) -> list[Violation]:
     if check is not None and check(value):
         return []
     try:
@@ -133,8 +140,8 @@ Check = Callable[[Any], bool]
 
 
 @lru_cache(maxsize=256)
-def _check_of(key: ById) -> Check | None:
-    return check_of(key.subject)
+def _violations_of(key: ById) -> Callable[[Json], list[Violation]]:
+    return partial(_violations, key, check_of(key.subject))
 
 
 def check_of(schema: Schema | bool) -> Check | None:
@@ -159,6 +166,8 @@ def _checked(schema: Any) -> Check:
     if not isinstance(schema, Mapping) or not schema.keys() <= _KEYWORDS.keys():
         raise _NotFormal
     checks = [_KEYWORDS[name](argument) for name, argument in schema.items()]
+    if schema.get("type") == "object" and schema.keys() <= _OF_OBJECTS:
+        return _object(frozenset(schema.get("required", ())), schema.get("properties", {}))
     if "if" in schema:
         checks.append(_conditional(schema))
     if "additionalProperties" in schema:
@@ -176,6 +185,25 @@ def _checked(schema: Any) -> Check:
         return False
 
     return check_all
+
+
+_OF_OBJECTS = {"type", "required", "properties", "title", "description", "$comment"}
+
+
+def _object(required: frozenset[str], properties: Mapping[str, Any]) -> Check:
+    """Return the check of the most frequent schemas, that of an object and its members."""
+    checks = [(name, _checked(schema)) for name, schema in properties.items()]
+    checks = [(name, check) for name, check in checks if check is not _true]
+
+    def check_object(value: Any) -> bool:
+        if type(value) is not dict or not required <= value.keys():
+            return False
+        for name, of_member in checks:  # noqa: SIM110 - in half the time
+            if name in value and not of_member(value[name]):
+                return False
+        return True
+
+    return check_object
 
 
 def _true(_: Any) -> bool:

@@ -177,7 +177,7 @@ def events_have_content(reading: AnalyzedExchange) -> Iterator[Finding]:
     without choices has token counts. Anything else has lost its content on the way.
     """
     fields = reading.fields
-    messages = [p for p in map(_parent, fields.content) if p.endswith(("/message", "/delta"))]
+    names = [p.removeprefix(f"{fields.choices}/0") for p in fields.messages_of_choices]
     said = dropwhile(lambda event: not _adds(event[1]), reading.event_replies)
     for part, _ in islice(said, 1, None):
         choices = resolve(part.value, fields.choices) if fields.choices else None
@@ -187,7 +187,7 @@ def events_have_content(reading: AnalyzedExchange) -> Iterator[Finding]:
         for number, choice in enumerate(as_list(choices)):
             if resolve(choice, "/finish_reason") not in _NOT_YET:
                 continue
-            for name in (pointer.removeprefix(f"{fields.choices}/0") for pointer in messages):
+            for name in names:
                 message = resolve(choice, name)
                 if isinstance(message, dict) and not _has_more_than_role(message):
                     pointer = f"{fields.choices}/{number}{name}"
@@ -209,10 +209,6 @@ def _repeated_events(reading: AnalyzedExchange) -> set[int | None]:
 
 
 _NOT_YET = (None, MISSING, "", NONE_YET)
-
-
-def _parent(pointer: str) -> str:
-    return pointer.rpartition("/")[0]
 
 
 def stream_equals_whole(analyzed: AnalyzedTranscript) -> Iterator[Finding]:

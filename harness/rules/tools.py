@@ -7,7 +7,7 @@ from operator import is_
 
 from harness.analysis.endpoint import Fields, Part
 from harness.analysis.exchange import AnalyzedExchange, violation
-from harness.analysis.reply import FUNCTION, first, pointer_to, seen
+from harness.analysis.reply import FUNCTION, all_seen, first, pointer_to, seen
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import Answered, answered, show, whole_conversation
 from harness.rules.schemas import violations
@@ -82,7 +82,7 @@ def _problems(
 
 def _sent_calls(part: Part, reading: AnalyzedExchange) -> Iterator[tuple[int, str, Json]]:
     """Yield (number, pointer, value) for each call, or piece of a call, in a part."""
-    for pointer, calls in seen(part.value, reading.fields.tool_calls):
+    for pointer, calls in all_seen(part, reading.fields, reading.fields.tool_calls):
         for number, call in enumerate(as_list(calls)):
             yield number, f"{pointer}/{number}", call
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.analysis.endpoint import Pointers
+from harness.analysis.endpoint import Pointers, may_have
 from harness.analysis.exchange import AnalyzedExchange
-from harness.analysis.reply import first, seen
+from harness.analysis.reply import all_seen, first
 from harness.rules.rule import show
 from harness.types import Finding, Json, Reply, Usage
 from harness.wire import Missing, escape, resolve
@@ -50,7 +50,7 @@ def usage_is_not_negative(reading: AnalyzedExchange) -> Iterator[Finding]:
             if type(count) is int and count < 0 and not pointer.startswith(_USAGES):
                 yield reading.violation("a count of tokens", count, part, pointer)
     for part in reading.answers:
-        for base in _USAGES:
+        for base in _USAGES if may_have(part.value, _USAGES) else ():
             for pointer, count in _no_counts(resolve(part.value, base), base):
                 yield reading.violation("a count of tokens", show(count), part, pointer)
 
@@ -80,7 +80,7 @@ def usage_details_fit(reading: AnalyzedExchange) -> Iterator[Finding]:
     for part, reply in reading.replies:
         for name, details in (("input_tokens", "input_parts"), ("output_tokens", "output_parts")):
             limit = getattr(reply.usage, name) if reply.usage else None
-            for pointer, count in seen(part.value, _pointers(reading, details)):
+            for pointer, count in all_seen(part, reading.fields, _pointers(reading, details)):
                 if limit is not None and type(count) is int and count > limit:
                     yield reading.violation(f"at most {limit}", count, part, pointer)
 

@@ -17,6 +17,7 @@ from harness.wire import (
     tokens,
     walk,
 )
+from harness.wire.pointer import Patterns
 
 from .values import JSON
 
@@ -114,3 +115,26 @@ def test_walk_is_in_reading_order() -> None:
     value: Json = {"b": [1, {"x/y": 2}], "a": 3}
     assert [p for p, _ in walk(value)] == ["", "/b", "/b/0", "/b/1", "/b/1/x~1y", "/a"]
     assert escape("~/") == "~0~1"
+
+
+_KEYS = st.sampled_from(["a", "b", "0", "1", "[]", "c/d"])
+_NESTED = st.recursive(
+    st.none() | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4),
+)
+_PATTERNS = st.lists(_KEYS.map(lambda key: "[]" if key == "[]" else escape(key)), max_size=4)
+
+
+@given(_NESTED, st.lists(_PATTERNS.map(lambda keys: "".join(f"/{key}" for key in keys))))
+def test_several_patterns_find_what_each_finds_first(value: Json, patterns: list[str]) -> None:
+    """A walk for several patterns finds the first value of each that is not null."""
+    found = {p: [item for _, item in query(value, p) if item is not None] for p in patterns}
+    first = {pattern: items[0] for pattern, items in found.items() if items}
+    assert Patterns(patterns).found_in(value) == first
+
+
+def test_a_pattern_with_an_index_finds_only_that_item() -> None:
+    """The first item of an array, or the member of that name; `[]` finds any item."""
+    patterns = Patterns(["/a/0", "/a/[]/b", "/a/9"])
+    assert patterns.found_in({"a": [{"c": 1}, {"b": 2}]}) == {"/a/0": {"c": 1}, "/a/[]/b": 2}
+    assert patterns.found_in({"a": {"0": 3}}) == {"/a/0": 3}
