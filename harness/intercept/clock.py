@@ -24,7 +24,8 @@ from asyncio.base_events import BaseEventLoop
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import compress, count
+from itertools import count
+from operator import is_
 from types import ModuleType
 from typing import Any, ClassVar, cast
 from weakref import ref
@@ -314,10 +315,10 @@ class _ModuleNames:
     """
 
     def __init__(self) -> None:
-        self._ids: list[int] = []
-        """The ids of the values of `sys.modules` at the last scan."""
-        self._are_modules: list[bool] = []
-        """Whether each of these values is a module."""
+        self._values: list[object] = []
+        """The values of `sys.modules` at the last scan."""
+        self._modules: list[ModuleType] = []
+        """Those of them that are modules."""
         self._namespaces: list[dict[str, Any]] = []
         """The `__dict__` of each of these modules."""
         self._sizes: list[int] = []
@@ -334,22 +335,23 @@ class _ModuleNames:
             module = reference()
             if module is not None:
                 namespace = _namespace(module)
-                yield from (
-                    (module, name, _replacement)
-                    for name in names
-                    if _id(namespace.get(name)) in _IDS
-                )
+                for name in names:
+                    if _id(namespace.get(name)) in _IDS:
+                        yield module, name, _replacement
 
     def _scan(self) -> None:
-        modules = list(sys.modules.values())
-        ids = list(map(_id, modules))
-        if ids != self._ids:  # some objects there only claim to be modules
-            self._are_modules = [issubclass(type(module), ModuleType) for module in modules]
-            self._namespaces = list(map(_namespace, compress(modules, self._are_modules)))
+        values: list[object] = list(sys.modules.values())
+        # not by `==`: what only claims to be a module may import one to compare itself
+        if len(values) != len(self._values) or not all(map(is_, values, self._values)):
+            self._values = values
+            modules = (value for value in values if issubclass(type(value), ModuleType))
+            self._modules = cast("list[ModuleType]", list(modules))
+            self._namespaces = list(map(_namespace, self._modules))
+            self._sizes = []
         sizes = list(map(len, self._namespaces))
-        if (ids, sizes) != (self._ids, self._sizes):
-            self._ids, self._sizes = ids, sizes
-            for module, size in zip(compress(modules, self._are_modules), sizes, strict=True):
+        if sizes != self._sizes:
+            self._sizes = sizes
+            for module, size in zip(self._modules, sizes, strict=True):
                 if self._scanned.get(_id(module), _NOT_SCANNED)[1] != size:
                     self._scan_module(module, size)
 
@@ -372,7 +374,6 @@ class _ModuleNames:
         """Remove the deleted module with the id *number*, since Python may use the id again."""
         self._scanned.pop(number, None)
         self._names.pop(number, None)
-        self._ids = []
 
 
 _NOT_SCANNED = None, -1

@@ -10,14 +10,15 @@ import http.client
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
+from operator import is_
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.config.hosts import NO_HOSTS, AllowedHosts
 from harness.errors import UnsupportedLibraryWarning
@@ -84,6 +85,24 @@ _LIBRARIES: Mapping[str, str] = {
 """Maps the patched module of each library to the module of this package with its patches."""
 
 
+class _Patched(NamedTuple):
+    """One patched attribute.
+
+    Attributes:
+        owner: The module or class.
+        name: The name of the attribute.
+        own: The value that the owner itself had; `_INHERITED` if it had none.
+        original: The value that was patched: `own`, or the inherited one.
+        patch: The value that replaces it.
+    """
+
+    owner: Any
+    name: str
+    own: Any
+    original: Any
+    patch: Any
+
+
 class _Patches:
     """The patched attributes of the process, with a count of the tapes in use."""
 
@@ -91,10 +110,14 @@ class _Patches:
         self._users = 0
         self._are_kept = False
         self._lock = threading.Lock()
-        self._patched: list[tuple[Any, str, Any, Any]] = []
-        """The owner and the name of each attribute, its original, and what replaces it."""
+        self._patched: list[_Patched] = []
+        self._before: list[_Patched] = []
+        """The patches that were removed last, which take long to make."""
         self._libraries: list[ModuleType] = []
-        self._imports = [_AwaitedImport(name, self._on_import) for name in _LIBRARIES]
+        """The libraries that are patched, or were until the patches were removed."""
+        self._made_for: list[object] = []
+        """What `_before` was made for: the imported libraries, and names of clock functions."""
+        self._imports = _AwaitedImports(_LIBRARIES, self._on_import)
 
     def acquire(self) -> None:
         """Count one more tape in use, and install the patches if it is the first."""
@@ -102,8 +125,7 @@ class _Patches:
             if self._users or self._are_in_place():
                 self._users += 1
                 return
-        for awaited in self._imports:
-            awaited.wait()  # before the lock, which `_on_import` takes at the end of an import
+        self._imports.wait()  # before the lock, which `_on_import` takes at the end of an import
         with self._lock:
             self._users += 1
             if self._users == 1 and not self._are_in_place():
@@ -123,18 +145,39 @@ class _Patches:
             self._remove_unused()
 
     def _install(self) -> None:
-        for patch in (*network_guard.patches(), *threads.patches()):
-            self._patch(*patch)
-        for patch in http_client.patches(http.client):
-            self._patch(*patch)
-        if self._is_supported("asyncio"):
-            for patch in clock.patches():
-                self._patch(*patch)
-        for awaited in self._imports:
-            if awaited.is_loaded:
-                self._patch_library(awaited.name)
-            else:
-                sys.meta_path.insert(0, awaited)
+        loaded = self._imports.loaded()
+        if len(loaded) < len(_LIBRARIES):
+            sys.meta_path.insert(0, self._imports)
+        clocks = list(clock.patches()) if self._is_supported("asyncio") else []
+        made_for: list[object] = [sys.modules[name] for name in loaded]
+        made_for += [part for owner, name, _ in clocks for part in (owner, name)]
+        if self._fit_again(made_for) and not any(map(unsupported, loaded)):
+            self._patched, self._before = self._before, []
+            for owner, name, *_, patch in self._patched:
+                setattr(owner, name, patch)
+            return
+        self._made_for, self._libraries = made_for, []
+        for change in (*network_guard.patches(), *threads.patches()):
+            self._patch(*change)
+        for change in (*http_client.patches(http.client), *clocks):
+            self._patch(*change)
+        for name in loaded:
+            self._patch_library(name)
+
+    def _fit_again(self, made_for: Sequence[object]) -> bool:
+        """Return whether the patches that were removed last can be put back.
+
+        They can if they were made for the same, and the attributes have the values that were
+        patched.
+        """
+        if len(made_for) != len(self._made_for) or not all(map(is_, made_for, self._made_for)):
+            return False
+        for owner, name, own, original, _ in self._before:
+            if owner.__dict__.get(name, _INHERITED) is not own:
+                return False
+            if own is _INHERITED and getattr(owner, name) is not original:
+                return False
+        return bool(self._before)
 
     def _remove_unused(self) -> None:
         if not self._users:
@@ -144,26 +187,27 @@ class _Patches:
 
     def _are_in_place(self) -> bool:
         """Return whether patches are installed, and nothing has replaced them since."""
-        for owner, name, _, patch in self._patched:
+        for owner, name, *_, patch in self._patched:
             if owner.__dict__.get(name) is not patch:
                 return False
         return bool(self._patched)
 
     def _remove(self) -> None:
-        for awaited in self._imports:
-            awaited.stop()
-        self._libraries.clear()
-        while self._patched:
-            owner, name, original, _ = self._patched.pop()
-            if original is _INHERITED:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, original)
+        self._imports.stop()
+        if self._patched:
+            for owner, name, own, *_ in reversed(self._patched):
+                if own is _INHERITED:
+                    delattr(owner, name)
+                else:
+                    setattr(owner, name, own)
+            self._before, self._patched = self._patched, []
 
     def _patch(self, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
-        original, patch = vars(owner).get(name, _INHERITED), wrap(getattr(owner, name))
-        self._patched.append((owner, name, original, patch))
-        setattr(owner, name, patch)
+        original = getattr(owner, name)
+        own = vars(owner).get(name, _INHERITED)
+        one = _Patched(owner, name, own, original, wrap(original))
+        self._patched.append(one)
+        setattr(owner, name, one.patch)
 
     def _patch_library(self, name: str) -> None:
         library = sys.modules[name]
@@ -187,53 +231,56 @@ class _Patches:
                 self._patch_library(name)
 
 
-class _AwaitedImport(MetaPathFinder):
-    """An import finder that calls `on_import` when the module `name` has been imported."""
+class _AwaitedImports(MetaPathFinder):
+    """An import finder that calls `on_import` when one of the modules `names` has been imported."""
 
-    def __init__(self, name: str, on_import: Callable[[str], None]) -> None:
-        self.name = name
+    def __init__(self, names: Iterable[str], on_import: Callable[[str], None]) -> None:
+        self._names = tuple(names)
         self._on_import = on_import
 
-    @property
-    def is_loaded(self) -> bool:
-        """Whether the import of the module is complete."""
-        module = sys.modules.get(self.name)
-        spec = getattr(module, "__spec__", None)
-        return module is not None and not getattr(spec, "_initializing", False)
+    def loaded(self) -> list[str]:
+        """Return the names of the modules whose import is complete."""
+        return [name for name in self._names if _is_loaded(name)]
 
     def wait(self) -> None:
-        """Wait until other threads have finished importing the module."""
-        if self.name in sys.modules and not self.is_loaded:
-            with suppress(ImportError):
-                import_module(self.name)
+        """Wait until other threads have finished importing any of the modules."""
+        for name in self._names:
+            if name in sys.modules and not _is_loaded(name):
+                with suppress(ImportError):
+                    import_module(name)
 
     def stop(self) -> None:
         """Remove this finder from `sys.meta_path`; do nothing if it is not there."""
-        with suppress(ValueError):
+        if self in sys.meta_path:
             sys.meta_path.remove(self)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: Any = None
     ) -> ModuleSpec | None:
-        """Return the spec of the module `name`, whose loader calls `on_import` after the import.
+        """Return the spec of an awaited module, whose loader calls `on_import` after the import.
 
         Return None for any other module.
         """
-        if fullname != self.name:
+        if fullname not in self._names:
             return None
-        self.stop()
-        spec = find_spec(fullname)
+        others = (finder for finder in list(sys.meta_path) if finder is not self)
+        specs = (finder.find_spec(fullname, path, target) for finder in others)
+        spec = next((spec for spec in specs if spec is not None), None)
         if spec is not None and spec.loader is not None:
             loader: Any = spec.loader
-            loader.exec_module = self._calling_back(loader.exec_module)
+            loader.exec_module = partial(self._execute, fullname, loader.exec_module)
         return spec
 
-    def _calling_back(self, execute: Callable[[Any], None]) -> Callable[[Any], None]:
-        def exec_module(module: Any) -> None:
-            execute(module)
-            self._on_import(self.name)
+    def _execute(self, name: str, execute: Callable[[Any], None], module: Any) -> None:
+        execute(module)
+        self._on_import(name)
 
-        return exec_module
+
+def _is_loaded(name: str) -> bool:
+    """Return whether the import of a module is complete."""
+    module = sys.modules.get(name)
+    spec = getattr(module, "__spec__", None)
+    return module is not None and not getattr(spec, "_initializing", False)
 
 
 _INHERITED = object()

@@ -77,8 +77,6 @@ class Player:
     names: Sequence[str] = ()
     clock: Clock = field(init=False)
     _refused: frozenset[str] = field(init=False)
-    _volatile: tuple[str, ...] = field(init=False)
-    _index: dict[Slot, list[int]] = field(init=False, default_factory=dict)
     _used: dict[Slot, int] = field(init=False, default_factory=dict)
     _known_keys: dict[_Parts, Key] = field(init=False, default_factory=dict)
     _last: tuple[Request, Request, Key] | None = field(init=False, repr=False, default=None)
@@ -91,20 +89,33 @@ class Player:
     def __post_init__(self) -> None:
         self.clock = Clock(self.pace)
         self._refused = frozenset() if self.ignore_keys else _refused_keys(self.cassette)
-        masked = masked_places(exchange.request for exchange in self.cassette.exchanges)
-        self._volatile = (*self.cassette.provenance.volatile, *dict.fromkeys(masked))
-        for number, exchange in enumerate(self.cassette.exchanges):
-            self._index.setdefault(self._recorded_slot(exchange), []).append(number)
+        if self.normalize_request is not identity:
+            _ = self._index  # an error of the hook is raised at once
 
     def rewound(self) -> Player:
         """Return a player that replays the same cassette from its beginning.
 
         It shares the matching keys of the recorded requests, which take long to compute.
         """
+        _ = self._index, self._volatile  # computed before they are copied
         other = copy(self)
         other.clock, other._lock = Clock(self.pace), threading.Lock()
         other._used, other._replayed = {}, []
         return other
+
+    @cached_property
+    def _volatile(self) -> tuple[str, ...]:
+        """The places in requests whose values are ignored."""
+        masked = masked_places(exchange.request for exchange in self.cassette.exchanges)
+        return (*self.cassette.provenance.volatile, *dict.fromkeys(masked))
+
+    @cached_property
+    def _index(self) -> dict[Slot, list[int]]:
+        """The numbers of the recorded exchanges, by slot; computed for the first request."""
+        index: dict[Slot, list[int]] = {}
+        for number, exchange in enumerate(self.cassette.exchanges):
+            index.setdefault(self._recorded_slot(exchange), []).append(number)
+        return index
 
     def _recorded_slot(self, exchange: Exchange) -> Slot:
         key = self._key(exchange.request)
@@ -220,6 +231,8 @@ class Player:
 
     def unused(self) -> tuple[Exchange, ...]:
         """Return the exchanges that `find`, `take` and `peek` never returned, in recorded order."""
+        if not (self._used or self._peeked):
+            return tuple(self.cassette.exchanges)
         left = (numbers[self._used.get(slot, 0) :] for slot, numbers in self._index.items())
         numbers = sorted({*chain(*left)} - self._peeked)
         return tuple(self.cassette.exchanges[number] for number in numbers)

@@ -462,6 +462,20 @@ def test_names_created_between_two_replays_are_patched(monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
+def test_a_name_that_was_mocked_in_one_replay_is_patched_in_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A name whose original value is back is patched, though no module has changed its size."""
+    with replaying():
+        pass
+    with monkeypatch.context() as mocking:
+        mocking.setitem(globals(), "early_sleep", lambda _: None)
+        with replaying():
+            pass
+    with replaying():
+        assert early_sleep is time.sleep is not clock._sleep
+
+
 def test_a_module_with_the_id_of_a_deleted_one_is_scanned() -> None:
     """A module with the id and size of a deleted module is scanned."""
     for name in ("one", "two") * 50:

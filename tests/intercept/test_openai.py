@@ -142,6 +142,15 @@ def test_a_library_may_be_imported_at_any_time(python: Python, library: str) -> 
     assert (done.stdout, done.stderr) == ("200\n", "")
 
 
+def test_a_library_may_be_searched_before_it_is_imported(python: Python) -> None:
+    """Code may ask inside of a block whether a library is installed, and import it later."""
+    searched = 'import importlib.util; importlib.util.find_spec("httpx2"); import httpx2'
+    code = LATER.replace("    import httpx2", f"    {searched}")
+    code = code.format(ask='answered = httpx2.get("http://a/").status_code')
+    done = python("-c", code)
+    assert (done.stdout, done.stderr) == ("200\n", "")
+
+
 def test_httpx2_under_the_name_of_httpx_is_patched_once(python: Python) -> None:
     """httpx2 under the name of httpx is patched once."""
     code = (

@@ -99,6 +99,33 @@ def test_kept_patches_that_were_replaced_are_installed_again() -> None:
     assert patched_attributes() == BEFORE
 
 
+def test_patches_are_put_back_for_the_next_tape() -> None:
+    """They are the same ones if nothing has changed between two tapes."""
+    for _ in range(2):  # the first one may import modules
+        with use_tape(answering("one")):
+            inside = patched_attributes()
+        assert patched_attributes() == BEFORE
+    with use_tape(answering("two")):
+        assert patched_attributes() == inside
+        assert httpx.get("http://a/").text == "two"
+
+
+def test_what_was_replaced_between_two_tapes_is_patched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The patch of the next tape calls what is there then."""
+    asked: list[str] = []
+
+    def look_up(host: str, *_: object) -> list[object]:
+        asked.append(host)
+        return []
+
+    with use_tape(answering("one")):
+        pass
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with use_tape(answering("two"), AllowedHosts(("a.example",))):
+        socket.getaddrinfo("a.example", 80)
+    assert asked == ["a.example"]
+
+
 def test_patches_are_removed_after_an_exception() -> None:
     """Patches are removed after any exception."""
     for error in (ValueError(), KeyboardInterrupt()):
