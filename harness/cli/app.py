@@ -251,10 +251,22 @@ def print_plan(plan: Plan, as_json: bool) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print *value* as strict JSON."""
-    from harness.report.json_report import dumps
+    """Print *value* as strict JSON; an iterator in it is an array, printed while it is made."""
+    from harness.report.json_report import pieces
 
-    typer.echo(dumps(value), nl=False)
+    printed: list[str] = []
+    size = 0
+    for piece in pieces(value):
+        printed.append(piece)
+        size += len(piece)
+        if size > _AT_ONCE:
+            typer.echo("".join(printed), nl=False)
+            printed, size = [], 0
+    typer.echo("".join((*printed, "\n")), nl=False)
+
+
+_AT_ONCE = 2**16
+"""Characters from which on a part of JSON is printed; secrets are looked for in each part."""
 
 
 @contextmanager

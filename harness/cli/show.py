@@ -41,7 +41,7 @@ def show(
             if side is not None
         ]
         if as_json:
-            app.print_json([json_report.conversation(read) for reads in sides for read in reads])
+            app.print_json(json_report.conversation(read) for reads in sides for read in reads)
         elif len(sides) == 1:
             screen = app.console()
             for number, read in enumerate(sides[0]):

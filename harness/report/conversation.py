@@ -62,15 +62,17 @@ class ConversationTurn:
         return self.outcome if isinstance(self.outcome, Failure) else None
 
 
-def conversation(read: AnalyzedTranscript) -> tuple[ConversationTurn, ...]:
-    """Return the turns of the transcript *read*, without the history that requests repeat."""
-    turns: list[ConversationTurn] = []
+def conversation(read: AnalyzedTranscript) -> Iterator[ConversationTurn]:
+    """Yield the turns of the transcript *read*, without the history that requests repeat.
+
+    What is parsed for a turn is not kept: that of many turns takes several times their memory.
+    """
     before: tuple[Message, ...] = ()
-    for turn in read.turns:
+    for kept in read.turns:
+        turn = replace(kept, readings=tuple(map(replace, kept.readings)))
         messages = sent_messages(turn)
-        turns.append(_turn(read, turn, _new(messages, before)))
+        yield _turn(read, turn, _new(messages, before))
         before = messages or before
-    return tuple(turns)
 
 
 def _turn(

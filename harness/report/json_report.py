@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -56,6 +56,31 @@ def _parts(report: Report) -> Iterator[JsonObject]:
 def dumps(value: object) -> str:
     """Return *value* as indented JSON text; dataclasses become objects, dates become strings."""
     return json.dumps(_sound(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def pieces(value: object, margin: str = "\n") -> Iterator[str]:
+    """Yield the text of *value* as `dumps` returns it, without its last line feed, in pieces.
+
+    An iterator in an object is an array, of which each item is a piece. *margin* is a line feed and
+    the indentation of *value*.
+    """
+    inner = f"{margin}  "
+    if isinstance(value, Iterator):
+        start = "["
+        for item in value:
+            yield start + inner
+            yield from pieces(item, inner)
+            start = ","
+        yield "[]" if start == "[" else f"{margin}]"
+    elif isinstance(value, dict) and any(isinstance(item, Iterator) for item in value.values()):
+        start = "{"
+        for name, item in value.items():
+            yield f"{start}{inner}{json.dumps(name, ensure_ascii=False)}: "
+            yield from pieces(item, inner)
+            start = ","
+        yield f"{margin}}}"
+    else:
+        yield dumps(value)[:-1].replace("\n", margin)
 
 
 def document(report: Report) -> JsonObject:
@@ -212,13 +237,18 @@ def difference(found: Difference) -> JsonObject:
 
 
 def conversation(read: AnalyzedTranscript) -> JsonObject:
-    """Return the transcript *read*, with its turns, messages and answers, as a JSON object."""
-    turns = conversations.conversation(read)
+    """Return the transcript *read* as a JSON object; its member `conversation` is an iterator.
+
+    That yields the turns, each with its messages and its answer.
+    """
+    about = transcript(outline(replace(read, turns=())))
     parent = read.transcript.provenance.parent
     return {
-        **transcript(outline(read)),
+        **about,
+        "turns": len(read.turns),
+        "exchanges": len(read.readings),
         **({"parent": parent} if parent else {}),
-        "conversation": [_turn(turn) for turn in turns],
+        "conversation": map(_turn, conversations.conversation(read)),
     }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TypeAlias
 
 from rich.console import Console
@@ -78,10 +79,25 @@ def _body(prefix: str, body: bytes) -> Iterator[Line]:
     if body:
         document = read_json(body)
         if document.problem:
-            text = body.decode("utf-8", "replace")
+            pieces: Iterable[str] = (body.decode("utf-8", "replace"),)
         else:
-            text = json.dumps(document.value, ensure_ascii=False, indent=2)
-        yield from ((prefix, line) for line in text.splitlines())
+            pieces = _INDENTED.iterencode(document.value)
+        yield from ((prefix, line) for line in _lines(pieces))
+
+
+_INDENTED = json.JSONEncoder(ensure_ascii=False, indent=2)
+_MANY = 10_000
+
+
+def _lines(pieces: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a text in *pieces*, of which a list would take many times its memory."""
+    pieces, rest = iter(pieces), ""
+    while some := [*islice(pieces, _MANY)]:
+        text = "".join((rest, *some))
+        end = text.rfind("\n") + 1
+        yield from text[:end].splitlines()
+        rest = text[end:]
+    yield from rest.splitlines()
 
 
 def _events(reading: AnalyzedExchange) -> Iterator[Line]:

@@ -87,6 +87,21 @@ def test_a_conversation_is_json_too() -> None:
     assert (turn["outcome"]["content"], turn["outcome"]["finish_reason"]) == ("hi", "stop")
 
 
+def test_an_iterator_in_a_document_is_an_array() -> None:
+    """A document with iterators is printed in pieces; together they are the text of its lists."""
+    items: list[object] = [{"d": [2]}, [], {}]
+    lists: dict[str, object] = {"a": [1, {"b": "x\ny"}], "c": items, "e": [], "f": {}}
+    pieces = json_report.pieces(iter([{**lists, "c": iter(items), "e": iter(())}, 3]))
+    assert f"{''.join(pieces)}\n" == json_report.dumps([lists, 3])
+
+
+def test_what_is_parsed_for_a_turn_is_not_kept() -> None:
+    """A conversation of many turns needs the memory of one, beside that of its exchanges."""
+    read = told([exchange({"text": "hi"}, {"messages": [{"role": "user", "content": "a"}]})])
+    assert [*json_report.conversation(read)["conversation"]]
+    assert "request_json" not in vars(read.turns[0].readings[0])
+
+
 def test_an_empty_report_is_a_document() -> None:
     """A run that did nothing has a report."""
     assert json.loads(json_report.report(Report("nothing")))["ok"] is True

@@ -110,7 +110,7 @@ class Column:
     @cached_property
     def turns(self) -> tuple[ConversationTurn, ...]:
         """The turns of the conversation."""
-        return conversation(self._read)
+        return tuple(conversation(self._read))
 
     @cached_property
     def timelines(self) -> tuple[charts.Timeline, ...]:
