@@ -39,8 +39,8 @@ help:
 	@echo "make kill-matrix  break every conversation there is in every way, and ask the rules; minutes"
 	@echo "make mutation mutate a seeded sample of the code and run its tests; up to 40 minutes"
 	@echo "make shipped  record the shipped cassettes again, from the sandbox"
-	@echo "make bench    how fast a replay is, beside vcrpy, cassetter and the floor; some minutes"
-	@echo "make bench-check  fail if a ratio is worse than in benchmarks/baseline.json"
+	@echo "make bench    all figures of docs/performance.md, beside peers and the floor; 45 minutes"
+	@echo "make bench-check  fail if a ratio is worse than in benchmarks/baseline.json; 8 minutes"
 	@echo "make fuzz     damaged files, made-up answers, EXAMPLES=2000 a test; many minutes"
 	@echo "make screenshots  pictures of the report page, in screenshots/; needs chromium"
 	@echo "make catalogues   take new and changed messages into the translations"
@@ -206,6 +206,7 @@ shipped: $(READY)
 	@cd examples/kinds && ../../$(BIN)/harness record --sandbox
 
 # In an environment of its own: cassetter is a pytest plugin too, and no test is to meet it.
+# OPTIONS='--only corpus large' measures these parts alone; --quick takes smaller files.
 bench: $(READY)
 	@test -x $(VENV)/bench/bin/python || $(PYTHON) -m venv $(VENV)/bench
 	@$(VENV)/bench/bin/python -m pip install --quiet --editable '.[bench]'

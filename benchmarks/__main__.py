@@ -8,7 +8,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,8 +21,12 @@ from benchmarks import (
     asking,
     cassettes,
     compare_large,
+    corpora,
+    corpus,
     figures,
+    large,
     measuring,
+    readers,
     scale,
     scenarios,
     serving,
@@ -29,35 +34,36 @@ from benchmarks import (
     suites,
 )
 from benchmarks.clients import CLIENTS, Client
-from benchmarks.docs import write_docs
+from benchmarks.docs import groups, write_docs
 from benchmarks.figures import OURS, STANDING, Row
 from benchmarks.tools import TOOLS, Tool
+from harness.errors import HarnessError
 
 BASELINE = Path(__file__).with_name("baseline.json")
 
 
 def main() -> None:
-    """`python -m benchmarks [--quick] [--json] [--check | --save] [--docs]`."""
+    """`python -m benchmarks [--quick] [--only PART ...] [--json] [--check | --save] [--docs]`."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller cassettes, fewer rounds")
+    parser.add_argument("--quick", action="store_true", help="smaller files, fewer rounds")
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only parts with this name")
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=[*PARTS], metavar="PART", help=", ".join(PARTS)
+    )
     parser.add_argument(
         "--check", action="store_true", help="exit with 1 if a ratio is worse than in the baseline"
     )
     parser.add_argument("--save", action="store_true", help="store the ratios as the baseline")
     parser.add_argument("--docs", action="store_true", help="write the figures into the docs")
     options = parser.parse_args()
-    for sentence in _absent():
+    for sentence in [*_absent(), *readers.absent()]:
         _progress(sentence)
     tools = [tool for tool in TOOLS if tool.name != "cassetter" or find_spec("cassetter")]
-    with tempfile.TemporaryDirectory() as folder:
-        rows = _measured(tools, Path(folder).absolute(), options.quick, options.only)
-    names = list(dict.fromkeys(name for row in rows for name in row.samples))
+    rows, failed = _measured(tools, options.quick, options.only)
     if options.json:
         json.dump(figures.document(rows), sys.stdout, indent=2)
     else:
-        _print(rows, names)
+        _print(rows)
     if options.docs:
         write_docs(rows)
     if options.save:
@@ -67,7 +73,8 @@ def main() -> None:
         kept.update(figures.baseline(rows))
         BASELINE.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
     if options.check:
-        sys.exit(_check(rows, json.loads(BASELINE.read_text(encoding="utf-8"))))
+        sys.exit(_check(rows, json.loads(BASELINE.read_text(encoding="utf-8"))) or failed)
+    sys.exit(failed)
 
 
 def _check(rows: list[Row], known: figures.Baseline) -> int:
@@ -79,41 +86,51 @@ def _check(rows: list[Row], known: figures.Baseline) -> int:
     return (1 if worse else 0) if compared else 2
 
 
-def _measured(tools: list[Tool], folder: Path, quick: bool, only: str) -> list[Row]:
-    rounds = 5 if quick else 7
-    parts: dict[str, Callable[[], list[Row]]] = {
-        "startup": lambda: startup.rows(folder, 12 if quick else 36),
-        "suites": lambda: _suites(tools, folder, quick),
-        "calls": lambda: _of_clients(tools, folder, quick, rounds),
-        "serving": lambda: serving.rows(4_608 if quick else 20_000, folder),
-        "loading": lambda: _loads(tools, folder, rounds),
-        "scenarios": lambda: [*_scenarios(folder), _comparing(rounds)],
-        "scale": lambda: [scale.row(100 if quick else 1_000, folder, 3)],
-    }
-    rows: list[Row] = []
-    began = time.monotonic()
-    for name, part in parts.items():
-        if only not in name:
-            continue
-        if time.monotonic() - began > MAX_SECONDS:
-            _progress(f"{name}: left out, the time is up; measure it with --only {name}")
-            continue
-        _progress(name)
-        try:
-            rows += part()
-        except (OSError, RuntimeError) as error:  # of what is measured; the other parts count
-            _progress(f"{name}: failed: {error}")
-    return rows
+@dataclass(frozen=True)
+class Part:
+    """A part of the figures.
+
+    Attributes:
+        rows: Measures it, with the tools, in a folder of its own; True: quickly.
+        minutes: The minutes that it takes on two quiet cores; the second is that of `--quick`.
+    """
+
+    rows: Callable[[list[Tool], Path, bool], list[Row]]
+    minutes: tuple[float, float]
+
+
+def _measured(tools: list[Tool], quick: bool, only: Sequence[str]) -> tuple[list[Row], int]:
+    """Return the rows of each part, and 1 if a part failed, else 0."""
+    rows, failed = list[Row](), 0
+    chosen = {name: PARTS[name] for name in PARTS if name in only}
+    _progress(f"all parts: about {sum(_minutes(part, quick) for part in chosen.values()):.0f} min")
+    for name, part in chosen.items():
+        _progress(f"{name}: about {_minutes(part, quick):g} min")
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                rows += part.rows(tools, Path(folder).absolute(), quick)
+            except (OSError, RuntimeError, HarnessError) as error:  # the other parts count
+                _progress(f"{name}: failed: {error}")
+                failed = 1
+        _progress(f"{name}: took {(time.monotonic() - began) / 60:.1f} min")
+    return rows, failed
+
+
+def _minutes(part: Part, quick: bool) -> float:
+    return part.minutes[1 if quick else 0]
+
+
+def _rounds(quick: bool) -> int:
+    return 5 if quick else 7
 
 
 TURNS = 10
 """The turns of calls that make a round."""
-MAX_SECONDS = 11 * 60.0
-"""Seconds after which no further part begins."""
 
 
-def _of_clients(tools: list[Tool], folder: Path, quick: bool, rounds: int) -> list[Row]:
-    rows: list[Row] = []
+def _of_clients(tools: list[Tool], folder: Path, quick: bool) -> list[Row]:
+    rows, rounds = list[Row](), _rounds(quick)
     counts = (10, 100) if quick else (10, 100, 1_000, 10_000)
     for client in CLIENTS:
         rows += [_calls(tools, client, count, folder, rounds) for count in counts]
@@ -122,8 +139,8 @@ def _of_clients(tools: list[Tool], folder: Path, quick: bool, rounds: int) -> li
     return rows
 
 
-def _loads(tools: list[Tool], folder: Path, rounds: int) -> list[Row]:
-    sizes = (14_000, 2_000_000)
+def _loads(tools: list[Tool], folder: Path, quick: bool) -> list[Row]:
+    sizes, rounds = (14_000, 2_000_000), _rounds(quick)
     return [
         load(tools, size, folder, rounds) for size in sizes for load in (_loading, _loading_again)
     ]
@@ -252,12 +269,56 @@ def _progress(text: str) -> None:
     print(text, "...", file=sys.stderr, flush=True)  # noqa: T201 - progress
 
 
-def _print(rows: list[Row], names: list[str]) -> None:
-    table = Table("", *names, STANDING)
-    for row in rows:
-        cells = (figures.cell(row, name) for name in names)
-        table.add_row(row.label, *cells, figures.standing(row))
-    Console(width=240).print(table)
+def _print(rows: Sequence[Row]) -> None:
+    """Print a table for each run of rows with the same columns."""
+    console = Console(width=240)
+    for group in groups(rows):
+        names = list(dict.fromkeys(name for row in group for name in row.samples))
+        table = Table("", *names, STANDING)
+        for row in group:
+            table.add_row(
+                row.label, *(figures.cell(row, name) for name in names), figures.standing(row)
+            )
+        console.print(table)
+
+
+def _scale(folder: Path, quick: bool) -> list[Row]:
+    counts = scale.COUNTS[:1] if quick else scale.COUNTS
+    return scale.rows(counts, folder, 3, _progress)
+
+
+PARTS = {
+    "startup": Part(lambda _, folder, quick: startup.rows(folder, 12 if quick else 36), (1, 0.5)),
+    "suites": Part(_suites, (4, 1)),
+    "calls": Part(_of_clients, (4, 1)),
+    "loading": Part(_loads, (0.5, 0.5)),
+    "scenarios": Part(
+        lambda _, folder, quick: [*_scenarios(folder), _comparing(_rounds(quick))], (0.5, 0.5)
+    ),
+    "readers": Part(
+        lambda _, folder, quick: readers.rows(
+            0.1 if quick else 1, folder, _rounds(quick), _progress
+        ),
+        (0.5, 0.5),
+    ),
+    "serving": Part(
+        lambda _, folder, quick: serving.rows(4_608 if quick else 20_000, folder), (3, 1)
+    ),
+    "corpus": Part(
+        lambda _, folder, quick: corpora.rows(
+            20 if quick else corpus.FILES, folder, 2 if quick else 3, _progress
+        ),
+        (9, 1),
+    ),
+    "large": Part(
+        lambda _, folder, quick: large.rows(
+            0.02 if quick else 1, folder, 2 if quick else 3, _progress
+        ),
+        (7, 1),
+    ),
+    "scale": Part(lambda _, folder, quick: _scale(folder, quick), (15, 0.5)),
+}
+"""The parts, by the name for `--only`, in the order in which they are measured."""
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.check_large import DASHSCOPE, ZHIPU, chat, exchange, user
+from benchmarks.shapes import DASHSCOPE, ZHIPU, chat, exchange, user
 from harness.cassette.artefacts import to_files
 from harness.cassette.store import write_cassette
 from harness.types import Cassette, Exchange, Json, Provenance

@@ -15,10 +15,15 @@ _FIGURES = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", 
 
 def write_docs(rows: Sequence[Row]) -> None:
     """Replace the tables between the comments of each page."""
-    tables = "\n".join("\n".join(_table(list(group))) + "\n" for _, group in groupby(rows, _names))
+    tables = "\n".join("\n".join(_table(group)) + "\n" for group in groups(rows))
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         page.write_text(_FIGURES.sub(lambda _: f"\n{tables}\n", text), encoding="utf-8")
+
+
+def groups(rows: Iterable[Row]) -> list[list[Row]]:
+    """Return the rows, those that follow one another with the same columns as a table each."""
+    return [list(group) for _, group in groupby(rows, _names)]
 
 
 def _names(row: Row) -> tuple[str, ...]:

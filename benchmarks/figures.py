@@ -56,6 +56,11 @@ class Row:
         first, _, third = quantiles(ratios, n=4, method="inclusive")
         return (third - first) / median(ratios)
 
+    @property
+    def runs(self) -> int:
+        """The number of runs."""
+        return len(self.samples[self.base])
+
     def is_noisy(self, tool: str) -> bool:
         """Return whether the runs differ too much for a verdict."""
         return self.spread(tool) > NOISY
@@ -69,22 +74,34 @@ def cell(row: Row, tool: str) -> str:
     """Return a figure of a table: the median, and the ratio or why there is none."""
     if tool not in row.samples or row.base not in row.samples:
         return "-"
-    value = row.value(tool)
-    shown = f"{value * 1000:.2f} ms" if row.unit == "s" else f"{value / 1e6:.0f} MB"
+    shown = _shown(row.value(tool), row.unit)
     if math.isinf(row.spread(tool)):
         return f"{shown}  too noisy (a run of 0 or less)"
     if tool == row.base:
         return shown
     if row.is_noisy(tool):
         return f"{shown}  too noisy (±{row.spread(tool) / 2:.0%})"
-    return f"{shown}  {row.ratio(tool):.2f} x ±{row.spread(tool) / 2:.0%}"
+    spread = f"±{row.spread(tool) / 2:.0%}" if row.runs > 1 else "(1 run)"
+    return f"{shown}  {row.ratio(tool):.2f} x {spread}"
+
+
+def _shown(value: float, unit: str) -> str:
+    if unit == "B":
+        return f"{value / 1e6:,.0f} MB" if value > _MEGABYTES else f"{value / 1e6:.1f} MB"
+    if abs(value) < 1:
+        return f"{value * 1000:.2f} ms"
+    return f"{value:.2f} s" if abs(value) < _SECONDS else f"{value:,.0f} s"
+
+
+_MEGABYTES, _SECONDS = 1e7, 60
+"""Bytes and seconds from which on a figure has no decimals."""
 
 
 def standing(row: Row) -> str:
     """Return whether this tape takes less than its peers, or beside which of them it does not.
 
-    Where it takes more in some runs and less in others, there is no verdict. Return a dash if there
-    are no peers.
+    Where some runs say one thing and some the other, so that it may be chance, there is no verdict.
+    Return a dash if there are no peers.
     """
     peers = [tool for tool in PEERS if tool in row.samples and OURS in row.samples]
     verdicts = {tool: _is_behind(row, tool) for tool in peers}
@@ -95,10 +112,27 @@ def standing(row: Row) -> str:
 
 
 def _is_behind(row: Row, peer: str) -> bool | None:
-    """Return whether this tape takes more than *peer* in all runs; None if only in some."""
+    """Return whether this tape takes more than *peer*; None if the runs do not decide it.
+
+    They do if all agree or, of many, so many that chance would give it in one of 20 cases at most.
+    """
     pairs = zip(row.samples[OURS], row.samples[peer], strict=True)
-    more = {mine > other for mine, other in pairs}
-    return None if len(more) > 1 else more.pop()
+    more = [mine > other for mine, other in pairs]
+    for verdict in (True, False):
+        if more.count(not verdict) <= _exceptions(len(more)):
+            return verdict
+    return None
+
+
+def _exceptions(runs: int) -> int:
+    """Return how many of *runs* may differ from the others: the sign test, two-sided, at 5 %."""
+    allowed, chance = 0, 2 * 0.5**runs
+    while (chance := chance + 2 * math.comb(runs, allowed + 1) * 0.5**runs) <= _CHANCE:
+        allowed += 1
+    return allowed
+
+
+_CHANCE = 0.05
 
 
 def document(rows: Iterable[Row]) -> list[dict[str, object]]:
@@ -153,13 +187,14 @@ def worse(rows: Iterable[Row], known: Baseline) -> Iterator[str]:
             before = known.get(row.label)
             if before is None or spread > NOISY:
                 continue
-            allowed = before["ratio"] * (1 + max(before["spread"], spread, _LEAST))
+            least = _LEAST if row.runs > 1 else _ONE_RUN
+            allowed = before["ratio"] * (1 + max(before["spread"], spread, least))
             if ratio > allowed:
                 yield f"{row.label}: {ratio:.2f} x, not {before['ratio']:.2f} x as in the baseline"
 
 
-_LEAST = 0.05
-"""A change below this part is none, even if all runs agree."""
+_LEAST, _ONE_RUN = 0.05, NOISY
+"""A change below this part is none, even if all runs agree; the second is that of a single run."""
 
 
 def _ours(row: Row) -> Iterator[tuple[float, float]]:

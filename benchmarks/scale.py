@@ -1,86 +1,81 @@
-"""The cost per cassette of checking many: `python -m benchmarks.scale [--docs] [--sizes N ...]`.
+"""The cost per cassette of checking many, on this machine and by Dask.
 
-The cassettes are those of `cassettes/`, copied with other words. A check is in one process, in two,
-with Dask on two workers, and of results that are known, beside the time that PyYAML's loader in C
-needs to read the files. All are seconds of a processor; with Dask those of the client alone, which
-limit what many machines give. `--docs` writes the figures into the page on speed.
-
-`--sizes 100000 --ways one known` takes half an hour of a processor, 2 GB of the disk and 600 MB of
-memory; all ways take an hour.
+The cassettes are those of `cassettes/`, copied with other words. With Dask, the seconds of the
+processors are those of the client alone, which limit what many machines give.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import re
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-from rich.console import Console
+from benchmarks import commands
+from benchmarks.commands import Job, Progress, Start, harness
+from benchmarks.figures import OURS, Row
 
-from benchmarks import measuring
-from benchmarks.docs import PAGES
-from benchmarks.figures import OURS, Row, cell
-
-COUNTS = (100, 1_000, 10_000)
-_LOADING = (
-    "import sys, yaml, pathlib\n"
-    "for path in pathlib.Path(sys.argv[1]).rglob('*.yaml'):\n"
-    "    yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)\n"
-)
-TWO, KNOWN, CLIENT = "two processes", "known", "client of Dask"
-WAYS = {"one": OURS, "two": TWO, "known": KNOWN, "dask": CLIENT}
-_FIGURES = re.compile(r"(?<=<!-- scale -->\n).*?(?=<!-- end of scale -->)", re.DOTALL)
+COUNTS = (100, 1_000, 10_000, 100_000)
+TWO, KNOWN, CLIENT = "two processes", "known", "Dask, two workers"
+ONE_PROCESS = 10_000
+"""The most cassettes that one process alone checks: it has cost the same for each since 1,000."""
+PATIENCE = 60.0
+"""Seconds after which a number of cassettes is not measured again."""
 _MACHINES = 100
+_MANY = 100_000
 
 
-def row(
-    count: int,
-    folder: Path,
-    rounds: int,
-    scheduler: str = "",
-    ways: Collection[str] = tuple(WAYS),
-) -> Row:
-    """Return the seconds of a processor for each of *count* cassettes, by the way of checking.
+def rows(counts: Sequence[int], folder: Path, rounds: int, progress: Progress) -> list[Row]:
+    """Return the cost of a cassette among each number of them, and that of 100,000 computed."""
+    jobs = []
+    with cluster(folder) as scheduler:
+        for count in counts:
+            progress(f"writing {count:,} cassettes")
+            jobs.append(_job(count, written(count, folder / str(count)), scheduler))
+        found = commands.rows(jobs, rounds, PATIENCE, progress)
+    return [*found, *computed(found)]
 
-    With no *rounds* there is one run, and it counts. *ways* are keys of `WAYS`; *scheduler* is the
-    address of Dask's.
-    """
-    cassettes = written(count, folder / str(count))
-    check = (sys.executable, "-m", "harness.cli", "check", str(cassettes))
-    cache = {"XDG_CACHE_HOME": str(folder / f"cache-{count}")}
-    starts = {
-        "CSafeLoader": partial(
-            measuring.started, sys.executable, "-c", _LOADING, str(cassettes), folder=folder
-        ),
-        OURS: partial(measuring.started, *check, "--jobs", "1", "--no-cache", folder=folder),
-        TWO: partial(measuring.started, *check, "--jobs", "2", "--no-cache", folder=folder),
-        KNOWN: partial(measuring.started, *check, "--jobs", "1", folder=folder, **cache),
-    }
+
+def _job(count: int, cassettes: Path, scheduler: str) -> Job:
+    """Return the ways of checking; that in two processes keeps results for the one after it."""
+    check, folder = ("check", str(cassettes)), cassettes.parent
+    cache = f"cache-{count}"
+    one = harness(*check, "--jobs", "1", "--no-cache", folder=folder)
+    ways: dict[str, Start] = {OURS: one} if count <= ONE_PROCESS else {}
+    ways[TWO] = harness(*check, "--jobs", "2", folder=folder, cache=cache)
+    ways[KNOWN] = harness(*check, "--jobs", "2", folder=folder, cache=cache)
     if scheduler:
-        dask = (*check, "--dask", scheduler, "--no-cache")
-        starts[CLIENT] = partial(measuring.started, *dask, folder=folder)
-    left_out = {WAYS[way] for way in WAYS.keys() - {*ways}}
-    starts = {name: start for name, start in starts.items() if name not in left_out}
-    if rounds:
-        runs = measuring.processes([*starts.values()], rounds)
-    else:
-        if KNOWN in starts:
-            starts[KNOWN]().communicate()
-        runs = [[measuring.seconds_of(start())] for start in starts.values()]
+        ways[CLIENT] = harness(*check, "--dask", scheduler, "--no-cache", folder=folder)
+    return Job(f"check, per cassette of {count:,}", cassettes, ways, per=count)
+
+
+def computed(found: Sequence[Row]) -> Iterator[Row]:
+    """Yield what 100,000 cassettes take on one processor, and on 100 machines of two by Dask.
+
+    It is computed from the largest number that was measured: the client needs its time for each
+    cassette, and the machines share the rest.
+    """
+    by_clock = [row for row in found if row.label.endswith(commands.TIMES["wall"])]
+    processors = [row for row in found if row.label.endswith(commands.TIMES["processor"])]
+    if not processors or CLIENT not in processors[-1].samples:
+        return
+    whole = median(by_clock[-1].samples[CLIENT])
+    client = median(processors[-1].samples[CLIENT])
+    many = max(client, whole / _MACHINES)
+    limit = "the client" if client > whole / _MACHINES else "the machines"
+    one = next(row.samples[OURS] for row in reversed(processors) if OURS in row.samples)
     samples = {
-        name: [seconds / count for seconds in run] for name, run in zip(starts, runs, strict=True)
+        "one processor": [_MANY * median(one)],
+        "one machine": [_MANY * whole],
+        f"{_MACHINES} machines": [_MANY * many],
     }
-    return Row(f"check, per cassette of {count:,}", "s", samples, "CSafeLoader")
+    label = f"{_MANY:,} cassettes by Dask, computed; {_MACHINES} machines are limited by {limit}"
+    yield Row(label, "s", samples, "one processor")
 
 
 def written(count: int, folder: Path) -> Path:
@@ -109,14 +104,12 @@ def cluster(folder: Path) -> Iterator[str]:
     where = ("--scheduler-file", str(file), "--no-dashboard")
     worker = ("--nthreads", "1", "--no-nanny", "--host", "127.0.0.1", "--local-directory")
     python = (sys.executable, "-m")
-    commands = [
-        (*python, "distributed.cli.dask_scheduler", "--host", "127.0.0.1:0", *where),
-        *[(*python, "distributed.cli.dask_worker", *where, *worker, str(folder))] * 2,
-    ]
+    schedule = (*python, "distributed.cli.dask_scheduler", "--host", "127.0.0.1:0", *where)
+    work = (*python, "distributed.cli.dask_worker", *where, *worker, str(folder))
     quiet = subprocess.DEVNULL
     running = [
         subprocess.Popen(command, cwd=folder, stdout=quiet, stderr=quiet)  # noqa: S603 - Python
-        for command in commands
+        for command in (schedule, work, work)
     ]
     try:
         while not file.exists() or not file.stat().st_size:
@@ -126,48 +119,3 @@ def cluster(folder: Path) -> Iterator[str]:
         for process in running:
             process.kill()
             process.wait()
-
-
-def table(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield the lines of a table in Markdown, and what many machines would give."""
-    names = list(dict.fromkeys(name for one in rows for name in one.samples))
-    yield f"| | {' | '.join(names)} |"
-    yield "|---" * (len(names) + 1) + "|"
-    for one in rows:
-        yield f"| {one.label} | {' | '.join(cell(one, name) for name in names)} |"
-    last = rows[-1].samples
-    if CLIENT in last:
-        work, client = median(last[OURS]), median(last[CLIENT])
-        each = max(client, work / _MACHINES)
-        yield ""
-        yield f"| 100,000 cassettes, computed | one processor | {_MACHINES} workers |"
-        yield "|---|---|---|"
-        yield f"| seconds | {100_000 * work:,.0f} | {100_000 * each:,.0f} |"
-        limit = "the client" if client > work / _MACHINES else "the workers"
-        yield f"| limited by | the processor | {limit} |"
-
-
-def main(counts: Sequence[int], ways: Collection[str], writes_docs: bool) -> None:
-    """Print a line for each number of cassettes, and write the table into the page on speed."""
-    console, rows = Console(width=140), list[Row]()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name).absolute()
-        with cluster(folder) if "dask" in ways else nullcontext("") as scheduler:
-            for count in counts:
-                rows.append(row(count, folder, 1 if count <= 100 else 0, scheduler, ways))
-                cells = (f"{name} {cell(rows[-1], name)}" for name in rows[-1].samples)
-                console.print(f"{rows[-1].label}: {'; '.join(cells)}")
-    text = "\n".join(table(rows))
-    console.print(f"\n{text}")
-    for page in PAGES if writes_docs else ():
-        old = page.read_text(encoding="utf-8")
-        page.write_text(_FIGURES.sub(lambda _: f"\n{text}\n\n", old), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--sizes", type=int, nargs="+", default=COUNTS)
-    parser.add_argument("--ways", choices=WAYS, nargs="+", default=[*WAYS])
-    parser.add_argument("--docs", action="store_true")
-    given = parser.parse_args()
-    main(given.sizes, given.ways, given.docs)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from benchmarks import __main__ as program
+from benchmarks import commands, corpora, large, readers, scale, serving, shapes
+from benchmarks.commands import LOADER, Job, Usage, used
+from benchmarks.docs import groups
 from benchmarks.figures import OURS, Row, baseline, cell, comparable, document, standing, worse
 from benchmarks.measuring import medians
 from benchmarks.steps import Stepped, take_turns
@@ -17,14 +24,14 @@ NOISY = Row("a call", "s", {"floor": [1.0, 1.0, 1.0], OURS: [1.0, 2.0, 4.0]}, "f
 def test_ratios_are_those_of_each_run() -> None:
     """A machine that is slow for a while slows both."""
     assert QUIET.ratio(OURS) == 1.2
-    assert cell(QUIET, OURS) == "1300.00 ms  1.20 x ±2%"
-    assert cell(QUIET, "floor") == "1000.00 ms"
+    assert cell(QUIET, OURS) == "1.30 s  1.20 x ±2%"
+    assert cell(QUIET, "floor") == "1.00 s"
     assert cell(QUIET, "vcrpy") == "-"
 
 
 def test_a_noisy_machine_gives_no_verdict() -> None:
     """Half of the runs differ by more than a fifth."""
-    assert cell(NOISY, OURS) == "2000.00 ms  too noisy (±38%)"
+    assert cell(NOISY, OURS) == "2.00 s  too noisy (±38%)"
     assert list(worse([NOISY], {"a call": {"ratio": 1.0, "spread": 0.0}})) == []
 
 
@@ -94,3 +101,224 @@ def test_as_json() -> None:
             "runs": [1.2, 2.4, 1.3],
         },
     }
+
+
+def test_units() -> None:
+    """A figure has as many decimals as one reads."""
+    values = {"a": [0.0123], "b": [3.456], "c": [61.2]}
+    row = Row("a", "s", values, "a")
+    assert [cell(row, tool).split("  ")[0] for tool in values] == ["12.30 ms", "3.46 s", "61 s"]
+    memory = Row("a", "B", {"a": [1_234_567], "b": [1_234_567_890]}, "a")
+    assert [cell(memory, tool).split("  ")[0] for tool in "ab"] == ["1.2 MB", "1,235 MB"]
+
+
+def test_a_single_run_has_no_spread() -> None:
+    """Neither is said of it, nor is a change called worse that two runs may differ by."""
+    row = Row("a", "s", {"floor": [1.0], OURS: [1.15]}, "floor")
+    assert cell(row, OURS) == "1.15 s  1.15 x (1 run)"
+    assert list(worse([row], {"a": {"ratio": 1.0, "spread": 0.0}})) == []
+    slower = replace(row, samples={"floor": [1.0], OURS: [1.25]})
+    assert len(list(worse([slower], {"a": {"ratio": 1.0, "spread": 0.0}}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("runs", "exceptions", "shown"),
+    [
+        (3, 0, "ahead"),
+        (3, 1, "no verdict beside aimock"),
+        (9, 1, "ahead"),
+        (9, 2, "no verdict beside aimock"),
+        (20, 5, "ahead"),
+        (20, 6, "no verdict beside aimock"),
+    ],
+)
+def test_a_verdict_needs_runs_that_agree(runs: int, exceptions: int, shown: str) -> None:
+    """So many of them that chance is unlikely."""
+    aimock = [0.9] * exceptions + [1.1] * (runs - exceptions)
+    assert standing(Row("serve", "s", {OURS: [1.0] * runs, "aimock": aimock}, OURS)) == shown
+
+
+# ------------------------------------------------------------------------------------ commands
+
+
+def test_what_a_command_took(tmp_path: Path) -> None:
+    """With the process that it started; memory that both share counts once."""
+    program = (
+        "import os, time\n"
+        "shared = b'x' * 60_000_000\n"
+        "if not os.fork():\n"
+        "    own = b'y' * 60_000_000\n"
+        "    began = time.process_time()\n"
+        "    while time.process_time() - began < 0.3: pass\n"
+        "    os._exit(0)\n"
+        "os.wait()"
+    )
+    usage = used(sys.executable, "-c", program, folder=tmp_path)
+    assert usage.processor >= 0.3
+    assert usage.wall >= 0.3
+    assert 120e6 < usage.memory < 175e6 or sys.platform != "linux"
+
+
+def test_a_command_that_fails() -> None:
+    """What it printed is in the error; an exit code may be allowed."""
+    failing = (sys.executable, "-c", "import sys; sys.exit('no such file')")
+    with pytest.raises(RuntimeError, match=r"exit code 1: no such file"):
+        used(*failing)
+    assert used(*failing, codes=(0, 1)).wall > 0
+
+
+def test_rows_of_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long commands run once, beside one run of the loader; a failed one has a row."""
+    (tmp_path / "a.yaml").write_text("a: 1", encoding="utf-8")
+    monkeypatch.setattr(commands, "loading", lambda path: Usage(1.0, 1.0, 5.0))
+    moments = iter(range(0, 1_000, 10))
+    monkeypatch.setattr("benchmarks.commands.time.perf_counter", lambda: next(moments))
+
+    def failing(number: int) -> Usage:
+        raise RuntimeError("not so")
+
+    jobs = [
+        Job("long", tmp_path, {OURS: lambda number: Usage(4.0, 6.0, 8.0)}, per=2),
+        Job("broken", tmp_path, {OURS: failing}),
+    ]
+    said: list[str] = []
+    found = commands.rows(jobs, 3, 15.0, said.append)
+    assert {row.label: row.samples for row in found} == {
+        "long, by the clock": {LOADER: [0.5, 0.5], OURS: [2.0, 2.0]},
+        "long, of the processors": {LOADER: [0.5, 0.5], OURS: [3.0, 3.0]},
+        "broken: failed": {LOADER: [1.0, 1.0]},
+        "long, memory": {commands.FILES: [4.0, 4.0], OURS: [8.0, 8.0]},
+    }
+    assert "broken: failed: not so" in said
+
+
+# --------------------------------------------------------------------------------------- parts
+
+
+def _quiet(_: str) -> None:
+    pass
+
+
+@pytest.mark.slow
+def test_the_corpus(tmp_path: Path) -> None:
+    """Each command ends without an error, and reads what the loader reads."""
+    found = corpora.rows(2, tmp_path, 1, _quiet)
+    labels = [row.label for row in found if row.label.endswith("of the processors")]
+    assert [label.partition(":")[0] for label in labels] == [
+        *("check", "scan", "contract learn", "parse", "compare --fields", "report, a page"),
+        *("list", "replay", "compare two folders"),
+    ]
+    assert corpora.KNOWN in found[0].samples
+    assert (tmp_path / "page.html").stat().st_size > 100_000
+
+
+@pytest.mark.slow
+def test_one_large_cassette(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command ends without an error."""
+    monkeypatch.setattr(large, "SIZES", {"one_stream": ("a stream", 5)})
+    found = large.rows(0.2, tmp_path, 1, _quiet)
+    assert [row.label.partition(",")[0] for row in found[:5]] == [
+        f"{name}: a stream" for name in ("check", "scan", "show", "list", "replay by httpx")
+    ]
+    assert all(OURS in row.samples for row in found)
+
+
+def test_readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that reads other values is left out, and so is one that refuses the text."""
+
+    def refusing(text: bytes) -> object:
+        raise ValueError("no")
+
+    peers = {
+        "right": ("json", readers._loaded),
+        "wrong": ("json", lambda text: {}),
+        "refusing": ("json", refusing),
+        "absent": ("no_such_module", refusing),
+    }
+    monkeypatch.setattr(readers, "PEERS", peers)
+    said: list[str] = []
+    path = shapes.written("separate", 2, tmp_path / "a.yaml")
+    row = readers._row("a", path.read_bytes(), 1, said.append)
+    assert [*row.samples] == [LOADER, OURS, readers.FOREIGN, "right"]
+    assert "a: wrong is left out: it reads other values" in said
+    assert "a: refusing is left out: ValueError: no" in said
+    assert readers.absent() == ["absent is not installed: pip install absent"]
+
+
+@pytest.mark.slow
+def test_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Dask, the other ways; more cassettes than one process gets are left to two."""
+    monkeypatch.setattr(scale, "find_spec", lambda name: None)
+    monkeypatch.setattr(scale, "ONE_PROCESS", 4)
+    few, _, many, *_ = scale.rows([4, 6], tmp_path, 1, _quiet)
+    assert few.label == "check, per cassette of 4, by the clock"
+    assert [*few.samples] == [LOADER, OURS, scale.TWO, scale.KNOWN]
+    assert [*many.samples] == [LOADER, scale.TWO, scale.KNOWN]
+
+
+def test_what_many_machines_give() -> None:
+    """The client needs its time for each cassette, however many workers there are."""
+    wall, processor = commands.TIMES.values()
+    found = [
+        Row(f"10, {wall}", "s", {LOADER: [1.0], scale.CLIENT: [0.003]}, LOADER),
+        Row(f"10, {processor}", "s", {LOADER: [1.0], OURS: [0.005], scale.CLIENT: [0.001]}, LOADER),
+    ]
+    (row,) = scale.computed(found)
+    assert [values[0] for values in row.samples.values()] == pytest.approx([500, 300, 100])
+    assert row.label.endswith("limited by the client")
+    assert list(scale.computed(found[:1])) == []
+
+
+@pytest.mark.slow
+def test_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All answer few clients, and pass streams."""
+    monkeypatch.setattr(serving, "CLIENTS", 4)
+    monkeypatch.setattr(serving, "_STREAM_TURNS", 2)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    found = serving.rows(32, tmp_path)
+    by_label = {row.label: row for row in found}
+    assert by_label["serve: 4 clients, 32 requests, median"].runs == 2
+    assert by_label["memory of proxy by requests"].samples.keys() == {"after 20", "after 40"}
+    assert by_label["proxy: 2 streams of 10 MB, first byte"].runs == 1
+
+
+def test_the_time_of_another_process() -> None:
+    """It is that of all of its threads, in less than a tick."""
+    assert serving.used(0) == 0 or sys.platform == "linux"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commands, "family", lambda pid: [pid])
+        assert serving.used(2**22 + 1) == 0
+
+
+# ------------------------------------------------------------------------------------- program
+
+
+def test_parts_that_fail_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """The others are measured, and the estimate of each is printed before."""
+
+    def broken(*_: object) -> list[Row]:
+        raise RuntimeError("no port")
+
+    parts = {
+        "one": program.Part(broken, (3, 1)),
+        "two": program.Part(lambda *_: [QUIET], (2, 0.5)),
+        "three": program.Part(lambda *_: [NOISY], (9, 9)),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(program, "PARTS", parts)
+        assert program._measured([], False, ["one", "two"]) == ([QUIET], 1)
+    said = capsys.readouterr().err
+    assert said.splitlines()[0] == "all parts: about 5 min ..."
+    assert "one: failed: no port" in said
+    assert "two: about 2 min" in said
+
+
+def test_the_whole_run_takes_at_most_three_quarters_of_an_hour() -> None:
+    """By its estimates."""
+    assert sum(part.minutes[0] for part in program.PARTS.values()) <= 45
+
+
+def test_tables_of_rows_with_the_same_columns() -> None:
+    """Each of them has no column that is empty."""
+    other = Row("memory", "B", {"before": [1.0], "after": [2.0]}, "before")
+    assert groups([QUIET, NOISY, other]) == [[QUIET, NOISY], [other]]

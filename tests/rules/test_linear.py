@@ -11,7 +11,7 @@ from types import FrameType
 
 import pytest
 
-from benchmarks.check_large import SHAPES, chat, user
+from benchmarks.shapes import SHAPES, chat, user
 from harness.analysis.transcript import analyze, transcript_of
 from harness.providers import endpoints
 from harness.providers.rules import RULES
@@ -51,7 +51,7 @@ def calls(exchanges: tuple[Exchange, ...]) -> int:
 )
 def test_no_rule_compares_every_exchange_with_every_other(name: str) -> None:
     """Twice the exchanges, choices or findings are at most a little more than twice the calls."""
-    shape, _ = SHAPES[name]
+    shape = SHAPES[name]
     judge(tuple(shape(2)))  # what is made once
     once, twice = (calls(tuple(shape(count))) for count in (100, 200))
     assert twice < 2.1 * once
@@ -61,7 +61,7 @@ def test_no_rule_compares_every_exchange_with_every_other(name: str) -> None:
 @pytest.mark.parametrize("name", ["one_text", "many_words", "one_stream", "one_vector"])
 def test_the_memory_is_a_small_multiple_of_the_answer(name: str) -> None:
     """No pattern keeps memory for each character."""
-    shape, _ = SHAPES[name]
+    shape = SHAPES[name]
     (exchange,) = shape(1)
     tracemalloc.start()
     try:

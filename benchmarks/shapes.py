@@ -1,19 +1,10 @@
-"""`harness check` of large cassettes: `python -m benchmarks.check_large [SHAPE...]`.
-
-Prints the processor time and the peak memory for growing cassettes of each shape. Both should grow
-with the file: no rule compares every exchange with every other, and none takes more memory than a
-small multiple of the file.
-"""
+"""Exchanges of any size in shapes that are hard to read, check, show or replay."""
 
 from __future__ import annotations
 
 import base64
 import json
-import os
 import random
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -25,8 +16,6 @@ ZHIPU = "https://open.bigmodel.cn/api/paas/v4/"
 DASHSCOPE = (
     "https://dashscope.aliyuncs.com/api/v1/services/embeddings/text-embedding/text-embedding"
 )
-COUNTS = (2_500, 5_000, 10_000)
-MEGABYTES = (5, 10, 20)
 
 
 def exchange(uri: str, request: Json, body: str, media_type: str = "application/json") -> Exchange:
@@ -148,54 +137,18 @@ def one_vector(megabytes: int) -> Iterator[Exchange]:
     yield exchange(DASHSCOPE, request, json.dumps(answer))
 
 
-SHAPES: Mapping[str, tuple[Callable[[int], Iterator[Exchange]], tuple[int, ...]]] = {
-    **{shape.__name__: (shape, COUNTS) for shape in (separate, continued, pictures)},
-    **{shape.__name__: (shape, COUNTS) for shape in (many_choices, many_findings)},
-    **{shape.__name__: (shape, MEGABYTES) for shape in (one_text, many_words, one_stream)},
-    **{shape.__name__: (shape, MEGABYTES) for shape in (many_escapes, one_picture)},
-    one_vector.__name__: (one_vector, MEGABYTES),
+COUNTED = (separate, continued, pictures, many_choices, many_findings)
+"""The shapes whose size is a number of exchanges, choices or findings; of others it is in MB."""
+SHAPES: Mapping[str, Callable[[int], Iterator[Exchange]]] = {
+    shape.__name__: shape
+    for shape in (
+        *COUNTED,
+        *(one_text, many_words, many_escapes, one_picture, one_stream, one_vector),
+    )
 }
 
 
-def main(names: list[str]) -> None:
-    """Print a line for each shape and size."""
-    print(f"{'shape':12}{'size':>8}{'file MB':>9}{'seconds':>9}{'peak MB':>9}")  # noqa: T201
-    for name in names or SHAPES:
-        for size in SHAPES[name][1]:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder, "large.yaml")
-                writes = [
-                    sys.executable,
-                    "-m",
-                    __spec__.name,
-                    "--write",
-                    name,
-                    str(size),
-                    str(path),
-                ]
-                subprocess.run(writes, check=True)  # noqa: S603 - a process inherits our peak
-                seconds, peak = measured(path)
-                megabytes = path.stat().st_size / 2**20
-            print(f"{name:12}{size:8}{megabytes:9.1f}{seconds:9.1f}{peak:9.0f}")  # noqa: T201
-
-
-def write(name: str, size: int, path: Path) -> None:
-    """Write a cassette of a shape and size."""
-    shape, _ = SHAPES[name]
-    write_cassette(path, to_files(Cassette(tuple(shape(size)), Provenance())))
-
-
-def measured(path: Path) -> tuple[float, float]:
-    """Check a cassette in a process of its own; return its processor seconds and its peak in MB."""
-    command = [sys.executable, "-m", "harness.cli", "check", "--no-cache", str(path)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - the harness
-    _, _, used = os.wait4(process.pid, 0)
-    process.returncode = 0
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
-
-
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["--write"]:
-        write(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
-    else:
-        main(sys.argv[1:])
+def written(name: str, size: int, path: Path) -> Path:
+    """Write a cassette of a shape and size, and return its path."""
+    write_cassette(path, to_files(Cassette(tuple(SHAPES[name](size)), Provenance())))
+    return path
