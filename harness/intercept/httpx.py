@@ -52,7 +52,7 @@ def _wrap(library: ModuleType, original: Callable[..., Any]) -> Callable[..., An
             if not answer.has_response and answer.delay_of_failure:
                 time.sleep(answer.delay_of_failure)
             return _replayed(library, answer)
-        with passthrough(), _failing(library, answer):
+        with passthrough(), failing(library.TransportError, answer):
             response = original(self, _sent(library, request, pieces))
         return _captured(library, response, answer)
 
@@ -79,7 +79,7 @@ def _wrap_async(library: ModuleType, original: Callable[..., Any]) -> Callable[.
         if isinstance(answer, Playback):
             await wait(0.0 if answer.has_response else answer.delay_of_failure)
             return _replayed(library, answer)
-        with passthrough(), _failing(library, answer):
+        with passthrough(), failing(library.TransportError, answer):
             response = await original(self, _sent(library, request, pieces))
         return _captured(library, response, answer)
 
@@ -168,12 +168,15 @@ _ERRORS: Mapping[NetworkError, str] = {
 _KINDS = {name: kind for kind, name in reversed(list(_ERRORS.items()))}
 
 
+_Errors = type[Exception] | tuple[type[Exception], ...]
+
+
 @contextmanager
-def _failing(library: ModuleType, capture: ResponseCapture) -> Iterator[None]:
-    """Record a network failure of the `with` block."""
+def failing(errors: _Errors, capture: ResponseCapture) -> Iterator[None]:
+    """Record a network failure of the `with` block: one of *errors*, as httpx calls them."""
     try:
         yield
-    except library.TransportError as error:
+    except errors as error:
         name = next((c.__name__ for c in type(error).__mro__ if c.__name__ in _KINDS), "")
         kind = _KINDS.get(name) or connect_kind_of(error)
         if kind is NetworkError.CLOSED and "clos" not in f"{error}" and "disco" not in f"{error}":
@@ -264,7 +267,7 @@ class _CapturedStream:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        with _failing(self._library, self._capture):
+        with failing(self._library.TransportError, self._capture):
             yield
         self._capture.end()
 

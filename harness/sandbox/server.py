@@ -174,23 +174,34 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin a connection, which gathers what is written to it."""
         gathered = cast(
-            "asyncio.Transport", _GatheringTransport(cast("asyncio.Transport", transport))
+            "asyncio.Transport", GatheringTransport(cast("asyncio.Transport", transport))
         )
         self.app_state = {**self.app_state, "transport": gathered}
         super().connection_made(gathered)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End a connection, and the response that is being sent if it asked for that."""
+        super().connection_lost(exc)
+        if when_lost := self.app_state["transport"].when_lost:
+            when_lost()
 
 
 class _Protocol(Connection, AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # a variable
     """HTTP, parsed by httptools if it is installed, or by h11."""
 
 
-class _GatheringTransport:
-    """A transport that sends what is written in one step of the event loop with one system call."""
+class GatheringTransport:
+    """A transport that sends what is written in one step of the event loop with one system call.
+
+    Attributes:
+        when_lost: Called when the connection has ended; None if nothing has to be done then.
+    """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._written: list[bytes] = []
         self._size = 0
+        self.when_lost: Callable[[], object] | None = None
 
     def write(self, data: bytes) -> None:
         """Send *data* in the next turn of the event loop; at once if much data waits for it."""

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlsplit
 
+import httpcore
 import httpx
-from starlette.requests import ClientDisconnect
-from starlette.requests import Request as HttpRequest
-from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness.api.use_cassette import CassetteContext
@@ -27,10 +24,13 @@ from harness.cassette.reader import loads
 from harness.cassette.store import write_spliced
 from harness.cassette.vcrpy_check import check_vcrpy_reads
 from harness.errors import HarnessError, InterceptError
+from harness.intercept.context import Playback, bypasses_tape, intercept, passthrough
+from harness.intercept.httpx import failing
 from harness.intercept.recorder import Recorder, ResponseCapture, origin_of
 from harness.providers.clients import ClientVariables, all_clients
 from harness.secrets.redactor import Redactor
-from harness.serve.replay import NOT_PASSED_ON, error_response
+from harness.serve.replay import NOT_PASSED_ON, error_response, send_playback, whole_body
+from harness.serve.upstream import Service, UpstreamResponse
 from harness.types import Cassette, Origin, Request
 
 
@@ -107,9 +107,18 @@ class ProxyRecorder(Recorder):
 
         Raises the first error that occurred when an exchange was stored.
         """
-        super().finish()
+        for capture in list(self._pending.values()):
+            capture.end()
         self.commit.end()
         self.settle()
+
+    def settle(self) -> None:
+        """Raise the first error that occurred when an exchange was stored.
+
+        Nothing else is left to be done: each response has its `end`, however it ends.
+        """
+        if self._error is not None:
+            raise self._error
 
 
 @dataclass(eq=False)
@@ -167,15 +176,7 @@ def _readable(cassette: Cassette, text: bytes | None = None) -> CassetteFiles:
     return written
 
 
-_NOT_FORWARDED = NOT_PASSED_ON | {"host", "content-length"}
-_TIMEOUT = httpx.Timeout(600, connect=60)
-"""Seconds; hundreds of clients that begin at once wait for each other before they connect."""
-
-_KEPT = 2.0
-"""Seconds that a connection is kept after a response, if that did not take longer.
-
-Servers close it five seconds after their last byte, which may have waited here for a while.
-"""
+_NOT_FORWARDED = {name.encode() for name in NOT_PASSED_ON | {"host", "content-length"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,105 +252,111 @@ def application(services: Sequence[Upstream], stored: Stored) -> ASGIApp:
         stored: Called and awaited before the end of each answer is sent; it waits until the answer
             is on the disk.
     """
-    by_name = {service.client.name: service for service in services}
-    clients = _Clients()
+    context = httpx.create_ssl_context()
+    by_name = {one.client.name: Service(one.address, context) for one in services}
 
-    async def forward(http: HttpRequest) -> Response:
-        raw: bytes = http.scope.get("raw_path") or http.url.path.encode()
-        name, _, path = raw.decode("latin-1").removeprefix("/").partition("/")
-        query = http.scope["query_string"].decode("latin-1")
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        body = await whole_body(receive)
+        if body is None:  # the client left before the whole request had come
+            return
+        raw: str = scope["raw_path"].decode("latin-1")
+        name, _, path = raw.removeprefix("/").partition("/")
+        query = scope["query_string"].decode("latin-1")
         target = f"/{path}{'?' if query else ''}{query}"
-        service = by_name.get(name)
+        service, method = by_name.get(name), scope["method"]
         if service is None:
             known = ", ".join(f"/{n}" for n in by_name)
             message = f"the recording proxy has no service /{name}; it has {known}"
-            return error_response(Request(http.method, target), 404, "no_such_service", message)
-        headers = [
-            (n, v) for n, v in http.headers.raw if n.decode("latin-1").lower() not in _NOT_FORWARDED
-        ]
-        request = httpx.Request(
-            http.method, f"{service.origin}{target}", headers=headers, content=await http.body()
-        )
-        client, give_back = clients.take()
+            refusal = error_response(Request(method, target), 404, "no_such_service", message)
+            await refusal(scope, receive, send)
+            return
+        sent = [(n, v) for n, v in scope["headers"] if n not in _NOT_FORWARDED]
+        headers = service.headers(method, sent, body)
+        request = Request(method, f"{service.origin}{target}", _decoded(headers), body)
         try:
-            response = await client.send(request, stream=True)
-        except (httpx.HTTPError, InterceptError) as error:
-            await give_back()
+            answered = None if bypasses_tape(request.uri) else intercept(request)
+            if isinstance(answered, Playback) and answered.has_response:
+                await send_playback(answered, scope, receive, send)
+                return
+            if isinstance(answered, Playback):
+                raise httpcore.ConnectError(
+                    f"{answered.broken_off and answered.broken_off.message}"
+                )
+            capture = answered or ResponseCapture(request, None)  # one that nobody asks for
+            with passthrough(), failing(_NETWORK_ERRORS, capture):
+                response = await service.send(method, target, headers, body)
+        except (*_NETWORK_ERRORS, InterceptError) as error:
             message = f"{service.origin} could not be asked: {type(error).__name__}: {error}"
-            return error_response(Request(http.method, target), 502, "upstream_failed", message)
-        return _forwarded(response, http.scope["state"]["transport"], give_back, stored)
-
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        with suppress(ClientDisconnect):  # before the whole request has come
-            response = await forward(HttpRequest(scope, receive))
-            await response(scope, receive, send)
+            refusal = error_response(Request(method, target), 502, "upstream_failed", message)
+            await refusal(scope, receive, send)
+            return
+        await _forward(response, capture, scope, receive, send, stored)
 
     return answer
 
 
-class _Clients:
-    """HTTP clients, each of which has one request at a time.
-
-    One client for all looks through all its connections whenever a request begins or ends.
-    """
-
-    def __init__(self) -> None:
-        self._context = httpx.create_ssl_context()
-        self._idle: list[httpx.AsyncClient] = []
-
-    def take(self) -> tuple[httpx.AsyncClient, Callable[[], Awaitable[None]]]:
-        """Return the client that was used last, or a new one, and a function to give it back."""
-        client = self._idle.pop() if self._idle else self._new()
-        return client, partial(self._give_back, client, time.monotonic())
-
-    def _new(self) -> httpx.AsyncClient:
-        limits = httpx.Limits(keepalive_expiry=_KEPT)
-        return httpx.AsyncClient(
-            verify=self._context, timeout=_TIMEOUT, limits=limits, follow_redirects=False
-        )
-
-    async def _give_back(self, client: httpx.AsyncClient, began: float) -> None:
-        if time.monotonic() - began < _KEPT:
-            self._idle.append(client)
-        else:
-            await client.aclose()
+_NETWORK_ERRORS = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.TimeoutException,
+    httpcore.UnsupportedProtocol,
+)
 
 
-def _forwarded(
-    response: httpx.Response,
-    transport: asyncio.Transport,
-    when_closed: Callable[[], Awaitable[None]],
+async def _forward(
+    response: UpstreamResponse,
+    capture: ResponseCapture,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
     stored: Stored,
-) -> Response:
-    """Return a service's response; its body is passed on as it arrives, content coding included.
+) -> None:
+    """Send a service's response; its body is passed on as it arrives, content coding included.
 
     Where the service breaks it off, or it cannot be stored, the connection to the client is closed,
-    too.
+    too. Where the client leaves, the connection to the service is closed.
     """
-
-    async def chunks() -> AsyncIterator[bytes]:
-        left, last = int(response.headers.get("content-length", -1)), b""
-        try:
-            async for chunk in response.aiter_raw():
+    task, transport = asyncio.current_task(), scope["state"]["transport"]
+    assert task is not None  # noqa: S101 - a server runs this in a task
+    headers = [(n.lower(), v) for n, v in response.headers]
+    passed_on = [(n, v) for n, v in headers if n.decode("latin-1") not in NOT_PASSED_ON]
+    if response.status in (204, 304):
+        passed_on = [(n, v) for n, v in passed_on if n != b"content-length"]
+    left, last = int(dict(headers).get(b"content-length", -1)), b""
+    transport.when_lost = task.cancel
+    try:
+        capture.start(response.status, response.reason, _decoded(headers))
+        await send({"type": "http.response.start", "status": response.status, "headers": passed_on})
+        with failing(_NETWORK_ERRORS, capture):
+            async for chunk in response.chunks:
+                capture.add_chunk(chunk)
                 left -= len(chunk)
                 if left == 0:
                     last = chunk
                 else:
-                    yield chunk
-            await stored()
-            if last:
-                yield last
-        except (httpx.HTTPError, HarnessError):
-            transport.close()
-            await asyncio.Event().wait()  # until the server sees the end of the connection
-        finally:
-            await response.aclose()
-            await when_closed()
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await response.aclose()
+        capture.end()
+        await stored()
+        await send({"type": "http.response.body", "body": last})
+    except (*_NETWORK_ERRORS, HarnessError):
+        transport.when_lost = None
+        transport.close()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+    except asyncio.CancelledError:
+        if not transport.is_closing():
+            raise
+    finally:
+        transport.when_lost = None
+        await response.aclose()
+        capture.end()
 
-    forwarded = StreamingResponse(chunks(), response.status_code)
-    forwarded.raw_headers = [
-        (n.lower(), v)
-        for n, v in response.headers.raw
-        if n.decode("latin-1").lower() not in NOT_PASSED_ON
-    ]
-    return forwarded
+
+def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    """Return headers as texts: of UTF-8, or of Latin-1 if they are not."""
+    try:
+        return tuple([(n.decode(), v.decode()) for n, v in headers])
+    except UnicodeDecodeError:
+        return tuple([(n.decode("latin-1"), v.decode("latin-1")) for n, v in headers])

@@ -7,12 +7,14 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import cast
 
@@ -28,6 +30,7 @@ from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox.scripted_server import Script, serve_scripts
 from harness.sandbox.server import run_in_thread
 from harness.serve.proxy import GroupCommit, ProxyCassette, Stored, Upstream, application, upstreams
+from harness.types import NetworkError
 
 pytestmark = pytest.mark.slow
 
@@ -145,6 +148,129 @@ def test_a_stream_passes_as_it_comes(tmp_path: Path) -> None:
             assert (first, process.stdout.read()) == ("data: 1\n", "data: 2\n")
     [recorded] = read(tmp_path / "stream.yaml").exchanges
     assert recorded.chunks == (9, 9)
+
+
+LEAVE = """
+import socket, sys
+from urllib.parse import urlsplit
+with socket.create_connection(urlsplit(sys.argv[1]).netloc.split(":")) as client:
+    client.sendall(b"GET /openai/v1/models HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+    while b"data: 1" not in client.recv(4096):
+        pass
+"""
+
+
+def test_a_service_is_not_read_on_when_the_client_has_left(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The connection to it is closed, and what had come is recorded; nothing is printed."""
+    has_left, is_over, sent = threading.Event(), threading.Event(), [0]
+
+    def steps() -> Iterator[bytes]:
+        try:
+            yield b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+            yield b"data: 1\n\n"
+            assert has_left.wait(60)
+            while sent[0] < 1000:
+                yield bytes(2**16)
+                sent[0] += 1
+        finally:
+            is_over.set()
+
+    with (
+        serve_scripts(lambda head, body: cast(Script, steps())) as address,
+        ProxyCassette(tmp_path / "left.yaml", "all") as block,
+        proxying(f"{address}/v1", block.stored) as base,
+    ):
+        subprocess.run([sys.executable, "-c", LEAVE, base], check=True)  # noqa: S603
+        has_left.set()
+        assert is_over.wait(60)
+        assert sent[0] < 1000
+    [recorded] = read(tmp_path / "left.yaml").exchanges
+    assert recorded.response.body.startswith(b"data: 1\n\n")
+    assert capfd.readouterr().err == ""
+
+
+def test_the_proxy_of_the_environment_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For services that `no_proxy` does not name; it is asked for the whole address."""
+    heads: list[bytes] = []
+
+    def respond(head: bytes, body: bytes) -> Script:
+        heads.append(head)
+        return [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"]
+
+    with serve_scripts(respond) as address:
+        monkeypatch.setenv("http_proxy", address)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        with (
+            ProxyCassette(tmp_path / "passed.yaml", "all") as block,
+            proxying("http://service.invalid/v1", block.stored) as base,
+        ):
+            command = [sys.executable, "-c", READ_PIECES, f"{base}/models"]
+            assert subprocess.check_output(command) == b"ok\n"  # noqa: S603
+    assert [head.partition(b" HTTP")[0] for head in heads] == [
+        b"POST http://service.invalid/v1/models"
+    ]
+    [recorded] = read(tmp_path / "passed.yaml").exchanges
+    assert recorded.request.uri == "http://service.invalid/v1/models"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_an_encrypted_service_is_recorded(tmp_path: Path) -> None:
+    """Long bodies pass in both directions; a certificate of an unknown authority is refused."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+    made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject)
+    command = [*made, "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+    script = (
+        "import os, urllib.request, urllib.error\n"
+        "url = os.environ['OPENAI_BASE_URL'] + '/files'\n"
+        "try: print(len(urllib.request.urlopen(url, bytes(2_000_000)).read()))\n"
+        "except urllib.error.HTTPError as error: print(error.code, error.read().decode())\n"
+    )
+    with encrypted_echo(key, certificate) as port:
+        path, upstream = tmp_path / "tls.yaml", f"openai=https://localhost:{port}/v1"
+        record = ("record", "--to", str(path), "--upstream", upstream, "--afresh")
+        child = ("--", sys.executable, "-c", script)
+        done = run(*record, *child, SSL_CERT_FILE=str(certificate))
+        assert done.stdout == "2000000\n", done.stderr
+        assert read(path).exchanges[0].request.uri == f"https://localhost:{port}/v1/files"
+        refused = run(*record, *child)
+    assert refused.stdout.startswith("502 ")
+    assert "CERTIFICATE_VERIFY_FAILED" in refused.stdout
+    [failed] = read(path).exchanges
+    assert failed.broken_off is not None
+    assert failed.broken_off.kind is NetworkError.TLS
+
+
+@contextmanager
+def encrypted_echo(key: Path, certificate: Path) -> Iterator[int]:
+    """Run a server over TLS that answers with the body of the request; give its port."""
+
+    class Echo(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
 
 
 def test_secrets_that_the_project_names_are_not_recorded(
