@@ -11,12 +11,12 @@ import binascii
 import html
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed has not all
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from harness.secrets.runs import Run, offsets
 from harness.secrets.shapes import PLACEHOLDER
@@ -525,24 +525,76 @@ def streams(body: bytes) -> Iterator[Pieces]:
     is_lines = _is_json_lines(body)
     if not is_lines and b"data:" not in body:
         return
-    pieces: dict[str, list[_Piece]] = {}
-    repeats: dict[str, int] = {}
-    for event in (read_lines if is_lines else read_events)(body).events:
-        document = event.json
-        for places, text in _texts(event.data if document.problem else document.value, event.event):
-            piece = _Piece(event, None if document.problem else places[0], text)
-            for place in _different(places):
-                listed = pieces.setdefault(place, [])
-                is_repeat = bool(listed) and listed[-1].text == text
-                repeats[place] = repeats[place] + 1 if is_repeat else 1
-                if repeats[place] <= _MAX_REPEATS:
-                    listed.append(piece)
+    by_place: dict[str, _Joined] = {}
     seen: set[str] = set()
-    for place, listed in pieces.items():
-        joined = "".join(piece.text for piece in listed)
-        if len(listed) > 1 and joined not in seen:
+    for event, pointer, text, all_joined in _joins(
+        (read_lines if is_lines else read_events)(body).events, by_place
+    ):
+        piece = _Piece(event, pointer, text)
+        for one in all_joined:
+            one.repeats = one.repeats + 1 if one.pieces and one.pieces[-1].text == text else 1
+            if one.repeats <= _MAX_REPEATS:
+                one.pieces.append(piece)
+    for place, one in by_place.items():
+        joined = "".join([piece.text for piece in one.pieces])
+        if len(one.pieces) > 1 and joined not in seen:
             seen.add(joined)
-            yield Pieces(place, joined, body, tuple(listed))
+            yield Pieces(place, joined, body, tuple(one.pieces))
+
+
+@dataclass(slots=True)
+class _Joined:
+    """The pieces of one text.
+
+    Attributes:
+        pieces: The pieces so far.
+        repeats: How many pieces in a row are equal to the last one.
+    """
+
+    pieces: list[_Piece] = field(default_factory=list)
+    repeats: int = 0
+
+
+_Targets = list[tuple[str | None, tuple[_Joined, ...]]]
+"""For each text of an event: its pointer, and what it is a piece of."""
+_MAX_SHAPES = 1024
+
+
+def _joins(
+    events: Iterable[Event], by_place: dict[str, _Joined]
+) -> Iterator[tuple[Event, str | None, str, tuple[_Joined, ...]]]:
+    """Yield (event, pointer, text, what it is a piece of) for each text in *events*.
+
+    What a text is a piece of is a value of *by_place*, which is made where there is none. It is
+    found once for all events of the same shape, as most of a stream are.
+    """
+    known: dict[tuple[str, bool, _Shape], _Targets] = {}
+    for event in events:
+        document = event.json
+        is_text = bool(document.problem)
+        value = event.data if is_text else document.value
+        texts: list[str] = []
+        try:
+            shape = event.event, is_text, _shape(value, texts)
+        except _NoShapeError:
+            shape = None
+        targets = known.get(shape) if shape else None
+        if targets is None:
+            located = [*_texts(value, event.event)]
+            texts = [text for _, text in located]
+            targets = [
+                (
+                    None if is_text else places[0],
+                    tuple(by_place.setdefault(place, _Joined()) for place in dict.fromkeys(places)),
+                )
+                for places, _ in located
+            ]
+            if shape:
+                if len(known) >= _MAX_SHAPES:
+                    known.clear()
+                known[shape] = targets
+        for (pointer, all_joined), text in zip(targets, texts, strict=True):
+            yield event, pointer, text, all_joined
 
 
 def _is_json_lines(body: bytes) -> bool:
@@ -562,9 +614,37 @@ with all members that tell the objects above it from others, after the name of t
 """
 
 
-@lru_cache(maxsize=1024)
-def _different(places: _Places) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(places))
+_Shape: TypeAlias = "tuple[Any, ...] | bool | None"
+"""The names in a JSON value, and the members that tell its objects from others.
+
+The places of all texts follow from it and the name of the event.
+"""
+
+
+class _NoShapeError(Exception):
+    """A value has an object of many members, or one told by other values than texts and numbers."""
+
+
+def _shape(node: Json, texts: list[str]) -> _Shape:
+    """Return the shape of a value, and append its texts to *texts*, as `_texts` yields them.
+
+    Raises _NoShapeError if it has none.
+    """
+    if type(node) is str:
+        texts.append(node)
+        return True
+    if type(node) is dict:
+        names = tuple(node)
+        if len(names) >= _FEW:
+            raise _NoShapeError
+        told = [node[name] for name in _telling(names)]
+        for value in told:
+            if type(value) is not str and type(value) is not int and value is not None:
+                raise _NoShapeError
+        return (names, *told, *[_shape(child, texts) for child in node.values()])
+    if type(node) is list:
+        return (None, *[_shape(child, texts) for child in node])
+    return None
 
 
 def _texts(value: Json, name: str) -> Iterator[tuple[_Places, str]]:
@@ -635,6 +715,13 @@ class _Names(NamedTuple):
 
 
 _names_of_few = lru_cache(maxsize=256)(_Names.of)
+
+
+@lru_cache(maxsize=256)
+def _telling(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those names of an object's members on whose values places depend."""
+    own = _names_of_few(names)
+    return tuple(name for name in names if name in {*own.kinds, *own.indexes, "id", "item_id"})
 
 
 def _names(node: dict[str, Json]) -> _Names:

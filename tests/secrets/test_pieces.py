@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from harness.secrets import texts as search_texts
 from harness.secrets.redactor import Redactor
 
 KEY = "4Qw2xZkp9LmT4vRb8NcY"
@@ -65,3 +66,30 @@ def test_pieces_are_joined_by_what_tells_them_apart(
     clean = Redactor((KEY,)).body(body.encode())
     assert b"REDACTED" in clean
     assert b"p9LmT4vRb8" not in clean
+
+
+def test_events_of_one_shape_are_joined_as_any_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The places of texts are found once for events of one shape, and change with their indexes."""
+    events: list[object] = [
+        {
+            "id": "a",
+            "choices": [{"index": number % 3, "delta": {"role": None, "content": f"{number}"}}],
+        }
+        for number in range(9)
+    ]
+    events += [
+        {"id": 1.5, "text": "x"},
+        {"id": True, "text": "y"},
+        {"id": {}, "text": "z"},
+        ["u"],
+        "v",
+    ]
+    body = b"".join(b"data: %b\n\n" % json.dumps(event).encode() for event in events)
+    quick = [(joined.place, joined.text) for joined in search_texts.streams(body)]
+
+    def no_shape(*_: object) -> None:
+        raise search_texts._NoShapeError
+
+    monkeypatch.setattr(search_texts, "_shape", no_shape)
+    assert [(joined.place, joined.text) for joined in search_texts.streams(body)] == quick
+    assert {"036", "147", "258", "xyz"} <= {text for _, text in quick}
