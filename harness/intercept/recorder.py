@@ -314,3 +314,4 @@ class ResponseCapture:
             broken_off=self._broken_off,
         )
         self.exchange = with_coding_undone(exchange)
+        self._chunks.clear()  # the exchange has their bytes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,7 @@ from harness.cassette.writer import dumps
 from harness.errors import RecordingFailed
 from harness.intercept.patch import use_tape
 from harness.intercept.player import Player
-from harness.intercept.recorder import Recorder
+from harness.intercept.recorder import Recorder, ResponseCapture
 from harness.secrets.redactor import HOP_BY_HOP, Redactor
 from harness.types import NO_STATUS, Cassette, Exchange, NetworkError, Request, Response
 
@@ -492,3 +493,16 @@ def test_headers_with_any_characters_are_replayed() -> None:
     for client in CLIENTS:
         text = "你好é".encode().decode("latin-1") if client in BY_HTTP_CLIENT else "你好é"
         assert replay(client, (exchange,), "http://a/b").headers == {"x-log-id": text}
+
+
+def test_the_chunks_of_a_complete_body_are_not_kept() -> None:
+    """The body of an exchange is in memory once, not as its chunks too."""
+    capture, chunk = ResponseCapture(Request("GET", "https://a.test/"), None), bytes(range(99))
+    count = sys.getrefcount(chunk)
+    capture.start(200, "OK", ())
+    capture.add_chunk(chunk)
+    capture.add_chunk(b"more")
+    capture.end()
+    assert capture.exchange is not None
+    assert capture.exchange.response.body == chunk + b"more"
+    assert sys.getrefcount(chunk) == count
