@@ -228,6 +228,17 @@ class Fields:
         return Patterns([*pointers, *self.messages_of_choices, *probabilities])
 
     @cached_property
+    def counts(self) -> frozenset[str]:
+        """The pointers to the counts in an answer that are paid for."""
+        tokens = (*self.input_tokens, *self.output_tokens, *self.total_tokens)
+        return frozenset((*tokens, *self.characters))
+
+    @cached_property
+    def links(self) -> frozenset[str]:
+        """The pointers to the URLs of generated files."""
+        return frozenset((*self.images, *self.videos, *self.sounds, *self.transcripts))
+
+    @cached_property
     def messages_of_choices(self) -> Pointers:
         """The messages and deltas in an answer: the objects that have `content`."""
         parents = (pointer.rpartition("/")[0] for pointer in self.content)

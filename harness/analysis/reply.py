@@ -54,7 +54,7 @@ def read_answer(endpoint: Endpoint, parts: Sequence[Part], request: Json) -> Out
             return read_refusal(endpoint, status_of(part), part.value)
     if not any(isinstance(part.value, dict) for part in parts):
         return None
-    parts = [_without_whole(part) for part in parts]
+    parts = [_without_whole(part) if is_whole(part) else part for part in parts]
     state = _first_text([part.found(fields) for part in reversed(parts)], fields.state)
     if state in endpoint.states.failed:
         failure = read_refusal(endpoint, 200, parts[-1].value)
@@ -79,7 +79,7 @@ def is_whole(part: Part) -> bool:
 
 def _without_whole(part: Part) -> Part:
     """Return *part* without the message or text in an event that repeats the whole answer."""
-    if not is_whole(part) or not isinstance(part.value, dict):
+    if not isinstance(part.value, dict):
         return part
     if part.value.get("type") == _SPOKEN:
         return replace(part, value={**part.value, "text": None})
@@ -206,8 +206,12 @@ def _reply(parts: Sequence[Part], fields: Fields, cumulative: bool | None) -> Re
     is_cumulative = _grows(own, fields) if cumulative is None else cumulative
     texts = _texts(own, fields.content)
     choice = _choice(0, own, texts, fields, is_cumulative)
-    streamed = any(part.event is not None for part in parts)
+    streamed = parts[0].event is not None
     state = _first_text(from_end, fields.state)
+    usage, characters = None, None
+    if not all(map(fields.counts.isdisjoint, founds)):
+        usage = _usage(from_end, fields)
+        characters = _first_count(from_end, fields.characters)
     return Reply(
         id=_first_text(founds, fields.id),
         model=_first_text(founds, fields.model),
@@ -215,9 +219,9 @@ def _reply(parts: Sequence[Part], fields: Fields, cumulative: bool | None) -> Re
         reasoning=choice.reasoning,
         tool_calls=choice.tool_calls,
         finish_reason=choice.finish_reason,
-        usage=_usage(from_end, fields),
-        characters=_first_count(from_end, fields.characters),
-        files=tuple(_files(parts, fields)),
+        usage=usage,
+        characters=characters,
+        files=() if all(map(fields.links.isdisjoint, founds)) else tuple(_files(parts, fields)),
         vectors=tuple(_vectors(parts, fields)) if fields.vectors else (),
         ranking=tuple(_ranking(parts, fields)) if fields.scores else (),
         task_id=_first_text(founds, fields.task_id),
@@ -225,8 +229,10 @@ def _reply(parts: Sequence[Part], fields: Fields, cumulative: bool | None) -> Re
         pieces=tuple(texts) if streamed else (),
         cumulative=is_cumulative and streamed,
         other_choices=tuple(
-            _choice(index, founds, _texts(founds, fields.content), fields, is_cumulative)
-            for index, founds in sorted(by_index.items())
+            [
+                _choice(index, founds, _texts(founds, fields.content), fields, is_cumulative)
+                for index, founds in sorted(by_index.items())
+            ]
         ),
     )
 
@@ -268,13 +274,14 @@ def _choice(
     index: int, founds: Sequence[_Found], texts: Sequence[str], fields: Fields, cumulative: bool
 ) -> Choice:
     """Return the choice of which *founds* are the parts; *texts* are the pieces of its content."""
-    reasons = [value for value in _each(founds, fields.finish_reason) if isinstance(value, str)]
+    said = _each(founds, fields.finish_reason)
+    reasons = [one for one in said if isinstance(one, str) and one not in ("", NONE_YET)]
     return Choice(
         index=index,
         content=_joined(texts, cumulative),
         reasoning=_joined(_texts(founds, fields.reasoning), cumulative),
         tool_calls=_tool_calls(founds, fields, cumulative),
-        finish_reason=next((r for r in reversed(reasons) if r not in ("", NONE_YET)), None),
+        finish_reason=reasons[-1] if reasons else None,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count, pairwise
 
-from harness.analysis.endpoint import Endpoint, Recognise, Role
+from harness.analysis.endpoint import Recognise, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import with_words
 from harness.types import Cassette, Exchange, Outcome, Reply, Transcript, Turn
@@ -110,6 +110,11 @@ class AnalyzedTranscript:
         return tuple(reading for reading in self.readings if reading.is_stream)
 
     @cached_property
+    def refused(self) -> tuple[AnalyzedExchange, ...]:
+        """The exchanges with a part that is a refusal."""
+        return tuple(reading for reading in self.readings if reading.refusals)
+
+    @cached_property
     def streamed_choices(self) -> tuple[AnalyzedExchange, ...]:
         """The items of `choices` that are streams."""
         return tuple(choice for choice in self.choices if choice.is_stream)
@@ -197,7 +202,7 @@ def transcript_of(cassette: Cassette, recognise: Recognise, *, source: str = "")
     turns: list[list[Exchange]] = []
     provider = provider_of(cassette.provenance.target)
     for exchange in map(_decompressed, cassette.exchanges):
-        if turns and _continues(exchange, turns[-1][-1], recognise(exchange, provider)):
+        if turns and _continues(exchange, turns[-1][-1], recognise, provider):
             turns[-1].append(exchange)
         else:
             turns.append([exchange])
@@ -221,10 +226,11 @@ def _decompressed(exchange: Exchange) -> Exchange:
     return replace(exchange, response=response, chunks=())
 
 
-def _continues(exchange: Exchange, before: Exchange, endpoint: Endpoint | None) -> bool:
+def _continues(exchange: Exchange, before: Exchange, recognise: Recognise, provider: str) -> bool:
     """Return whether *exchange* belongs to the same turn as the exchange *before*."""
     if exchange.turn is not None:
         return exchange.turn == before.turn
+    endpoint = recognise(exchange, provider)
     if endpoint is not None:
         return endpoint.role in (Role.POLL, Role.FILE)
     return exchange.request.method == "GET" and AnalyzedExchange(exchange, endpoint).is_binary

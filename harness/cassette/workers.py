@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import islice
 from types import MappingProxyType
 from typing import IO, Any, TypeAlias, TypeVar
@@ -31,13 +31,12 @@ Workers: TypeAlias = int | str
 _LEAST = 4
 """The number of items for which a process is worth its start."""
 _AHEAD = 4
-"""The largest number of items per process that are given out before their results are taken."""
+"""The largest number of parts per process that are given out before their results are taken."""
+_AT_ONCE = 4
+"""The largest number of items in a part for a process of this machine: to hand over a part takes
+as long as a tenth of the check of a small cassette."""
 _COLLECTED = 50_000
-"""The number of new objects from which on a process searches for unused ones among them.
-
-With Python's 700 that takes a twelfth of a check, as the objects of a cassette are in use till its
-end, and free themselves.
-"""
+"""The number of new objects from which on a process searches for unused ones among them."""
 _MOST_AT_ONCE = 16
 """The largest number of items that a Dask worker gets at once."""
 
@@ -92,10 +91,15 @@ def _on_cluster(do: Callable[[T], R], items: Sequence[T], address: str) -> Itera
     from harness.cassette.cluster import ClusterTask, cluster
 
     with cluster(address) as (executor, number):
-        size = max(1, min(_MOST_AT_ONCE, len(items) // (number * _AHEAD)))
-        parts = (items[start : start + size] for start in range(0, len(items), size))
+        parts = _parts(items, number, _MOST_AT_ONCE)
         for results in _results(executor, ClusterTask(do), parts, number * _AHEAD):
             yield from results
+
+
+def _parts(items: Sequence[T], workers: int, largest: int) -> Iterator[Sequence[T]]:
+    """Yield all *items* in parts of at most *largest*, of few items if there are few."""
+    size = max(1, min(largest, len(items) // (workers * _AHEAD)))
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _in_processes(do: Callable[[T], R], items: Sequence[T], number: int) -> Iterator[R]:
@@ -104,7 +108,8 @@ def _in_processes(do: Callable[[T], R], items: Sequence[T], number: int) -> Iter
     executor = ProcessPoolExecutor(number, method, _begin, (do,))
     is_complete = False
     try:
-        yield from _results(executor, _run, items, number * _AHEAD)
+        for results in _results(executor, _run, _parts(items, number, _AT_ONCE), number * _AHEAD):
+            yield from results
         is_complete = True
     except BrokenProcessPool:
         text = "a process was ended from outside; the memory may be full: try --jobs 1"
@@ -148,10 +153,25 @@ class _Process:
     do: Callable[[Any], Any]
 
 
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Have this process search for unused objects less often.
+
+    It is for work on many cassettes: their objects are in use till their cassette is done, and are
+    then freed without a search. With Python's own threshold of 700 new objects the searches take a
+    twelfth of a check.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(_COLLECTED, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 def _begin(do: Callable[[Any], Any]) -> None:
     """Prepare a process, which leaves interrupts from the keyboard to its parent."""
     gc.freeze()  # else collections would copy what is shared with the parent
-    gc.set_threshold(_COLLECTED)
     _Process.do = staticmethod(do)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -164,8 +184,9 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _run(item: Any) -> Caught[Any]:
-    return caught(lambda: _Process.do(item))
+def _run(items: Sequence[Any]) -> Caught[list[Any]]:
+    with rare_collections():
+        return caught(lambda: [*map(_Process.do, items)])
 
 
 def caught(do: Callable[[], R]) -> Caught[R]:

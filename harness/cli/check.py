@@ -28,6 +28,7 @@ def check(
 
     What has not changed since the last check is not checked again; see docs/performance.md.
     """
+    from harness.cassette.workers import rare_collections
     from harness.checks.cache import NO_CACHE, CheckCache
     from harness.checks.check import CheckOptions
     from harness.report.build import add_age_findings, check_report
@@ -39,7 +40,7 @@ def check(
         NO_CACHE if no_cache else CheckCache(cache_folder()),
         app.kept(as_json, reports or ()),
     )
-    with app.progress() as shown:
+    with app.progress() as shown, rare_collections():
         report = check_report(paths, shown, options)
     report = add_age_findings(report, limit)
     app.deliver(app.with_history(report, history), as_json, reports)

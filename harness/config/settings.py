@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -106,8 +107,10 @@ def load_settings(folder: str | os.PathLike[str]) -> Settings:
     """
     path = os.fspath(folder)
     for file in _candidates(path if os.path.isabs(path) else os.path.join(os.getcwd(), path)):
-        if os.access(file, os.F_OK) and os.path.isfile(file):
-            return _read(Path(file), os.stat(file).st_mtime_ns)
+        if os.access(file, os.F_OK):
+            status = os.stat(file)
+            if stat.S_ISREG(status.st_mode):
+                return _read(file, status.st_mtime_ns)
     return NO_SETTINGS
 
 
@@ -155,8 +158,9 @@ def _read_models(path: Path, _modified: int) -> models.Models:
 
 
 @lru_cache(maxsize=16)
-def _read(file: Path, _modified: int) -> Settings:
-    """Return the settings in *file*; the cache is keyed by its modification time."""
+def _read(name: str, _modified: int) -> Settings:
+    """Return the settings in the file *name*; the cache is keyed by its modification time."""
+    file = Path(name)
     document = read_toml(file)
     tools = document.get("tool")
     table = tools.get("harness", {}) if isinstance(tools, dict) else {}

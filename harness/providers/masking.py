@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness.config.environment import Environment, load_environment
 from harness.errors import BadSettings, HarnessError
-from harness.providers import PROVIDERS, SHIPPED
+from harness.providers import PROVIDERS, SHIPPED, Provider
 from harness.secrets.redactor import Redactor
 from harness.secrets.shapes import is_made_up
 from harness.types import Cassette
@@ -59,8 +59,13 @@ def environment_secrets() -> tuple[str, ...]:
         providers = tuple(PROVIDERS.values())
     except HarnessError:  # a plug-in or a declaration is wrong; the message about it is masked too
         providers = tuple(SHIPPED.values())
-    secrets = environment.secrets(providers)
-    return tuple(secret for secret in secrets if not is_made_up(secret))
+    return _real_secrets(environment, providers)
+
+
+@lru_cache(maxsize=4)
+def _real_secrets(environment: Environment, providers: tuple[Provider, ...]) -> tuple[str, ...]:
+    """Return the secrets in an environment that are no placeholders; kept as `_secrets` is."""
+    return tuple(one for one in environment.secrets(providers) if not is_made_up(one))
 
 
 @lru_cache(maxsize=8)

@@ -181,6 +181,11 @@ def _array(part: Part, pointers: Pointers) -> str:
     return pointer_to(part, pointers).rpartition("/")[0].rpartition("/")[0]
 
 
+def measured(analyzed: AnalyzedTranscript) -> list[AnalyzedExchange]:
+    """Return the exchanges with endpoints that answer with embeddings or scores."""
+    return [one for one in analyzed.readings if one.fields.vectors or one.fields.scores]
+
+
 def embedding_for_each_text(reading: AnalyzedExchange) -> Iterator[Finding]:
     """Check that each text of a request has one vector, with the index of the text from 0.
 

@@ -142,6 +142,9 @@ stream_rule = partial(exchange_rule, subjects=attrgetter("streams"))
 stream_choice_rule = partial(exchange_rule, subjects=attrgetter("streamed_choices"))
 """Return a rule that checks each choice of each stream by itself."""
 
+refusal_rule = partial(exchange_rule, subjects=attrgetter("refused"))
+"""Return a rule that checks each exchange with a refusal by itself."""
+
 task_rule = partial(exchange_rule, subjects=attrgetter("reports"))
 """Return a rule that checks each exchange that submits or polls a task."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -12,7 +13,7 @@ from types import MappingProxyType
 
 import pytest
 
-from harness.cassette.workers import in_order
+from harness.cassette.workers import in_order, rare_collections
 from harness.errors import BadCassette, HarnessError
 
 ITEMS = range(20)
@@ -22,6 +23,16 @@ def test_results_may_have_read_only_mappings() -> None:
     """Which pickle does not know."""
     results = in_order(lambda item: MappingProxyType({"item": item}), ITEMS, 2)
     assert list(results) == [{"item": item} for item in ITEMS]
+
+
+def test_unused_objects_are_searched_as_before_after_the_work() -> None:
+    """And less often in between, in other processes too."""
+    before = gc.get_threshold()
+    with rare_collections():
+        assert gc.get_threshold()[0] > before[0]
+    assert gc.get_threshold() == before
+    thresholds = list(in_order(lambda item: gc.get_threshold()[0], ITEMS, 2))
+    assert min(thresholds[1:]) > thresholds[0] == before[0]
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 3])
