@@ -228,7 +228,7 @@ class AnalyzedExchange:
         In *pointers*, such as `fields.images`, `[]` stands for all items of an array.
         """
         known = self.fields.patterns.all
-        if all(pattern in known for pattern in pointers):
+        if known.issuperset(pointers):
             present = tuple(filter(self._answers_with.__contains__, pointers))
             for part in self._having(present):
                 for pointer, value in all_seen(part, self.fields, present):

@@ -36,6 +36,13 @@ class AnalyzedTurn:
         return known[-1] if known else None
 
     @cached_property
+    def request(self) -> AnalyzedExchange | None:
+        """The last exchange that asks for an answer or submits a task; None if there is none."""
+        roles = (Role.ANSWER, Role.SUBMIT)
+        requests = [r for r in self.readings if r.endpoint and r.endpoint.role in roles]
+        return requests[-1] if requests else None
+
+    @cached_property
     def polls(self) -> tuple[AnalyzedExchange, ...]:
         """The exchanges that report the state of a task: its submission and its polls, in order."""
         roles = (Role.SUBMIT, Role.POLL)

@@ -22,7 +22,6 @@ from harness.contracts.evidence import ExchangeContext
 from harness.contracts.words import is_word
 from harness.errors import HarnessError
 from harness.providers import endpoints
-from harness.rules.rule import turn_request
 from harness.types import Json
 from harness.wire import resolve, tokens, walk
 
@@ -177,7 +176,7 @@ def exchange_context(
 ) -> ExchangeContext:
     """Return the properties of an exchange apart from its answer: model family, day and request."""
     is_poll = exchange.endpoint is not None and exchange.endpoint.role is Role.POLL
-    sender = turn_request(turn) if is_poll else exchange
+    sender = turn.request if is_poll else exchange
     request = sender.request_json.value if sender else None
     texts, free = _free_paths(exchange.endpoint) if exchange.endpoint else ((), ())
     return ExchangeContext(

@@ -21,7 +21,7 @@ from harness.analysis.transcript import AnalyzedTurn, analyze, transcript_of
 from harness.faults.registry import RULE_FAULTS, breaking, injected
 from harness.providers import endpoints
 from harness.providers.samples import SAMPLES
-from harness.rules.rule import Rule, sent_messages, turn_request, wants_stream
+from harness.rules.rule import Rule, sent_messages, wants_stream
 from harness.rules.sdk import shown_parts
 from harness.scenario.messages import message_of
 from harness.types import (
@@ -177,7 +177,7 @@ def as_run(transcript: Transcript) -> Transcript:
 
 
 def _run(turn: AnalyzedTurn) -> Turn:
-    request, outcome = turn_request(turn), turn.outcome
+    request, outcome = turn.request, turn.outcome
     if request is None or outcome is None:
         return turn.turn
     failure = ""

@@ -9,7 +9,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.fault import faults_of, transcript_fault, turn_fault
 from harness.analysis.reply import is_refusal
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.rules.rule import turn_request, wants_stream
+from harness.rules.rule import wants_stream
 from harness.rules.sdk import shown
 from harness.types import (
     AccessFailure,
@@ -36,7 +36,7 @@ def _request(turn: AnalyzedTurn) -> AnalyzedExchange | None:
 
     Returns None if there is no call, or if the request has no JSON object.
     """
-    request = turn_request(turn) if turn.turn.call else None
+    request = turn.request if turn.turn.call else None
     return request if request and isinstance(request.request_json.value, dict) else None
 
 

@@ -6,13 +6,14 @@ import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, takewhile
+from typing import NamedTuple
 
 from harness.analysis.endpoint import Fields
 from harness.analysis.exchange import AnalyzedExchange, violation
 from harness.analysis.reply import text_of
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.rules.requests import REASONING
-from harness.rules.rule import answered, show, turn_request, whole_conversation
+from harness.rules.rule import SentMessages, answered, show, whole_conversation
 from harness.types import (
     Finding,
     Json,
@@ -90,28 +91,46 @@ def history_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     arguments, and the client's own messages of that role may stand before it, or for an answer that
     says nothing [FIELD].
     """
-    for turn, request, past in _with_past(analyzed):
-        yield from _continuation(turn, request, past)
+    for step in _with_past(analyzed):
+        yield from _continuation(step)
 
 
 _UNFINISHED = ("pause_turn", "in_progress", "queued")
 """The finish reasons of answers that a further request continues."""
 
 
-def _with_past(
-    analyzed: AnalyzedTranscript,
-) -> Iterator[tuple[AnalyzedTurn, AnalyzedExchange, _Past]]:
-    """Yield (turn, request, earlier turns) for each turn with a request."""
+class _Step(NamedTuple):
+    """A turn with a request.
+
+    Attributes:
+        turn: The turn.
+        request: Its request.
+        sent: The messages of the request.
+        bare: These without reasoning.
+        past: The earlier turns.
+    """
+
+    turn: AnalyzedTurn
+    request: AnalyzedExchange
+    sent: SentMessages
+    bare: list[Json]
+    past: _Past
+
+
+def _with_past(analyzed: AnalyzedTranscript) -> Iterator[_Step]:
+    """Yield each turn with a request, and what was before it."""
     past = _Past()
     answered_requests = {id(answer.request): answer for answer in answered(analyzed)}
     for turn in analyzed.turns:
-        request = turn_request(turn)
+        request = turn.request
         if request is None:
             continue
-        yield turn, request, past
+        sent = whole_conversation(request)
+        bare = _without_reasoning(sent.messages)
+        yield _Step(turn, request, sent, bare, past)
         reply = answered_requests[id(request)].reply if id(request) in answered_requests else None
         if reply is not None and reply.finish_reason not in _UNFINISHED:
-            past.add(turn, reply, whole_conversation(request).messages)
+            past.add(turn, reply, sent.messages, bare)
 
 
 @dataclass
@@ -137,8 +156,10 @@ class _Past:
     replies: dict[int, dict[Hashable, dict[str, Reply]]] = field(default_factory=dict)
     prefixes: dict[tuple[int, Hashable], tuple[int, Sequence[Json]]] = field(default_factory=dict)
 
-    def add(self, turn: AnalyzedTurn, reply: Reply, sent: Sequence[Json]) -> None:
-        """Add a turn, its reply, and the messages of its request."""
+    def add(
+        self, turn: AnalyzedTurn, reply: Reply, sent: Sequence[Json], bare: Sequence[Json]
+    ) -> None:
+        """Add a turn, its reply, and the messages of its request; *bare* are without reasoning."""
         for other in reply.other_choices:
             chosen = replace(
                 reply,
@@ -147,8 +168,8 @@ class _Past:
                 tool_calls=other.tool_calls,
                 other_choices=(),
             )
-            self.add(turn, chosen, sent)
-        number, bare, key = 0, _without_reasoning(sent), _reply_key(reply)
+            self.add(turn, chosen, sent, bare)
+        number, key = 0, _reply_key(reply)
         for message in bare:
             number = self.steps.setdefault((number, _frozen(message)), len(self.steps) + 1)
         self.turn, self.latest[number] = turn, reply
@@ -216,9 +237,8 @@ def _as_text(content: Json) -> Json:
     return text_of(content) if is_text else content
 
 
-def _continuation(turn: AnalyzedTurn, request: AnalyzedExchange, past: _Past) -> Iterator[Finding]:
-    sent = whole_conversation(request)
-    bare = _without_reasoning(sent.messages)
+def _continuation(step: _Step) -> Iterator[Finding]:
+    turn, request, sent, bare, past = step
     continued = list(past.beginnings(bare))
     if not continued:
         if sent.messages and _should_continue(turn, past.turn):
@@ -388,10 +408,9 @@ def reasoning_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     It has to where it asks the model to read earlier reasoning (`clear_thinking: false`,
     `preserve_thinking: true`) [DOC]: a model that gets none, or other, thinks without it.
     """
-    for _, request, past in _with_past(analyzed):
-        sent, endpoint = whole_conversation(request), request.endpoint
+    for _, request, sent, bare, past in _with_past(analyzed):
+        endpoint = request.endpoint
         needed = endpoint is not None and endpoint.keeps_reasoning(request.request_json.value)
-        bare = _without_reasoning(sent.messages)
         for length, number in past.beginnings(bare):
             thoughts = past.replies[number].get(_message_key(bare[length]), {})
             expected = next((text for text in reversed(thoughts) if text.strip()), "")
@@ -410,9 +429,7 @@ def prefix_is_stable(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     earlier question that changes, such as by the time in it, makes all after it new, and dearer.
     Give this rule the severity error to forbid it.
     """
-    for _, request, past in _with_past(analyzed):
-        sent = whole_conversation(request)
-        bare = _without_reasoning(sent.messages)
+    for _, request, sent, bare, past in _with_past(analyzed):
         before = past.other_prefix(bare)
         if before:
             number = next(n for n, message in enumerate(before) if bare[n] != message)

@@ -10,7 +10,7 @@ from harness.analysis.endpoint import Endpoint, Fields, Role
 from harness.analysis.exchange import AnalyzedExchange, violation
 from harness.analysis.reply import first, text_of
 from harness.analysis.transcript import AnalyzedTranscript
-from harness.rules.rule import sent_messages, show, turn_request, wants_stream
+from harness.rules.rule import sent_messages, show, wants_stream
 from harness.rules.tools import functions
 from harness.scenario.messages import is_openai
 from harness.types import (
@@ -33,7 +33,7 @@ REASONING = "/reasoning_content"
 def _requests(analyzed: AnalyzedTranscript) -> Iterator[tuple[Call, AnalyzedExchange]]:
     """Yield each call with the request that the SDK sent for it."""
     for turn in analyzed.turns:
-        request = turn_request(turn)
+        request = turn.request
         if turn.turn.call is not None and request is not None:
             yield turn.turn.call, request
 

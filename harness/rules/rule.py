@@ -11,7 +11,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from harness.analysis.endpoint import NO_FIELDS, Pointers, Role
+from harness.analysis.endpoint import NO_FIELDS, Pointers
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import first, seen
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
@@ -306,16 +306,6 @@ class Answered:
         return value
 
 
-def turn_request(turn: AnalyzedTurn) -> AnalyzedExchange | None:
-    """Return the last exchange of a turn that asks for an answer or submits a task.
-
-    Returns None if there is none.
-    """
-    roles = (Role.ANSWER, Role.SUBMIT)
-    requests = [r for r in turn.readings if r.endpoint and r.endpoint.role in roles]
-    return requests[-1] if requests else None
-
-
 def turn_place(turn: AnalyzedTurn, pointer: str = "") -> Place:
     """Return the place of a turn's answer, for a finding; of the turn itself if it has no answer.
 
@@ -330,6 +320,6 @@ def turn_place(turn: AnalyzedTurn, pointer: str = "") -> Place:
 def answered(analyzed: AnalyzedTranscript) -> Iterator[Answered]:
     """Yield an `Answered` for each turn that was answered with a `Reply`."""
     for turn in analyzed.turns:
-        request = turn_request(turn)
-        if request is not None and turn.answer is not None and isinstance(turn.outcome, Reply):
-            yield Answered(request, turn.answer, turn.outcome)
+        request, answer = turn.request, turn.answer
+        if request is not None and answer is not None and isinstance(turn.outcome, Reply):
+            yield Answered(request, answer, turn.outcome)
