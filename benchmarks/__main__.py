@@ -59,13 +59,14 @@ def main() -> None:
     for sentence in [*_absent(), *readers.absent()]:
         _progress(sentence)
     tools = [tool for tool in TOOLS if tool.name != "cassetter" or find_spec("cassetter")]
-    rows, failed = _measured(tools, options.quick, options.only)
+    by_part, failed = _measured(tools, options.quick, options.only)
+    rows = [row for part in by_part.values() for row in part]
     if options.json:
         json.dump(figures.document(rows), sys.stdout, indent=2)
     else:
         _print(rows)
     if options.docs:
-        write_docs(rows)
+        write_docs(by_part)
     if options.save:
         kept: dict[str, object] = (
             json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.exists() else {}
@@ -99,9 +100,11 @@ class Part:
     minutes: tuple[float, float]
 
 
-def _measured(tools: list[Tool], quick: bool, only: Sequence[str]) -> tuple[list[Row], int]:
-    """Return the rows of each part, and 1 if a part failed, else 0."""
-    rows, failed = list[Row](), 0
+def _measured(
+    tools: list[Tool], quick: bool, only: Sequence[str]
+) -> tuple[dict[str, list[Row]], int]:
+    """Return the rows of each part, by its name, and 1 if a part failed, else 0."""
+    rows, failed = dict[str, list[Row]](), 0
     chosen = {name: PARTS[name] for name in PARTS if name in only}
     _progress(f"all parts: about {sum(_minutes(part, quick) for part in chosen.values()):.0f} min")
     for name, part in chosen.items():
@@ -109,7 +112,7 @@ def _measured(tools: list[Tool], quick: bool, only: Sequence[str]) -> tuple[list
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             try:
-                rows += part.rows(tools, Path(folder).absolute(), quick)
+                rows[name] = part.rows(tools, Path(folder).absolute(), quick)
             except (OSError, RuntimeError, HarnessError) as error:  # the other parts count
                 _progress(f"{name}: failed: {error}")
                 failed = 1

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from benchmarks.figures import STANDING, Row, cell, standing
 
 PAGES = (Path("docs/performance.md"), Path("docs/performance.zh-CN.md"))
-_FIGURES = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
 
 
-def write_docs(rows: Sequence[Row]) -> None:
-    """Replace the tables between the comments of each page."""
-    tables = "\n".join("\n".join(_table(group)) + "\n" for group in groups(rows))
+def write_docs(rows: Mapping[str, Sequence[Row]]) -> None:
+    """Replace the tables of each part of *rows*, which stand between two comments with its name."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        page.write_text(_FIGURES.sub(lambda _: f"\n{tables}\n", text), encoding="utf-8")
+        for part, measured in rows.items():
+            text = with_tables(text, part, measured)
+        page.write_text(text, encoding="utf-8")
+
+
+def with_tables(text: str, part: str, rows: Sequence[Row]) -> str:
+    """Return the text of a page with other tables between the comments of a part."""
+    tables = "\n".join("\n".join(_table(group)) + "\n" for group in groups(rows))
+    between = re.compile(rf"(?<=<!-- {part} -->\n).*?(?=<!-- end of {part} -->)", re.DOTALL)
+    return between.sub(lambda _: f"\n{tables}\n", text)
 
 
 def groups(rows: Iterable[Row]) -> list[list[Row]]:

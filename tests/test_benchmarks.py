@@ -12,7 +12,7 @@ import pytest
 from benchmarks import __main__ as program
 from benchmarks import commands, corpora, large, readers, scale, serving, shapes
 from benchmarks.commands import LOADER, Job, Usage, used
-from benchmarks.docs import groups
+from benchmarks.docs import PAGES, groups, with_tables
 from benchmarks.figures import OURS, Row, baseline, cell, comparable, document, standing, worse
 from benchmarks.measuring import medians
 from benchmarks.steps import Stepped, take_turns
@@ -306,7 +306,7 @@ def test_parts_that_fail_are_said(capsys: pytest.CaptureFixture[str]) -> None:
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(program, "PARTS", parts)
-        assert program._measured([], False, ["one", "two"]) == ([QUIET], 1)
+        assert program._measured([], False, ["one", "two"]) == ({"two": [QUIET]}, 1)
     said = capsys.readouterr().err
     assert said.splitlines()[0] == "all parts: about 5 min ..."
     assert "one: failed: no port" in said
@@ -322,3 +322,19 @@ def test_tables_of_rows_with_the_same_columns() -> None:
     """Each of them has no column that is empty."""
     other = Row("memory", "B", {"before": [1.0], "after": [2.0]}, "before")
     assert groups([QUIET, NOISY, other]) == [[QUIET, NOISY], [other]]
+
+
+def test_tables_of_a_part_replace_its_own_alone() -> None:
+    """Those of other parts stay as they are."""
+    page = "<!-- a -->\nold\n<!-- end of a -->\ntext\n<!-- b -->\nold\n<!-- end of b -->\n"
+    written = with_tables(page, "b", [QUIET])
+    assert written.startswith("<!-- a -->\nold\n<!-- end of a -->\ntext\n<!-- b -->\n\n| | floor |")
+    assert written.endswith("| a call | 1.00 s | 1.30 s  1.20 x ±2% | - |\n\n<!-- end of b -->\n")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_page_has_a_place_for_each_part(page: Path) -> None:
+    """Else its figures would be lost."""
+    text = page.read_text(encoding="utf-8")
+    for part in program.PARTS:
+        assert with_tables(text, part, [QUIET]) != text
