@@ -12,11 +12,10 @@ from email.utils import formatdate
 from typing import Any, cast
 
 import uvicorn
-from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Match, Mount, Route
+from starlette.routing import Match, Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
@@ -45,7 +44,7 @@ it runs on this machine, without a language model, and responds in the providers
 """
 
 
-def application(options: Options, servers: Mapping[str, ProviderServer]) -> Starlette:
+def application(options: Options, servers: Mapping[str, ProviderServer]) -> ASGIApp:
     """Return the ASGI application: provider servers at their prefixes, files at `/files`.
 
     *servers* are the servers of the providers, by provider name.
@@ -72,9 +71,7 @@ def application(options: Options, servers: Mapping[str, ProviderServer]) -> Star
     exact = [_ExactMount(prefix, app) for prefix, app in apps]
     others = [Mount(prefix, app) for prefix, app in apps if prefix]
     own = [Route("/", welcome), Route("/files/{name:path}", file)]
-    app = Starlette(routes=[*own, *exact, *others])
-    app.add_middleware(_Marked)
-    return app
+    return _Marked(Router([*own, *exact, *others]))
 
 
 class _ExactMount(Mount):
@@ -82,6 +79,8 @@ class _ExactMount(Mount):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Return a full match if a route of the server has the path and the method of *scope*."""
+        if not scope["path"].startswith(f"{self.path}/"):
+            return Match.NONE, {}
         match, inner = super().matches(scope)
         if any(route.matches({**scope, **inner})[0] is Match.FULL for route in self.routes):
             return match, inner

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -150,6 +150,7 @@ class SandboxState:
         self.tasks = TaskStore(options.pending_polls, options.running_polls)
         self.files = FileStore()
         self.models = load_models(Path.cwd())
+        self._find_model = lru_cache(maxsize=1024)(self.models.find)
         self._requests = 0
 
     def find_model(self, provider: str, name: Json, kind: str, endpoint: str = "") -> Model:
@@ -165,10 +166,10 @@ class SandboxState:
             Refused: There is no such model, it is retired, or it has another endpoint.
         """
         text = name if isinstance(name, str) else ""
-        row = self.models.find(provider, text)
+        row = self._find_model(provider, text)
         if row is None or (row.retired is not None and row.retired <= now().date()):
             raise Refused(Reason.UNKNOWN_MODEL)
-        own = self.models.find(provider, text, kind)
+        own = self._find_model(provider, text, kind)
         if own is None or (endpoint and own.endpoint not in ("", endpoint)):
             raise Refused(Reason.WRONG_ENDPOINT)
         return own

@@ -76,9 +76,7 @@ def service(monkeypatch: pytest.MonkeyPatch, options: Options) -> Iterator[list[
     """What takes the place of the live services, for the SDKs of this process; yields the paths
     that it is asked."""
     paths: list[str] = []
-    app = application(options, PROVIDER_SERVERS)
-    app.add_middleware(Counting, paths=paths)
-    with run_in_thread(app, 0) as base:
+    with run_in_thread(Counting(application(options, PROVIDER_SERVERS), paths), 0) as base:
         at(monkeypatch, base)
         yield paths
 
