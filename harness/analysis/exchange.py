@@ -17,7 +17,6 @@ from harness.analysis.endpoint import (
     may_have,
 )
 from harness.analysis.reply import (
-    all_seen,
     is_refusal,
     only_choice,
     pointer_to,
@@ -41,6 +40,7 @@ from harness.types import (
 )
 from harness.wire import Document, Stream, read_events, read_json, read_lines, resolve
 from harness.wire.http import read_form
+from harness.wire.pointer import ITEMS
 from harness.wire.spans import Offsets
 
 DONE = "[DONE]"
@@ -231,8 +231,13 @@ class AnalyzedExchange:
         if known.issuperset(pointers):
             present = tuple(filter(self._answers_with.__contains__, pointers))
             for part in self._having(present):
-                for pointer, value in all_seen(part, self.fields, present):
-                    yield part, pointer, value
+                found = part.found(self.fields)
+                for pattern in present:
+                    if ITEMS in pattern:
+                        for pointer, value in seen(part.value, (pattern,)):
+                            yield part, pointer, value
+                    elif pattern in found:
+                        yield part, pattern, found[pattern]
             return
         for part in self.answers:
             if may_have(part.value, pointers):

@@ -12,7 +12,7 @@ from harness.analysis.reply import NONE_YET, first
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.rules.rule import show
 from harness.types import Choice, Finding, Json, Reply, ToolCall
-from harness.wire import MISSING, as_list, read_json, resolve
+from harness.wire import as_list, as_object, read_json, resolve
 
 
 def stream_keeps_its_identity(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -20,12 +20,12 @@ def stream_keeps_its_identity(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     If they differ, a proxy or a recorder has mixed the events of two answers.
     """
-    parts = [part for part, _ in reading.event_replies]
-    for pointer in reading.fields.constant if parts else ():
-        expected = resolve(parts[0].value, pointer)
-        for part in parts[1:]:
-            actual = resolve(part.value, pointer)
-            if expected and actual and actual != expected:
+    fields, parts = reading.fields, [part for part, _ in reading.event_replies]
+    for pointer in fields.constant if parts else ():
+        expected = parts[0].found(fields).get(pointer)
+        for part in parts[1:] if expected else ():
+            actual = part.found(fields).get(pointer)
+            if actual and actual != expected:
                 as_first = f"{show(expected)} as in the first event"
                 yield reading.violation(as_first, show(actual), part, pointer)
                 break
@@ -180,12 +180,12 @@ def events_have_content(reading: AnalyzedExchange) -> Iterator[Finding]:
     names = [p.removeprefix(f"{fields.choices}/0") for p in fields.messages_of_choices]
     said = dropwhile(lambda event: not _adds(event[1]), reading.event_replies)
     for part, _ in islice(said, 1, None):
-        choices = resolve(part.value, fields.choices) if fields.choices else None
+        choices = part.found(fields).get(fields.choices) if fields.choices else None
         told = ("/usage", "/prompt_filter_results")
         if choices == [] and not any(resolve(part.value, name) for name in told):
             yield reading.violation("a choice, or token counts", "neither", part)
         for number, choice in enumerate(as_list(choices)):
-            if resolve(choice, "/finish_reason") not in _NOT_YET:
+            if as_object(choice).get("finish_reason") not in _NOT_YET:
                 continue
             for name in names:
                 message = resolve(choice, name)
@@ -208,7 +208,7 @@ def _repeated_events(reading: AnalyzedExchange) -> set[int | None]:
     return {event.number for before, event in pairs if before.data == event.data}
 
 
-_NOT_YET = (None, MISSING, "", NONE_YET)
+_NOT_YET = (None, "", NONE_YET)
 
 
 def stream_equals_whole(analyzed: AnalyzedTranscript) -> Iterator[Finding]:

@@ -77,8 +77,12 @@ def usage_details_fit(reading: AnalyzedExchange) -> Iterator[Finding]:
 
     Cached and image tokens are input, reasoning tokens are output.
     """
+    told = (("input_tokens", "input_parts"), ("output_tokens", "output_parts"))
+    details_at = [pointer for _, details in told for pointer in _pointers(reading, details)]
+    if not reading.refusals and not any(map(reading.has, details_at)):
+        return
     for part, reply in reading.replies:
-        for name, details in (("input_tokens", "input_parts"), ("output_tokens", "output_parts")):
+        for name, details in told:
             limit = getattr(reply.usage, name) if reply.usage else None
             for pointer, count in all_seen(part, reading.fields, _pointers(reading, details)):
                 if limit is not None and type(count) is int and count > limit:
