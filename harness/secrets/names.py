@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, islice
 
 from harness.secrets.runs import offsets
 from harness.secrets.shapes import (
@@ -263,29 +262,39 @@ def _lower(text: str) -> str:
     return text.encode("latin-1", "replace").lower().decode("latin-1")
 
 
-_LAST = "al cy en er et ey id ie ig ls on rd re se ss th ts ue wd wt"
-"""The last two letters of each name in `_END`."""
-_BETWEEN = "\"'`\\ \t"
-_BEFORE_SIGN, _BEHIND_SIGN = 64, 32
-"""More characters than a match of `_ENDS` has before its sign and from it on."""
+_SIGNS = lazy_pattern(
+    rb":[ \t\\\"'`]*+(?:nekot|terces|d(?:ro)?wssap|esarhpssap|dwp|yek"
+    rb"|di(?:[-_.]?(?:yek|terces)|ssecca)|eulav[-_.]?yek|s?laitnederc|erutangis|ycilop"
+    rb"|gis|noitazirohtua|eikooc|reraeb|twj|htua|ssap_"
+    rb"|noitressa_?tneilc|reifirev_?edoc)"
+)
+"""The sign after each name in `_END`, and the end of the name, both read backwards.
+
+Signs are rarer than letters, so that a text is read more quickly from its end.
+"""
+_LOWER = bytes.maketrans(b"=>", b"::").lower()
+"""Translates letters to small ones, and each sign to a colon."""
+_MAX_FIRST_WORD = 8
+"""More characters than a name in `_END` has before the part that `_SIGNS` matches: `key_secret`."""
+_BEHIND_SIGN = 32
+"""More characters than a match of `_ENDS` has from its sign on."""
 _MANY_BACKSLASHES = "\\" * 16
 
 
 def _ends(text: str) -> Iterator[re.Match[str]]:
-    """Yield the matches of `_ENDS`; in a text with few signs, only what is near them is read."""
-    most = len(text) // _BEFORE_SIGN
-    signs = [*islice(chain.from_iterable(offsets(text, sign) for sign in ":=>"), most + 1)]
-    if len(signs) > most or _MANY_BACKSLASHES in text:
+    """Yield the matches of `_ENDS`; only what is near the sign after a name is read."""
+    if _MANY_BACKSLASHES in text:
         yield from _ENDS_IN_LOWER.finditer(_lower(text))
         return
+    backwards = text.encode("latin-1", "replace").translate(_LOWER)[::-1]
+    names = [(len(text) - match.end(), match.start()) for match in _SIGNS.finditer(backwards)]
     end = 0
-    for sign in sorted(signs):
-        before = text[max(0, sign - _BEHIND_SIGN) : sign].rstrip(_BETWEEN)
-        if before[-2:].lower() in _LAST:
-            match = _ENDS.search(text, max(end, sign - _BEFORE_SIGN), sign + _BEHIND_SIGN)
-            if match and match.start("sign") == sign:
-                yield match
-                end = match.end()
+    for start, behind in reversed(names):
+        sign = len(text) - 1 - behind
+        match = _ENDS.search(text, max(end, start - _MAX_FIRST_WORD), sign + _BEHIND_SIGN)
+        if match and match.start("sign") == sign:
+            yield match
+            end = match.end()
 
 
 def _in_field(name: str, value: str, start: int) -> Iterator[Hit]:

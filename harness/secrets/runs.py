@@ -68,34 +68,61 @@ def _end(letters: bytes, at: int) -> int:
 def _runs(raw: bytes, letters: bytes, at: int, has_bearer: bool) -> Iterator[Run]:
     """Yield the long runs of a slice *raw* from *at* on; *letters* has an `a` for each letter.
 
-    With *has_bearer* any number may be a token.
+    Numbers are left out, unless they are long. With *has_bearer* any number may be a token.
     """
     found = letters.find(_LONG, at)
-    if found >= 0 and not has_bearer and not raw[found : _end(letters, found)].strip(_OF_NUMBERS):
-        words, digits = raw.translate(_AS_WORDS), raw.translate(_AS_DIGITS)
-        are_few = words.count(b"a") * _FEW < len(raw)
-        # Base64 of several lines may begin with a number at the end of a line.
-        if are_few and b" " in letters[-_FEW:] and b"ae" not in digits:
-            marks = (*offsets(words, b"a", at), *offsets(digits, _LONG_NUMBER, at))
-            for mark in sorted(marks):
-                first, end = letters.rfind(b" ", 0, mark) + 1, _end(letters, mark)
-                if mark >= at and end - first >= MIN_RUN:
-                    yield first, end
-                    at = end
-            return
+    if found < 0:
+        return
+    marks = None if has_bearer or b" " not in letters[-_FEW:] else _Marks(raw)
     while found >= 0:
-        at = _end(letters, found)
-        yield found, at
-        found = letters.find(_LONG, at)
+        end = _end(letters, found)
+        mark = found if marks is None else marks.next(found)
+        if mark < end:
+            yield found, end
+        else:  # up to the run that has the mark, all are numbers
+            end = max(end, letters.rfind(b" ", end, mark) + 1)
+        found = letters.find(_LONG, end)
+
+
+class _Marks:
+    """The offsets in a slice of what numbers in lists do not have.
+
+    These are letters, numbers as long as base64, and a digit at the end of a line, since base64 of
+    several lines may begin there.
+    """
+
+    def __init__(self, raw: bytes) -> None:
+        words, digits = raw.translate(_AS_WORDS), raw.translate(_AS_DIGITS)
+        self._parts = ((words, b"a"), (digits, _LONG_NUMBER), (digits, b"ae"))
+        self._next = [-1, -1, -1]
+        self._size = len(raw)
+
+    def next(self, start: int) -> int:
+        """Return the first such offset from *start* on, or the size of the slice."""
+        for index, (text, part) in enumerate(self._parts):
+            if self._next[index] < start:
+                at = text.find(part, start)
+                self._next[index] = self._size if at < 0 else at
+        return min(self._next)
 
 
 def near_runs(text: str, runs: Sequence[Run]) -> str:
-    """Return a text of the *runs* in *text*, each on a line with up to 32 characters before it."""
-    parts, last = [], 0
-    for start, end in runs:
-        parts.append(text[max(last, start - _BEFORE) : end])
-        last = end
-    return "\n".join(parts)
+    """Return a text of the different *runs* in *text*, each with up to 32 characters before it.
+
+    Each is on a line of its own.
+    """
+    return "\n".join({text[max(0, start - _BEFORE) : end] for start, end in runs})
+
+
+def offsets_near_runs(text: str, part: str, runs: Sequence[Run]) -> Iterator[int]:
+    """Yield the offsets of *part* in the *runs* of *text*, and in the 32 characters before each."""
+    end = 0
+    for start, stop in runs:
+        at = text.find(part, max(end, start - _BEFORE), stop)
+        while at >= 0:
+            yield at
+            end = at + 1
+            at = text.find(part, end, stop)
 
 
 def offsets(text: AnyStr, part: AnyStr, start: int = 0, end: int | None = None) -> Iterator[int]:

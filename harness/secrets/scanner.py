@@ -11,9 +11,11 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from sys import intern
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import yaml
@@ -25,8 +27,7 @@ from harness.wire import escape
 from harness.wire.codings import inflate
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """A text in a file: a scalar value, or the name of a member.
 
     Attributes:
@@ -48,9 +49,11 @@ class Leaf:
     @property
     def name(self) -> str:
         """The name of the nearest member around the text; empty if the text is a name."""
-        if self.is_name:
-            return ""
-        return next((str(key) for key in reversed(self.path) if isinstance(key, str)), "")
+        if not self.is_name:
+            for key in reversed(self.path):
+                if isinstance(key, str):
+                    return key
+        return ""
 
 
 def leaves_of(text: str) -> list[Leaf]:
@@ -71,10 +74,11 @@ def pointer_at(text: str, offset: int) -> tuple[str | int, ...] | None:
     if text.lstrip()[:1] not in ("{", "[") or not _is_json(text):
         return None
     path: _Path = []
-    for token in _TOKEN.finditer(text):
-        text_here = _step(token[0], path)
-        if text_here is not None and token.end() > offset:
-            break
+    with suppress(ValueError):  # one of several lines is not JSON
+        for token in _TOKEN.finditer(text):
+            text_here = _step(token[0], path)
+            if text_here is not None and token.end() > offset:
+                break
     return _keys(path)
 
 
@@ -98,7 +102,7 @@ class _Searched:
 
 
 def _keys(path: _Path) -> tuple[str | int, ...]:
-    return tuple(step for step in path if step is not None)
+    return tuple([step for step in path if step is not None])
 
 
 def _advance(path: _Path) -> None:
@@ -117,9 +121,17 @@ def json_leaves(text: str) -> list[Leaf]:
 
     Most texts that are too short for a secret are left out.
     """
-    if not _is_json(text):
+    try:
+        return [*_leaves_of_tokens(text)] if _is_json(text) else []
+    except ValueError:  # one of several lines is not JSON
         return []
-    leaves: list[Leaf] = []
+
+
+def _leaves_of_tokens(text: str) -> Iterator[Leaf]:
+    """Yield a leaf for each string and name of JSON that is searched.
+
+    Raises ValueError if a string is not valid JSON.
+    """
     path: _Path = []
     line, counted, is_searched = 1, 0, _Searched()
     for token in _TOKEN.finditer(text):
@@ -128,8 +140,7 @@ def json_leaves(text: str) -> list[Leaf]:
         if value is not None and is_searched(path, value, is_name):
             line += text.count("\n", counted, token.start())
             counted = token.start()
-            leaves.append(Leaf(_keys(path), value, line, line, is_name=is_name))
-    return leaves
+            yield Leaf(_keys(path), value, line, line, is_name=is_name)
 
 
 def _step(sign: str, path: _Path) -> str | None:
@@ -170,45 +181,59 @@ def _yaml_leaves(text: str) -> list[Leaf]:
 
     It is read event by event, so that aliases are never expanded.
     """
-    leaves: list[Leaf] = []
-    path: _Path = []
-    is_searched = _Searched()
     try:
-        for event in yaml.parse(text.encode("latin-1"), Loader=_LOADER):
-            if isinstance(event, yaml.NodeEvent):
-                leaves.extend(_enter(event, path, is_searched))
-            elif isinstance(event, yaml.CollectionEndEvent):
-                path.pop()
-                _advance(path)
+        loader = _LOADER(text.encode("latin-1"))
+        try:
+            leaves = [*_leaves_of_events(iter(loader.get_event, None))]
+        finally:
+            loader.dispose()
     except (yaml.YAMLError, ValueError):
         return []
     return leaves if any(leaf.path for leaf in leaves) else []
 
 
-def _enter(event: yaml.NodeEvent, path: _Path, is_searched: _Searched) -> Iterator[Leaf]:
-    """Update the path for one YAML node, in place, and yield a leaf if the node is a scalar.
+def _leaves_of_events(events: Iterator[yaml.Event]) -> Iterator[Leaf]:
+    """Yield a leaf for each scalar of YAML that is searched.
 
     Raises ValueError if a collection is used as a name, or is nested too deep.
     """
-    is_name = path[-1:] == [None]
-    if isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
-        value = event.value if isinstance(event, yaml.ScalarEvent) else ""
-        if is_name:
-            value = path[-1] = intern(value)
-        if isinstance(event, yaml.ScalarEvent) and is_searched(path, value, is_name):
-            start, end = event.start_mark, event.end_mark
-            first = start.line + 1 if start else 1
-            last = end.line + (1 if end.column else 0) if end else first
-            binary = event.tag == _BINARY
-            yield Leaf(_keys(path), value, first, max(first, last), binary, is_name)
-        if not is_name:
+    path: _Path = []
+    is_searched = _Searched()
+    for event in events:
+        kind = type(event)
+        is_name = bool(path) and path[-1] is None
+        if isinstance(event, yaml.ScalarEvent):
+            value = event.value
+            if is_name:
+                value = path[-1] = intern(value)
+            if is_searched(path, value, is_name):
+                first, last = _line_numbers(event)
+                yield Leaf(_keys(path), value, first, last, event.tag == _BINARY, is_name)
+            if not is_name:
+                _advance(path)
+        elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+            if is_name:
+                raise ValueError("a collection for a name")
+            if len(path) >= _MAX_DEPTH:
+                raise ValueError("nested too deep")
+            path.append(None if kind is yaml.MappingStartEvent else 0)
+        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+            path.pop()
             _advance(path)
-    elif is_name:
-        raise ValueError("a collection for a name")
-    elif len(path) >= _MAX_DEPTH:
-        raise ValueError("nested too deep")
-    else:
-        path.append(None if isinstance(event, yaml.MappingStartEvent) else 0)
+        elif kind is yaml.AliasEvent and is_name:
+            path[-1] = ""
+        elif kind is yaml.AliasEvent:
+            _advance(path)
+        elif kind is yaml.StreamEndEvent:
+            return
+
+
+def _line_numbers(event: yaml.ScalarEvent) -> tuple[int, int]:
+    """Return the numbers of the first and the last line of a scalar, from 1."""
+    start, end = event.start_mark, event.end_mark
+    first = start.line + 1 if start else 1
+    last = end.line + (1 if end.column else 0) if end else first
+    return first, max(first, last)
 
 
 def _with_har_names(leaves: Sequence[Leaf]) -> list[Leaf]:
@@ -219,7 +244,7 @@ def _with_har_names(leaves: Sequence[Leaf]) -> list[Leaf]:
         if leaf.path[-1:] == ("name",) and not leaf.is_name
     }
     return [
-        replace(leaf, path=(*leaf.path[:-1], names[leaf.path[:-1]][:80]))
+        leaf._replace(path=(*leaf.path[:-1], names[leaf.path[:-1]][:80]))
         if leaf.path[-1:] == ("value",) and not leaf.is_name and leaf.path[:-1] in names
         else leaf
         for leaf in leaves

@@ -81,9 +81,13 @@ class Search:
         *name* is the name of the header, member or parameter whose value *text* is; it may mark the
         text as secret. *depth* is the number of encodings around *text* that were already undone.
         """
-        found: list[Found] = []
         if len(text) < MIN_LENGTH:
-            return found
+            return []
+        find = _found_again if len(text) <= _LONGEST_KEPT else _found
+        return find(self, text, name, depth)
+
+    def _found(self, text: str, name: str, depth: int) -> list[Found]:
+        found: list[Found] = []
         seen: set[str] = set()
         is_noise = depth > 0 and not has_words(text)
         is_binary = is_noise or (depth > 0 and "\0" in text)
@@ -160,19 +164,15 @@ class Search:
     def _packed(self, data: Iterable[Packed], depth: int) -> Iterator[Found]:
         """Yield each piece of encoded data that has secrets, with its text without them."""
         for part in data:
-            find = _find_again if len(part.plain) <= _LONGEST_KEPT else _find
-            if found := find(self, part.plain, depth):
+            if found := self.find(part.plain, depth=depth):
                 text = part.pack(replaced(part.plain, found))
                 hits = tuple(hit for inner in found for hit in inner.hits)
                 yield Found(part.start, part.end, text, hits)
 
 
-def _find(search: Search, plain: str, depth: int) -> list[Found]:
-    return search.find(plain, depth=depth)
-
-
-_find_again = lru_cache(maxsize=4096)(_find)
-"""Decoded data is found by the data itself: ids, which look like base64, come again and again."""
+_found = Search._found
+_found_again = lru_cache(maxsize=4096)(_found)
+"""Short texts come again and again: headers, names, and the data in ids that look like base64."""
 _LONGEST_KEPT = 100
 
 

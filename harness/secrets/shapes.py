@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.secrets.runs import Run, long_runs, near_runs, offsets
+from harness.secrets.runs import Run, long_runs, near_runs, offsets, offsets_near_runs
 from harness.wire.patterns import lazy_pattern
 
 PLACEHOLDER = "REDACTED"
@@ -379,20 +379,21 @@ def keys(text: str, runs: Sequence[Run]) -> Iterator[Hit]:
     *runs* is the result of `runs.long_runs` for *text*.
     """
     for shape in sorted(set(_possible(text, runs)), key=KEY_SHAPES.index):
-        for match in _matches(shape, text):
+        for match in _matches(shape, text, runs):
             start, end = match.span(match.lastindex or 0)
             start -= shape.before
             if shape.confirms(match) and not is_made_up(text[start:end]):
                 yield Hit(start, end, shape.kind, text[start:end])
 
 
-def _matches(shape: KeyShape, text: str) -> Iterator[re.Match[str]]:
+def _matches(shape: KeyShape, text: str, runs: Sequence[Run]) -> Iterator[re.Match[str]]:
     """Yield the matches of the pattern of *shape*, by its anchor if few of these are in *text*."""
-    if text.count(shape.anchor) * _MANY > len(text):
+    if text.count(shape.anchor) * _MANY > len(text) and not shape.has_run:
         yield from shape.pattern.finditer(text)
         return
     end = 0
-    for at in offsets(text, shape.anchor):
+    near = offsets_near_runs(text, shape.anchor, runs)
+    for at in near if shape.has_run else offsets(text, shape.anchor):
         match = shape.pattern.match(text, max(end, at - shape.lead))
         if match:
             yield match

@@ -7,7 +7,10 @@ import json
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from harness.secrets import names
 from harness.secrets.redactor import Redactor
 from harness.secrets.scanner import Scanner
 
@@ -139,3 +142,20 @@ def test_a_header_in_a_text_is_masked_at_its_place(header: str) -> None:
         text = "x" * before + f"\n{header.format(MIXED)}\nand more"
         clean = Redactor().body(text.encode()).decode()
         assert clean == text.replace(MIXED, "REDACTED"), before
+
+
+_WORDS = st.sampled_from(
+    [
+        *("token", "secret", "passwd", "Password", "passphrase", "pwd", "KEY", "id", "value"),
+        *("credentials", "signature", "accessid", "policy", "authorization", "cookie", "bearer"),
+        *("jwt", "_pass", "client", "assertion", "code", "verifier", "a", "\n", "\xe9"),
+        *("_", "-", ".", ":", "=", "=>", ">", " ", "\t", "\\", '"', "'", "`"),
+    ]
+)
+
+
+@given(st.lists(_WORDS, max_size=30).map("".join))
+def test_names_are_found_as_by_one_pattern(text: str) -> None:
+    """Only what is near signs is read, which finds each match of the pattern in the whole text."""
+    expected = [match.span() for match in names._ENDS.finditer(text)]
+    assert [match.span() for match in names._ends(text)] == expected

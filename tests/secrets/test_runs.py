@@ -47,3 +47,18 @@ def test_a_secret_among_numbers_is_found(text: str, secret: str | None) -> None:
     (found,) = Search().find(text)
     (hit,) = found.hits
     assert hit.secret == (secret or f"{'4820519374652801' * 2}.aBcD1234eFgH5678")
+
+
+def test_numbers_beside_words_have_no_runs() -> None:
+    """Most answers with vectors have texts too, so that numbers are left out one by one."""
+    text = f"{'the cat sat on a mat ' * 40}{NUMBERS}, {KEY} {NUMBERS}"
+    assert [text[start:end] for start, end in runs.long_runs(text)] == [KEY]
+
+
+@pytest.mark.parametrize(
+    "number", ["12345678901234567890", "4820519374652801\n", "4820519374652801\r\n"]
+)
+def test_a_number_that_may_begin_base64_has_a_run(number: str) -> None:
+    """Base64 may have digits only, and its first line may be a number."""
+    (run,) = runs.long_runs(f"{NUMBERS}, {number} , {NUMBERS}")
+    assert run[1] - run[0] == len(number.rstrip())

@@ -360,3 +360,9 @@ def test_a_long_value_is_searched_once(quote: str) -> None:
     assert [leak.line for leak in Scanner((ZHIPUAI_KEY,)).scan(file)] == [1, 3]
     tail = file.replace(b"it", ZHIPUAI_KEY.encode() + b" ", 1)
     assert [leak.line for leak in Scanner((ZHIPUAI_KEY,)).scan(tail)] == [1, 2, 3]
+
+
+def test_json_lines_with_a_line_that_is_not_json_are_searched() -> None:
+    """Only the first line tells that a file has JSON lines; others may have any escapes."""
+    text = f'{{"a": 1}}\n{{"b": "\\q", "api_key": "{RANDOM}"}}\n'
+    assert scanned(text) == [(2, "a secret by its name", "api_key")]
