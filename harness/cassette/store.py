@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -336,6 +336,7 @@ def read_all(
     skip: Skip,
     workers: Workers = 1,
     shown: Callable[[str], None] = lambda text: None,
+    known: Callable[[Sequence[Path]], Mapping[Path, T]] = lambda files: {},
 ) -> Iterator[tuple[Path, T]]:
     """Yield (path, content) of each file in *paths* and of the *.yaml files below its folders.
 
@@ -345,6 +346,7 @@ def read_all(
         skip: Called with the error of each unreadable file that was found in a folder.
         workers: The number of processes that read, or the address of a Dask scheduler.
         shown: Called for each file with a text: its number, the number of all files, and its path.
+        known: Called once with all files; returns the contents of those that need not be read.
 
     Raises:
         BadCassette: One of *paths* is a file that cannot be read.
@@ -354,11 +356,15 @@ def read_all(
 
     named = {located(path) for path in paths}
     files = find(list(paths), is_read_here=isinstance(workers, int))
-    with closing(in_order(partial(_read_or_error, read_one), files, workers)) as results:
-        for number, (path, (content, error)) in enumerate(
-            zip(files, results, strict=True), start=1
-        ):
+    contents = dict(known(files))
+    unknown = [path for path in files if path not in contents]
+    with closing(in_order(partial(_read_or_error, read_one), unknown, workers)) as results:
+        for number, path in enumerate(files, start=1):
             shown(f"[{number}/{len(files)}] {path}")
+            if path in contents:
+                yield path, contents[path]
+                continue
+            content, error = next(results)
             if error is None:
                 yield path, content[0]
             elif path in named:

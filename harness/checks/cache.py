@@ -1,8 +1,8 @@
-"""The results of checks, kept from one run to the next.
+"""The results for files, kept from one run of a command to the next.
 
-A result is found by a digest of all that it depends on: the cassette and its artefacts, their path,
-the secrets that are masked, the project's settings, and the surroundings
-(`harness.config.surroundings`). So a result of anything else is never returned.
+A result is found by a digest of all that it depends on: the file and its artefacts, their path, the
+secrets that are masked, the project's settings, the surroundings (`harness.config.surroundings`),
+and what else the command says. So a result of anything else is never returned.
 """
 
 from __future__ import annotations
@@ -14,20 +14,17 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from harness.cassette.artefacts import FILE_NAME
 from harness.cassette.store import artefact_path, file_bytes, file_stamp
-from harness.comparison.fields import FieldMatrix
-from harness.comparison.matrix import Outline
 from harness.config import surroundings
 from harness.config.settings import load_settings
 from harness.providers.masking import environment_secrets, text_masker
-from harness.rules import Judged
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -39,55 +36,49 @@ _PART = 1.0
 """The longest time in seconds whose results an interrupted run loses."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckCache:
-    """A cache of the results of checks, in a database in *folder*.
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class ResultCache(Generic[R]):
+    """A cache of the results of one command, in a database in *folder* that all commands share.
 
     Nothing is kept if *folder* is None or cannot be written.
+
+    Attributes:
+        folder: The folder of the database.
+        kind: The type of a result, which pydantic can write as JSON.
+        further: What the results depend on beside the file, its path and the project.
     """
 
     folder: Path | None
+    kind: type[R]
+    further: tuple[str, ...] = field(default=(), repr=False)
 
     @contextmanager
-    def opened(self, files: Sequence[Path]) -> Iterator[KnownResults]:
+    def opened(self, files: Sequence[Path]) -> Iterator[KnownResults[R]]:
         """Yield the known results of *files*; new ones can be added to them in the `with` block."""
         if self.folder is None or not surroundings.may_keep():
-            yield KnownResults()
+            yield KnownResults(self.kind)
             return
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             database = sqlite3.connect(self.folder / _NAME)
         except (OSError, sqlite3.Error):
-            yield KnownResults()
+            yield KnownResults(self.kind)
             return
         with closing(database):
-            known = KnownResults(database, dict(_keys(files)))
+            common = [self.kind.__qualname__, *self.further]
+            keys = _keys(files, [part.encode("utf-8", "surrogateescape") for part in common])
+            known = KnownResults(self.kind, database, dict(keys))
             try:
                 yield known
             finally:
                 known.commit()
 
 
-NO_CACHE = CheckCache(None)
-
-
-class CheckedFile(NamedTuple):
-    """The result of the check of a file.
-
-    Attributes:
-        outline: Counts and other figures about the cassette, without its texts.
-        judged: The findings, and the findings that are ignored.
-        fields: The JSON pointers at which its responses have each field, such as the finish reason;
-            None if no report needs them.
-    """
-
-    outline: Outline
-    judged: Judged
-    fields: FieldMatrix | None = None
-
-
-class KnownResults:
-    """The results of earlier checks of some files.
+class KnownResults(Generic[R]):
+    """The earlier results of some files.
 
     Attributes:
         of: The earlier results by the path of the file; empty if the database cannot be read.
@@ -95,18 +86,26 @@ class KnownResults:
 
     def __init__(
         self,
+        kind: type[R],
         database: sqlite3.Connection | None = None,
         keys: Mapping[Path, tuple[bytes, tuple[int, ...]]] = MappingProxyType({}),
     ) -> None:
+        self._kind = kind
         self._database = database
         self._keys = keys
         self._committed = time.monotonic()
-        self.of: dict[Path, CheckedFile] = {}
+        self.of: dict[Path, R] = {}
         if database is not None:
             with suppress(sqlite3.Error):
                 self.of = dict(self._read(database))
 
-    def _read(self, database: sqlite3.Connection) -> Iterator[tuple[Path, CheckedFile]]:
+    @cached_property
+    def _json(self) -> TypeAdapter[R]:
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(self._kind)
+
+    def _read(self, database: sqlite3.Connection) -> Iterator[tuple[Path, R]]:
         """Yield the files with a result, which is marked as used; delete what is not used."""
         database.execute(
             "CREATE TABLE IF NOT EXISTS results (key BLOB PRIMARY KEY, used REAL, text BLOB)"
@@ -116,12 +115,12 @@ class KnownResults:
             row = database.execute("SELECT text FROM results WHERE key = ?", (key,)).fetchone()
             if row is not None:
                 with suppress(ValueError):
-                    yield path, _as_json().validate_json(row[0])
+                    yield path, self._json.validate_json(row[0])
                 database.execute("UPDATE results SET used = ? WHERE key = ?", (now, key))
         database.execute("DELETE FROM results WHERE used < ?", (now - _KEPT,))
         self.commit()
 
-    def write(self, path: Path, result: CheckedFile) -> None:
+    def write(self, path: Path, result: R) -> None:
         """Add the result of the file *path*, unless the file changed since the cache was opened.
 
         A result with a secret in it is not kept. A recording by others may have one in the name of
@@ -131,7 +130,7 @@ class KnownResults:
         if self._database is None or not key or file_stamp(path) != stamp:
             return
         with suppress(sqlite3.Error, ValueError):  # ValueError: half a character in a text
-            text = _as_json().dump_json(result)
+            text = self._json.dump_json(result)
             if text_masker()(text.decode()) == text.decode():
                 row = (key, time.time(), text)
                 self._database.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", row)
@@ -146,25 +145,31 @@ class KnownResults:
                 self._database.commit()
 
 
-@cache
-def _as_json() -> TypeAdapter[CheckedFile]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(CheckedFile)
-
-
 # ----------------------------------------------------------------------------------- digests
 
 
-def _keys(files: Iterable[Path]) -> Iterator[tuple[Path, tuple[bytes, tuple[int, ...]]]]:
-    """Yield each file that can be read, with its digest and its stamp before it was read."""
-    common = _digest(_surroundings())
-    for path in files:
+def _keys(
+    files: Iterable[Path], further: Iterable[bytes]
+) -> Iterator[tuple[Path, tuple[bytes, tuple[int, ...]]]]:
+    """Yield each file that can be read, with its digest and its stamp before it was read.
+
+    What else the results depend on are the *further* parts. A pipe, which can be read only once, is
+    left out.
+    """
+    common = _digest([_digest(_surroundings()), *further])
+    for path in filter(_is_file, files):
         stamp = file_stamp(path)
         with suppress(OSError):
             content = file_bytes(path)
             key = _digest([common, os.fsencode(str(path)), content, *_artefacts(path, content)])
             yield path, (key, stamp)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except ValueError:  # a path with a null byte
+        return False
 
 
 _ARTEFACT = re.compile(FILE_NAME.pattern.encode())
@@ -180,7 +185,7 @@ def _artefacts(path: Path, content: bytes) -> Iterator[bytes]:
 
 
 def _surroundings() -> Iterator[bytes]:
-    """Yield what all results depend on beside the cassette."""
+    """Yield what all results depend on beside the file."""
     yield os.fsencode(Path.cwd())
     yield surroundings.digest()
     yield _digest(secret.encode("utf-8", "surrogateescape") for secret in environment_secrets())

@@ -13,16 +13,35 @@ from harness.analysis.transcript import analyze
 from harness.cassette import store
 from harness.cassette.age import ALWAYS, Period
 from harness.cassette.workers import Workers, in_order
-from harness.checks.cache import NO_CACHE, CheckCache, CheckedFile
-from harness.comparison.fields import field_matrix
-from harness.comparison.matrix import outline
+from harness.checks.cache import ResultCache
+from harness.comparison.fields import FieldMatrix, field_matrix
+from harness.comparison.matrix import Outline, outline
 from harness.config.settings import RuleSelection
 from harness.providers import endpoints
 from harness.providers.rules import project_rules
+from harness.rules import Judged
 from harness.runner import Progress
 from harness.runner.batch import Examined, examine
 from harness.runner.recordings import try_read
 from harness.types import Problem, Transcript
+
+
+class CheckedFile(NamedTuple):
+    """The result of the check of a file.
+
+    Attributes:
+        outline: Counts and other figures about the cassette, without its texts.
+        judged: The findings, and the findings that are ignored.
+        fields: The JSON pointers at which its responses have each field, such as the finish reason;
+            None if no report needs them.
+    """
+
+    outline: Outline
+    judged: Judged
+    fields: FieldMatrix | None = None
+
+
+NO_CACHE = ResultCache(None, CheckedFile)
 
 
 class Checked(NamedTuple):
@@ -65,7 +84,7 @@ class CheckOptions:
 
     period: Period = ALWAYS
     workers: Workers = 1
-    cache: CheckCache = NO_CACHE
+    cache: ResultCache[CheckedFile] = NO_CACHE
     keeps: Kept = Kept.TRANSCRIPTS
 
 

@@ -29,15 +29,15 @@ def check(
     What has not changed since the last check is not checked again; see docs/performance.md.
     """
     from harness.cassette.workers import rare_collections
-    from harness.checks.cache import NO_CACHE, CheckCache
-    from harness.checks.check import CheckOptions
+    from harness.checks.cache import ResultCache
+    from harness.checks.check import CheckedFile, CheckOptions
     from harness.report.build import add_age_findings, check_report
 
     limit = age.limit_of_options(max_age, max_age_fails)
     options = CheckOptions(
         age.period(since, until),
         app.workers(jobs, dask),
-        NO_CACHE if no_cache else CheckCache(cache_folder()),
+        ResultCache(None if no_cache else cache_folder(), CheckedFile),
         app.kept(as_json, reports or ()),
     )
     with app.progress() as shown, rare_collections():

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
 from harness.cassette import store
 from harness.cassette.workers import Workers
+from harness.checks.cache import KnownResults, ResultCache
 from harness.cli import app
+from harness.config.files import cache_folder
 from harness.errors import HarnessError
 from harness.locale import localized, localized_error, mark
+from harness.parse.run import TIMEOUT, ParsedExchange
 from harness.wire import text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from harness.parse import Parser
-    from harness.parse.run import Defect, ParsedExchange, ParseRow
+    from harness.parse.run import Defect, ParseRow
 
 COUNTED = ("same", "different", "crashed", "not applicable")
 
@@ -30,6 +35,7 @@ def parse(
     fail: bool = False,
     jobs: int | None = None,
     dask: str | None = None,
+    no_cache: bool = False,
     as_json: bool = False,
 ) -> None:
     """Let the official SDKs read recorded answers, and compare with what travelled.
@@ -37,6 +43,8 @@ def parse(
     Each recorded request is made once more through each SDK that can make it, and answered from
     this machine with the recorded bytes: zhipuai, zai-sdk, dashscope, dashscope.Client, openai.
     What an SDK loses, invents, changes or hides is reported with the smallest example.
+
+    What has not changed since the last time is not parsed again; see docs/performance.md.
     """
     from harness.parse import PARSERS
     from harness.parse.run import defects, rows
@@ -48,7 +56,9 @@ def parse(
         raise HarnessError("; ".join(missing.values()))
     with app.skipping() as skip:
         with app.progress() as report_progress:
-            parsed = _parsed(paths, installed, app.workers(jobs, dask), report_progress, skip)
+            cache = _cache(None if no_cache else cache_folder(), installed)
+            workers = app.workers(jobs, dask)
+            parsed = _parsed(paths, installed, cache, workers, report_progress, skip)
         table, found_defects = rows(parsed), defects(parsed)
         if as_json:
             _print_json(table, found_defects, missing)
@@ -57,24 +67,55 @@ def parse(
         raise typer.Exit(1 if fail and found_defects else 0)
 
 
+class ParsedFile(NamedTuple):
+    """The results of one cassette.
+
+    Attributes:
+        results: The results of its exchanges.
+        notes: What is to be said about its recorder.
+        seconds: The time that it took.
+    """
+
+    results: tuple[ParsedExchange, ...]
+    notes: tuple[str, ...]
+    seconds: float
+
+
+def _cache(folder: Path | None, parsers: list[Parser]) -> ResultCache[ParsedFile]:
+    """Return the cache of results by *parsers*, in their versions."""
+    versions = [f"{parser.name} {parser.version}" for parser in parsers]
+    return ResultCache(folder, ParsedFile, tuple(versions))
+
+
 def _parsed(
     paths: list[Path],
     parsers: list[Parser],
+    cache: ResultCache[ParsedFile],
     workers: Workers,
     report_progress: Callable[[str], None],
     skip: Callable[[HarnessError], None],
 ) -> list[ParsedExchange]:
-
     parsed: list[ParsedExchange] = []
-    parse_one = partial(_parse, parsers)
-    for _path, (results, notes) in store.read_all(paths, parse_one, skip, workers, report_progress):
-        for note in notes:
-            app.echo(note, err=True)
-        parsed += results
+    with ExitStack() as stack:
+        known: KnownResults[ParsedFile] = KnownResults(ParsedFile)
+
+        def open_known(files: Sequence[Path]) -> Mapping[Path, ParsedFile]:
+            nonlocal known
+            known = stack.enter_context(cache.opened(files))
+            return known.of
+
+        read = partial(_parse, parsers)
+        for path, one in store.read_all(paths, read, skip, workers, report_progress, open_known):
+            # An SDK that waited too long may have failed since the machine was slow.
+            if path not in known.of and one.seconds < TIMEOUT:
+                known.write(path, one)
+            for note in one.notes:
+                app.echo(note, err=True)
+            parsed += one.results
     return parsed
 
 
-def _parse(parsers: list[Parser], path: Path) -> tuple[list[ParsedExchange], list[str]]:
+def _parse(parsers: list[Parser], path: Path) -> ParsedFile:
     """Return the results of one cassette, and what is to be said about its recorder."""
     from harness.analysis.exchange import AnalyzedExchange
     from harness.analysis.transcript import copies_of, provider_of
@@ -83,6 +124,7 @@ def _parse(parsers: list[Parser], path: Path) -> tuple[list[ParsedExchange], lis
     from harness.runner.recordings import read_masked
     from harness.wire.codings import drop_stale_content_encoding
 
+    start = time.monotonic()
     cassette, notes = read_masked(path), []
     for number, exchange in enumerate(cassette.exchanges, start=1):
         response = exchange.response
@@ -96,7 +138,8 @@ def _parse(parsers: list[Parser], path: Path) -> tuple[list[ParsedExchange], lis
         for number, exchange in enumerate(cassette.exchanges, start=1)
         if id(exchange) not in copies
     ]
-    return list(parse_all(str(path), readings, parsers)), notes
+    results = tuple(parse_all(str(path), readings, parsers))
+    return ParsedFile(results, tuple(notes), time.monotonic() - start)
 
 
 def _print_json(table: list[ParseRow], defects: list[Defect], missing: Mapping[str, str]) -> None:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from multiprocessing import parent_process
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import typer
 
 from harness.cassette.remote import location
 from harness.cassette.store import file_bytes
-from harness.cassette.workers import in_order
+from harness.cassette.workers import Workers, in_order
+from harness.checks.cache import ResultCache
 from harness.cli import app
+from harness.config.files import cache_folder
 from harness.locale import localized, localized_count, localized_error
-
-if TYPE_CHECKING:
-    from harness.secrets.scanner import Leak, Scanner
+from harness.providers.masking import project_secrets
+from harness.secrets.scanner import Leak, Scanner
 
 IGNORED_FOLDERS = frozenset(
     {".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".hypothesis"}
@@ -32,26 +33,23 @@ def scan(
     paths: list[Path],
     jobs: int | None = None,
     dask: str | None = None,
+    no_cache: bool = False,
     as_json: bool = False,
 ) -> None:
     """Look for secrets in files: cassettes of any tool, HAR, JSON, .env, any text.
 
     Finds your own keys (from the environment and .env) in any encoding, and what looks like a key,
     a token, a cookie or a signed link. A secret is never printed, only where it is.
-    """
-    from harness.providers.masking import project_secrets
-    from harness.secrets.scanner import Scanner
 
-    scanner = Scanner(project_secrets())
+    What has not changed since the last scan is not scanned again; see docs/performance.md.
+    """
     leaks: list[tuple[str, Leak]] = []
     problems: list[str] = []
     files = list(_files(paths, problems))
+    folder = None if no_cache else cache_folder()
     scanned = 0
     with app.progress() as show:
-        workers = app.workers(jobs, dask)
-        shown = show if isinstance(workers, int) else _show_nothing
-        results = in_order(partial(_scan, scanner, shown), files, workers)
-        for name, found in results:
+        for name, found in _scanned(files, folder, app.workers(jobs, dask), show):
             show(f"[{scanned + len(problems)}/{len(files)}] scanned {name}")
             if isinstance(found, str):
                 problems.append(found)
@@ -62,6 +60,38 @@ def scan(
     for problem in problems:
         app.print_error(problem)
     raise typer.Exit(2 if problems else 1 if leaks else 0)
+
+
+class ScannedFile(NamedTuple):
+    """The result of the scan of a file.
+
+    Attributes:
+        leaks: The secrets in the file.
+    """
+
+    leaks: tuple[Leak, ...]
+
+
+def _scanned(
+    files: list[Path], folder: Path | None, workers: Workers, show: Callable[[str], None]
+) -> Iterator[tuple[str, Sequence[Leak] | str]]:
+    """Yield the result of `_scan` of each file, in order; known ones are kept in *folder*."""
+    secrets = project_secrets()
+    scanner = Scanner(secrets)
+    shown = show if isinstance(workers, int) else _show_nothing
+    with ResultCache(folder, ScannedFile, secrets).opened(files) as known:
+        earlier = dict(known.of)
+        new = in_order(
+            partial(_scan, scanner, shown), [one for one in files if one not in earlier], workers
+        )
+        for path in files:
+            if path in earlier:
+                yield scanner.hide(str(path)), earlier[path].leaks
+                continue
+            name, found = next(new)
+            if not isinstance(found, str):
+                known.write(path, ScannedFile(tuple(found)))
+            yield name, found
 
 
 def _scan(

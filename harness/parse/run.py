@@ -14,6 +14,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+from pydantic import PlainSerializer, PlainValidator
 
 from harness.analysis.difference import Change, ChangeKind, compare_json, leaves
 from harness.analysis.exchange import AnalyzedExchange
@@ -60,6 +63,17 @@ class Level(StrEnum):
     WIRE = "wire"
 
 
+if TYPE_CHECKING:
+    _Value: TypeAlias = Json | Missing
+else:  # pydantic does not know the type, and needs no more than this
+    _Value = Annotated[
+        object,
+        PlainSerializer(lambda value: None if isinstance(value, Missing) else json.dumps(value)),
+        PlainValidator(lambda text: MISSING if text is None else json.loads(text)),
+    ]
+"""A value that may be missing; as JSON it is a text of JSON, or null."""
+
+
 @dataclass(frozen=True, slots=True)
 class Disagreement:
     """One difference between a response and what an SDK returned for it.
@@ -79,8 +93,8 @@ class Disagreement:
     level: Level
     path: str = ""
     at: str = ""
-    expected: Json | Missing = MISSING
-    actual: Json | Missing = MISSING
+    expected: _Value = MISSING
+    actual: _Value = MISSING
 
 
 @dataclass(frozen=True, slots=True)

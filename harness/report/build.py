@@ -14,10 +14,10 @@ from harness.cassette import age, store
 from harness.cassette.age import Period
 from harness.cassette.store import Store, find
 from harness.cassette.workers import Workers, in_order
-from harness.checks.cache import CheckedFile
 from harness.checks.check import (
     CHECK_ALL,
     Checked,
+    CheckedFile,
     CheckOptions,
     Kept,
     check_cassettes,

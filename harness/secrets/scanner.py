@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from operator import attrgetter
 from sys import intern
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -337,7 +338,8 @@ class Scanner:
                 progress(done / total)
         for line, hit, where in in_text:
             leaks.setdefault((line, unquote(hit.secret)), self._leak(line, hit, where))
-        return sorted(set(leaks.values()), key=lambda leak: (leak.line, leak.where, leak.kind))
+        order = attrgetter("line", "where", "kind", "fingerprint")
+        return sorted(set(leaks.values()), key=order)
 
     def _without_clean(self, text: str, leaves: Sequence[Leaf], clean: set[tuple[str, str]]) -> str:
         """Return the text of a file without most of each long value that has no secret.

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.checks import check
-from harness.checks.cache import CheckCache
-from harness.checks.check import CheckOptions, Kept, check_cassettes
+from harness.checks.cache import ResultCache
+from harness.checks.check import CheckedFile, CheckOptions, Kept, check_cassettes
 from harness.comparison.matrix import outline
 from harness.report.build import check_report
 from harness.report.json_report import document
@@ -79,7 +79,7 @@ def test_what_did_not_change_is_not_checked_again(
     folder: Path, examined: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Anything that a result depends on makes it unknown; what could not be read is read again."""
-    cache = CheckCache(folder / "cache")
+    cache = ResultCache(folder / "cache", CheckedFile)
 
     def checked() -> list[str]:
         """Check all, and return the files that were not known."""
@@ -113,7 +113,7 @@ def test_what_did_not_change_is_not_checked_again(
 
 def test_each_form_of_report_uses_what_another_kept(folder: Path, examined: list[str]) -> None:
     """A page keeps fields for JSON, and applies no rule; what is shown is the same."""
-    cache, plain = CheckCache(folder / "cache"), _report()
+    cache, plain = ResultCache(folder / "cache", CheckedFile), _report()
     times = []
     for keeps in (Kept.FIGURES, Kept.TRANSCRIPTS, Kept.FIELDS, Kept.TRANSCRIPTS, Kept.FIGURES):
         examined.clear()
@@ -143,7 +143,7 @@ def test_the_command_applies_no_rule_again_for_any_form(
 
 def test_an_interrupted_check_goes_on_where_it_ended(folder: Path, examined: list[str]) -> None:
     """What was checked by then is known."""
-    options = CheckOptions(keeps=Kept.FIGURES, cache=CheckCache(folder / "cache"))
+    options = CheckOptions(keeps=Kept.FIGURES, cache=ResultCache(folder / "cache", CheckedFile))
     results = check_cassettes([Path("cassettes")], lambda _: None, options)
     next(results)
     results.close()  # type: ignore[attr-defined]  # a generator
@@ -156,7 +156,7 @@ def test_a_file_that_changes_while_it_is_checked_is_not_known(
     folder: Path, examined: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its result may be of the one or of the other."""
-    options = CheckOptions(keeps=Kept.FIGURES, cache=CheckCache(folder / "cache"))
+    options = CheckOptions(keeps=Kept.FIGURES, cache=ResultCache(folder / "cache", CheckedFile))
     path = next(folder.glob("cassettes/multi-turn/*.yaml")).relative_to(folder)
     with monkeypatch.context() as patch:
         patch.setattr(check, "outline", lambda read: os.utime(path) or outline(read))  # type: ignore[func-returns-value]
@@ -174,5 +174,5 @@ def test_a_cache_that_fails_is_none(folder: Path, content: bytes | None) -> None
     else:
         place.mkdir()
         (place / "check.sqlite").write_bytes(content)
-    found = _report(keeps=Kept.FIELDS, cache=CheckCache(place))
+    found = _report(keeps=Kept.FIELDS, cache=ResultCache(place, CheckedFile))
     assert _shown(found) == _shown(_report())
