@@ -76,7 +76,7 @@ def _runs(raw: bytes, letters: bytes, at: int, has_bearer: bool) -> Iterator[Run
     marks = None if has_bearer or b" " not in letters[-_FEW:] else _Marks(raw)
     while found >= 0:
         end = _end(letters, found)
-        mark = found if marks is None else marks.next(found)
+        mark = found if marks is None else marks.next(found, end)
         if mark < end:
             yield found, end
         else:  # up to the run that has the mark, all are numbers
@@ -97,13 +97,21 @@ class _Marks:
         self._next = [-1, -1, -1]
         self._size = len(raw)
 
-    def next(self, start: int) -> int:
-        """Return the first such offset from *start* on, or the size of the slice."""
+    def next(self, start: int, end: int) -> int:
+        """Return such an offset from *start* on, the first one if none of them is before *end*.
+
+        Return the size of the slice if there is none.
+        """
+        first = self._size
         for index, (text, part) in enumerate(self._parts):
-            if self._next[index] < start:
+            at = self._next[index]
+            if at < start:
                 at = text.find(part, start)
-                self._next[index] = self._size if at < 0 else at
-        return min(self._next)
+                at = self._next[index] = self._size if at < 0 else at
+            if at < end:
+                return at
+            first = min(first, at)
+        return first
 
 
 def near_runs(text: str, runs: Sequence[Run]) -> str:

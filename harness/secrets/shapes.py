@@ -354,7 +354,7 @@ _OF_ANY_TEXT = tuple(shape for shape in KEY_SHAPES if not shape.has_run)
 
 def _possible(text: str, runs: Sequence[Run]) -> Iterator[KeyShape]:
     """Yield the shapes whose anchors are in *text*, some of them twice."""
-    near = near_runs(text, [part for run in runs for part in _without_base64(text, *run)])
+    near = near_runs(text, [*_without_base64(text, runs)])
     for sign, shapes in _SHAPES_BY_SIGN.items() if near else ():
         if sign in near:
             yield from (shape for shape in shapes if shape.anchor in near)
@@ -364,13 +364,14 @@ def _possible(text: str, runs: Sequence[Run]) -> Iterator[KeyShape]:
     yield from (shape for shape in _OF_ANY_TEXT if shape.sign in text and shape.anchor in text)
 
 
-def _without_base64(text: str, start: int, end: int) -> Iterator[Run]:
-    """Yield both ends of the run from *start* to *end* if it is long base64; else the run."""
-    first, last = start + _EDGE, end - _EDGE
-    if last - first > _EDGE and all(text.find(sign, first, last) < 0 for sign in "-_.=~"):
-        yield from ((start, first), (last, end))
-    else:
-        yield start, end
+def _without_base64(text: str, runs: Sequence[Run]) -> Iterator[Run]:
+    """Yield each of the *runs* in *text*; of one that is long base64, both ends."""
+    for start, end in runs:
+        first, last = start + _EDGE, end - _EDGE
+        if last - first > _EDGE and all(text.find(sign, first, last) < 0 for sign in "-_.=~"):
+            yield from ((start, first), (last, end))
+        else:
+            yield start, end
 
 
 def keys(text: str, runs: Sequence[Run]) -> Iterator[Hit]:
