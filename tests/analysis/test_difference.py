@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from harness.analysis.difference import (
     MAX_CHANGES,
     Change,
     ChangeKind,
+    _identical,
     compare_by_position,
     compare_json,
     leaves,
@@ -210,3 +212,33 @@ def test_similarity_is_symmetric_and_bounded(left: str, right: str) -> None:
     assert similarity(left, right) == similarity(right, left)
     assert 0 <= similarity(left, right) <= 1
     assert (similarity(left, right) == 1) == (left == right)
+
+
+SCALARS = st.sampled_from([None, True, False, 0, 1, 0.0, -0.0, 1.0, "", "a"])
+SMALL = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@given(SMALL, SMALL)
+@settings(max_examples=500)
+def test_values_are_identical_if_they_are_written_alike(left: Json, right: Json) -> None:
+    """Types, the sign of zero and the order of keys count, as in the text of the values."""
+    assert _identical(left, right) == (left == right and repr(left) == repr(right))
+
+
+def test_a_long_text_is_compared_without_a_copy() -> None:
+    """Its text as Python writes it would take a multiple of its memory."""
+    long = "a" * 2**22
+    left: Json = {"text": long + "b", "number": 1}
+    right: Json = {"text": long + "b", "number": 1}
+    tracemalloc.start()
+    try:
+        assert _identical(left, right)
+        assert tracemalloc.get_traced_memory()[1] < 2**16
+    finally:
+        tracemalloc.stop()
