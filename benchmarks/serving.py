@@ -27,6 +27,8 @@ from benchmarks.measuring import environment, medians
 CLIENTS = 256
 EACH = 4
 """The requests of a client in a turn; there is one more before, which is not counted."""
+WARM = 3
+"""The first turns, whose times are not counted: compilers of servers learn what is asked."""
 TURN_SECONDS = 15.0
 """Seconds after which no more requests are sent in a turn."""
 _STREAMS, _STREAM_TURNS, _RUN = 2, 6, 2
@@ -67,7 +69,7 @@ class Server:
 
 def rows(requests: int, folder: Path) -> list[Row]:
     """Return what *requests* take, by the clock and of a processor, the memory, and streams."""
-    turns = -(-requests // (CLIENTS * EACH))
+    turns = WARM - (-requests // (CLIENTS * EACH))
     with ExitStack() as stack:
         servers = {one.name: one for one in _servers(stack, folder)}
         upstream = servers.pop("upstream")
@@ -355,22 +357,21 @@ def _times(servers: Mapping[str, Server], requests: int) -> Iterator[Row]:
         asked = f"{name}: {CLIENTS} clients, {requests:,} requests"
         for label, place in (("median", 0.5), ("99 %", 0.99)):
             times = {
-                tool: [turn[int(place * len(turn))] for turn in one.times]
+                tool: [turn[int(place * len(turn))] for turn in one.times[WARM:]]
                 for tool, one in measured.items()
             }
             yield Row(f"{asked}, {label}", "s", times, "floor")
         if min(floor.seconds) > 0:
-            seconds = {tool: one.seconds for tool, one in measured.items()}
+            seconds = {tool: one.seconds[WARM:] for tool, one in measured.items()}
             yield Row(f"{asked}, of a processor", "s", seconds, "floor")
 
 
 def _memory(server: Server) -> Row:
-    """Return the memory after a tenth of the turns, when all was used once, and after all."""
-    turns = len(server.memory)
-    early, each = max(turns // 10, 1), CLIENTS * (EACH + 1)
+    """Return the memory after the first turns, when all was used once, and after all."""
+    each = CLIENTS * (EACH + 1)
     samples = {
-        f"after {early * each:,}": [server.memory[early - 1]],
-        f"after {turns * each:,}": [server.memory[-1]],
+        f"after {WARM * each:,}": [server.memory[WARM - 1]],
+        f"after {len(server.memory) * each:,}": [server.memory[-1]],
     }
     return Row(f"memory of {server.name} by requests", "B", samples, next(iter(samples)))
 

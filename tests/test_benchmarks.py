@@ -278,7 +278,7 @@ def test_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = serving.rows(32, tmp_path)
     by_label = {row.label: row for row in found}
     assert by_label["serve: 4 clients, 32 requests, median"].runs == 2
-    assert by_label["memory of proxy by requests"].samples.keys() == {"after 20", "after 40"}
+    assert by_label["memory of proxy by requests"].samples.keys() == {"after 60", "after 100"}
     assert by_label["proxy: 2 streams of 10 MB, first byte"].runs == 1
 
 
