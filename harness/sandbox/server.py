@@ -218,7 +218,7 @@ class GatheringTransport:
 
     def _flush(self) -> None:
         data, self._written, self._size = b"".join(self._written), [], 0
-        if data:
+        if data and not self._transport.is_closing():  # else the client has left
             self._transport.write(data)
 
     def __getattr__(self, name: str) -> object:

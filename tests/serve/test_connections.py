@@ -8,6 +8,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from dataclasses import replace
@@ -239,6 +240,24 @@ def test_an_answer_that_is_not_read_waits_with_the_service() -> None:
             assert sum(sent) < 2**23
             got = b"".join(iter(lambda: client.recv(2**20), b""))
     assert got.endswith(b"\r\n\r\n" + body)
+
+
+def test_a_client_that_leaves_a_long_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """What is left of the answer is thrown away, without a word."""
+    is_over = threading.Event()
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await application(sessions)(scope, receive, send)
+        is_over.set()
+
+    sessions = Sessions(served(exchange(answer=bytes(2**24))))
+    with run_in_thread(answer, 0) as address:
+        host, port = urlsplit(address).netloc.split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as client:
+            client.sendall(post(b""))
+            client.recv(2**16)
+        assert is_over.wait(60)
+    assert caplog.messages == []
 
 
 def test_the_status_page_counts_no_misses() -> None:
