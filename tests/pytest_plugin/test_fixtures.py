@@ -321,6 +321,36 @@ def test_tests_in_two_processes_do_not_overwrite_each_other(
     assert any(reason in result.stdout.str() for reason in told)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
+@pytest.mark.usefixtures("only_our_plugin")
+@pytest.mark.parametrize("dist", ["load", "loadfile", "worksteal"])
+def test_each_test_is_recorded_once_by_several_processes(
+    run: Run, pytester: pytest.Pytester, server: Server, dist: str
+) -> None:
+    """However pytest-xdist distributes them; other workers then replay what these recorded."""
+    tests = MANY.replace("mark.cassette", "mark.cassette(findings='show')")
+    run("def test_none(): pass\n", "--collect-only")
+    mine = (pytester.path / "test_mine.py").read_text()
+    for name in ("test_mine", "test_more"):
+        (pytester.path / f"{name}.py").write_text(mine + tests)
+    options = ("-n", "4", "--dist", dist)
+    pytester.runpytest_subprocess(*options, "--record=missing").assert_outcomes(passed=26)
+    assert len(server.requests) == len(list(pytester.path.rglob("*.yaml"))) == 24
+    result = pytester.runpytest_subprocess(*options)
+    result.assert_outcomes(passed=26)
+    result.stdout.fnmatch_lines(["harness: 24 replayed, 0 recorded, 0 live; no test went *"])
+    assert len(server.requests) == 24
+
+
+MANY = """
+@pytest.mark.cassette
+@pytest.mark.parametrize("number", range(12))
+def test_many(number):
+    get(f"/echo?{__name__}-{number}")
+"""
+
+
 def test_what_was_not_watched_is_told(run: Run, tmp_path: Path) -> None:
     """The closing line counts child processes and C libraries instead of claiming too much."""
     tests = """
