@@ -93,8 +93,16 @@ def _is_mocked(library: ModuleType, transport: Any, original: Callable[..., Any]
     """
     pool = type(getattr(transport, "_pool", None))
     below = getattr(pool, "handle_request", None) or getattr(pool, "handle_async_request", None)
-    packages = {getattr(f, "__module__", "").partition(".")[0] for f in (original, below) if f}
-    return not all(name == library.__name__ or name.startswith("httpcore") for name in packages)
+    return not (
+        _is_of_package(original, library.__name__)
+        and (below is None or _is_of_package(below, library.__name__))
+    )
+
+
+def _is_of_package(function: Any, name: str) -> bool:
+    """Return whether a function is of the package *name*, or of httpcore or its fork."""
+    package = getattr(function, "__module__", "").partition(".")[0]
+    return package == name or package.startswith("httpcore")
 
 
 def _deferred_answer(library: ModuleType, response: Any, deferred: Deferred) -> Any:
