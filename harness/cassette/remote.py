@@ -22,8 +22,9 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from harness.cassette.oss import OssStore
 from harness.config.extras import extra, install_command
-from harness.config.files import cache_folder
+from harness.config.files import LARGEST, cache_folder
 from harness.errors import CannotWrite, HarnessError, MissingExtra
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.+)", re.DOTALL)
@@ -197,7 +198,7 @@ def refresh(remote: RemotePath, fetches: bool = True) -> None:
         found = {
             _path(remote.scheme, _key(store, name)): info
             for name, info in infos.items()
-            if info.get("type") != "directory" and not name.endswith("/")
+            if info.get("type") != "directory" and not _is_left_out(name)
         }
         for name in [name for name in known_files.versions if _is_below(name, str(remote))]:
             del known_files.versions[name]
@@ -223,6 +224,12 @@ def fetch(path: Path) -> None:
         return
     if path not in known_files.listed and known_files.listed.isdisjoint(path.parents):
         refresh(path)
+
+
+def _is_left_out(name: str) -> bool:
+    """Return whether a file is none of cassettes: a folder's mark, another's lock or journal."""
+    last = name.rpartition("/")[2]
+    return not last or (last.startswith(".") and last.endswith((".lock", ".journal", ".new")))
 
 
 def _bucket(remote: RemotePath) -> str:
@@ -278,12 +285,11 @@ def _fetch(store: Any, files: Mapping[RemotePath, Mapping[str, Any]]) -> None:
 
 
 def _fetch_part(store: Any, paths: Sequence[RemotePath]) -> None:
-    contents = store.cat([path.key for path in paths]) if paths else {}
-    if isinstance(contents, bytes):  # a list of one file is one file to some stores
-        contents = {paths[0].key: contents}
-    by_key = {_key(store, name): content for name, content in contents.items()}
-    for path in paths:
-        _write_copy(path, by_key[path.key])
+    whole = [None] * len(paths)
+    # `cat` of a list of one file returns no list from some stores.
+    contents = store.cat_ranges([path.key for path in paths], whole, whole, on_error="raise")
+    for path, content in zip(paths, contents, strict=True):
+        _write_copy(path, content)
 
 
 def _write_copy(path: RemotePath, content: bytes) -> None:
@@ -323,14 +329,13 @@ def upload(path: RemotePath, content: bytes) -> None:
     version = known_files.versions.get(str(path))
     try:
         with _access(path) as store:
-            _upload(store, path, content, version)
-            known_files.versions[str(path)] = _version(store.info(path.key))
+            known_files.versions[str(path)] = _upload(store, path, content, version)
     except (FileExistsError, _Changed):
         raise CannotWrite(
             f"{path} cannot be written: another writer has written it since it was read"
         ) from None
     except HarnessError as error:
-        raise CannotWrite(f"{error}; nothing was written") from None
+        raise CannotWrite(f"{error}; the file may not have been written") from None
     _write_copy(path, content)
 
 
@@ -338,15 +343,77 @@ class _Changed(Exception):
     """A file of a store is not the version that is to be replaced."""
 
 
-def _upload(store: Any, path: RemotePath, content: bytes, version: str | None) -> None:
-    """Put a new file, or one instead of *version*; S3 compares the version by itself."""
-    if version is None:
-        store.pipe_file(path.key, content, mode="create")
-        return
+def _upload(store: Any, path: RemotePath, content: bytes, version: str | None) -> str:
+    """Put a new file, or one instead of *version*; return the version of what was put.
+
+    If the store has the same bytes already, nothing is wrong: they may have come by a first attempt
+    whose answer was lost.
+    """
+    try:
+        if version is None:
+            put = store.pipe_file(path.key, content, mode="create", **_options(path))
+        else:
+            put = _replace(store, path, content, version)
+    except Exception as error:
+        if not (_is_conflict(error) and store.cat_file(path.key) == content):
+            raise
+        put = None
+    etag = put.get("ETag") if isinstance(put, Mapping) else None
+    # The file that is looked at afterwards may be another writer's.
+    return _version({"etag": etag, "size": len(content)} if etag else store.info(path.key))
+
+
+def _replace(store: Any, path: RemotePath, content: bytes, version: str) -> Any:
+    """Put a file instead of *version*. S3 compares the version by itself; else a lock is held.
+
+    Raises _Changed if the file is another version.
+    """
+    if _is_s3(path):
+        _require_version(store, path, version)
+        return store.pipe_file(path.key, content, IfMatch=_etag(version), **_options(path))
+    with _lock(store, path):
+        _require_version(store, path, version)
+        return store.pipe_file(path.key, content)
+
+
+def _require_version(store: Any, path: RemotePath, version: str) -> None:
     if _version(store.info(path.key)) != version:
         raise _Changed
-    options = {"IfMatch": _etag(version)} if path.scheme.startswith("s3") else {}
-    store.pipe_file(path.key, content, **options)
+
+
+@contextmanager
+def _lock(store: Any, path: RemotePath) -> Iterator[None]:
+    """Hold the lock of a file: another file, which only one writer can create.
+
+    Raises HarnessError if another writer holds it, or ended while it held it.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        store.pipe_file(lock.key, b"held while a cassette is replaced", mode="create")
+    except FileExistsError:
+        raise HarnessError(
+            f"{path} cannot be written: another writer replaces it; if none does, delete {lock}"
+        ) from None
+    try:
+        yield
+    finally:
+        store.rm_file(lock.key)
+
+
+def _is_s3(path: RemotePath) -> bool:
+    return path.scheme.startswith("s3")
+
+
+def _options(path: RemotePath) -> dict[str, int]:
+    """Return the option with which S3's library puts a file by one request, under its condition."""
+    return {"chunksize": LARGEST} if _is_s3(path) else {}
+
+
+def _is_conflict(error: Exception) -> bool:
+    # S3's codes where the condition of a put is not met, and where two puts met it at once.
+    codes = "PreconditionFailed", "ConditionalRequestConflict"
+    text = f"{error} {error.__cause__}"
+    return isinstance(error, FileExistsError | _Changed) or any(code in text for code in codes)
 
 
 # ---------------------------------------------------------------------------------- stores
@@ -368,16 +435,31 @@ def _access(remote: RemotePath) -> Iterator[Any]:
         except (HarnessError, FileExistsError, _Changed):
             raise
         except Exception as error:  # noqa: BLE001 - each store's library has its own
-            if "PreconditionFailed" in f"{error} {error.__cause__}":
+            if _is_conflict(error):
                 raise _Changed from None
-            raise HarnessError(f"{remote}: {_reason(error)}") from None
+            raise HarnessError(f"{remote}: {_reason(error, remote.scheme)}") from None
+
+
+_S3: Mapping[str, Any] = {
+    "max_concurrency": 1,
+    "config_kwargs": {"retries": {"total_max_attempts": 1}},
+}
+"""The options of S3's library, unless fsspec's configuration has others.
+
+With more than one request for a file, the library asks for the size of each file before it reads
+it. It repeats requests itself, so that what it is built on need not do so as well.
+"""
 
 
 def _store(scheme: str) -> Any:
     import fsspec
 
     try:
-        store = fsspec.filesystem(scheme, use_listings_cache=False)
+        if scheme == "oss":
+            return OssStore()
+        options = _S3 if scheme.startswith("s3") else {}
+        options = {**options, **fsspec.config.conf.get(scheme, {}), "use_listings_cache": False}
+        store = fsspec.filesystem(scheme, **options)
     except ImportError:
         package = "s3fs" if _EXTRAS.get(scheme) == "s3" else "ossfs"
         command = install_command(_EXTRAS.get(scheme, "remote"))
@@ -390,18 +472,32 @@ def _store(scheme: str) -> Any:
     return store
 
 
-_CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what this store's library reads"
+_VARIABLES = {
+    "oss": "set OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET and OSS_ENDPOINT",
+    "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what this store's library reads",
+}
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, scheme: str) -> str:
     """Return what is wrong with a store, without the text of the error, which may quote a key."""
-    name = type(error).__name__
+    cause = error.__cause__
+    names = " ".join(type(one).__name__ for one in (error, cause) if one is not None)
+    text = f"{error} {cause} {getattr(cause, 'code', '')}"
+    variables = _VARIABLES.get(scheme, _VARIABLES["s3"])
     if isinstance(error, FileNotFoundError):
         return "there is no such bucket, folder or file"
-    if isinstance(error, PermissionError) or "InvalidAccessKeyId" in str(error):
-        return f"access is refused; {_CREDENTIALS}"
-    if "Credentials" in name:
-        return f"there are no credentials; {_CREDENTIALS}"
-    if isinstance(error, ConnectionError | TimeoutError) or re.search("Connect|Timeout|SSL", name):
-        return f"the store cannot be reached ({name}); check the network and its endpoint"
-    return f"the store cannot be used ({name})"
+    if isinstance(error, PermissionError) or re.search(_REFUSED, text):
+        return f"access is refused; {variables}"
+    if "Credentials" in names:
+        return f"there are no credentials; {variables}"
+    if "endpoint is required" in text:
+        return f"there is no endpoint; {variables}"
+    if isinstance(error, ConnectionError | TimeoutError) or re.search(_UNREACHED, names):
+        return (
+            f"the store cannot be reached ({names.split()[0]}); check the network and its endpoint"
+        )
+    return f"the store cannot be used ({names.split()[0]})"
+
+
+_REFUSED = "InvalidAccessKeyId|SignatureDoesNotMatch|InvalidSecurityToken|ExpiredToken"
+_UNREACHED = "Connect|Timeout|SSL|RequestError|IncompleteRead|ChunkedEncoding|PayloadError|Protocol"

@@ -430,14 +430,7 @@ def _write_artefact(path: Path, body: bytes) -> None:
         is_same_size = stat.S_ISREG(status.st_mode) and status.st_size == len(body)
         if is_same_size and path.read_bytes() == body:
             return
-    try:
-        _write(path, [body])
-    except CannotWrite:  # another writer may have been first; the name is a hash of the bytes
-        if not isinstance(path, RemotePath):
-            raise
-        remote.refresh(path)
-        if not path.exists():
-            raise
+    _write(path, [body])
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,9 +18,11 @@ import httpx
 import pytest
 from intercept.server import Server, serving
 
+from cassette.oss_server import KEY, OssServer, serving_oss
 from harness import use_cassette
 from harness.cassette import remote, store
 from harness.cassette.artefacts import artefact_of, to_files
+from harness.cassette.oss import OssStore
 from harness.cassette.remote import RemotePath, located, location
 from harness.cassette.store import Store, find, read, write_cassette
 from harness.errors import BadCassette, CannotWrite, HarnessError, MissingExtra
@@ -74,6 +78,23 @@ def server() -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def oss_server() -> Iterator[OssServer]:
+    """Run an OSS server on this machine, to which the environment leads."""
+    if find_spec("ossfs") is None:
+        pytest.skip("ossfs is not installed")
+    before = dict(os.environ)
+    with serving_oss() as server:
+        os.environ.update(
+            OSS_ENDPOINT=server.address,
+            OSS_ACCESS_KEY_ID=KEY,
+            OSS_ACCESS_KEY_SECRET="testing-secret-key",  # noqa: S106 - of a server of this test
+        )
+        yield server
+    os.environ.clear()
+    os.environ.update(before)
+
+
 class Bucket:
     """A store, and the address of a folder in it."""
 
@@ -92,20 +113,24 @@ class Bucket:
         return sorted(name.partition("/tapes/")[2] for name in found)
 
 
-@pytest.fixture(params=["memory", "s3"])
+@pytest.fixture(params=["memory", "s3", "oss"])
 def bucket(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Bucket]:
     """Return an empty bucket that no other test uses."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
     scheme = request.param
-    files = request.getfixturevalue("s3") if scheme == "s3" else fsspec.filesystem("memory")
     name = f"bucket-{tmp_path.name.replace('_', '-')}"
+    if scheme == "oss":
+        request.getfixturevalue("oss_server").buckets[name] = {}
+        files = OssStore()
+    else:
+        files = request.getfixturevalue("s3") if scheme == "s3" else fsspec.filesystem("memory")
     remote._mirror.cache_clear()
     if scheme == "s3":
         files.mkdir(name)
     yield Bucket(scheme, name, files)
-    if files.exists(name):
+    if scheme != "oss" and files.exists(name):
         files.rm(name, recursive=True)
     remote._mirror.cache_clear()
 
@@ -186,6 +211,114 @@ def test_two_writers_never_lose_one(bucket: Bucket) -> None:
     with pytest.raises(CannotWrite, match="another writer"):
         store.write_text(old, "mine again")
     assert location(str(old)).read_text() == "of another writer, again"
+
+
+@pytest.mark.parametrize("bucket", ["s3", "oss"], indirect=True)
+def test_a_file_of_the_same_size_and_second_is_fetched(bucket: Bucket) -> None:
+    """By its ETag, from its folder and by its own address."""
+    for number, address in enumerate((bucket.address, f"{bucket.address}/a.yaml")):
+        bucket.put("a.yaml", f"one {number}".encode())
+        location(address)
+        bucket.put("a.yaml", f"two {number}".encode())
+        (found,) = find([Path(address)])
+        assert found.read_text() == f"two {number}"
+
+
+def test_many_files_are_listed_page_by_page(bucket: Bucket) -> None:
+    """And a file whose name begins as the folder's is not in the folder."""
+    for number in range(1100):
+        bucket.put(f"many/{number}.yaml", b"x")
+    bucket.put("many-others.yaml", b"x")
+    assert len(find([Path(f"{bucket.address}/many")])) == 1100
+
+
+def test_an_answer_that_was_lost_is_no_other_writer(bucket: Bucket) -> None:
+    """The library puts a file again if it hears nothing: then its own is there."""
+    new = location(f"{bucket.address}/new.yaml")
+    bucket.put("new.yaml", b"mine")
+    store.write_text(new, "mine")
+    bucket.put("new.yaml", b"mine, again")
+    store.write_text(new, "mine, again")
+    assert location(str(new)).read_text() == "mine, again"
+
+
+@pytest.mark.parametrize("bucket", ["s3", "oss"], indirect=True)
+def test_a_writer_directly_afterwards_is_not_lost(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What may be replaced is what was put, not what is there a moment later."""
+    path = location(f"{bucket.address}/a.yaml")
+    real = remote._write_copy
+
+    def write(copy: RemotePath, content: bytes) -> None:
+        bucket.put("a.yaml", b"of another writer")
+        real(copy, content)
+
+    monkeypatch.setattr(remote, "_write_copy", write)
+    store.write_text(path, "mine")
+    with pytest.raises(CannotWrite, match="another writer"):
+        store.write_text(path, "mine again")
+    assert bucket.files.cat_file(f"{bucket.address.partition('://')[2]}/a.yaml") == (
+        b"of another writer"
+    )
+
+
+@pytest.mark.parametrize("bucket", ["memory", "oss"], indirect=True)
+def test_a_file_is_replaced_by_one_writer_at_a_time(bucket: Bucket) -> None:
+    """Where the store does not compare versions; a lock that was left behind is named."""
+    bucket.put("a.yaml", b"one")
+    path = location(f"{bucket.address}/a.yaml")
+    bucket.put(".a.yaml.lock", b"")
+    with pytest.raises(
+        CannotWrite, match=rf"if none does, delete {bucket.address}/\.a\.yaml\.lock"
+    ):
+        store.write_text(path, "two")
+    bucket.files.rm_file(f"{bucket.address.partition('://')[2]}/.a.yaml.lock")
+    store.write_text(path, "two")
+    assert bucket.names() == ["a.yaml"]
+    assert location(str(path)).read_text() == "two"
+
+
+def test_journals_in_a_store_are_not_fetched(bucket: Bucket) -> None:
+    """A journal beside a copy is of a recording on this machine."""
+    fill(bucket)
+    bucket.put("slogan/.a.yaml.journal", b"of another machine")
+    folder = location(bucket.address)
+    assert not [name for name in os.listdir(folder / "slogan") if name.startswith(".")]
+
+
+@pytest.mark.slow
+def test_recorders_at_once_lose_nothing(bucket: Bucket) -> None:
+    """Each of many threads replaces what it has read, until its own line is in the file."""
+    if bucket.address.startswith("memory"):
+        pytest.skip("fsspec's memory is not for several threads")
+    bucket.put("a.yaml", b"")
+    path = f"{bucket.address}/a.yaml"
+    script = (
+        "import sys, time\n"
+        "from harness.cassette import store\n"
+        "from harness.cassette.remote import location\n"
+        "from harness.errors import CannotWrite\n"
+        "for number in range(5):\n"
+        "    while True:\n"
+        "        path = location(sys.argv[1])\n"
+        "        try:\n"
+        "            store.write_text(path, path.read_text() + f'{sys.argv[2]}{number}\\n')\n"
+        "            break\n"
+        "        except CannotWrite:\n"
+        "            time.sleep(0.01)\n"
+    )
+    caches = os.environ["XDG_CACHE_HOME"]
+    writers = [
+        subprocess.Popen(  # noqa: S603 - ours
+            [sys.executable, "-c", script, path, name],
+            env={**os.environ, "XDG_CACHE_HOME": f"{caches}-{name}"},
+        )
+        for name in "ab"
+    ]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    lines = location(path).read_text().split()
+    assert sorted(lines) == [f"{name}{number}" for name in "ab" for number in range(5)]
 
 
 @pytest.mark.parametrize("bucket", ["s3"], indirect=True)
@@ -341,6 +474,39 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def _not_installed(*_: object, **__: object) -> None:
     raise ImportError("Install s3fs to access S3")
+
+
+@pytest.mark.parametrize(
+    ("variables", "bucket_name", "text"),
+    [
+        ({"OSS_ACCESS_KEY_ID": "sesame"}, "mine", "access is refused; set OSS_ACCESS_KEY_ID"),
+        ({"OSS_ENDPOINT": "http://127.0.0.1:9"}, "mine", "the store cannot be reached"),
+        ({"OSS_ENDPOINT": ""}, "mine", "there is no endpoint; set OSS_ACCESS_KEY_ID, .*ENDPOINT"),
+        ({}, "missing", "there is no such bucket, folder or file"),
+    ],
+    ids=["key", "endpoint", "no endpoint", "bucket"],
+)
+def test_what_is_wrong_with_oss_is_one_sentence(
+    oss_server: OssServer,
+    harness: Harness,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    bucket_name: str,
+    text: str,
+) -> None:
+    """With what to do, and without what the service says, which may quote a key."""
+    oss_server.buckets["mine"] = {}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    remote._mirror.cache_clear()
+    fsspec.get_filesystem_class("oss").clear_instance_cache()
+    done = harness("check", f"oss://{bucket_name}/tapes", folder=tmp_path)
+    assert done.code == 2
+    assert re.search(f"oss://{bucket_name}/tapes: {text}", done.err)
+    assert len(done.err.splitlines()) == 1
+    assert "sesame" not in done.err
 
 
 class NoCredentialsError(Exception):
