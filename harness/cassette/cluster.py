@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 import pickle
 import signal
@@ -11,6 +13,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from harness.cassette.workers import Caught, caught
@@ -41,7 +45,7 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
         client = Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError):
         raise HarnessError(f"{address}: no Dask scheduler answers at this address") from None
-    with client:
+    with _quiet(), client:
         try:
             client.wait_for_workers(1, timeout=_PATIENCE)
             yield client.get_executor(pure=False), sum(client.nthreads().values())
@@ -52,6 +56,17 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
             raise HarnessError(f"{address}: {text}") from None
         except CancelledError:
             raise HarnessError(f"{address}: the Dask scheduler ended or lost the work") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's client from logging the loss of a scheduler with a traceback: it is raised."""
+    logger = logging.getLogger("distributed.client")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 class ClusterTask(Generic[T, R]):
@@ -65,9 +80,7 @@ class ClusterTask(Generic[T, R]):
     def __init__(self, do: Callable[[T], R]) -> None:
         from cloudpickle import dumps
 
-        from harness import __version__
-
-        self._order = __version__, os.getcwd(), dumps(do)
+        self._order = _code(), os.getcwd(), dumps(do)
 
     def __call__(self, items: Sequence[T]) -> Caught[list[R]]:
         """Apply the function to each item; return the results, and the warnings that it gave."""
@@ -114,11 +127,28 @@ class _Process:
 _process = _Process()
 
 
-def _do(version: str, folder: str, do: bytes, items: Sequence[Any]) -> Caught[list[Any]]:
+@cache
+def _code() -> tuple[str, str]:
+    """Return the harness's version and a digest of its files, the same on all machines."""
     from harness import __version__
 
-    if __version__ != version:
-        raise HarnessError(f"a worker has version {__version__} of the harness, not {version}")
+    package = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(
+        path for end in ("py", "toml", "json") for path in package.rglob(f"*.{end}")
+    ):
+        digest.update(f"{path.relative_to(package).as_posix()} {path.stat().st_size}\n".encode())
+        digest.update(path.read_bytes())
+    return __version__, digest.hexdigest()
+
+
+def _do(code: tuple[str, str], folder: str, do: bytes, items: Sequence[Any]) -> Caught[list[Any]]:
+    if _code() != code:
+        theirs, ours = _code()[0], code[0]
+        text = f"version {theirs} of the harness, not {ours}"
+        if theirs == ours:
+            text = f"other files of version {ours} of the harness"
+        raise HarnessError(f"a worker has {text}; install the same on all machines")
     try:
         os.chdir(folder)
     except OSError as error:

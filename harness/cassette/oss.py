@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from importlib import import_module
 from typing import Any
 
 from harness.config.extras import extra
@@ -41,7 +42,8 @@ class OssStore:
         with extra("oss"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # oss2 has escapes that Python warns of
             import fsspec
-            import ossfs  # noqa: F401 - fsspec imports it by its name
+
+            import_module("ossfs")
 
         settings = fsspec.config.conf.get("oss", {})
         keys = {name: os.environ.get(variable) for name, variable in _VARIABLES.items()}

@@ -442,12 +442,13 @@ def _access(remote: RemotePath) -> Iterator[Any]:
 
 _S3: Mapping[str, Any] = {
     "max_concurrency": 1,
-    "config_kwargs": {"retries": {"total_max_attempts": 1}},
+    "config_kwargs": {"retries": {"total_max_attempts": 2}},
 }
 """The options of S3's library, unless fsspec's configuration has others.
 
 With more than one request for a file, the library asks for the size of each file before it reads
-it. It repeats requests itself, so that what it is built on need not do so as well.
+it. It repeats requests itself, five times, so that what it is built on need not do so as often: a
+server that does not answer is given up after minutes.
 """
 
 

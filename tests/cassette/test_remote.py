@@ -121,6 +121,7 @@ def bucket(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
     scheme = request.param
     name = f"bucket-{tmp_path.name.replace('_', '-')}"
+    files: Any
     if scheme == "oss":
         request.getfixturevalue("oss_server").buckets[name] = {}
         files = OssStore()

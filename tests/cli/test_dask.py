@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -27,20 +29,28 @@ ROOT = Path(__file__).parents[2]
 LONGEST = 60.0
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the address of a scheduler with two workers, each a process."""
-    file = tmp_path_factory.mktemp("dask") / "scheduler.json"
-    folder = ["--local-directory", str(file.parent)]
+class Running(NamedTuple):
+    """A scheduler and its workers; the scheduler is the first of the processes."""
+
+    address: str
+    processes: list[subprocess.Popen[bytes]]
+
+
+@contextmanager
+def running(folder: Path, **variables: str) -> Iterator[Running]:
+    """Run a scheduler and two workers, each a process; *variables* are set for the workers."""
+    file = folder / "scheduler.json"
     where = ["--scheduler-file", str(file), "--no-dashboard"]
-    worker = ["--nthreads", "1", "--no-nanny", "--host", "127.0.0.1", *folder]
+    worker = ["--nthreads", "1", "--no-nanny", "--host", "127.0.0.1"]
+    worker += ["--local-directory", str(folder)]
     commands = [
         [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1:0", *where],
         *[[sys.executable, "-m", "distributed.cli.dask_worker", *where, *worker]] * 2,
     ]
     quiet = subprocess.DEVNULL
-    running = [
-        subprocess.Popen(command, cwd=file.parent, stdout=quiet, stderr=quiet)  # noqa: S603 - ours
+    environment = {**os.environ, **variables}
+    processes = [
+        subprocess.Popen(command, cwd=folder, stdout=quiet, stderr=quiet, env=environment)  # noqa: S603 - ours
         for command in commands
     ]
     try:
@@ -48,11 +58,18 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         while not (found := re.search(r'"address": "(.*?)"', _text(file))):
             assert time.monotonic() < end
             time.sleep(0.05)
-        yield found[1]
+        yield Running(found[1], processes)
     finally:
-        for process in running:
+        for process in processes:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a scheduler with two workers."""
+    with running(tmp_path_factory.mktemp("dask")) as one:
+        yield one.address
 
 
 def _text(file: Path) -> str:
@@ -129,3 +146,57 @@ def test_a_killed_worker_costs_its_own_retry(
     done = [int(item) for item in log.read_text().split()]
     assert done.count(30) == 2
     assert len(done) <= 64 + 16, "results that were not fetched yet are lost with a worker"
+
+
+def test_a_killed_scheduler_is_one_sentence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without what Dask logs of it."""
+
+    def slow(item: int) -> int:
+        time.sleep(0.05)
+        return item
+
+    with running(tmp_path) as one:
+        results = in_order(slow, range(1000), one.address)
+        assert next(results) == 0
+        one.processes[0].kill()
+        with pytest.raises(HarnessError, match="the Dask scheduler ended or lost the work"):
+            list(results)
+    assert capfd.readouterr().err == ""
+
+
+def test_other_code_on_a_worker_is_refused(tmp_path: Path) -> None:
+    """Of the same version too, since it may judge otherwise."""
+    copy = tmp_path / "other"
+    shutil.copytree(ROOT / "harness", copy / "harness", ignore=shutil.ignore_patterns("*.pyc"))
+    with (copy / "harness/rules/__init__.py").open("a") as opened:
+        opened.write("# another rule\n")
+    with (
+        running(tmp_path, PYTHONPATH=str(copy)) as one,
+        pytest.raises(HarnessError, match="a worker has other files of version"),
+    ):
+        next(in_order(str, range(8), one.address))
+
+
+def test_a_folder_that_a_worker_has_not_is_named(
+    cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings are read there."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setattr("os.getcwd", lambda: str(tmp_path / "gone"))
+    with pytest.raises(HarnessError, match="gone: a worker cannot use this folder: No such file"):
+        next(in_order(str, range(8), cluster))
+
+
+def test_a_file_that_a_worker_has_not_is_named(
+    cluster: str, harness: Harness, tmp_path: Path
+) -> None:
+    """And the others are checked."""
+    shutil.copytree(ROOT / "cassettes/slogan", tmp_path / "slogan")
+    (tmp_path / "slogan/gone.yaml").symlink_to(tmp_path / "nowhere.yaml")
+    done = harness("check", "slogan", "--dask", cluster, "--no-cache", folder=tmp_path)
+    assert done.code == 2
+    assert "slogan/gone.yaml: cannot be read: No such file or directory" in done.out + done.err
