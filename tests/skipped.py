@@ -14,6 +14,7 @@ HOW_TO_RUN = {
     "root may read": "run the tests as another user than root",
     "setuptools 77": "pip install 'setuptools>=77'",
     "moto or s3fs": "make stores",
+    "ossfs is not": "make stores",
     "distributed is not": "make stores",
     "is not installed": "install it, if need be in an environment of its own",
     "is what runs these": "they run already",

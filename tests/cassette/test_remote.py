@@ -1,4 +1,4 @@
-"""Cassettes in a store: in memory everywhere, in S3 where moto and s3fs are (`make stores`)."""
+"""Cassettes in a store: in memory everywhere, in S3 and OSS by `make stores`."""
 
 from __future__ import annotations
 
@@ -289,10 +289,9 @@ def test_journals_in_a_store_are_not_fetched(bucket: Bucket) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("bucket", ["s3", "oss"], indirect=True)
 def test_recorders_at_once_lose_nothing(bucket: Bucket) -> None:
-    """Each of many threads replaces what it has read, until its own line is in the file."""
-    if bucket.address.startswith("memory"):
-        pytest.skip("fsspec's memory is not for several threads")
+    """Each of two processes replaces what it has read, until its own line is in the file."""
     bucket.put("a.yaml", b"")
     path = f"{bucket.address}/a.yaml"
     script = (
