@@ -38,8 +38,10 @@ as long as a tenth of the check of a small cassette."""
 _COLLECTED = 50_000
 """The number of new objects from which on a process searches for unused ones among them."""
 _MOST_AT_ONCE = 64
-"""The largest number of items that a Dask worker gets at once; with 16, the client needs three times
-as long for each item."""
+"""The largest number of items that a Dask worker gets at once.
+
+With 16, the client needs three times as long for each item.
+"""
 
 
 def cores() -> int:
