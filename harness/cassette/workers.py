@@ -6,7 +6,6 @@ import copyreg
 import gc
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -15,10 +14,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from types import MappingProxyType
-from typing import IO, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from harness.errors import HarnessError
 
@@ -74,20 +73,6 @@ def in_order(do: Callable[[T], R], items: Sequence[T], workers: Workers) -> Gene
     yield from map(do, items[:1])
     number = min(workers, len(items) // _LEAST)
     yield from _in_processes(do, items[1:], number) if number > 1 else map(do, items[1:])
-
-
-def spooled(results: Iterable[R], file: IO[bytes]) -> Iterator[R]:
-    """Write *results* to the empty *file*, and return an iterator that reads them one at a time."""
-    for result in results:
-        pickle.dump(result, file)
-    file.seek(0)
-    return _unpickled(file)
-
-
-def _unpickled(file: IO[bytes]) -> Iterator[Any]:
-    with suppress(EOFError):
-        while True:
-            yield pickle.load(file)  # noqa: S301 - this process wrote the file
 
 
 def _on_cluster(do: Callable[[T], R], items: Sequence[T], address: str) -> Iterator[R]:

@@ -270,18 +270,16 @@ _AT_ONCE = 2**16
 
 
 @contextmanager
-def json_array() -> Iterator[Callable[[object], None]]:
-    """Yield a function that prints a value as the next item of one JSON array.
+def json_array() -> Iterator[Callable[[str], None]]:
+    """Yield a function that prints JSON text as the next item of one JSON array.
 
     The brackets around the items are printed at the start and the end of the block.
     """
-    from harness.report.json_report import dumps
-
     before = "["
 
-    def put(item: object) -> None:
+    def put(item: str) -> None:
         nonlocal before
-        text = dumps(item).rstrip("\n").replace("\n", "\n  ")
+        text = item.rstrip("\n").replace("\n", "\n  ")
         typer.echo(f"{before}\n  {text}", nl=False)
         before = ","
 

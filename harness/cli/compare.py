@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import SpooledTemporaryFile, TemporaryDirectory
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeVar
 
 import typer
 
 from harness.cassette.age import period
 from harness.cassette.store import Skip, Store, find
-from harness.cassette.workers import in_order, spooled
+from harness.cassette.workers import in_order
 from harness.cli import app
 from harness.config.environment import load_environment
 from harness.config.settings import load_prices
 from harness.errors import BadCassette, HarnessError
-from harness.locale import mark
+from harness.locale import LANGUAGE, Language, in_language, mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from harness.report.json_report import JsonObject
 
 R = TypeVar("R")
-
-_IN_MEMORY = 2**24
-"""The size in bytes from which on results are kept on the disk until they are printed."""
 
 
 def compare(
@@ -188,11 +185,13 @@ def _results(
 
     Many are on the disk until they are taken. *skip* is called with the errors of what is left out.
     """
-    with SpooledTemporaryFile(_IN_MEMORY) as file:
-        with app.progress() as shown:
-            read_one = partial(_read_and_do, do)
-            results = spooled(_in_order(read_one, groups, processes, shown), file)
-        yield _without_errors(results, skip)
+    from harness.report.spool import Spool
+
+    results: Spool[tuple[R, list[BadCassette]]] = Spool()
+    with app.progress() as shown:
+        for result in _in_order(partial(_read_and_do, do), groups, processes, shown):
+            results.append(result)
+    yield _without_errors(results, skip)
 
 
 def _read_and_do(
@@ -248,11 +247,50 @@ def _field_matrix(group: Sequence[AnalyzedTranscript], _skip: Skip) -> FieldMatr
     return field_matrix(group)
 
 
-def _matrix(prices: Prices, group: Sequence[AnalyzedTranscript], skip: Skip) -> Matrix:
-    from harness.comparison.matrix import matrix
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How the comparison of a group is printed.
+
+    Attributes:
+        by_pair: Whether a group has two recordings, which are shown difference by difference, not
+            as a matrix.
+        as_json: Whether it is JSON.
+        color: The value of `--color`.
+        language: The language of what is printed.
+    """
+
+    by_pair: bool
+    as_json: bool
+    color: str
+    language: Language
+
+
+class _Compared(NamedTuple):
+    """The comparison of a group: its text, whether recordings differ, and the figures of turns."""
+
+    text: str
+    differs: bool
+    figures: Matrix
+
+
+def _compared(
+    form: _Form, prices: Prices, group: Sequence[AnalyzedTranscript], skip: Skip
+) -> _Compared:
+    """Compare the recordings of a group. The text is empty if too few could be read."""
+    from harness.comparison.matrix import matrix, without_texts
+    from harness.report.json_report import dumps
     from harness.runner.recordings import read_repeats
 
-    return matrix(group, prices, read_repeats(group, skip))
+    found = matrix(group, prices, read_repeats(group, skip))
+    text = ""
+    if len(found.targets) > form.by_pair:
+        with in_language(form.language):
+            text = dumps(_document(found, form)) if form.as_json else _printed(found, form)
+    if form.by_pair:
+        differs = any(pair.comparison.differences for pair in found.pairs)
+    else:
+        differs = any(pair.shape or pair.answer for pair in found.pairs)
+    return _Compared(text, differs, without_texts(found))
 
 
 def _compare(
@@ -271,19 +309,17 @@ def _compare(
     figures: list[Matrix] = []
     differs = False
     is_array = as_json and (by_pair or len(groups) != 1)
+    form = _Form(by_pair, as_json, app.COLOR.get(), LANGUAGE.get())
+    compared = partial(_compared, form, load_prices(Path.cwd()))
     with (
-        _results(partial(_matrix, load_prices(Path.cwd())), groups, processes, skip) as matrices,
-        app.json_array() if is_array else nullcontext(app.print_json) as put,
+        _results(compared, groups, processes, skip) as results,
+        app.json_array() if is_array else nullcontext(partial(typer.echo, nl=False)) as put,
     ):
-        for each in matrices:
-            figures.append(replace(each, pairs=(), tables=()))
-            if len(each.targets) < 1 + by_pair:
-                continue  # what cannot be read was left out
-            put(_document(each, by_pair)) if as_json else _print_matrix(each, by_pair)
-            if by_pair:
-                differs |= any(pair.comparison.differences for pair in each.pairs)
-            else:
-                differs |= any(pair.shape or pair.answer for pair in each.pairs)
+        for each in results:
+            figures.append(each.figures)
+            differs |= each.differs
+            if each.text:  # else, what cannot be read was left out
+                put(each.text)
     if groups and not any(one.targets for one in figures):
         raise HarnessError("nothing to compare: no recording here can be read")
     if not as_json:
@@ -295,19 +331,23 @@ def _compare(
     return differs
 
 
-def _document(matrix: Matrix, by_pair: bool) -> JsonObject:
+def _document(matrix: Matrix, form: _Form) -> JsonObject:
     from harness.report import json_report
 
-    if not by_pair:
+    if not form.by_pair:
         return json_report.matrix(matrix)
     return json_report.comparison(matrix.pairs[0].comparison) | {"facts": matrix.figures}
 
 
-def _print_matrix(matrix: Matrix, by_pair: bool) -> None:
+def _printed(matrix: Matrix, form: _Form) -> str:
     from harness.report import comparison_text
+    from harness.report.console import StandardText, standard_output
 
-    if by_pair:
-        comparison_text.comparison(app.console(), matrix.pairs[0].comparison)
-        comparison_text.figures(app.console(), matrix)
+    text = StandardText()
+    console = standard_output(form.color, text)
+    if form.by_pair:
+        comparison_text.comparison(console, matrix.pairs[0].comparison)
+        comparison_text.figures(console, matrix)
     else:
-        comparison_text.matrix(app.console(), matrix)
+        comparison_text.matrix(console, matrix)
+    return text.getvalue()

@@ -18,7 +18,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import read_answer
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.comparison import summary
-from harness.comparison.pairs import compare
+from harness.comparison.pairs import compare_all
 from harness.comparison.types import Comparison, Layer
 from harness.config.prices import NO_PRICES, Cost, Price, Prices
 from harness.types import Choice, Failure, Outcome, Provenance, Reply, Timing, ToolCall
@@ -124,14 +124,17 @@ def matrix(
         repeats: Further recordings of the same targets. Values that vary between a target and its
             repeats do not count as differences.
     """
-    turns = [[summary.summarize(turn) for turn in transcript.turns] for transcript in transcripts]
+    turns = [summary.summarize_all(transcript) for transcript in transcripts]
     targets = summary.names(transcripts)
     sides = combinations(range(len(transcripts)), 2)
     return Matrix(
         scenario=summary.common_scenario(transcripts),
         targets=targets,
         pairs=tuple(
-            TargetPair(i, j, compare(transcripts[i], transcripts[j], repeats)) for i, j in sides
+            TargetPair(i, j, comparison)
+            for (i, j), comparison in zip(
+                sides, compare_all(transcripts, turns, repeats), strict=True
+            )
         ),
         tables=tuple(_tables(turns)),
         figures=tuple(
@@ -140,6 +143,20 @@ def matrix(
             for turn in transcript.turns
         ),
     )
+
+
+def without_texts(compared: Matrix) -> Matrix:
+    """Return the figures in *compared* that rankings and lists of prices need, and nothing else.
+
+    Of a single target, which no ranking has, these are the turns with a cost.
+    """
+    needed = (one for one in compared.figures if len(compared.targets) > 1 or one.cost)
+    figures = tuple(map(_without_text, needed))
+    return replace(compared, pairs=(), tables=(), figures=figures)
+
+
+def _without_text(figures: TurnFigures) -> TurnFigures:
+    return replace(figures, content=None, tool_calls=(), other_choices=())
 
 
 def _tables(targets: Sequence[Sequence[summary.TurnSummary]]) -> Iterator[PathTable]:
@@ -457,8 +474,5 @@ def outline(read: AnalyzedTranscript) -> Outline:
         transcript.skipped,
         dict(transcript.ignored),
         tuple(dict.fromkeys(model for model in models if isinstance(model, str))),
-        tuple(
-            replace(turn_figures(read, turn), content=None, tool_calls=(), other_choices=())
-            for turn in read.turns
-        ),
+        tuple(_without_text(turn_figures(read, turn)) for turn in read.turns),
     )

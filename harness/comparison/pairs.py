@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
-from itertools import zip_longest
+from functools import lru_cache
+from itertools import combinations, zip_longest
+from typing import TypeAlias
 
 from harness.analysis.difference import Change, ChangeKind, compare_json, similarity
 from harness.analysis.exchange import AnalyzedExchange
@@ -32,15 +34,36 @@ def compare(
         repeats: Further recordings of either target; others are ignored. Where a value varies
             between a transcript and its repeats, a difference gets the layer `volatile`.
     """
-    noise = {place for side in (left, right) for place in _noise(side, repeats)}
-    turns = tuple(_without_noise(turn, noise) for turn in _turns(left, right))
-    sides = summary.names([left, right])
-    scenario = summary.common_scenario([left, right])
-    return Comparison(sides[0], sides[1], turns, scenario, find_divergence(turns))
+    return compare_all((left, right), tuple(map(summary.summarize_all, (left, right))), repeats)[0]
 
 
-def _turns(left: AnalyzedTranscript, right: AnalyzedTranscript) -> Iterator[TurnComparison]:
-    sides = [{t.turn.number: summary.summarize(t) for t in side.turns} for side in (left, right)]
+def compare_all(
+    transcripts: Sequence[AnalyzedTranscript],
+    summaries: Sequence[Summaries],
+    repeats: Sequence[AnalyzedTranscript] = (),
+) -> list[Comparison]:
+    """Compare each pair of transcripts, as `compare` does; (0, 1), (0, 2), ... (1, 2) ...
+
+    *summaries* has the summaries of the turns of each transcript.
+    """
+    noise = [[*_noise(one, own, repeats)] for one, own in zip(transcripts, summaries, strict=True)]
+    comparisons = []
+    for i, j in combinations(range(len(transcripts)), 2):
+        places = {*noise[i], *noise[j]}
+        turns = _turns(summaries[i], summaries[j])
+        found = tuple(_without_noise(turn, places) for turn in turns)
+        pair = [transcripts[i], transcripts[j]]
+        names, scenario = summary.names(pair), summary.common_scenario(pair)
+        comparisons.append(Comparison(names[0], names[1], found, scenario, find_divergence(found)))
+    return comparisons
+
+
+Summaries: TypeAlias = Sequence[summary.TurnSummary]
+"""The summaries of the turns of a transcript, in order."""
+
+
+def _turns(left: Summaries, right: Summaries) -> Iterator[TurnComparison]:
+    sides = [{one.number: one for one in side} for side in (left, right)]
     for number in sorted({*sides[0], *sides[1]}):
         yield compare_turns(number, *(side.get(number) for side in sides))
 
@@ -67,11 +90,11 @@ def _scenario_and_target(transcript: AnalyzedTranscript) -> tuple[str, str]:
 
 
 def _noise(
-    transcript: AnalyzedTranscript, repeats: Iterable[AnalyzedTranscript]
+    transcript: AnalyzedTranscript, own: Summaries, repeats: Iterable[AnalyzedTranscript]
 ) -> Iterator[_Place]:
     """Yield the places at which a value differs between a transcript and one of its repeats."""
     for repeat in repeats_among(transcript, repeats):
-        for turn in _turns(transcript, repeat):
+        for turn in _turns(own, summary.summarize_all(repeat)):
             values = (d for d in turn.differences if d.layer in _VALUES)
             yield from ((d.turn, d.part, d.pointer) for d in values)
 
@@ -341,13 +364,18 @@ def embedded_json(content: Json) -> Json:
     return value
 
 
+@lru_cache(8)
+def _texts_similarity(left: str, right: str) -> float:
+    return similarity(left, right)
+
+
 def _similarity(left: Json | Missing, right: Json | Missing) -> float | None:
     """Return the similarity of two texts, from 0 to 1.
 
     None if a value is not a text, or if both texts are empty.
     """
     if isinstance(left, str) and isinstance(right, str) and (left or right):
-        return similarity(left, right)
+        return _texts_similarity(left, right)
     return None
 
 

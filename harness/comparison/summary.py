@@ -59,6 +59,11 @@ def summarize(turn: AnalyzedTurn) -> TurnSummary:
     )
 
 
+def summarize_all(transcript: AnalyzedTranscript) -> tuple[TurnSummary, ...]:
+    """Return the summary of each turn of *transcript*, in order."""
+    return tuple(map(summarize, transcript.turns))
+
+
 def part_of(exchange: AnalyzedExchange) -> str:
     """Return the kind of an exchange, one of `PARTS`, such as `answer` or `event` (a stream)."""
     role = exchange.endpoint.role if exchange.endpoint else Role.OTHER

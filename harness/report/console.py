@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from functools import cached_property
+from io import StringIO
+from itertools import islice, zip_longest
 from typing import Literal
 
-from rich import box
 from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.padding import Padding
 from rich.segment import Segment, Segments
-from rich.table import Table as Drawn
 from rich.text import Text
 
 from harness.locale import localized, localized_error
@@ -50,6 +50,8 @@ def wrap(text: str, width: int) -> str:
 
 
 def _lines(text: str, width: int) -> list[str]:
+    if cell_len(whole_line := text.rstrip()) <= width:
+        return [whole_line]
     lines = [""]
     for piece in _BREAK.split(text):
         if cell_len(lines[-1] + piece.rstrip()) <= width:
@@ -81,13 +83,23 @@ _GAP = 2
 """The width, in cells, of what is between two columns: padding, and a separator that is a space."""
 
 
-def standard_output(color: str = "auto") -> Console:
+class StandardText(StringIO):
+    """A text that is printed on standard output later, so that it may be made in any process."""
+
+    def isatty(self) -> bool:
+        """Return whether standard output is a terminal."""
+        return sys.stdout.isatty()
+
+
+def standard_output(color: str = "auto", file: StandardText | None = None) -> Console:
     """Return a console on standard output; 120 characters wide if that is not a terminal.
 
-    *color* is `always`, `never`, or `auto`, for colors on a terminal only.
+    *color* is `always`, `never`, or `auto`, for colors on a terminal only. What is printed is
+    written to *file*, if given.
     """
     systems: dict[str, Literal["auto", "standard"] | None] = {"always": "standard", "never": None}
     return Console(
+        file=file,
         highlight=False,
         markup=False,
         width=None if sys.stdout.isatty() else 120,
@@ -131,14 +143,19 @@ def print_lines(console: Console, lines: Iterable[tuple[str, str]]) -> None:
         for style, text in lines:
             print_styled(console, Text(plain(text), style))
         return
-    printed = ((plain(text).expandtabs(console.tab_size), style) for style, text in lines)
+    _print_whole(console, ((style, plain(text)) for style, text in lines))
+
+
+def _print_whole(console: Console, lines: Iterable[tuple[str, str]]) -> None:
+    """Print lines, each a pair of a style of rich and a plain text, without wrapping them."""
+    printed = ((style, text.expandtabs(console.tab_size)) for style, text in lines)
     while some := list(islice(printed, _LINES_AT_ONCE)):
         if console.color_system is None:
-            console.file.write("".join(f"{line}\n" for line, _ in some))
+            console.file.write("".join(f"{line}\n" for _, line in some))
             continue
         segments = (
             segment
-            for line, style in some
+            for style, line in some
             for segment in (Segment(line, console.get_style(style)), Segment.line())
         )
         console.print(Segments(segments), soft_wrap=True, end="")
@@ -181,14 +198,14 @@ def draw(console: Console, table: Table, narrow: Sequence[Sequence[str]] = ()) -
     """
     whole = _Columns(table)
     width = console.width + _GAP - 1
-    fits = sum(whole.least) <= width
+    fits = sum(whole.natural) <= width or sum(whole.least) <= width
     parts = (
         [_Columns(table.only(*columns)) for columns in narrow] if narrow and not fits else [whole]
     )
     for position, part in enumerate(parts):
         if position:
             console.print()
-        console.print(part.drawn(width), crop=False)
+        _print_whole(console, part.lines(width))
 
 
 class _Columns:
@@ -196,7 +213,6 @@ class _Columns:
 
     Attributes:
         natural: the width of each column on a console that is wide enough.
-        least: the width that each column needs for its words and numbers to stay whole.
     """
 
     def __init__(self, table: Table) -> None:
@@ -210,37 +226,66 @@ class _Columns:
         ]
         self._cells = list(zip(*texts, strict=True))
         self._is_number = [column in table.numbers for column in table.columns]
-        self.natural, self.least = [], []
-        for column, is_number, cells in zip(table.columns, self._is_number, texts, strict=True):
-            name, given = line(localized(column)), table.widths.get(column)
-            own = max((cell_len(part) for cell in cells for part in cell.split("\n")), default=0)
+        self._texts = texts
+        self._names = [line(localized(column)) for column in table.columns]
+        self._given = [table.widths.get(column) for column in table.columns]
+        self._own = [
+            max((cell_len(part) for cell in cells for part in cell.split("\n")), default=0)
+            for cells in texts
+        ]
+        self.natural = [
+            (given or max(own, cell_len(name))) + _GAP
+            for name, given, own in zip(self._names, self._given, self._own, strict=True)
+        ]
+
+    @cached_property
+    def least(self) -> list[int]:
+        """The width that each column needs for its words and numbers to stay whole."""
+        widths = []
+        columns = zip(
+            self._names, self._given, self._own, self._is_number, self._texts, strict=True
+        )
+        for name, given, own, is_number, cells in columns:
             words = max((cell_len(word) for word in name.split()), default=0)
             needed = own if is_number else max(map(least, cells), default=0)
-            self.natural.append(given + _GAP if given else max(own, cell_len(name)) + _GAP)
-            self.least.append(given + _GAP if given else max(needed, words) + _GAP)
+            widths.append((given or max(needed, words)) + _GAP)
+        return widths
 
-    def drawn(self, width: int) -> Drawn:
-        """Return the table, at most *width* cells wide if its numbers allow that.
+    def lines(self, width: int) -> Iterator[tuple[str, str]]:
+        """Yield the style and the text of each line, at most *width* cells if the numbers allow.
 
         Headers of numbers are broken first, then texts between words, then words.
         """
+        widths = self._widths(width)
+        rows = [
+            [wrap(cell, own - _GAP).split("\n") for cell, own in zip(row, widths, strict=True)]
+            for row in (self._names, *self._cells)
+        ]
+        spans = [max(cell_len(text) for row in rows for text in row[n]) for n in range(len(widths))]
+        spans = [max(pair) for pair in zip(spans, (own - _GAP for own in widths), strict=True)]
+        height = max(map(len, rows[0]))
+        header = [[""] * (height - len(cell)) + cell for cell in rows[0]]
+        yield from (("bold", text) for text in self._aligned(header, spans))
+        yield "", "─".join("─" * (span + 1) for span in spans)
+        for position, row in enumerate(rows[1:]):
+            style = self._table.styles.get(position, "")
+            yield from ((style, text) for text in self._aligned(row, spans))
+            if position in self._table.breaks and position + 2 < len(rows):
+                yield "", " ".join(" " * (span + 1) for span in spans)
+
+    def _widths(self, width: int) -> list[int]:
+        if sum(self.natural) <= width:
+            return self.natural
         sizes = list(zip(self.natural, self.least, self._is_number, strict=True))
         widths = fit(self.natural, [few if number else all for all, few, number in sizes], width)
         widths = fit(widths, self.least, width)
-        widths = fit(widths, [few if number else _GAP + 1 for _, few, number in sizes], width)
-        drawn = Drawn(
-            box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold"
-        )
-        for column, cells, is_number in zip(
-            self._table.columns, widths, self._is_number, strict=True
-        ):
-            side: Literal["left", "right"] = "right" if is_number else "left"
-            name = Text(wrap(line(localized(column)), cells - _GAP))
-            drawn.add_column(name, justify=side, min_width=cells - _GAP, no_wrap=True)
-        for position, row in enumerate(self._cells):
-            style = self._table.styles.get(position, "")
-            pairs = zip(row, widths, strict=True)
-            drawn.add_row(*(Text(wrap(text, cells - _GAP), style) for text, cells in pairs))
-            if position in self._table.breaks:
-                drawn.add_section()
-        return drawn
+        return fit(widths, [few if number else _GAP + 1 for _, few, number in sizes], width)
+
+    def _aligned(self, row: Sequence[Sequence[str]], spans: Sequence[int]) -> Iterator[str]:
+        """Yield the lines of a row whose cells are lists of lines."""
+        for parts in zip_longest(*row, fillvalue=""):
+            cells = []
+            for part, span, is_number in zip(parts, spans, self._is_number, strict=True):
+                space = " " * (span - cell_len(part))
+                cells.append(f"{space}{part} " if is_number else f"{part}{space} ")
+            yield " ".join(cells)
