@@ -337,6 +337,7 @@ def read_all(
     workers: Workers = 1,
     shown: Callable[[str], None] = lambda text: None,
     known: Callable[[Sequence[Path]], Mapping[Path, T]] = lambda files: {},
+    order: Callable[[Path], str] | None = None,
 ) -> Iterator[tuple[Path, T]]:
     """Yield (path, content) of each file in *paths* and of the *.yaml files below its folders.
 
@@ -347,6 +348,8 @@ def read_all(
         workers: The number of processes that read, or the address of a Dask scheduler.
         shown: Called for each file with a text: its number, the number of all files, and its path.
         known: Called once with all files; returns the contents of those that need not be read.
+        order: Returns the text by which the files are sorted; without it, they are in the order of
+            `find`.
 
     Raises:
         BadCassette: One of *paths* is a file that cannot be read.
@@ -356,6 +359,7 @@ def read_all(
 
     named = {located(path) for path in paths}
     files = find(list(paths), is_read_here=isinstance(workers, int))
+    files = sorted(files, key=order) if order else files
     contents = dict(known(files))
     unknown = [path for path in files if path not in contents]
     with closing(in_order(partial(_read_or_error, read_one), unknown, workers)) as results:

@@ -72,14 +72,13 @@ def lesson(name: str, transcript: AnalyzedTranscript) -> Lesson:
 def combine(contract: Contract, lessons: Iterable[Lesson]) -> Contract:
     """Return *contract* merged with *lessons*, each the contract of one recording.
 
-    Recordings that *contract* was learned from before are ignored.
+    Recordings that *contract* was learned from before are ignored. Of several with the same
+    exchanges, the first one counts. No lesson is kept, so that memory does not grow with their
+    number.
     """
-    new: dict[str, Lesson] = {}
     for one in lessons:
         if one.key not in contract.sources:
-            new[one.key] = min(one, new.get(one.key, one), key=lambda lesson: lesson.name)
-    for key in sorted(new):
-        contract = merge(contract, new[key].contract)
+            contract = merge(contract, one.contract)
     return contract
 
 

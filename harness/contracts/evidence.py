@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from itertools import islice
 from types import MappingProxyType
 
 from harness.contracts import words
@@ -148,28 +149,47 @@ def observe(
             the place; else 0.
     """
     values = [value for _, value in cited]
-    types = {schema_type(value) for value in values}
+    types = _types(values)
     counts = {"of": of, "absent": absent, "present": 1, **dict.fromkeys(types, 1)}
     is_deep = path.count("/") >= DEEPEST
-    items = [] if is_deep else [(c, one) for c, v in cited if isinstance(v, list) for one in v]
+    has_items = "array" in types and not is_deep
+    items = [(c, one) for c, v in cited if isinstance(v, list) for one in v] if has_items else []
     node = Node(
         counts={context.family: {state: n for state, n in counts.items() if n}},
         cites=(min(cite for cite, _ in cited),),
         first=context.day,
         last=context.day,
-        span=_span(v for v in values if isinstance(v, int | float) and not isinstance(v, bool)),
-        lengths=_span(len(v) for v in values if isinstance(v, list)),
-        words=_words([v for v in values if isinstance(v, str)], context, path),
-        formats=_formats(values, context, path),
-        members=NO_NODES if is_deep else _members(cited, context, path),
+        span=_span(_numbers(values)) if types & _NUMBERS else None,
+        lengths=_span(len(v) for v in values if isinstance(v, list)) if "array" in types else None,
+        words=_words(_strings(values), context, path) if "string" in types else {},
+        formats=_formats(values, types, context, path),
+        members=_members(cited, context, path) if "object" in types and not is_deep else NO_NODES,
         items=observe(items, context, f"{path}/[]") if items else None,
     )
     return node if is_deep else _with_map(node)
 
 
+_NUMBERS = {"integer", "number"}
+
+
+def _types(values: Sequence[Json]) -> set[str]:
+    """Return the JSON Schema types of *values*, of which a vector has very many."""
+    names: set[str] = set()
+    for kind in set(map(type, values)):
+        own = (value for value in values if type(value) is kind)
+        names |= {schema_type(one) for one in (own if kind is float else islice(own, 1))}
+    return names
+
+
+def _numbers(values: Sequence[Json]) -> Iterable[float]:
+    return (v for v in values if isinstance(v, int | float) and not isinstance(v, bool))
+
+
+def _strings(values: Sequence[Json]) -> list[str]:
+    return [value for value in values if isinstance(value, str)]
+
+
 def _words(texts: list[str], context: ExchangeContext, path: str) -> Words:
-    if not texts:
-        return {}
     if any(path == free or path.startswith(free + "/") for free in context.free):
         return None
     distinct = set(texts)
@@ -178,12 +198,15 @@ def _words(texts: list[str], context: ExchangeContext, path: str) -> Words:
     return dict.fromkeys(distinct, 1) if len(distinct) <= words.MOST_WORDS else None
 
 
-def _formats(values: Sequence[Json], context: ExchangeContext, path: str) -> frozenset[str]:
-    texts = [value for value in values if isinstance(value, str)]
-    numbers = [int(v) for v in values if isinstance(v, int | float) and schema_type(v) == "integer"]
-    has_format = texts and path not in context.texts
-    formats = words.text_formats(texts) if has_format else frozenset()
-    return formats | (words.integer_formats(numbers) if numbers else frozenset())
+def _formats(
+    values: Sequence[Json], types: set[str], context: ExchangeContext, path: str
+) -> frozenset[str]:
+    has_format = "string" in types and path not in context.texts
+    formats = words.text_formats(_strings(values)) if has_format else frozenset()
+    if "integer" not in types:
+        return formats
+    whole = (int(number) for number in _numbers(values) if schema_type(number) == "integer")
+    return formats | words.integer_formats(whole)
 
 
 def _span(numbers: Iterable[float]) -> NumberRange | None:
@@ -252,7 +275,7 @@ def _common(left: Node, right: Node) -> frozenset[str]:
 
     If only one node has strings, their formats are kept; the same holds for whole numbers.
     """
-    if not left.formats and not right.formats:
+    if left.formats == right.formats:
         return left.formats
     text, whole = frozenset(words.TEXT_FORMATS), frozenset({words.EPOCH})
     common: frozenset[str] = frozenset()

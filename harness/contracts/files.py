@@ -365,7 +365,8 @@ def propose(paths: Sequence[Path], path: Path, progress: Progress, skip: store.S
 def _lessons(
     paths: Sequence[Path], progress: Progress, skip: store.Skip, workers: Workers = 1
 ) -> Iterator[Lesson]:
-    for _path, one in store.read_all(paths, _lesson, skip, workers, progress):
+    # Of recordings with the same exchanges, the one that is named first is cited.
+    for _path, one in store.read_all(paths, _lesson, skip, workers, progress, order=citation_name):
         yield one
 
 

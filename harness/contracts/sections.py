@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
-from harness.analysis.endpoint import Endpoint, Part, Role, Schema
+from harness.analysis.endpoint import Fields, Part, Role, Schema
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.json_schema import types_of
 from harness.analysis.reply import first
@@ -68,10 +69,11 @@ def sections(exchange: AnalyzedExchange) -> Iterator[tuple[Section, Part]]:
     if exchange.endpoint is None:
         return
     parts = exchange.answers
+    foreign = tuple(map(tokens, exchange.endpoint.foreign))
     for number, part in enumerate(parts, start=1):
         form, case = _case(exchange, part, number, len(parts))
-        value = _without(part.value, tuple(map(tokens, exchange.endpoint.foreign)))
-        yield Section(exchange.endpoint.name, form, case), replace(part, value=value)
+        own = replace(part, value=_without(part.value, foreign)) if foreign else part
+        yield Section(exchange.endpoint.name, form, case), own
     for part in exchange.refusals:
         yield Section(exchange.endpoint.name, REFUSAL), part
 
@@ -178,12 +180,13 @@ def exchange_context(
     is_poll = exchange.endpoint is not None and exchange.endpoint.role is Role.POLL
     sender = turn.request if is_poll else exchange
     request = sender.request_json.value if sender else None
-    texts, free = _free_paths(exchange.endpoint) if exchange.endpoint else ((), ())
+    endpoint = exchange.endpoint
+    texts, free = _free_paths(endpoint.fields, endpoint.volatile) if endpoint else _NO_PATHS
     return ExchangeContext(
         family=family(resolve(request, "/model")),
         day=_day(transcript, exchange),
-        texts=frozenset(texts),
-        free=frozenset(free),
+        texts=texts,
+        free=free,
         echoes=_echoes(request),
     )
 
@@ -209,11 +212,15 @@ def _day(transcript: AnalyzedTranscript, exchange: AnalyzedExchange) -> str:
     recorded = transcript.transcript.provenance.recorded_at[:10]
     if re.fullmatch(r"\d{4}-\d\d-\d\d", recorded, re.ASCII):
         return recorded
+    return _day_of(exchange.exchange.response.header("date") or "")
+
+
+@lru_cache(64)
+def _day_of(date: str) -> str:
     try:
-        date = parsedate_to_datetime(exchange.exchange.response.header("date") or "")
+        return parsedate_to_datetime(date).date().isoformat()
     except (ValueError, IndexError, OverflowError):
         return ""
-    return date.date().isoformat()
 
 
 _TEXTS = ("content", "reasoning", "message")
@@ -222,14 +229,21 @@ _PROTOCOL_KEYS = ("role", "type")
 """Keys of a request whose values are words of the protocol, not texts of the user."""
 
 
-def _free_paths(endpoint: Endpoint) -> tuple[set[str], set[str]]:
-    """Return the paths of free texts, and those of all values that are not one of a few words."""
-    pointers = {f.name: getattr(endpoint.fields, f.name) for f in fields(endpoint.fields)}
+_Paths = tuple[frozenset[str], frozenset[str]]
+"""The paths of free texts, and those of all values that are not one of a few words."""
+
+_NO_PATHS: _Paths = (frozenset(), frozenset())
+
+
+@lru_cache(256)
+def _free_paths(found: Fields, volatile: frozenset[str]) -> _Paths:
+    """Return the paths of an endpoint, which has *found* fields and *volatile* values."""
+    pointers = {f.name: getattr(found, f.name) for f in fields(found)}
     calls = [as_path(pointer) + "/[]/function" for pointer in pointers["tool_calls"]]
     texts = {as_path(pointer) for name in _TEXTS for pointer in pointers[name]}
     texts |= {f"{path}/[]/text" for path in texts} | {f"{call}/arguments" for call in calls}
-    free = {as_path(pointer) for name in _FREE for pointer in pointers[name]} | endpoint.volatile
-    return texts, {*free, *texts, *(f"{call}/name" for call in calls)}
+    free = {as_path(pointer) for name in _FREE for pointer in pointers[name]} | volatile
+    return frozenset(texts), frozenset({*free, *texts, *(f"{call}/name" for call in calls)})
 
 
 def as_path(pointer: str) -> str:
