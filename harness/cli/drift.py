@@ -42,6 +42,7 @@ def drift(
     fail_on: FailOn = FailOn.BREAKING,
     scenarios: Path = app.SCENARIOS,
     cassettes: Path = app.CASSETTES,
+    jobs: int | None = None,
     reports: list[Path] | None = None,
     as_json: bool = False,
 ) -> None:
@@ -75,11 +76,11 @@ def drift(
     if live or sandbox or plan:
         work = batch.jobs(batch.load_scenarios(arguments, scenarios), targets or [])
         store = Store(cassettes)
-        jobs, chosen = plan_again(work, store, not sandbox, limit, criteria.contract)
+        recorded, chosen = plan_again(work, store, not sandbox, limit, criteria.contract)
         if plan:
             app.print_plan(chosen, as_json)
             return
-        run = _record_again(jobs, chosen, sandbox, out, cassettes, criteria, least)
+        run = _record_again(recorded, chosen, sandbox, out, cassettes, criteria, least)
         _deliver(run, as_json, reports)
     if len(arguments) != 2:
         raise HarnessError(
@@ -88,10 +89,15 @@ def drift(
         )
     if budget is not None or out is not None or targets:
         raise HarnessError("--budget, --out and --target need --live, --sandbox or --plan")
+    from harness.report.spool import SpooledReads
+
+    reads = SpooledReads()
+    keep = reads.append if reports else None
     with app.progress() as report_progress:
         old, new = map(Path, arguments)
-        run = compare_folders(old, new, criteria, least, report_progress)
-    _deliver(run, as_json, reports)
+        processes = app.processes(jobs)
+        run = compare_folders(old, new, criteria, least, report_progress, processes, keep)
+    _deliver(replace(run, transcripts=reads), as_json, reports)
 
 
 def _record_again(

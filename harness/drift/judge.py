@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -435,17 +435,25 @@ class Criteria:
 
         Values that vary between *old* and its *repeats* are ignored.
         """
-        before = chain.from_iterable(map(self._findings, (old, *repeats)))
-        after = self._findings(new)
+        sides = [self._examined(one) for one in (old, new, *repeats)]
+        (own, before), (fresh, after), *others = sides
+        found = before + tuple(finding for _, findings in others for finding in findings)
+        again = [read for read, _ in others]
         if self.contract is None:
-            return find_drift(old, new, before, after, repeats=repeats)
-        return find_drift(old, new, before, after, allowed_by(self.contract), repeats)
+            return find_drift(own, fresh, found, after, repeats=again)
+        return find_drift(own, fresh, found, after, allowed_by(self.contract), again)
 
-    def _findings(self, transcript: AnalyzedTranscript) -> tuple[Finding, ...]:
-        findings = batch.examine(transcript.transcript, self.rules)[1].findings
-        if self.contract is None:
-            return findings
-        return (*findings, *Judge(self.contract).check(transcript))
+    @cached_property
+    def _judge(self) -> Judge | None:
+        return None if self.contract is None else Judge(self.contract)
+
+    def _examined(
+        self, transcript: AnalyzedTranscript
+    ) -> tuple[AnalyzedTranscript, tuple[Finding, ...]]:
+        """Return the transcript as the rules read it, so that its bodies are parsed once."""
+        read, judged = batch.examine(transcript.transcript, self.rules)
+        more = self._judge.check(read) if self._judge else ()
+        return read, (*judged.findings, *more)
 
 
 def project_criteria(contract: Path | None) -> Criteria:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -122,7 +122,7 @@ class DriftRun:
     """
 
     drifts: tuple[Drift, ...] = ()
-    transcripts: tuple[AnalyzedTranscript, ...] = ()
+    transcripts: Sequence[AnalyzedTranscript] = ()
     unmatched: tuple[UnmatchedRecording, ...] = ()
     problems: tuple[Problem, ...] = ()
     plan: Plan | None = None

@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 
 from harness.analysis.difference import ChangeKind, Verdict
-from harness.analysis.transcript import AnalyzedTranscript
 from harness.comparison.matrix import matrix
 from harness.config.prices import Price
 from harness.config.settings import load_prices
@@ -239,9 +238,9 @@ def report(run: DriftRun) -> Report:
     A change whose verdict is at least as severe as `run.fail_on` is an error.
     """
     findings = [_finding(run, drift, change) for drift in run.drifts for change in drift.changes]
-    prices, by_scenario = load_prices(Path.cwd()), defaultdict[str, list[AnalyzedTranscript]](list)
-    for one in run.transcripts:
-        by_scenario[one.transcript.scenario].append(one)
+    prices, by_scenario = load_prices(Path.cwd()), defaultdict[str, list[int]](list)
+    for position, one in enumerate(run.transcripts):  # of which few are in memory
+        by_scenario[one.transcript.scenario].append(position)
     findings += [
         Finding(
             f"only on the {unmatched.side} side, not compared: {unmatched.source}",
@@ -255,7 +254,10 @@ def report(run: DriftRun) -> Report:
     return Report(
         "Drift",
         reads=run.transcripts,
-        matrices=tuple(matrix(group, prices) for group in by_scenario.values()),
+        matrices=tuple(
+            matrix([run.transcripts[position] for position in group], prices)
+            for group in by_scenario.values()
+        ),
         findings=tuple(findings),
         problems=run.problems,
         duration=run.duration,

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, as_completed
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -450,6 +450,9 @@ def replay_all(
         BadSettings: The project's settings are invalid.
     """
     do = partial(_replayed, store, pace, project_rules(Path.cwd()), result_of)
+    if isinstance(at_once, int) and at_once > 1 and len(work) >= _MANY:
+        with suppress(HarnessError, InterceptError):  # a job that needs it has the error
+            _import_sdks(work)  # here, so that no process has to import them again
     with (
         without_proxies(),  # for all jobs, as the patches: both are the process's
         _kept_patches(),
@@ -458,6 +461,10 @@ def replay_all(
         for number, job in enumerate(work, start=1):
             progress(f"[{number}/{len(work)}] {job}")
             yield next(results)
+
+
+_MANY = 16
+"""The number of jobs from which on all SDKs are imported before other processes are started."""
 
 
 @contextmanager
@@ -563,7 +570,7 @@ def _worker(todo: deque[tuple[Future[T | Problem], Job, Context]], do: Do[T], st
 
 
 def _import_sdks(work: Iterable[Job]) -> None:
-    """Import each provider's SDK before the threads start, so that they need not wait for it."""
+    """Import each provider's SDK before threads or processes start that would wait for it."""
     for provider in dict.fromkeys(find_provider(job.target.provider) for job in work):
         with provider.open(NO_KEY, provider.address, time.sleep):
             pass

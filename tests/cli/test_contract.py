@@ -149,3 +149,14 @@ def test_a_clause_is_explained(harness: Harness, tmp_path: Path) -> None:
     done = harness("rules", "contract_removed", folder=tmp_path)
     assert done.code == 0
     assert "A field that was always there is there." in done.out
+
+
+def test_of_two_copies_the_first_by_name_is_cited(harness: Harness, tmp_path: Path) -> None:
+    """Whatever the order in which they are given."""
+    recording = next(Path(SLOGAN).glob("*.yaml")).read_bytes()
+    for name in ("b.yaml", "a.yaml", "c.yaml"):
+        (tmp_path / name).write_bytes(recording)
+    done = harness("contract", "learn", "b.yaml", "a.yaml", "c.yaml", folder=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    contract = loads((tmp_path / "contract.yaml").read_bytes())
+    assert [source.file for source in contract.sources.values()] == ["a.yaml"]

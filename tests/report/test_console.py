@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
 
 from harness.report.console import draw, fit, least, print_text, wrap
 from harness.report.tables import Table
@@ -86,3 +87,24 @@ def test_a_text_of_many_lines_is_written_with_few_calls() -> None:
     print_text(Console(file=file), "a\n" * 5_000 + "\tb\x1b", indent=2)
     assert file.getvalue() == "  a\n" * 5_000 + " " * 8 + "b\ufffd\n"
     assert file.writes < 20
+
+
+def test_a_table_that_is_too_wide_for_its_numbers_has_all_columns() -> None:
+    """It is printed wider than the console."""
+    names = tuple(f"number {n}" for n in range(12))
+    file = io.StringIO()
+    screen = Console(file=file, width=40, color_system=None)
+    draw(screen, Table(names, [[str(10**9 + n) for n in range(12)]], numbers=names))
+    assert file.getvalue().split()[-12:] == [str(10**9 + n) for n in range(12)]
+
+
+def test_the_same_text_with_and_without_styles() -> None:
+    """Headers are bold, and rows have their style, but for that nothing differs."""
+    table = Table(("a", "b"), [["x", "long text"], ["1", ""]], styles={1: "red"})
+    plain_file, styled_file = io.StringIO(), io.StringIO()
+    draw(Console(file=plain_file, width=80, color_system=None), table)
+    draw(Console(file=styled_file, width=80, color_system="standard", force_terminal=True), table)
+    styled = styled_file.getvalue()
+    assert "\x1b[1ma" in styled
+    assert "\x1b[31m1" in styled
+    assert Text.from_ansi(styled).plain.rstrip() == plain_file.getvalue().rstrip()

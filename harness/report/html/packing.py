@@ -20,6 +20,9 @@ T = TypeVar("T")
 LARGE = 200
 """The number of transcripts from which on a page's scenarios are packed."""
 
+MANY = 1000
+"""The number of exchanges from which on they are packed, too: each takes about 20 kB of a page."""
+
 _TAG = re.compile(r"<[^>]*>")
 _UNESCAPED = {"&lt;": "<", "&gt;": ">", "&#34;": '"', "&#39;": "'", "&quot;": '"', "&amp;": "&"}
 _EMPTY = ' data-packed=""'

@@ -97,7 +97,7 @@ def pieces(
         "script": script,
     }
     template = _environment().get_template
-    if len(report.reads) < packing.LARGE:
+    if len(report.reads) < packing.LARGE and report.exchanges < packing.MANY:
         return iter([text_masker()(template("page.html.j2").render(context, is_packed=False))])
     scenario = template("packed.html.j2")
     packs = packing.packs(

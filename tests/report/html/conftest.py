@@ -27,6 +27,7 @@ from harness.providers import endpoints
 from harness.report import FILES, Report, html
 from harness.report import drift as drift_report
 from harness.report.build import check_report, replay_report, tests_report
+from harness.report.spool import SpooledReads
 from harness.report.trends import with_report
 from harness.runner import batch, recordings
 from harness.types import Problem
@@ -175,9 +176,16 @@ def drifted_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert before in text
         path.write_text(text.replace(before, after), encoding="utf-8")
     criteria = project_criteria(None)
+    new = SpooledReads()
     result = run.compare_folders(
-        folder / "old", folder / "new", criteria, Verdict.BREAKING, lambda _: None
+        folder / "old",
+        folder / "new",
+        criteria,
+        Verdict.BREAKING,
+        lambda _: None,
+        keep=new.append,
     )
+    result = replace(result, transcripts=new)
     old = [recordings.read_cassette(path) for path in find([folder / "old"])]
     scenarios = {read.transcript.scenario for read in result.transcripts}
     groups = [

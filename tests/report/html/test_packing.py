@@ -71,3 +71,12 @@ def test_a_page_of_transcripts_in_a_file_is_the_same(monkeypatch: pytest.MonkeyP
         spooled.append(transcript)
     assert FILES["html"](replace(report, reads=spooled)) == page
     assert FILES["markdown"](replace(report, reads=spooled)) == FILES["markdown"](report)
+
+
+def test_few_recordings_with_many_exchanges_are_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the page of a hundred long ones would need hundreds of megabytes."""
+    monkeypatch.setattr("harness.report.html.packing.LARGE", 1000)
+    report = sample("An answer.")
+    assert unpacked(FILES["html"](report)) == []
+    monkeypatch.setattr("harness.report.html.packing.MANY", 1)
+    assert unpacked(FILES["html"](report)) != []
