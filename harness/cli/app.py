@@ -257,12 +257,13 @@ def print_json(value: object) -> None:
     printed: list[str] = []
     size = 0
     for piece in pieces(value):
-        printed.append(piece)
-        size += len(piece)
-        if size > _AT_ONCE:
+        if printed and size + len(piece) > _AT_ONCE:
             typer.echo("".join(printed), nl=False)
             printed, size = [], 0
-    typer.echo("".join((*printed, "\n")), nl=False)
+        printed.append(piece)
+        size += len(piece)
+    typer.echo("".join(printed), nl=False)
+    typer.echo()
 
 
 _AT_ONCE = 2**16

@@ -55,14 +55,18 @@ def _parts(report: Report) -> Iterator[JsonObject]:
 
 def dumps(value: object) -> str:
     """Return *value* as indented JSON text; dataclasses become objects, dates become strings."""
-    return json.dumps(_sound(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return f"{_text(value)}\n"
+
+
+def _text(value: object) -> str:
+    return json.dumps(_sound(value), ensure_ascii=False, indent=2, allow_nan=False)
 
 
 def pieces(value: object, margin: str = "\n") -> Iterator[str]:
     """Yield the text of *value* as `dumps` returns it, without its last line feed, in pieces.
 
-    An iterator in an object is an array, of which each item is a piece. *margin* is a line feed and
-    the indentation of *value*.
+    An iterator in an object is an array, of which each item is a piece. No piece ends between a
+    name and its text. *margin* is a line feed and the indentation of *value*.
     """
     inner = f"{margin}  "
     if isinstance(value, Iterator):
@@ -75,12 +79,16 @@ def pieces(value: object, margin: str = "\n") -> Iterator[str]:
     elif isinstance(value, dict) and any(isinstance(item, Iterator) for item in value.values()):
         start = "{"
         for name, item in value.items():
-            yield f"{start}{inner}{json.dumps(name, ensure_ascii=False)}: "
-            yield from pieces(item, inner)
+            before = f"{start}{inner}{json.dumps(name, ensure_ascii=False)}: "
+            if isinstance(item, Iterator):
+                yield before
+                yield from pieces(item, inner)
+            else:
+                yield before + "".join(pieces(item, inner))
             start = ","
         yield f"{margin}}}"
     else:
-        yield dumps(value)[:-1].replace("\n", margin)
+        yield _text(value).replace("\n", margin)  # without a name: it is long, and not kept
 
 
 def document(report: Report) -> JsonObject:

@@ -105,3 +105,9 @@ def test_what_is_parsed_for_a_turn_is_not_kept() -> None:
 def test_an_empty_report_is_a_document() -> None:
     """A run that did nothing has a report."""
     assert json.loads(json_report.report(Report("nothing")))["ok"] is True
+
+
+def test_no_piece_ends_between_a_name_and_its_text() -> None:
+    """Secrets are looked for in each piece, by their names too."""
+    document = {"api_key": "a", "b": iter([{"token": "c"}])}
+    assert not [piece for piece in json_report.pieces(document) if piece.endswith('key": ')]
