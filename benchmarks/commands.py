@@ -11,7 +11,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from benchmarks import measuring
@@ -220,17 +219,15 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def harness(
-    *arguments: str, folder: Path, codes: Sequence[int] = (0,), cache: str | None = None
-) -> Start:
+def harness(*arguments: str, folder: Path, cache: str, codes: Sequence[int] = (0,)) -> Start:
     """Return a command of the harness.
 
-    With *cache*, results are kept in a folder of this name, one for each round; they are not known
-    at its first use in a round.
+    What it keeps between runs is kept in a folder named *cache*, a new one in each round: nothing
+    is known to the first command that uses it in a round, and all to the second.
     """
 
     def start(number: int) -> Usage:
-        run = partial(used, *HARNESS, *arguments, folder=folder, codes=codes)
-        return run(XDG_CACHE_HOME=str(folder / f"{cache}-{number}")) if cache else run()
+        kept = str(folder / f"{cache}-{number}")
+        return used(*HARNESS, *arguments, folder=folder, codes=codes, XDG_CACHE_HOME=kept)
 
     return start

@@ -17,7 +17,6 @@ KNOWN = "known"
 PARSED = 10
 """`parse` gets one file of so many: it makes each request again, over a real connection."""
 _TWO = ("--jobs", "2")
-_NO_SCENARIOS = ("--scenarios", "nowhere")
 
 
 def rows(files: int, folder: Path, rounds: int, progress: Progress) -> list[Row]:
@@ -35,21 +34,17 @@ PATIENCE = 45.0
 
 
 def _of_files(whole: Path, some: Path, folder: Path) -> list[Job]:
-    def one(name: str, *arguments: str, path: Path = whole) -> Job:
-        return _job(name, path, {OURS: harness(*arguments, folder=folder)})
+    def one(name: str, *arguments: str, path: Path = whole, is_kept: bool = False) -> Job:
+        command = harness(*arguments, folder=folder, cache=f"cache-{name}")
+        return _job(name, path, {OURS: command, **({KNOWN: command} if is_kept else {})})
 
     contract = _learned(str(whole), folder)
-    check = ("check", str(whole), *_TWO)
-    cached = {
-        OURS: harness(*check, folder=folder, cache="cache"),
-        KNOWN: harness(*check, folder=folder, cache="cache"),
-    }
     page = ("--report", str(folder / "page.html"))
     return [
-        _job("check", whole, cached),
-        one("scan", "scan", str(whole), *_TWO),
+        one("check", "check", str(whole), *_TWO, is_kept=True),
+        one("scan", "scan", str(whole), *_TWO, is_kept=True),
         _job("contract learn", whole, {OURS: contract}),
-        one("parse", "parse", str(some), *_TWO, path=some),
+        one("parse", "parse", str(some), *_TWO, path=some, is_kept=True),
         one("compare --fields", "compare", str(whole), "--fields", *_TWO),
         one("report, a page", "report", "--cassettes", str(whole), *page, *_TWO),
         one("list", "list", "--cassettes", str(whole)),
@@ -59,8 +54,8 @@ def _of_files(whole: Path, some: Path, folder: Path) -> list[Job]:
 def _of_scenarios(answered: recorded.Recorded, folder: Path) -> list[Job]:
     folders = ("--scenarios", str(answered.scenarios), "--cassettes", str(answered.first))
     sides = (str(answered.first), str(answered.second))
-    replay = harness("replay", *folders, *_TWO, folder=folder)
-    compare = harness("compare", *sides, *_TWO, folder=folder)
+    replay = harness("replay", *folders, *_TWO, folder=folder, cache="cache-replay")
+    compare = harness("compare", *sides, *_TWO, folder=folder, cache="cache-compare")
     return [
         _job("replay", answered.first, {OURS: replay}),
         _job("compare two folders", answered.first.parent, {OURS: compare}),
@@ -78,6 +73,7 @@ def _learned(path: str, folder: Path) -> Start:
 
     def start(number: int) -> commands.Usage:
         contract = str(folder / f"contract-{number}.yaml")
-        return harness("contract", "learn", path, "--contract", contract, *_TWO, folder=folder)(0)
+        command = ("contract", "learn", path, "--contract", contract, *_TWO)
+        return harness(*command, folder=folder, cache="cache-learn")(number)
 
     return start

@@ -38,17 +38,18 @@ def rows(part: float, folder: Path, rounds: int, progress: Progress) -> list[Row
 
 def _jobs(what: str, path: Path) -> Iterator[Job]:
     """Yield the commands; each cassette is in a folder of its own, for those that take a folder."""
-    folder = path.parent
+    folder = path.parent.parent
     # Nothing is asked of findings here, nor of the secrets that made-up texts look like.
     codes = (0, 1)
     arguments = {
-        "check": ("check", str(path), "--no-cache"),
+        "check": ("check", str(path)),
         "scan": ("scan", str(path)),
         "show": ("show", str(path)),
-        "list": ("list", "--cassettes", str(folder)),
+        "list": ("list", "--cassettes", str(path.parent)),
     }
     for name, given in arguments.items():
-        yield Job(f"{name}: {what}", path, {OURS: harness(*given, folder=folder, codes=codes)})
+        command = harness(*given, folder=folder, cache=f"cache-{name}-{path.stem}", codes=codes)
+        yield Job(f"{name}: {what}", path, {OURS: command})
     replay = (sys.executable, "-m", "benchmarks.replaying", str(path))
     yield Job(f"replay by httpx: {what}", path, {OURS: lambda _: commands.used(*replay)})
 

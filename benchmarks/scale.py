@@ -45,12 +45,13 @@ def _job(count: int, cassettes: Path, scheduler: str) -> Job:
     """Return the ways of checking; that in two processes keeps results for the one after it."""
     check, folder = ("check", str(cassettes)), cassettes.parent
     cache = f"cache-{count}"
-    one = harness(*check, "--jobs", "1", "--no-cache", folder=folder)
+    one = harness(*check, "--jobs", "1", "--no-cache", folder=folder, cache=cache)
     ways: dict[str, Start] = {OURS: one} if count <= ONE_PROCESS else {}
     ways[TWO] = harness(*check, "--jobs", "2", folder=folder, cache=cache)
     ways[KNOWN] = harness(*check, "--jobs", "2", folder=folder, cache=cache)
     if scheduler:
-        ways[CLIENT] = harness(*check, "--dask", scheduler, "--no-cache", folder=folder)
+        dask = (*check, "--dask", scheduler, "--no-cache")
+        ways[CLIENT] = harness(*dask, folder=folder, cache=cache)
     return Job(f"check, per cassette of {count:,}", cassettes, ways, per=count)
 
 
