@@ -19,6 +19,7 @@ from time import process_time
 from benchmarks.clients import Client
 from benchmarks.tools import Tool
 
+_ROOT = Path(__file__).absolute().parents[1]
 _COMPILED = Path(tempfile.gettempdir(), "harness-benchmarks-compiled")
 
 Runs = list[list[float]]
@@ -108,10 +109,11 @@ def started_with_pipes(
 def environment() -> Mapping[str, str]:
     """Return the environment of what is measured.
 
-    Modules are compiled once, whatever this environment says, as on any user's machine.
+    Modules are compiled once, whatever this environment says, as on any user's machine. The harness
+    is the one beside this file, also in another folder and if another one is installed.
     """
     own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**own, "PYTHONPYCACHEPREFIX": str(_COMPILED)}
+    return {**own, "PYTHONPYCACHEPREFIX": str(_COMPILED), "PYTHONPATH": str(_ROOT)}
 
 
 def opened_and_closed(tool: Tool, client: Client, path: Path) -> Callable[[], None]:

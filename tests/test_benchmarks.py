@@ -159,6 +159,19 @@ def test_what_a_command_took(tmp_path: Path) -> None:
     assert 120e6 < usage.memory < 175e6 or sys.platform != "linux"
 
 
+def test_the_harness_of_this_folder_is_measured(tmp_path: Path) -> None:
+    """In any folder, and not the one that happens to be installed."""
+    there, other = tmp_path / "path.txt", tmp_path / "installed" / "harness"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("", encoding="utf-8")
+    code = f"import harness; open({str(there)!r}, 'w').write(harness.__file__)"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(other.parent))
+        used(sys.executable, "-c", code, folder=tmp_path)
+    root = Path(commands.__file__).parents[1]
+    assert Path(there.read_text(encoding="utf-8")) == root / "harness" / "__init__.py"
+
+
 def test_a_command_that_fails() -> None:
     """What it printed is in the error; an exit code may be allowed."""
     failing = (sys.executable, "-c", "import sys; sys.exit('no such file')")
