@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -59,23 +59,32 @@ def main() -> None:
     for sentence in [*_absent(), *readers.absent()]:
         _progress(sentence)
     tools = [tool for tool in TOOLS if tool.name != "cassetter" or find_spec("cassetter")]
-    by_part, failed = _measured(tools, options.quick, options.only)
-    rows = [row for part in by_part.values() for row in part]
+    rows, failed = list[Row](), 0
+    for name, part in _measured(tools, options.quick, options.only):
+        if part is None:
+            failed = 1
+            continue
+        rows += part
+        if options.docs:  # each part at once: the whole takes long, and may be interrupted
+            write_docs({name: part})
+        if options.save:
+            _save(part)
     if options.json:
         json.dump(figures.document(rows), sys.stdout, indent=2)
     else:
         _print(rows)
-    if options.docs:
-        write_docs(by_part)
-    if options.save:
-        kept: dict[str, object] = (
-            json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.exists() else {}
-        )
-        kept.update(figures.baseline(rows))
-        BASELINE.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
     if options.check:
         sys.exit(_check(rows, json.loads(BASELINE.read_text(encoding="utf-8"))) or failed)
     sys.exit(failed)
+
+
+def _save(rows: list[Row]) -> None:
+    """Store the ratios of these rows in the baseline, beside those of others."""
+    kept: dict[str, object] = (
+        json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.exists() else {}
+    )
+    kept.update(figures.baseline(rows))
+    BASELINE.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
 
 
 def _check(rows: list[Row], known: figures.Baseline) -> int:
@@ -102,9 +111,9 @@ class Part:
 
 def _measured(
     tools: list[Tool], quick: bool, only: Sequence[str]
-) -> tuple[dict[str, list[Row]], int]:
-    """Return the rows of each part, by its name, and 1 if a part failed, else 0."""
-    rows, failed = dict[str, list[Row]](), 0
+) -> Iterator[tuple[str, list[Row] | None]]:
+    """Yield the name of each part and its rows; None if it failed."""
+    rows: list[Row] | None
     chosen = {name: PARTS[name] for name in PARTS if name in only}
     _progress(f"all parts: about {sum(_minutes(part, quick) for part in chosen.values()):.0f} min")
     for name, part in chosen.items():
@@ -112,12 +121,12 @@ def _measured(
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             try:
-                rows[name] = part.rows(tools, Path(folder).absolute(), quick)
+                rows = part.rows(tools, Path(folder).absolute(), quick)
             except (OSError, RuntimeError, HarnessError) as error:  # the other parts count
                 _progress(f"{name}: failed: {error}")
-                failed = 1
+                rows = None
         _progress(f"{name}: took {(time.monotonic() - began) / 60:.1f} min")
-    return rows, failed
+        yield name, rows
 
 
 def _minutes(part: Part, quick: bool) -> float:
