@@ -19,6 +19,7 @@ from statistics import median
 from benchmarks import commands
 from benchmarks.commands import Job, Progress, Start, harness
 from benchmarks.figures import OURS, Row
+from benchmarks.measuring import environment
 
 COUNTS = (100, 1_000, 10_000, 100_000)
 TWO, KNOWN, CLIENT = "two processes", "known", "Dask, two workers"
@@ -109,7 +110,9 @@ def cluster(folder: Path) -> Iterator[str]:
     work = (*python, "distributed.cli.dask_worker", *where, *worker, str(folder))
     quiet = subprocess.DEVNULL
     running = [
-        subprocess.Popen(command, cwd=folder, stdout=quiet, stderr=quiet)  # noqa: S603 - Python
+        subprocess.Popen(  # noqa: S603 - Python
+            command, cwd=folder, env=environment(), stdout=quiet, stderr=quiet
+        )
         for command in (schedule, work, work)
     ]
     try:
