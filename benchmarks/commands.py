@@ -101,8 +101,11 @@ class _Peak:
         self._thread.start()
 
     def _watch(self) -> None:
-        while not self._ended.wait(_EVERY):
+        pause = _EVERY
+        while not self._ended.wait(pause):
+            began = time.perf_counter()
             self._most = max(self._most, sum(map(_proportional, family(self._pid))))
+            pause = max(_EVERY, _REST * (time.perf_counter() - began))
 
     def end(self) -> float:
         """Return the most bytes that were seen."""
@@ -112,7 +115,9 @@ class _Peak:
 
 
 _EVERY = 0.05
-"""The seconds between two looks at the memory."""
+"""The least seconds between two looks at the memory."""
+_REST = 50
+"""The least time between two looks, as a multiple of what a look takes: it stops the processes."""
 
 
 def family(pid: int) -> Iterator[int]:
