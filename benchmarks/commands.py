@@ -105,7 +105,8 @@ class _Peak:
         while not self._ended.wait(pause):
             began = time.perf_counter()
             self._most = max(self._most, sum(map(_proportional, family(self._pid))))
-            pause = max(_EVERY, _REST * (time.perf_counter() - began))
+            took = time.perf_counter() - began
+            pause = min(max(_EVERY, _REST * took), _RARELY)
 
     def end(self) -> float:
         """Return the most bytes that were seen."""
@@ -118,6 +119,8 @@ _EVERY = 0.05
 """The least seconds between two looks at the memory."""
 _REST = 50
 """The least time between two looks, as a multiple of what a look takes: it stops the processes."""
+_RARELY = 1.0
+"""The most seconds between two looks, however long they take."""
 
 
 def family(pid: int) -> Iterator[int]:

@@ -141,6 +141,7 @@ def test_a_verdict_needs_runs_that_agree(runs: int, exceptions: int, shown: str)
 # ------------------------------------------------------------------------------------ commands
 
 
+@pytest.mark.slow
 def test_what_a_command_took(tmp_path: Path) -> None:
     """With the process that it started; memory that both share counts once."""
     program = (
@@ -150,6 +151,7 @@ def test_what_a_command_took(tmp_path: Path) -> None:
         "    own = b'y' * 60_000_000\n"
         "    began = time.process_time()\n"
         "    while time.process_time() - began < 0.3: pass\n"
+        "    time.sleep(4)\n"  # longer than any pause between two looks at the memory
         "    os._exit(0)\n"
         "os.wait()"
     )
