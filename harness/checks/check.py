@@ -14,6 +14,7 @@ from harness.cassette import store
 from harness.cassette.age import ALWAYS, Period
 from harness.cassette.workers import Workers, in_order
 from harness.checks.cache import ResultCache
+from harness.comparison.call_forms import PathTypes, path_types
 from harness.comparison.fields import FieldMatrix, field_matrix
 from harness.comparison.matrix import Outline, outline
 from harness.config.settings import RuleSelection
@@ -50,10 +51,12 @@ class Checked(NamedTuple):
     Attributes:
         file: The result of the check.
         transcript: The transcript; None unless `CheckOptions.keeps` is `Kept.TRANSCRIPTS`.
+        paths: The JSON types at each path in its exchanges; None like the transcript.
     """
 
     file: CheckedFile
     transcript: Transcript | None = None
+    paths: PathTypes | None = None
 
 
 class Kept(IntEnum):
@@ -148,10 +151,10 @@ def _check(
     if transcript.provenance not in options.period:
         return None
     if earlier is not None and options.keeps is Kept.TRANSCRIPTS:
+        read = analyze(rules.apply_to(transcript), endpoints.recognise)
         if earlier.fields is None:
-            fields = field_matrix([analyze(transcript, endpoints.recognise)])
-            earlier = earlier._replace(fields=fields)
-        return Checked(earlier, rules.apply_to(transcript))
+            earlier = earlier._replace(fields=field_matrix([read]))
+        return Checked(earlier, read.transcript, path_types([read]))
     return checked(examine(transcript, rules), options.keeps)
 
 
@@ -159,5 +162,7 @@ def checked(examined: Examined, keeps: Kept) -> Checked:
     """Return the result of a check, with the parts of *examined* that *keeps* names."""
     read, judged = examined
     fields = field_matrix([read]) if keeps >= Kept.FIELDS else None
-    kept = read.transcript if keeps is Kept.TRANSCRIPTS else None
-    return Checked(CheckedFile(outline(read), judged, fields), kept)
+    file = CheckedFile(outline(read), judged, fields)
+    if keeps is not Kept.TRANSCRIPTS:
+        return Checked(file)
+    return Checked(file, read.transcript, path_types([read]))

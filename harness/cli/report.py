@@ -36,9 +36,10 @@ def report(
     from harness.runner import batch, recordings
 
     if not names and (folders := app.folders_of_tests(scenarios, cassettes)):
-        workers = app.workers(jobs, dask)
+        workers, keeps = app.workers(jobs, dask), app.kept(False, reports or [DEFAULT_PATH])
+        files = find(folders, is_read_here=isinstance(workers, int))
         with app.progress() as steps:
-            result = tests_report(find(folders), period(since, until), workers, steps)
+            result = tests_report(files, period(since, until), workers, steps, keeps)
     else:
         todo = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
         store = Store(cassettes)

@@ -446,6 +446,7 @@ class Outline:
         ignored: The names of the rules that the scenario ignores, each with the reason.
         models: The models that requests name, each once.
         figures: The figures of each turn, without the texts and tool calls of answers.
+        files: The number of files that were downloaded, such as images.
     """
 
     scenario: str
@@ -458,6 +459,7 @@ class Outline:
     ignored: dict[str, str]
     models: tuple[str, ...]
     figures: tuple[TurnFigures, ...]
+    files: int = 0
 
 
 def outline(read: AnalyzedTranscript) -> Outline:
@@ -475,4 +477,5 @@ def outline(read: AnalyzedTranscript) -> Outline:
         dict(transcript.ignored),
         tuple(dict.fromkeys(model for model in models if isinstance(model, str))),
         tuple(_without_text(turn_figures(read, turn)) for turn in read.turns),
+        sum(one.is_binary and one.accepted for one in read.readings),
     )

@@ -89,11 +89,13 @@ class CassetteReport:
             self._message = "harness: no report: no test had a cassette"
             return
         from harness.cassette.age import ALWAYS
+        from harness.checks.check import Kept
         from harness.report import write_folder
         from harness.report.build import tests_report
 
         try:
-            write_folder(tests_report(paths, ALWAYS, 1, lambda text: None), self._folder)
+            report = tests_report(paths, ALWAYS, 1, lambda text: None, Kept.TRANSCRIPTS)
+            write_folder(report, self._folder)
         except HarnessError as error:
             self._message = f"harness: no report: {error}"
             session.exitstatus = pytest.ExitCode.USAGE_ERROR

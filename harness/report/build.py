@@ -8,10 +8,12 @@ from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import age, store
 from harness.cassette.age import Period
+from harness.cassette.remote import located
 from harness.cassette.store import Store, find
 from harness.cassette.workers import Workers, in_order
 from harness.checks.check import (
@@ -23,9 +25,11 @@ from harness.checks.check import (
     check_cassettes,
     checked,
 )
+from harness.comparison.call_forms import PathTypes, merged_types
 from harness.comparison.fields import FieldMatrix, merged
 from harness.comparison.matrix import Matrix, matrix
-from harness.config.settings import load_prices
+from harness.config.prices import Prices
+from harness.config.settings import RuleSelection, load_prices
 from harness.contracts.files import load
 from harness.contracts.judge import Judge
 from harness.contracts.sections import sections
@@ -34,15 +38,16 @@ from harness.providers.masking import masked
 from harness.providers.rules import project_rules
 from harness.report.model import Report
 from harness.report.ranking import scenarios_of
-from harness.report.spool import SpooledReads
+from harness.report.spool import Pickled, Spool, SpooledReads
 from harness.rules import Judged
 from harness.runner import Progress
-from harness.runner.batch import Examined, Job, examine, replay_all
+from harness.runner.batch import Examined, Job, examine, examine_analyzed, replay_all
 from harness.runner.recordings import (
     analyzed,
     group_sides,
     read_repeats,
     try_read,
+    try_read_head,
 )
 from harness.types import Cassette, Problem
 
@@ -156,18 +161,19 @@ def _checked_report(
     return report
 
 
-def _report(title: str, results: Iterable[Checked | Problem], start: float) -> Report:
+def _report(title: str, results: Iterable[Checked | _Kept | Problem], start: float) -> Report:
     """Return the report of *results*; its run began at *start*, by `time.perf_counter()`."""
     files, reads, problems = list[CheckedFile](), SpooledReads(), list[Problem]()
-    fields: list[FieldMatrix] = []
+    fields, paths = list[FieldMatrix](), list[PathTypes]()
     for result in results:
         if isinstance(result, Problem):
             problems.append(result)
             continue
         files.append(result.file._replace(fields=None))
         fields += [result.file.fields] if result.file.fields is not None else []
+        paths += [result.paths] if result.paths is not None else []
         if len(fields) == _MERGED_AT_ONCE:
-            fields = [merged(fields)]
+            fields, paths = [merged(fields)], [merged_types(paths)]
         if result.transcript is not None:
             reads.append(result.transcript)
     return Report(
@@ -175,6 +181,7 @@ def _report(title: str, results: Iterable[Checked | Problem], start: float) -> R
         reads=reads or (),
         checked=tuple(one.outline for one in files),
         fields=merged(fields) if fields else None,
+        paths=merged_types(paths) if paths else None,
         findings=tuple(finding for one in files for finding in one.judged.findings),
         ignored=tuple(finding for one in files for finding in one.judged.ignored),
         problems=tuple(problems),
@@ -280,50 +287,135 @@ def compare_report(groups: Iterable[Sequence[AnalyzedTranscript]], skip: store.S
         BadSettings: the project's settings are not valid.
     """
     start = time.perf_counter()
-    rules, prices = project_rules(Path.cwd()), load_prices(Path.cwd())
+    compare = _Comparing(project_rules(Path.cwd()), load_prices(Path.cwd()), Kept.TRANSCRIPTS)
     matrices: list[Matrix] = []
 
     def results() -> Iterator[Checked]:
         for group in filter(None, groups):
-            found = matrix(group, prices, read_repeats(group, skip))
-            matrices.append(replace(found, scenario=scenarios_of(group)))
-            for one, target in zip(group, found.targets, strict=True):
-                named = replace(one.transcript, scenario=scenarios_of(group), target=target)
-                yield checked(examine(named, rules), Kept.TRANSCRIPTS)
+            found, results = compare(group, skip)
+            matrices.append(found)
+            yield from results
 
     return replace(_report("Compare", results(), start), matrices=tuple(matrices))
 
 
+class _Comparing(NamedTuple):
+    """The comparison and check of groups of recordings, by a project's settings."""
+
+    rules: RuleSelection
+    prices: Prices
+    keeps: Kept
+
+    def __call__(
+        self, group: Sequence[AnalyzedTranscript], skip: store.Skip
+    ) -> tuple[Matrix, Iterator[Checked]]:
+        """Return the matrix of *group*, and the check of each recording in it.
+
+        *skip* is called with the error of each repeat that cannot be read.
+        """
+        found = matrix(group, self.prices, read_repeats(group, skip))
+        scenario = scenarios_of(group)
+        results = (
+            checked(examine_analyzed(_named(one, scenario, target), self.rules), self.keeps)
+            for one, target in zip(group, found.targets, strict=True)
+        )
+        return replace(found, scenario=scenario), results
+
+
+def _named(read: AnalyzedTranscript, scenario: str, target: str) -> AnalyzedTranscript:
+    return replace(read, transcript=replace(read.transcript, scenario=scenario, target=target))
+
+
 def tests_report(
-    paths: Sequence[Path], period: Period, workers: Workers, progress: Progress
+    paths: Sequence[Path],
+    period: Period,
+    workers: Workers,
+    progress: Progress,
+    keeps: Kept,
 ) -> Report:
     """Return the report of a test run's cassettes: each checked, and compared by scenario.
 
     Repeats, and cassettes that were not recorded in *period*, are left out. A cassette that cannot
-    be read is a problem of the report. *workers* is the largest number of processes that read them,
-    or the address of a Dask scheduler; *progress* is called with a line of text for each cassette.
+    be read is a problem of the report.
+
+    Args:
+        paths: The cassettes.
+        period: The dates of recording.
+        workers: The largest number of processes, or the address of a Dask scheduler.
+        progress: Called with a line of text for each group of cassettes that are compared.
+        keeps: The parts of each cassette that the report contains.
 
     Raises:
         BadSettings: the project's settings are not valid.
     """
+    start = time.perf_counter()
+    compare = _Comparing(project_rules(Path.cwd()), load_prices(Path.cwd()), keeps)
     firsts = [path for path in paths if not store.is_repeat(path)]
-    reads, heads = SpooledReads(), list[AnalyzedTranscript]()
-    problems: list[Problem] = []
-    for number, (path, one) in enumerate(
-        zip(firsts, in_order(try_read, firsts, workers), strict=True), start=1
-    ):
-        progress(f"[{number}/{len(firsts)}] {path}")
-        if isinstance(one, Problem):
-            problems.append(one)
-        elif one.provenance in period:
-            reads.append(one)
-            heads.append(AnalyzedTranscript(replace(one, turns=())))
-    numbers = {id(head): number for number, head in enumerate(heads)}
-    compared = compare_report(
-        ([reads[numbers[id(head)]] for head in group] for group in group_sides([heads])),
-        lambda error: problems.append(Problem("", "", str(error))),
+    here = 1 if isinstance(workers, int) else workers  # a head is read faster than it is handed on
+    matrices, problems = Spool[Matrix](), list[Problem]()
+    heads = list[AnalyzedTranscript]()
+    for head in in_order(try_read_head, firsts, here):
+        if isinstance(head, Problem):
+            problems.append(head)
+        elif head.provenance in period:
+            heads.append(AnalyzedTranscript(head))
+    sources = [[one.transcript.source for one in group] for group in group_sides([heads])]
+
+    def results() -> Iterator[_Kept]:
+        done = 0
+        all_compared = in_order(partial(_read_and_compare, compare), sources, workers)
+        for group, compared in zip(sources, all_compared, strict=True):
+            done += len(group)
+            progress(f"[{done}/{len(heads)}] {group[-1]}")
+            problems.extend(compared.problems)
+            if compared.matrix is not None:
+                matrices.append(compared.matrix)
+            yield from compared.results
+
+    report = _report("Tests", results(), start)
+    return replace(
+        report,
+        matrices=matrices,
+        problems=tuple(problems),
+        processes=_processes(workers),
     )
-    return replace(compared, title="Tests", problems=tuple(problems), processes=_processes(workers))
+
+
+class _Kept(NamedTuple):
+    """A `Checked` cassette of which the transcript is pickled, as another process returns it."""
+
+    file: CheckedFile
+    transcript: Pickled | None
+    paths: PathTypes | None
+
+
+class _Compared(NamedTuple):
+    """A group of cassettes that was read and compared in another process.
+
+    Attributes:
+        results: The check of each cassette that could be read.
+        matrix: The pickled matrix of the group; None if no cassette could be read.
+        problems: The reasons why other cassettes and repeats could not be read.
+    """
+
+    results: list[_Kept]
+    matrix: Pickled | None
+    problems: list[Problem]
+
+
+def _read_and_compare(compare: _Comparing, sources: Sequence[str]) -> _Compared:
+    """Return the comparison of the cassettes at *sources*."""
+    read = [try_read(located(source)) for source in sources]
+    problems = [one for one in read if isinstance(one, Problem)]
+    group = [analyze(one, endpoints.recognise) for one in read if not isinstance(one, Problem)]
+    if not group:
+        return _Compared([], None, problems)
+    found, results = compare(group, lambda error: problems.append(Problem("", "", str(error))))
+    kept = [
+        _Kept(file, Pickled.of(transcript) if transcript else None, paths)
+        for file, transcript, paths in results
+    ]
+    return _Compared(kept, Pickled.of(found), problems)
 
 
 def add_age_findings(report: Report, limit: age.Limit | None) -> Report:

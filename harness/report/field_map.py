@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from harness.analysis.shape import shape
-from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
+from harness.comparison.call_forms import CallForm, PathTypes
 from harness.comparison.fields import (
     AnswerForm,
     Evidence,
@@ -24,9 +23,7 @@ from harness.comparison.fields import (
     presence,
 )
 from harness.comparison.matrix import PathRow, path_rows
-from harness.comparison.summary import PARTS, summarize
-from harness.types import CallKind, Reply
-from harness.wire import walk
+from harness.comparison.summary import PARTS
 
 GLANCE = (
     "content",
@@ -42,57 +39,6 @@ GLANCE = (
 
 MAX_FIELDS = 500
 """The largest number of paths in one table."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class CallForm:
-    """An API form: a provider and a way to call it, such as `messages` or `prompt`.
-
-    Attributes:
-        image: whether images are requested.
-        provider: the provider, such as `zhipu`; `?` if unknown.
-        name: the way to call the provider: `messages`, `prompt`, `image`, another `CallKind` such
-            as `rerank`, or `other`.
-    """
-
-    image: bool
-    provider: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.provider} · {self.name}"
-
-    @property
-    def topic(self) -> str:
-        """The requested kind of output: `image` or `text`."""
-        return "image" if self.image else "text"
-
-
-def api_form(read: AnalyzedTranscript, turn: AnalyzedTurn) -> CallForm:
-    """Return the API form of a turn of *read*, from its endpoint and its request."""
-    endpoint = next((r.endpoint for r in turn.readings if r.endpoint), None)
-    provider = endpoint.dialect if endpoint else read.transcript.target.partition("/")[0]
-    name = _form(turn)
-    return CallForm(name == CallKind.IMAGE, provider or "?", name)
-
-
-def _form(turn: AnalyzedTurn) -> str:
-    call = turn.turn.call
-    if call is not None:
-        return "messages" if call.kind is CallKind.CHAT else call.kind.value
-    if _is_image(turn):
-        return CallKind.IMAGE.value
-    first = turn.readings[0].request_json if turn.readings else None
-    paths = [pointer for pointer, _ in walk(first.value)] if first and not first.problem else []
-    if any(path.endswith("/messages") for path in paths):
-        return "messages"
-    return "prompt" if any(path.endswith("/prompt") for path in paths) else "other"
-
-
-def _is_image(turn: AnalyzedTurn) -> bool:
-    if turn.turn.call is not None:
-        return turn.turn.call.kind is CallKind.IMAGE
-    return isinstance(turn.outcome, Reply) and bool(turn.outcome.images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +134,14 @@ class Topic:
         return tuple(field for field in self.fields if field.name in GLANCE)
 
 
-def topics(reads: Sequence[AnalyzedTranscript], matrix: FieldMatrix) -> tuple[Topic, ...]:
+def topics(paths: PathTypes, matrix: FieldMatrix) -> tuple[Topic, ...]:
     """Return the field maps of text and of images, in this order, except those without fields.
 
     Args:
-        reads: The transcripts, which show which endpoints return images.
+        paths: The paths in the exchanges, which name the endpoints that return images.
         matrix: The places of the fields in their answers.
     """
-    images = _image_endpoints(reads)
+    images = paths.image_endpoints
     forms = {
         form: CallForm(
             form.endpoint in images,
@@ -207,17 +153,6 @@ def topics(reads: Sequence[AnalyzedTranscript], matrix: FieldMatrix) -> tuple[To
     names = dict.fromkeys(form.topic for form in sorted(forms.values()))
     found = (_topic(name, matrix, forms) for name in names)
     return tuple(topic for topic in found if topic.fields)
-
-
-def _image_endpoints(reads: Iterable[AnalyzedTranscript]) -> set[str]:
-    return {
-        reading.endpoint.name
-        for read in reads
-        for turn in read.turns
-        if _is_image(turn)
-        for reading in turn.readings
-        if reading.endpoint
-    }
 
 
 def _topic(name: str, matrix: FieldMatrix, forms: Mapping[AnswerForm, CallForm]) -> Topic:
@@ -330,32 +265,20 @@ class FieldTable:
         return sum(field.differs for field in self.fields)
 
 
-def field_tables(reads: Sequence[AnalyzedTranscript]) -> tuple[FieldTable, ...]:
-    """Return tables of all paths in the exchanges of *reads*, with their types by API form.
+def field_tables(paths: PathTypes) -> tuple[FieldTable, ...]:
+    """Return tables of all *paths*, with their types by API form.
 
     There is one table for each topic, `text` or `image`, and each kind of exchange. A table with
     only one API form is left out.
     """
-    found: dict[tuple[str, str], dict[CallForm, dict[str, set[str]]]] = {}
-    for read in reads:
-        for turn in read.turns:
-            form = api_form(read, turn)
-            for part, path, types in _paths(turn):
-                by_form = found.setdefault((form.topic, part), {})
-                by_form.setdefault(form, {}).setdefault(path, set()).update(types)
+    found: dict[tuple[str, str], dict[CallForm, Mapping[str, set[str]]]] = {}
+    for (form, part), types in paths.types.items():
+        found.setdefault((form.topic, part), {})[form] = types
     order = [(topic, part) for topic in ("text", "image") for part in (*PARTS, "request")]
     return tuple(_table(*key, found[key]) for key in order if len(found.get(key, ())) > 1)
 
 
-def _paths(turn: AnalyzedTurn) -> Iterator[tuple[str, str, Iterable[str]]]:
-    for part, paths in summarize(turn).shapes.items():
-        yield from ((part, path, types.split("|")) for path, types in paths.items())
-    asked = turn.readings[0].request_json if turn.readings else None
-    if asked is not None and not asked.problem:
-        yield from (("request", path, types) for path, types in shape(asked.value).items())
-
-
-def _table(topic: str, part: str, shapes: dict[CallForm, dict[str, set[str]]]) -> FieldTable:
+def _table(topic: str, part: str, shapes: Mapping[CallForm, Mapping[str, set[str]]]) -> FieldTable:
     forms = tuple(sorted(shapes))
     rows = path_rows([shapes[form] for form in forms])
     return FieldTable(topic, part, forms, rows[:MAX_FIELDS])

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.analysis.transcript import AnalyzedTranscript
+from harness.comparison.call_forms import PathTypes, path_types
 from harness.comparison.fields import FieldMatrix, field_matrix
 from harness.comparison.matrix import Matrix, Outline, outline
 from harness.config.git import git_output
@@ -182,7 +183,9 @@ class Report:
         checked: a summary in figures of each transcript of a check; if empty, `outlines` makes them
             from *reads*.
         fields: the places of fields in answers; None to find them in the transcripts.
-        matrices: the comparison of all targets of each scenario.
+        paths: the JSON types at each path in the exchanges; None to find them in the transcripts.
+        matrices: the comparison of all targets of each scenario, of many of them read from a file
+            whenever they are asked for.
         problems: errors of scenarios and targets that could not be recorded, read or replayed.
         ignored: findings of rules that a scenario or the project ignores; the report does not fail
             by them.
@@ -200,7 +203,7 @@ class Report:
     reads: Sequence[AnalyzedTranscript] = ()
     findings: tuple[Finding, ...] = ()
     ignored: tuple[Finding, ...] = ()
-    matrices: tuple[Matrix, ...] = ()
+    matrices: Sequence[Matrix] = ()
     problems: tuple[Problem, ...] = ()
     duration: float = 0.0
     drifts: tuple[Drift, ...] = ()
@@ -208,6 +211,7 @@ class Report:
     pages: tuple[tuple[str, str], ...] = ()
     checked: tuple[Outline, ...] = ()
     fields: FieldMatrix | None = None
+    paths: PathTypes | None = None
     history: tuple[Run, ...] = ()
     processes: int = field(default=1, compare=False)
     left_out: int = 0
@@ -279,9 +283,14 @@ class Report:
         every: list[Outline | Problem | Finding] = [*self.outlines, *self.problems, *self.findings]
         for one in every:
             found.setdefault(one.scenario, {})[one.target] = None
-        for matrix in self.matrices:
-            found.setdefault(matrix.scenario, {})
+        for scenario in self.compared:
+            found.setdefault(scenario, {})
         return {scenario: tuple(targets) for scenario, targets in found.items()}
+
+    @cached_property
+    def compared(self) -> tuple[str, ...]:
+        """The name of the scenario of each of `matrices`."""
+        return tuple(one.scenario for one in self.matrices)
 
     @property
     def scenarios(self) -> tuple[str, ...]:
@@ -352,12 +361,16 @@ class Report:
     @cached_property
     def topics(self) -> tuple[Topic, ...]:
         """The paths of each field by API form: one `Topic` for text and one for images."""
-        return topics(self.reads, self.field_matrix)
+        return topics(self._path_types, self.field_matrix)
 
     @cached_property
     def field_tables(self) -> tuple[FieldTable, ...]:
         """Every path in requests and answers with its types, by API form."""
-        return field_tables(self.reads)
+        return field_tables(self._path_types)
+
+    @cached_property
+    def _path_types(self) -> PathTypes:
+        return self.paths or path_types(self.reads)
 
     @cached_property
     def drift_groups(self) -> tuple[ChangeGroup, ...]:

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Sequence
 from errno import ENOSPC
 from tempfile import TemporaryFile
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.errors import CannotWrite
@@ -19,6 +19,17 @@ T = TypeVar("T")
 
 IN_MEMORY = 2**22
 """The size in bytes of the items that are kept in memory; all others are in the file."""
+
+
+class Pickled(NamedTuple):
+    """An item that another process pickled, so that this one need not load it to keep it."""
+
+    data: bytes
+
+    @classmethod
+    def of(cls, item: object) -> Pickled:
+        """Return *item* pickled."""
+        return cls(pickle.dumps(item, pickle.HIGHEST_PROTOCOL))
 
 
 class Spool(Sequence[T]):
@@ -34,8 +45,11 @@ class Spool(Sequence[T]):
         self._file: Any = None
 
     def append(self, item: Any) -> None:
-        """Add an item at the end. Raises CannotWrite if the temporary file cannot hold it."""
-        data = pickle.dumps(item, pickle.HIGHEST_PROTOCOL)
+        """Add an item at the end, which may be `Pickled`.
+
+        Raises CannotWrite if the temporary file cannot hold it.
+        """
+        data = item.data if isinstance(item, Pickled) else Pickled.of(item).data
         if len(data) <= self._room:
             self._room -= len(data)
             self._parts.append(data)

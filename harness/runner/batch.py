@@ -420,9 +420,13 @@ def examine(transcript: Transcript, rules: RuleSelection = ALL_RULES) -> Examine
     These are the rules that *rules*, the selection in the project's settings, and the transcript's
     scenario select.
     """
-    selected = rules.apply_to(transcript)
-    analyzed = analyze(selected, endpoints.recognise)
-    return Examined(analyzed, judge(analyzed, RULES))
+    return examine_analyzed(analyze(transcript, endpoints.recognise), rules)
+
+
+def examine_analyzed(read: AnalyzedTranscript, rules: RuleSelection = ALL_RULES) -> Examined:
+    """Check a transcript that is analyzed already; the rules are those that `examine` applies."""
+    selected = replace(read, transcript=rules.apply_to(read.transcript))
+    return Examined(selected, judge(selected, RULES))
 
 
 def replay_all(

@@ -64,6 +64,17 @@ def try_read(path: Path) -> Transcript | Problem:
         return Problem("", "", str(error))
 
 
+def try_read_head(path: Path) -> Transcript | Problem:
+    """Return the transcript of the cassette at *path* without turns: only its head is read.
+
+    Return a problem if the head cannot be read.
+    """
+    try:
+        return _transcript(Cassette((), store.read_provenance(path)), str(path))
+    except HarnessError as error:
+        return Problem("", "", str(error))
+
+
 def _transcript(cassette: Cassette, source: str) -> Transcript:
     scenario = cassette.provenance.scenario or Path(source).stem
     transcript = transcript_of(cassette, endpoints.recognise, source=source)

@@ -9,9 +9,10 @@ import pytest
 from drift.changed_recordings import recorded, with_exchanges
 
 from harness.analysis.transcript import AnalyzedTranscript
+from harness.comparison.call_forms import api_form
 from harness.comparison.fields import Presence
 from harness.report import Report, html, json_report, markdown
-from harness.report.field_map import MappedField, Topic, api_form
+from harness.report.field_map import MappedField, Topic
 from harness.types import Exchange
 
 from .samples import exchange, told

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.comparison.fields import Evidence
-from harness.comparison.matrix import Matrix, TargetPair, TurnFigures
+from harness.comparison.matrix import Matrix, Outline, TargetPair, TurnFigures
 from harness.comparison.types import Comparison, Difference, Layer
 from harness.report import format
 from harness.report.conversation import ConversationTurn, conversation, downloads
 from harness.report.forks import Recording
 from harness.report.html import bodies, charts, word_diff
 from harness.report.model import Report
-from harness.types import Finding, Origin, Problem, Severity, Transcript
+from harness.types import Finding, Origin, Problem, Severity
 
 if TYPE_CHECKING:
     from harness.analysis.difference import Verdict
@@ -90,7 +90,7 @@ class Column:
 
     Attributes:
         anchor: the id of the HTML element.
-        head: the transcript without its turns.
+        head: the outline of the transcript, and where to read the rest.
         findings: the findings of the transcript.
     """
 
@@ -99,9 +99,9 @@ class Column:
     findings: tuple[NumberedFinding, ...]
 
     @property
-    def transcript(self) -> Transcript:
-        """The transcript without its turns."""
-        return self.head.transcript
+    def outline(self) -> Outline:
+        """The figures and the provenance of the transcript."""
+        return self.head.outline
 
     @cached_property
     def _read(self) -> AnalyzedTranscript:
@@ -127,34 +127,30 @@ class Column:
     @property
     def more(self) -> int:
         """The number of the other exchanges."""
-        return max(0, self.head.exchanges - MAX_EXCHANGES)
+        return max(0, self.outline.exchanges - MAX_EXCHANGES)
 
     @property
     def files(self) -> tuple[bytes, ...]:
         """The bytes of each file that was downloaded, such as an image."""
-        turns = self.head.read.turns if self.head.has_files else ()
+        turns = self.head.read.turns if self.outline.files else ()
         return tuple(data for turn in turns for data in downloads(turn))
 
     @property
     def target(self) -> str:
         """The name of the target or, if it has none, the cassette's path."""
-        return self.transcript.target or self.transcript.source
+        return self.outline.target or self.outline.source
 
 
 class Head(NamedTuple):
-    """A transcript without its turns, which are read from the report when they are asked for.
+    """The outline of a transcript, which is read from the report when it is asked for.
 
     Attributes:
-        transcript: the transcript without its turns.
-        exchanges: the number of its exchanges.
-        has_files: whether files were downloaded.
+        outline: the figures and the provenance of the transcript.
         reads: the transcripts of the report.
         at: the position of the transcript among these.
     """
 
-    transcript: Transcript
-    exchanges: int
-    has_files: bool
+    outline: Outline
     reads: Sequence[AnalyzedTranscript]
     at: int
 
@@ -162,13 +158,6 @@ class Head(NamedTuple):
     def read(self) -> AnalyzedTranscript:
         """The whole transcript."""
         return self.reads[self.at]
-
-
-def _heads(reads: Sequence[AnalyzedTranscript]) -> Iterator[Head]:
-    for at, read in enumerate(reads):
-        transcript = replace(read.transcript, turns=(), unused=())
-        has_files = any(True for turn in read.turns for _ in downloads(turn))
-        yield Head(transcript, len(read.readings), has_files, reads, at)
 
 
 @dataclass(frozen=True)
@@ -252,7 +241,7 @@ class ShownMatrix:
         return tuple((n, tuple(group)) for n, group in groupby(every, key=lambda f: f.turn))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ScenarioSection:
     """A scenario as the page shows it, with all its transcripts and findings.
 
@@ -263,6 +252,8 @@ class ScenarioSection:
         findings: the findings, the most severe first.
         ignored: findings of rules that the scenario or the project ignores.
         problems: errors of targets that could not be recorded, read or replayed.
+        compared: the matrices of the report.
+        at: the positions among these of the scenario's own.
     """
 
     anchor: str
@@ -271,17 +262,23 @@ class ScenarioSection:
     findings: tuple[NumberedFinding, ...]
     ignored: tuple[Finding, ...]
     problems: tuple[Problem, ...]
-    matrices: tuple[ShownMatrix, ...]
+    compared: Sequence[Matrix]
+    at: Sequence[int]
+
+    @cached_property
+    def matrices(self) -> tuple[ShownMatrix, ...]:
+        """The matrices of the scenario, made when they are asked for; see `fresh`."""
+        return tuple(_matrix(self.compared[at]) for at in self.at)
 
     @property
     def fresh(self) -> ScenarioSection:
-        """The section with columns that have made no view yet, to be dropped once it is shown."""
+        """The section without views and matrices that were made, to be dropped once it is shown."""
         return replace(self, columns=tuple(replace(column) for column in self.columns))
 
     @property
     def sandbox(self) -> bool:
         """Whether a transcript of the scenario was recorded from the sandbox."""
-        provenances = (column.transcript.provenance for column in self.columns)
+        provenances = (column.outline.provenance for column in self.columns)
         return any(made.recorded_from is Origin.SANDBOX for made in provenances)
 
     @property
@@ -294,22 +291,25 @@ class ScenarioSection:
 def sections(report: Report) -> tuple[ScenarioSection, ...]:
     """Return a section for each scenario; findings are numbered across all sections, from 1."""
     by_scenario, heads = _by_scenario(report), defaultdict[str, list[Head]](list)
-    for head in _heads(report.reads):
-        heads[head.transcript.scenario].append(head)
+    compared = defaultdict[str, list[int]](list)
+    for at, scenario in enumerate(report.compared):
+        compared[scenario].append(at)
+    for at, outline in enumerate(report.outlines if report.reads else ()):
+        heads[outline.scenario].append(Head(outline, report.reads, at))
     done: list[ScenarioSection] = []
     numbered = 0
     for number, scenario in enumerate(report.scenarios, start=1):
-        done.append(
-            _section(by_scenario[scenario], scenario, heads[scenario], f"s{number}", numbered)
-        )
+        own = replace(by_scenario[scenario], matrices=report.matrices)
+        of = heads[scenario], compared[scenario]
+        done.append(_section(own, scenario, *of, f"s{number}", numbered))
         numbered += len(done[-1].findings)
     return tuple(done)
 
 
 def _by_scenario(report: Report) -> Mapping[str, Report]:
-    """Return the part of a report that is about each of its scenarios, without transcripts."""
+    """Return the findings and problems of each scenario of a report."""
     parts: dict[str, dict[str, Any]] = {name: defaultdict(list) for name in report.scenarios}
-    for name in ("findings", "ignored", "problems", "matrices"):
+    for name in ("findings", "ignored", "problems"):
         for one in getattr(report, name):
             if one.scenario in parts:
                 parts[one.scenario][name].append(one)
@@ -317,7 +317,12 @@ def _by_scenario(report: Report) -> Mapping[str, Report]:
 
 
 def _section(
-    report: Report, scenario: str, heads: Sequence[Head], anchor: str, numbered: int
+    report: Report,
+    scenario: str,
+    heads: Sequence[Head],
+    compared: Sequence[int],
+    anchor: str,
+    numbered: int,
 ) -> ScenarioSection:
     found = _sorted(report.findings)
     findings = tuple(
@@ -331,7 +336,8 @@ def _section(
         findings=findings,
         ignored=tuple(_sorted(report.ignored)),
         problems=tuple(report.problems),
-        matrices=tuple(_matrix(matrix) for matrix in report.matrices),
+        compared=report.matrices,
+        at=compared,
     )
 
 
@@ -340,7 +346,7 @@ def _sorted(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda f: (order.index(f.severity), f.target))
 
 
-def _belongs(finding: Finding, mine: Transcript) -> bool:
+def _belongs(finding: Finding, mine: Outline) -> bool:
     """Return whether *finding* is one of the transcript *mine*.
 
     Cassettes of other tools may have the same scenario and target, so their files are compared too.
@@ -354,14 +360,14 @@ def _exchange(finding: Finding, heads: Sequence[Head], anchor: str) -> str:
     if number is None:
         return ""
     for count, head in enumerate(heads, start=1):
-        shown = min(head.exchanges, MAX_EXCHANGES)
-        if number <= shown and _belongs(finding, head.transcript):
+        shown = min(head.outline.exchanges, MAX_EXCHANGES)
+        if number <= shown and _belongs(finding, head.outline):
             return f"{anchor}-t{count}-x{number}"
     return ""
 
 
 def _column(head: Head, findings: Sequence[NumberedFinding], anchor: str) -> Column:
-    mine = tuple(one for one in findings if _belongs(one.finding, head.transcript))
+    mine = tuple(one for one in findings if _belongs(one.finding, head.outline))
     return Column(anchor, head, mine)
 
 
@@ -401,7 +407,7 @@ def recordings(sections: Sequence[ScenarioSection]) -> Iterator[Recording]:
     """Yield every recording of the page, linked to its place on the page."""
     for section in sections:
         for column in section.columns:
-            yield Recording.of(column.transcript.provenance, f"#{column.anchor}")
+            yield Recording.of(column.outline.provenance, f"#{column.anchor}")
 
 
 def pictures(sections: Sequence[ScenarioSection]) -> Iterator[bytes]:
@@ -432,8 +438,8 @@ def evidence_anchors(sections: Sequence[ScenarioSection]) -> Callable[[Evidence]
     name of its file.
     """
     columns = [column for section in sections for column in section.columns]
-    often = Counter(column.transcript.source for column in columns)
-    anchors = {c.transcript.source: c.anchor for c in columns if often[c.transcript.source] == 1}
+    often = Counter(column.outline.source for column in columns)
+    anchors = {c.outline.source: c.anchor for c in columns if often[c.outline.source] == 1}
 
     def anchor(seen: Evidence) -> str:
         column = anchors.get(seen.source, "")
@@ -474,7 +480,7 @@ def shown_drifts(report: Report, sections: Sequence[ScenarioSection]) -> tuple[S
     """Return every drift of a report, the most severe first."""
     order = sorted(report.drifts, key=lambda drift: -drift.verdict.rank)
     columns = (column for section in sections for column in section.columns)
-    anchors = {(c.transcript.scenario, c.target): c.anchor for c in columns}
+    anchors = {(c.outline.scenario, c.target): c.anchor for c in columns}
     return tuple(
         ShownDrift(f"d-{number}", anchors.get((d.scenario, d.target), ""), d)
         for number, d in enumerate(order, start=1)

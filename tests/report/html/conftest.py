@@ -18,6 +18,7 @@ from harness.analysis.difference import ChangeKind, Verdict
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette.age import ALWAYS
 from harness.cassette.store import Store, find
+from harness.checks.check import Kept
 from harness.comparison.matrix import matrix
 from harness.config.prices import Price, Prices
 from harness.drift import run
@@ -224,7 +225,9 @@ def tests_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = path.read_text(encoding="utf-8")
         path.write_text(re.sub("(?m)^    (scenario|target): .*\n", "", text), encoding="utf-8")
     page = folder / "index.html"
-    report = tests_report(sorted(folder.rglob("*.yaml")), ALWAYS, 1, lambda _: None)
+    report = tests_report(
+        sorted(folder.rglob("*.yaml")), ALWAYS, 1, lambda _: None, Kept.TRANSCRIPTS
+    )
     page.write_text(html.report(report), encoding="utf-8")
     return page
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.analysis.transcript import analyze
+from harness.comparison.call_forms import path_types
 from harness.providers.endpoints import recognise
 from harness.report.field_map import field_tables
 from harness.report.format import chinese_place, chinese_sentence
@@ -229,7 +230,7 @@ def test_fields_are_told_by_provider_and_way_of_asking() -> None:
         [exchange({"text": "a", "id": 1}, {"messages": []})],
         [exchange({"text": "a"}, {"prompt": "a"})],
     )
-    answer, request = field_tables([read])
+    answer, request = field_tables(path_types([read]))
     assert [str(form) for form in answer.forms] == ["chat · messages", "chat · prompt"]
     assert [(row.path, row.differs) for row in answer.fields] == [
         ("", False),
