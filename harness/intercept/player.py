@@ -77,20 +77,28 @@ class Player:
     names: Sequence[str] = ()
     clock: Clock = field(init=False)
     _refused: frozenset[str] = field(init=False)
-    _used: dict[Slot, int] = field(init=False, default_factory=dict)
+    _is_in_order: bool = field(init=False)
+    _in_order: int = field(init=False)
+    _used: dict[Slot, int] = field(init=False)
     _known_keys: dict[_Parts, Key] = field(init=False, default_factory=dict)
     _last: tuple[Request, Request, Key] | None = field(init=False, repr=False, default=None)
     _peeked: set[int] = field(init=False, default_factory=set)
-    _replayed: list[Exchange] = field(init=False, default_factory=list)
+    _turn: list[Exchange] | None = field(init=False)
     _compared: list[Exchange] = field(init=False, default_factory=list)
     _compared_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
-    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _lock: threading.Lock = field(init=False)
 
     def __post_init__(self) -> None:
-        self.clock = Clock(self.pace)
         self._refused = frozenset() if self.ignore_keys else _refused_keys(self.cassette)
+        self._rewind()
         if self.normalize_request is not identity:
             _ = self._index  # an error of the hook is raised at once
+
+    def _rewind(self) -> None:
+        """Begin the replay, with a clock of its own."""
+        self.clock, self._lock = Clock(self.pace), threading.Lock()
+        self._is_in_order = not self._refused and self.normalize_request is identity
+        self._in_order, self._used, self._turn = 0, {}, None
 
     def rewound(self) -> Player:
         """Return a player that replays the same cassette from its beginning.
@@ -99,8 +107,7 @@ class Player:
         """
         _ = self._index, self._volatile  # computed before they are copied
         other = copy(self)
-        other.clock, other._lock = Clock(self.pace), threading.Lock()
-        other._used, other._replayed = {}, []
+        other._rewind()
         return other
 
     @cached_property
@@ -155,6 +162,8 @@ class Player:
 
     def take(self, request: Request) -> Exchange | None:
         """Return the next recorded exchange that answers *request*; None if none is left."""
+        if self._is_in_order and (exchange := self._take_in_order(request)) is not None:
+            return _playable(exchange)
         if not self._index:
             return None
         slot = self._slot(request)
@@ -164,8 +173,37 @@ class Player:
                 return None
             exchange = self.cassette.exchanges[number]
             self._used[slot] = min(self._used.get(slot, 0) + 1, len(self._index[slot]))
-            self._replayed.append(exchange)
+            self._note(exchange)
         return _playable(exchange)
+
+    def _take_in_order(self, request: Request) -> Exchange | None:
+        """Return the recorded exchange after those that were taken, if its request is *request*.
+
+        As long as each request is byte for byte the next recorded one, no matching key is computed:
+        the exchange would be the next of its slot, all earlier exchanges of which are used.
+        """
+        with self._lock:
+            following = self.cassette.exchanges[self._in_order : self._in_order + 1]
+            if not self._is_in_order or not following:
+                return None
+            (exchange,) = following
+            if _parts(exchange.request) != _parts(request):
+                return None
+            self._in_order += 1
+            self._note(exchange)
+        return exchange
+
+    def _leave_order(self) -> None:
+        """Count the exchanges that were taken in order as those of their slots, from now on."""
+        if self._is_in_order:
+            self._is_in_order = False
+            for exchange in self.cassette.exchanges[: self._in_order]:
+                slot = self._recorded_slot(exchange)
+                self._used[slot] = self._used.get(slot, 0) + 1
+
+    def _note(self, exchange: Exchange) -> None:
+        if self._turn is not None:
+            self._turn.append(exchange)
 
     def peek(self, request: Request) -> Exchange | None:
         """Return the exchange that `take` would return for *request*, but do not use it up.
@@ -182,6 +220,7 @@ class Player:
 
     def _next(self, request: Request, slot: Slot) -> int | None:
         """Return the number of the next exchange of a slot; None if none is left."""
+        self._leave_order()
         numbers, used = self._index.get(slot, []), self._used.get(slot, 0)
         if used == len(numbers) and (not numbers or request.method.upper() != "GET"):
             return None
@@ -216,14 +255,14 @@ class Player:
         *number* is ignored; `Recorder.turn`, which has the same signature, needs it.
 
         Yields:
-            A list, empty at first, to which the exchanges are added when the context ends.
+            A list, empty at first, to which each exchange is added when it is replayed.
         """
         exchanges: list[Exchange] = []
-        start = len(self._replayed)
+        self._turn = exchanges
         try:
             yield exchanges
         finally:
-            exchanges += self._replayed[start:]
+            self._turn = None
 
     def sleep(self, seconds: float) -> None:
         """Advance the simulated time by *seconds*; the real wait is `pace` times as long."""
@@ -231,6 +270,8 @@ class Player:
 
     def unused(self) -> tuple[Exchange, ...]:
         """Return the exchanges that `find`, `take` and `peek` never returned, in recorded order."""
+        if self._is_in_order:
+            return tuple(self.cassette.exchanges[self._in_order :])
         if not (self._used or self._peeked):
             return tuple(self.cassette.exchanges)
         left = (numbers[self._used.get(slot, 0) :] for slot, numbers in self._index.items())

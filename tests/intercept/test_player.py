@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 import pytest
 import requests
 import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.errors import CassetteMiss, ConnectionBlocked
 from harness.intercept.patch import use_tape
@@ -30,6 +33,52 @@ def test_answers_come_in_order_of_recording() -> None:
         "a2",
         "b1",
     ]
+
+
+def test_a_replay_in_recorded_order_computes_no_matching_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A request that is byte for byte the next recorded one is answered without its key."""
+    monkeypatch.setattr("harness.intercept.player.key_of", None)
+    first, second = exchange("1", body={"q": "a"}), exchange("2", body={"q": "b"})
+    tape = player(first, second)
+    assert text_of_answer(tape, request("/chat", {"q": "a"})) == "1"
+    assert tape.unused() == (second,)
+    assert text_of_answer(tape, request("/chat", {"q": "b"})) == "2"
+    assert tape.unused() == ()
+
+
+_ASKED = st.sampled_from([b'{"a":1,"b":2}', b'{"b": 2, "a": 1}', b'{"a":3}'])
+_SENT = st.builds(
+    Request, st.sampled_from(["GET", "POST"]), st.just(f"{HOST}/chat"), st.just(()), _ASKED
+)
+
+
+@given(st.lists(_SENT, max_size=6), st.lists(_SENT, max_size=8))
+def test_the_order_of_requests_changes_no_answer(
+    recorded: list[Request], sent: list[Request]
+) -> None:
+    """Requests in recorded order get the answers that their matching keys would get them."""
+    cassette = Cassette(
+        tuple(Exchange(one, Response(200, body=b"%d" % n)) for n, one in enumerate(recorded))
+    )
+    tape, by_key = Player(cassette), Player(cassette, normalize_request=replace)
+    for one in sent:
+        assert tape.take(one) == by_key.take(one)
+        assert tape.unused() == by_key.unused()
+
+
+def test_only_a_turn_collects_what_was_replayed() -> None:
+    """A player that answers polls for days holds no list of its answers."""
+    tape = player(exchange("done", "/t", method="GET"))
+    poll = request("/t", method="GET")
+    held = [tape.find(poll) and _held(tape) for _ in range(9)]
+    assert held[2:] == held[1:-1]
+
+
+def _held(tape: Player) -> int:
+    """Return the number of items in all lists and tables of a player."""
+    return sum(len(one) for one in vars(tape).values() if isinstance(one, list | dict | set))
 
 
 def test_the_last_answer_to_a_poll_is_repeated() -> None:
