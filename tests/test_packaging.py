@@ -152,7 +152,7 @@ def test_a_wheel_has_everything(wheel: Path, python: Python, tmp_path: Path) -> 
     wanted |= {str(path.relative_to(ROOT)) for path in page}
     wanted |= {f"harness/locale/zh_CN/LC_MESSAGES/harness.{suffix}" for suffix in ("po", "mo")}
     assert wanted <= inside
-    assert "harness = harness.cli:main" in entry_points
+    assert "harness = harness.__main__:main" in entry_points
     assert f"llm-harness = {PLUGIN}" in entry_points
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"

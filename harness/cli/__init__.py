@@ -11,14 +11,14 @@ import os
 import sys
 import warnings
 from collections import UserDict
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
-from functools import partial, wraps
+from functools import partial
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, ParamSpec
+from typing import Any, NamedTuple, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -26,7 +26,14 @@ from typer.core import TyperGroup
 from harness.cli import app, help_texts
 from harness.cli.masked_output import masked_output
 from harness.errors import HarnessError, InterceptError
-from harness.locale import LANGUAGE, Language, language_of_environment, localized, localized_error
+from harness.locale import (
+    INTERRUPTED,
+    LANGUAGE,
+    Language,
+    language_of_environment,
+    localized,
+    localized_error,
+)
 
 
 class Command(NamedTuple):
@@ -76,11 +83,19 @@ WITH_CHILD = ("record", "sandbox", "serve")
 """The commands that run another command, which stands after `--`."""
 
 USAGE_ERROR = 2
-INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
 BROKEN_PIPE = 141
 """As of a program that SIGPIPE ends: whoever reads the output, such as `head`, has closed it."""
 
-P = ParamSpec("P")
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Print a message if the `with` block is interrupted, and exit with 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"harness: {localized(INTERRUPTED)}", err=True)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 class _Commands(UserDict[str, Any]):
@@ -102,6 +117,16 @@ class _CommandGroup(TyperGroup):
         self.commands = _Commands(
             {listed.name: partial(_load_command, listed) for listed in LISTED}
         )
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Read the command line; an interrupt, which typer would call Aborted, exits with 130."""
+        with _interruptible():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Import the module of a command, and run it; an interrupt exits with 130."""
+        with _interruptible():
+            return super().invoke(ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help in plain text: an import of rich takes longer than all the rest."""
@@ -152,29 +177,11 @@ def _load_command(listed: Command) -> Any:
             context_settings=app.CONTEXT,
             epilog=localized(help_texts.EXAMPLE) + example,
             short_help=None if listed.examples else listed.short,
-        )(_with_common_options(getattr(module, name)))
+        )(app.with_output_options(getattr(module, name)))
     loaded: Any = help_texts.localize(typer.main.get_command(group))
     for sub in getattr(loaded, "commands", {}).values():
         help_texts.localize(sub)
     return loaded
-
-
-def _with_common_options(command: Callable[P, None]) -> Callable[P, None]:
-    """Return *command* with the options that every command has.
-
-    When it is interrupted, it prints a message and exits with 130.
-    """
-
-    @wraps(command)
-    def interruptible(*arguments: P.args, **options: P.kwargs) -> None:
-        try:
-            command(*arguments, **options)
-        except KeyboardInterrupt:
-            message = localized("interrupted; what was recorded before is untouched")
-            typer.echo(f"harness: {message}", err=True)
-            raise typer.Exit(INTERRUPTED) from None
-
-    return app.with_output_options(interruptible)
 
 
 def _warn(

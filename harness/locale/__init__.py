@@ -160,6 +160,10 @@ def mark(message: str) -> str:
     return message
 
 
+INTERRUPTED = mark("interrupted; what was recorded before is untouched")
+"""The message about a command that Ctrl-C ended."""
+
+
 def translate(message: str, language: str = CHINESE) -> str:
     """Return *message* in *language*; unchanged if the catalogue lacks it."""
     return _catalogue(language).gettext(message) if message else ""

@@ -155,6 +155,31 @@ def test_ctrl_c_while_recording(folder: Path, jobs: str) -> None:
     assert {path: after[path] for path in after if path not in journals} == before
 
 
+@pytest.mark.parametrize(
+    "imported", ["harness.cli", "typer", "harness.cli.check", "harness.checks"]
+)
+def test_ctrl_c_during_imports(python: Python, folder: Path, imported: str) -> None:
+    """Code 130 and one line, however early: imports are most of the time of a short command."""
+    code = (
+        "import sys\nfrom harness.__main__ import main\n"
+        "class CtrlC:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {imported!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, CtrlC())\n"
+        "sys.argv = ['harness', 'check', 'cassettes']\n"
+        "main()"
+    )
+    done = python("-c", code, folder=folder)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "harness: interrupted; what was recorded before is untouched\n"
+
+
+def test_the_package_runs_as_the_command(python: Python) -> None:
+    """By `python -m harness`, where no script is installed."""
+    done = python("-m", "harness", "--version")
+    assert (done.returncode, done.stdout.split()[0], done.stderr) == (0, "harness", "")
+
+
 def _live(base: str) -> dict[str, str]:
     """The environment of somebody whose live services are at this address."""
     return {
