@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from enum import StrEnum
-from itertools import zip_longest
+from itertools import islice, zip_longest
+from operator import add
 from typing import Any
 
 from harness.types import Json
@@ -448,11 +449,28 @@ def similarity(left: str, right: str) -> float:
     """
     if left == right:
         return 1.0
-    left_pairs, right_pairs = _bigrams(left), _bigrams(right)
-    total = left_pairs.total() + right_pairs.total()
-    shared = (left_pairs & right_pairs).total()
-    return min(0.999, round(2 * shared / total, 3)) if total else 0.0
+    # Pairs within what both texts begin or end with are shared. Only the others are counted.
+    first, second = f"\0{left}\0", f"\0{right}\0"
+    before = max(_common_start(first, second) - 1, 0)
+    first, second = first[before:], second[before:]
+    after = max(_common_start(first[:0:-1], second[:0:-1]) - 1, 0)
+    ours, theirs = (_pairs(text[: len(text) - after]) for text in (first, second))
+    shared = before + after + sum(min(n, theirs.get(pair, 0)) for pair, n in ours.items())
+    return min(0.999, round(2 * shared / (len(left) + len(right) + 2), 3))
 
 
-def _bigrams(text: str) -> Counter[str]:
-    return Counter(a + b for a, b in zip(f"\0{text}", f"{text}\0", strict=True))
+def _pairs(text: str) -> Counter[str]:
+    """Return how often each pair of adjacent characters is in *text*."""
+    return Counter(map(add, text, islice(text, 1, None)))
+
+
+def _common_start(left: str, right: str) -> int:
+    """Return the number of characters with which both texts begin."""
+    start, end = 0, min(len(left), len(right))
+    while start < end:
+        middle = (start + end + 1) // 2
+        if left[start:middle] == right[start:middle]:
+            start = middle
+        else:
+            end = middle - 1
+    return start

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from harness.types import Json
 from harness.wire.json import type_name
 from harness.wire.pointer import ITEMS, escape
@@ -19,12 +21,33 @@ def shape(*values: Json) -> Shape:
     True
     """
     types: dict[str, set[str]] = {}
-    stack = [("", value) for value in reversed(values)]
-    while stack:
-        path, node = stack.pop()
-        types.setdefault(path, set()).add(type_name(node))
-        if isinstance(node, dict):
-            stack.extend((f"{path}/{escape(k)}", v) for k, v in reversed(node.items()))
-        elif isinstance(node, list):
-            stack.extend((f"{path}/{ITEMS}", v) for v in reversed(node))
+    for value in values:
+        _add(types, "", value)
     return {path: frozenset(names) for path, names in types.items()}
+
+
+def _add(types: dict[str, set[str]], path: str, node: Json) -> None:
+    """Add to *types* the type of *node*, which is at *path*, and those of all values inside it."""
+    if path in types:
+        types[path].add(type_name(node))
+    else:
+        types[path] = {type_name(node)}
+    if isinstance(node, dict):
+        for key, member in node.items():
+            _add(types, _member(path, key), member)
+    elif isinstance(node, list) and node:
+        items = f"{path}/{ITEMS}"
+        if {*map(type, node)} <= _NUMBERS:  # a vector
+            types.setdefault(items, set()).update(map(type_name, node))
+            return
+        for item in node:
+            _add(types, items, item)
+
+
+_NUMBERS = {int, float}
+
+
+@lru_cache(maxsize=4096)
+def _member(path: str, key: str) -> str:
+    """Return the path of a member; answers of one service have the same members."""
+    return f"{path}/{escape(key)}"

@@ -178,11 +178,11 @@ def path_rows(formats: Sequence[Mapping[str, set[str]]]) -> tuple[PathRow, ...]:
 
 def _format(turns: Sequence[summary.TurnSummary], part: str) -> dict[str, set[str]]:
     """Return the types by path of one kind of exchange, collected from all turns."""
-    union: dict[str, set[str]] = {}
+    joined: dict[str, set[str]] = {}
     for turn in turns:
         for path, types in turn.shapes.get(part, {}).items():
-            union.setdefault(path, set()).update(types.split("|"))
-    return union
+            joined.setdefault(path, set()).add(types)
+    return {path: {*"|".join(types).split("|")} for path, types in joined.items()}
 
 
 # ----------------------------------------------------------------------- figures of one turn

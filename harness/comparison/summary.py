@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import groupby
 
 from harness.analysis.endpoint import Role
@@ -119,11 +119,10 @@ def _answer(turn: AnalyzedTurn) -> dict[str, Json]:
 
 
 def _reply(reply: Reply) -> dict[str, Json]:
-    counts = asdict(reply.usage) if reply.usage else {}
-    names = ("input_tokens", "output_tokens", "total_tokens")
+    usage = reply.usage
     values: dict[str, Json] = {
         **_choice(reply.choices[0]),
-        "usage": {name: counts[name] for name in names} if counts else None,
+        "usage": {name: getattr(usage, name) for name in _COUNTS} if usage else None,
         "images": len(reply.images) or None,
         "files": [f.medium for f in reply.files if f.medium is not Medium.IMAGE] or None,
         "vectors": [len(vector) for vector in reply.vectors] or None,
@@ -133,6 +132,9 @@ def _reply(reply: Reply) -> dict[str, Json]:
         "choices": {str(choice.index): _choice(choice) for choice in reply.other_choices} or None,
     }
     return {name: value for name, value in values.items() if value is not None}
+
+
+_COUNTS = ("input_tokens", "output_tokens", "total_tokens")
 
 
 def _choice(choice: Choice) -> dict[str, Json]:

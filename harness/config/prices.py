@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 from harness.config.files import load_rows
@@ -137,11 +138,19 @@ class Price:
         return [(None if each is None else each / _MILLION, count) for each, count in counted]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prices:
     """A price table, which may have several prices for one model."""
 
     table: tuple[Price, ...] = ()
+
+    @cached_property
+    def _by_model(self) -> dict[tuple[str, str], list[Price]]:
+        """The prices by provider and model, in the order of the table."""
+        prices: dict[tuple[str, str], list[Price]] = {}
+        for price in self.table:
+            prices.setdefault((price.provider, price.model), []).append(price)
+        return prices
 
     def price(self, provider: str, model: str, day: str) -> Price | None:
         """Return the latest price of a model up to a day; None if the table has none.
@@ -157,9 +166,7 @@ class Prices:
             day: The day, or a time, as in `2026-07-01T12:00`; empty for the latest price.
         """
         names = (provider, provider.partition("-")[0])
-        own, service = (
-            [p for p in self.table if (p.provider, p.model) == (n, model)] for n in names
-        )
+        own, service = (self._by_model.get((name, model), []) for name in names)
         known = own or service
         before = [p for p in known if not day or p.day.isoformat() <= day[:10]]
         if before:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from io import StringIO
 from itertools import islice, zip_longest
 from typing import Literal
@@ -18,7 +18,7 @@ from rich.text import Text
 
 from harness.locale import localized, localized_error
 from harness.report.tables import Table
-from harness.wire.text import BETWEEN_WIDE, line, plain
+from harness.wire.text import BETWEEN_WIDE, CLOSING, OPENING, WIDE, line, plain
 
 # ------------------------------------------------------------------------------------- line breaks
 
@@ -31,8 +31,30 @@ _BREAK = re.compile(
 """Where a text may be broken: after white space, after a separator before a letter, between wide
 characters, and between the date and the time of a timestamp."""
 
+_WITHIN_WORDS = re.compile(rf"[/_.:@=?&,-][^\W\d_]|\dT|[{WIDE}{OPENING}{CLOSING}]")
+"""Is in each text that `_BREAK` breaks elsewhere than after white space."""
+
+_WORD = re.compile(r"\S+\s*|\s+")
+
+_TWO_CELLS = "\u3001-\u3029\u4e00-\u9fff\uff01-\uff60"
+_WIDE_RUN = re.compile(f"[{_TWO_CELLS}]+")
+_USUAL = re.compile(f"[ -~\u2013\u2018\u2019\u201c\u201d\u2026{_TWO_CELLS}]*")
+"""Texts of ASCII and of signs that take a cell, and of characters that take two."""
+
 _LONG = 24
 """The width, in cells, up to which a word is kept whole while other columns can be narrower."""
+
+
+def cells(text: str) -> int:
+    """Return the width of *text* in terminal cells; a Chinese character takes two.
+
+    It is what rich says, which looks at each character.
+    """
+    if text.isascii() and text.isprintable():
+        return len(text)
+    if _USUAL.fullmatch(text):
+        return 2 * len(text) - len(_WIDE_RUN.sub("", text))
+    return cell_len(text)
 
 
 def least(text: str) -> int:
@@ -40,8 +62,32 @@ def least(text: str) -> int:
 
     A column of this width breaks no word of *text* that has up to 24 cells.
     """
-    pieces = (piece for part in text.split("\n") for piece in _BREAK.split(part))
-    return min(max(cell_len(piece.rstrip()) for piece in pieces), _LONG)
+    return _longest([text])
+
+
+def _longest(texts: Iterable[str]) -> int:
+    """Return the width of the longest word of all *texts*, as `least` does; 0 without texts."""
+    longest = 0
+    for text in texts:
+        for part in text.split("\n"):
+            for piece in _pieces(part) if cells(part) > longest else ():
+                if 2 * len(piece) > longest:
+                    longest = max(longest, _of_piece(piece))
+        if longest >= _LONG:
+            return _LONG
+    return longest
+
+
+@lru_cache(256)  # of a cell, they are needed for the width of its column, and for its lines
+def _pieces(text: str) -> list[str]:
+    """Return *text*, which is not empty, in pieces: what is between two places for a break."""
+    return _BREAK.split(text) if _WITHIN_WORDS.search(text) else _WORD.findall(text)
+
+
+@lru_cache(4096)
+def _of_piece(piece: str) -> int:
+    """Return the width of a piece without the white space at its end."""
+    return cells(piece.rstrip())
 
 
 def wrap(text: str, width: int) -> str:
@@ -50,15 +96,17 @@ def wrap(text: str, width: int) -> str:
 
 
 def _lines(text: str, width: int) -> list[str]:
-    if cell_len(whole_line := text.rstrip()) <= width:
+    if cells(whole_line := text.rstrip()) <= width:
         return [whole_line]
-    lines = [""]
-    for piece in _BREAK.split(text):
-        if cell_len(lines[-1] + piece.rstrip()) <= width:
+    lines, used = [""], 0
+    for piece in _pieces(text):
+        own = _of_piece(piece)
+        if used + own <= width:
             lines[-1] += piece
+            used += cells(piece) if piece[-1:].isspace() else own
             continue
-        whole = cell_len(piece.rstrip()) <= width
-        lines += [piece] if whole else chop_cells(piece, width)
+        lines += [piece] if own <= width else chop_cells(piece, width)
+        used = cells(lines[-1])
     return [line.rstrip() for line in (lines if lines[0] or len(lines) == 1 else lines[1:])]
 
 
@@ -230,11 +278,11 @@ class _Columns:
         self._names = [line(localized(column)) for column in table.columns]
         self._given = [table.widths.get(column) for column in table.columns]
         self._own = [
-            max((cell_len(part) for cell in cells for part in cell.split("\n")), default=0)
-            for cells in texts
+            max((cells(part) for cell in column for part in cell.split("\n")), default=0)
+            for column in texts
         ]
         self.natural = [
-            (given or max(own, cell_len(name))) + _GAP
+            (given or max(own, cells(name))) + _GAP
             for name, given, own in zip(self._names, self._given, self._own, strict=True)
         ]
 
@@ -245,9 +293,9 @@ class _Columns:
         columns = zip(
             self._names, self._given, self._own, self._is_number, self._texts, strict=True
         )
-        for name, given, own, is_number, cells in columns:
-            words = max((cell_len(word) for word in name.split()), default=0)
-            needed = own if is_number else max(map(least, cells), default=0)
+        for name, given, own, is_number, texts in columns:
+            words = max((cells(word) for word in name.split()), default=0)
+            needed = own if is_number else _longest(texts)
             widths.append((given or max(needed, words)) + _GAP)
         return widths
 
@@ -261,7 +309,7 @@ class _Columns:
             [wrap(cell, own - _GAP).split("\n") for cell, own in zip(row, widths, strict=True)]
             for row in (self._names, *self._cells)
         ]
-        spans = [max(cell_len(text) for row in rows for text in row[n]) for n in range(len(widths))]
+        spans = [max(cells(text) for row in rows for text in row[n]) for n in range(len(widths))]
         spans = [max(pair) for pair in zip(spans, (own - _GAP for own in widths), strict=True)]
         height = max(map(len, rows[0]))
         header = [[""] * (height - len(cell)) + cell for cell in rows[0]]
@@ -284,8 +332,8 @@ class _Columns:
     def _aligned(self, row: Sequence[Sequence[str]], spans: Sequence[int]) -> Iterator[str]:
         """Yield the lines of a row whose cells are lists of lines."""
         for parts in zip_longest(*row, fillvalue=""):
-            cells = []
+            padded = []
             for part, span, is_number in zip(parts, spans, self._is_number, strict=True):
-                space = " " * (span - cell_len(part))
-                cells.append(f"{space}{part} " if is_number else f"{part}{space} ")
-            yield " ".join(cells)
+                space = " " * (span - cells(part))
+                padded.append(f"{space}{part} " if is_number else f"{part}{space} ")
+            yield " ".join(padded)

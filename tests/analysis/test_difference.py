@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -212,6 +214,18 @@ def test_similarity_is_symmetric_and_bounded(left: str, right: str) -> None:
     assert similarity(left, right) == similarity(right, left)
     assert 0 <= similarity(left, right) <= 1
     assert (similarity(left, right) == 1) == (left == right)
+
+
+@given(*[st.text("ab", max_size=8)] * 4)
+def test_similarity_is_the_share_of_common_pairs(
+    start: str, left: str, right: str, end: str
+) -> None:
+    """Also of texts that begin and end alike, of which only the middle is looked at."""
+    first, second = start + left + end, start + right + end
+    pairs = [Counter(pairwise(["", *text, ""])) for text in (first, second)]
+    shared = (pairs[0] & pairs[1]).total()
+    share = round(2 * shared / (len(first) + len(second) + 2), 3)
+    assert similarity(first, second) == (1 if first == second else min(0.999, share))
 
 
 SCALARS = st.sampled_from([None, True, False, 0, 1, 0.0, -0.0, 1.0, "", "a"])

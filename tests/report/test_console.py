@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from harness.report.console import draw, fit, least, print_text, wrap
+from harness.report.console import cells, draw, fit, least, print_text, wrap
 from harness.report.tables import Table
 from report.samples import console, written
 
@@ -44,6 +44,13 @@ def test_nothing_is_lost_or_too_wide(text: str, width: int) -> None:
     wrapped = wrap(text, width)
     assert "".join(wrapped.split()) == "".join(text.split())
     assert all(cell_len(line) <= width for line in wrapped.split("\n"))
+
+
+def test_each_character_is_as_wide_as_rich_says() -> None:
+    """Also in texts of usual characters, which are measured without looking at each."""
+    characters = [chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000]
+    texts = [text for one in characters for text in (one, f"天 “{one}")]
+    assert [text for text in texts if cells(text) != cell_len(text)] == []
 
 
 def test_the_widest_columns_become_narrower_first() -> None:
