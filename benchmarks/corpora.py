@@ -15,7 +15,7 @@ from benchmarks.figures import OURS, Row
 KNOWN = "known"
 """The column of a second run, where results are kept."""
 PARSED = 10
-"""`parse` gets one file of so many: it makes each request again, over a real connection."""
+"""`parse` gets one file of so many: it makes each request again, through each SDK."""
 _TWO = ("--jobs", "2")
 
 

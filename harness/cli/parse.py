@@ -119,6 +119,8 @@ def _parse(parsers: list[Parser], path: Path) -> ParsedFile:
     """Return the results of one cassette, and what is to be said about its recorder."""
     from harness.analysis.exchange import AnalyzedExchange
     from harness.analysis.transcript import copies_of, provider_of
+    from harness.config.environment import without_proxies
+    from harness.intercept.patch import kept_patches
     from harness.parse.run import parse_all
     from harness.providers.endpoints import recognise
     from harness.runner.recordings import read_masked
@@ -138,7 +140,8 @@ def _parse(parsers: list[Parser], path: Path) -> ParsedFile:
         for number, exchange in enumerate(cassette.exchanges, start=1)
         if id(exchange) not in copies
     ]
-    results = tuple(parse_all(str(path), readings, parsers))
+    with kept_patches(), without_proxies():
+        results = tuple(parse_all(str(path), readings, parsers))
     return ParsedFile(results, tuple(notes), time.monotonic() - start)
 
 

@@ -554,7 +554,14 @@ def plain_headers(playback: Playback) -> list[tuple[str, str]] | None:
 
     Return None also for a response that a network failure cut off.
     """
-    head = "" if playback.broken_off else _head(_framed(playback), is_whole=True)
+    return None if playback.broken_off else read_plain_head(_head(_framed(playback), is_whole=True))
+
+
+def read_plain_head(head: str) -> list[tuple[str, str]] | None:
+    """Return the headers in the head of a response if Python's parser keeps it as it is, else None.
+
+    *head* has the status line, the headers and the empty line after them.
+    """
     is_plain = len(head) <= _LONGEST_PLAIN_HEAD and _PLAIN_HEAD.fullmatch(head)
     return _HEADER.findall(head) if is_plain else None
 

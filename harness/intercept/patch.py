@@ -71,6 +71,16 @@ def keep_patches(keep: bool) -> None:
     _patches.keep(keep)
 
 
+@contextmanager
+def kept_patches() -> Iterator[None]:
+    """Leave the patches installed between the blocks that are opened in the `with` block."""
+    keep_patches(True)
+    try:
+        yield
+    finally:
+        keep_patches(False)
+
+
 _LIBRARIES: Mapping[str, str] = {
     "aiohttp.client": "harness.intercept.aiohttp",
     "httplib2": "harness.intercept.http_client",

@@ -21,10 +21,9 @@ from pydantic import PlainSerializer, PlainValidator
 from harness.analysis.difference import Change, ChangeKind, compare_json, leaves
 from harness.analysis.exchange import AnalyzedExchange
 from harness.parse import Parser, recorded_request
-from harness.sandbox.scripted_server import Script, response_script, serve_scripts
+from harness.parse.answering import ADDRESS, Answering, answered
 from harness.types import Failure, Json, Outcome, Reply
 from harness.wire import MISSING, Missing, resolve, type_name
-from harness.wire.codings import drop_stale_content_encoding
 from harness.wire.text import ellipsized
 
 
@@ -185,11 +184,31 @@ def _compared(
 
     *where* is put before its JSON pointer, such as "event 2 ".
     """
+    if _agree(expected, actual):
+        return
     for change in compare_json(_without_empty(expected), _without_empty(actual)).changes:
         kind = _KINDS.get(change.kind, Kind.CHANGED)
         for leaf in _leaves_of(change):
             at = where + leaf.pointer
             yield Disagreement(kind, level, leaf.path, at, leaf.before, leaf.after)
+
+
+def _agree(left: Json, right: Json) -> bool:
+    """Return True only if two values are equal without their members that are null or empty.
+
+    It is a fast answer for most values; False says nothing.
+    """
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, dict) and isinstance(right, dict):
+        empty: tuple[Json, ...] = (None, {})
+        kept = [key for key, member in left.items() if member not in empty]
+        return len(kept) == sum(member not in empty for member in right.values()) and all(
+            key in right and _agree(left[key], right[key]) for key in kept
+        )
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_agree, left, right))
+    return repr(left) == repr(right) if isinstance(left, float) else left == right
 
 
 def _leaves_of(change: Change) -> Iterator[Change]:
@@ -330,26 +349,25 @@ def can_ask(parser: Parser, reading: AnalyzedExchange) -> bool:
 
 
 def ask(parser: Parser, reading: AnalyzedExchange) -> Outcome | Raised | None:
-    """Make a recorded request through an SDK, with a local server that sends the recorded response.
+    """Make a recorded request through an SDK, answered with the recorded response.
 
     Returns:
         The outcome that the SDK returned, or the error that it raised; None if it raised before it
         sent the request.
     """
-    exchange = reading.exchange
-    script = response_script(drop_stale_content_encoding(exchange.response), exchange.chunks)
-    requests: list[bytes] = []
+    with answered(reading.exchange) as answering:
+        return ask_at(parser, reading, answering)
 
-    def respond(head: bytes, body: bytes) -> Script:
-        requests.append(head)
-        return script
 
-    with serve_scripts(respond) as address:
-        try:
-            return parser.parse(recorded_request(reading, address, TIMEOUT))
-        except Exception as error:  # noqa: BLE001 - an SDK may raise anything: that is the finding
-            text = f"{type(error).__name__}: {error}".replace(address, "http://127.0.0.1")
-            return Raised(text, parser.documents(error)) if requests else None
+def ask_at(
+    parser: Parser, reading: AnalyzedExchange, answering: Answering
+) -> Outcome | Raised | None:
+    """Make a recorded request through an SDK as `ask` does, with *answering* to answer it."""
+    try:
+        return parser.parse(recorded_request(reading, answering.address, TIMEOUT))
+    except Exception as error:  # noqa: BLE001 - an SDK may raise anything: that is the finding
+        text = f"{type(error).__name__}: {error}".replace(answering.address, ADDRESS)
+        return Raised(text, parser.documents(error)) if answering.requests else None
 
 
 # ------------------------------------------------------------------------------------- summary

@@ -49,13 +49,23 @@ def bound_transport(base: Any, address: str) -> Any:
         base: The class of the transport: `httpx.HTTPTransport`, or one of a compatible library.
         address: The scheme, host and port, such as `http://127.0.0.1:1234`.
     """
+    transport = _bound_type(base)(verify=tls_context())
+    transport.address = address
+    return transport
+
+
+@cache
+def _bound_type(base: Any) -> Any:
+    """Return a subclass of the transport *base* that is limited to its attribute `address`."""
 
     class BoundTransport(base):  # type: ignore[misc]
+        address: str
+
         def handle_request(self, request: Any) -> Any:
-            refuse_other_address(str(request.url), address)
+            refuse_other_address(str(request.url), self.address)
             return super().handle_request(request)
 
-    return BoundTransport(verify=tls_context())
+    return BoundTransport
 
 
 def bound_client(address: str, timeout: float, **settings: Any) -> httpx.Client:
@@ -77,15 +87,23 @@ def bound_session(address: str) -> requests.Session:
     import requests
     from requests.adapters import HTTPAdapter
 
+    session = requests.Session()
+    session.mount("http://", _refusing_adapter())
+    session.mount("https://", _refusing_adapter())
+    session.mount(f"{address}/", HTTPAdapter())
+    return session
+
+
+@cache
+def _refusing_adapter() -> requests.adapters.HTTPAdapter:
+    """Return an adapter for `requests` that raises OtherAddress for each request."""
+    from requests.adapters import HTTPAdapter
+
     class RefusingAdapter(HTTPAdapter):
         def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
             raise OtherAddress(str(request.url))
 
-    session = requests.Session()
-    session.mount("http://", RefusingAdapter())
-    session.mount("https://", RefusingAdapter())
-    session.mount(f"{address}/", HTTPAdapter())
-    return session
+    return RefusingAdapter()
 
 
 LARGEST = 64 * 2**20

@@ -47,8 +47,8 @@ def verdicts(*readings: AnalyzedExchange, parser: Parser = DASHSCOPE) -> list[Pa
     return [one.verdict for one in parse_all("file", readings, [parser])]
 
 
-def test_a_real_sdk_is_asked_over_a_real_connection() -> None:
-    """A real SDK, asked over a real connection, invents a list of results."""
+def test_a_real_sdk_is_asked() -> None:
+    """A real SDK, asked through its HTTP library, invents a list of results."""
     (told,) = parse_all("file", [submission("1")], [DASHSCOPE])
     assert told.verdict is ParseVerdict.DIFFERENT
     assert [one.path for one in told.disagreements] == ["/output/results"]
