@@ -55,9 +55,10 @@ def _of_scenarios(answered: recorded.Recorded, folder: Path) -> list[Job]:
     folders = ("--scenarios", str(answered.scenarios), "--cassettes", str(answered.first))
     sides = (str(answered.first), str(answered.second))
     replay = harness("replay", *folders, *_TWO, folder=folder, cache="cache-replay")
+    replays = {OURS: replay, KNOWN: replay}
     compare = harness("compare", *sides, *_TWO, folder=folder, cache="cache-compare")
     return [
-        _job("replay", answered.first, {OURS: replay}),
+        _job("replay", answered.first, replays),
         _job("compare two folders", answered.first.parent, {OURS: compare}),
     ]
 

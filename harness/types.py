@@ -321,7 +321,9 @@ def with_reasoning(call: Call, reasoning: Reasoning) -> Call:
     last = asked[-1] if asked else -1
     kept = tuple(
         message
-        if reasoning is Reasoning.KEPT or (reasoning is Reasoning.LOOP and number > last)
+        if not message.reasoning
+        or reasoning is Reasoning.KEPT
+        or (reasoning is Reasoning.LOOP and number > last)
         else replace(message, reasoning="")
         for number, message in enumerate(call.messages)
     )

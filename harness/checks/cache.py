@@ -56,8 +56,13 @@ class ResultCache(Generic[R]):
     further: tuple[str, ...] = field(default=(), repr=False)
 
     @contextmanager
-    def opened(self, files: Sequence[Path]) -> Iterator[KnownResults[R]]:
-        """Yield the known results of *files*; new ones can be added to them in the `with` block."""
+    def opened(
+        self, files: Sequence[Path], own: Mapping[Path, Sequence[bytes]] = MappingProxyType({})
+    ) -> Iterator[KnownResults[R]]:
+        """Yield the known results of *files*; new ones can be added to them in the `with` block.
+
+        *own* has what the result of a single file depends on beside that file.
+        """
         if self.folder is None or not surroundings.may_keep():
             yield KnownResults(self.kind)
             return
@@ -69,7 +74,7 @@ class ResultCache(Generic[R]):
             return
         with closing(database):
             common = [self.kind.__qualname__, *self.further]
-            keys = _keys(files, [part.encode("utf-8", "surrogateescape") for part in common])
+            keys = _keys(files, [part.encode("utf-8", "surrogateescape") for part in common], own)
             known = KnownResults(self.kind, database, dict(keys))
             try:
                 yield known
@@ -149,20 +154,21 @@ class KnownResults(Generic[R]):
 
 
 def _keys(
-    files: Iterable[Path], further: Iterable[bytes]
+    files: Iterable[Path], further: Iterable[bytes], own: Mapping[Path, Sequence[bytes]]
 ) -> Iterator[tuple[Path, tuple[bytes, tuple[int, ...]]]]:
     """Yield each file that can be read, with its digest and its stamp before it was read.
 
-    What else the results depend on are the *further* parts. A pipe, which can be read only once, is
-    left out.
+    What else the results depend on are the *further* parts, and the *own* parts of each file. A
+    pipe, which can be read only once, is left out.
     """
     common = _digest([_digest(_surroundings()), *further])
     for path in filter(_is_file, files):
         stamp = file_stamp(path)
         with suppress(OSError):
             content = file_bytes(path)
-            key = _digest([common, os.fsencode(str(path)), content, *_artefacts(path, content)])
-            yield path, (key, stamp)
+            parts = [common, os.fsencode(str(path)), content, *_artefacts(path, content)]
+            of_file = [_digest(own[path])] if path in own else []
+            yield path, (_digest([*parts, *of_file]), stamp)
 
 
 def _is_file(path: Path) -> bool:

@@ -14,6 +14,7 @@ from harness.cassette import store
 from harness.cassette.workers import Workers
 from harness.checks.cache import KnownResults, ResultCache
 from harness.cli import app
+from harness.config import surroundings
 from harness.config.files import cache_folder
 from harness.errors import HarnessError
 from harness.locale import localized, localized_error, mark
@@ -82,9 +83,10 @@ class ParsedFile(NamedTuple):
 
 
 def _cache(folder: Path | None, parsers: list[Parser]) -> ResultCache[ParsedFile]:
-    """Return the cache of results by *parsers*, in their versions."""
-    versions = [f"{parser.name} {parser.version}" for parser in parsers]
-    return ResultCache(folder, ParsedFile, tuple(versions))
+    """Return the cache of results by *parsers*, in the state in which their SDKs are."""
+    state = surroundings.state_of(sorted({parser.distribution for parser in parsers}))
+    names = [parser.name for parser in parsers]
+    return ResultCache(None if state is None else folder, ParsedFile, (*names, *(state or ())))
 
 
 def _parsed(

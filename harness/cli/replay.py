@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.cassette import age
 from harness.cassette.store import Store
 from harness.cli import app
+from harness.config.files import cache_folder
 
 
 def replay(
@@ -19,6 +20,7 @@ def replay(
     no_network: bool = False,
     max_age: str | None = None,
     max_age_fails: bool = False,
+    no_cache: bool = False,
     reports: list[Path] | None = None,
     history: Path | None = None,
     as_json: bool = False,
@@ -27,12 +29,15 @@ def replay(
 
     Needs no key and opens no connection. Checks every rule for response formats and for SDKs, and
     the expectations of the scenario.
+
+    What has not changed since the last replay is not replayed again; see docs/performance.md.
     """
     store = Store(cassettes)
     if no_network:
         from harness.intercept import namespace
 
         namespace.isolate()
+    from harness.checks.replays import replay_cache
     from harness.intercept.clock import checked_pace
     from harness.report.build import add_age_findings, replay_report
     from harness.runner import batch
@@ -46,7 +51,9 @@ def replay(
     with app.progress() as shown:
         is_compared = as_json or Verbosity(app.VERBOSITY.get()) is Verbosity.FULL
         keeps = app.kept(is_compared, reports or ())
-        report = replay_report(work, store, shown, "Replay", app.processes(jobs), speed, keeps)
+        cache = replay_cache(None if no_cache else cache_folder(), work)
+        workers = app.processes(jobs)
+        report = replay_report(work, store, shown, "Replay", workers, speed, keeps, cache)
     report = add_age_findings(report, limit)
     if not names:
         report = app.with_left_out(report, scenarios, cassettes)

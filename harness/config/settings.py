@@ -133,7 +133,7 @@ def load_prices(folder: Path) -> prices.Prices:
     return prices.load(own).before(shipped) if own else shipped
 
 
-def load_models(folder: Path) -> models.Models:
+def load_models(folder: str | os.PathLike[str]) -> models.Models:
     """Return the shipped table of models, with the rows of the project in *folder* before it.
 
     Raises:

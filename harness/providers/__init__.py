@@ -82,11 +82,12 @@ def find_provider(name: str) -> Provider:
     Raises:
         HarnessError: There is no such provider.
     """
-    if name not in PROVIDERS and name in shipped():
+    known = _all()
+    if name in known:
+        return known[name]
+    if name in shipped():
         return known_service(name)
-    if name not in PROVIDERS:
-        raise HarnessError(f"unknown provider {name!r}; known are {', '.join(PROVIDERS)}")
-    return PROVIDERS[name]
+    raise HarnessError(f"unknown provider {name!r}; known are {', '.join(known)}")
 
 
 __all__ = ["INSTALLED", "NO_KEY", "PROVIDERS", "Provider", "Session", "Sleep", "find_provider"]

@@ -16,8 +16,10 @@ from harness.cassette.age import Period
 from harness.cassette.remote import located
 from harness.cassette.store import Store, find
 from harness.cassette.workers import Workers, in_order
+from harness.checks.cache import ResultCache
 from harness.checks.check import (
     CHECK_ALL,
+    NO_CACHE,
     Checked,
     CheckedFile,
     CheckOptions,
@@ -25,6 +27,7 @@ from harness.checks.check import (
     check_cassettes,
     checked,
 )
+from harness.checks.replays import replay_jobs
 from harness.comparison.call_forms import PathTypes, merged_types
 from harness.comparison.fields import FieldMatrix, merged
 from harness.comparison.matrix import Matrix, matrix
@@ -41,7 +44,7 @@ from harness.report.ranking import scenarios_of
 from harness.report.spool import Pickled, Spool, SpooledReads
 from harness.rules import Judged
 from harness.runner import Progress
-from harness.runner.batch import Examined, Job, examine, examine_analyzed, replay_all
+from harness.runner.batch import Examined, Job, examine, examine_analyzed
 from harness.runner.recordings import (
     analyzed,
     group_sides,
@@ -60,6 +63,7 @@ def replay_report(
     at_once: Workers = 1,
     pace: float = 0.0,
     keeps: Kept = Kept.TRANSCRIPTS,
+    cache: ResultCache[CheckedFile] = NO_CACHE,
 ) -> Report:
     """Return the report of a replay: each job checked, and the targets of each scenario compared.
 
@@ -72,6 +76,7 @@ def replay_report(
         pace: The factor by which recorded latencies and waits are multiplied; 0 is instant.
         keeps: The parts of each job that the report contains. Targets are compared unless it is
             `Kept.FIGURES`.
+        cache: The results of earlier replays, see `harness.checks.replays`.
 
     Raises:
         BadSettings: the project's settings are not valid.
@@ -79,7 +84,7 @@ def replay_report(
     start = time.perf_counter()
     prices = load_prices(Path.cwd())
     taken = Kept.FIGURES if keeps is Kept.FIGURES else Kept.TRANSCRIPTS
-    outcomes = replay_all(work, store, progress, partial(checked, keeps=taken), at_once, pace)
+    outcomes = replay_jobs(work, store, progress, at_once, pace, taken, cache)
     matrices: list[Matrix] = []
 
     def results() -> Iterator[Checked | Problem]:

@@ -258,17 +258,19 @@ def _check_step(scenario: Scenario, target: Target, step: Step, provider: Provid
 
 def _never_answered(scenario: Scenario, target: Target, step: Step) -> Iterator[str]:
     """Yield what *step* needs and no answer has: calls of unknown functions, pictures of chats."""
-    parameters = [one.parameters(target) for one in scenario.steps[: step.number]]
-    every = (f.get("name") for one in parameters for f in functions(one.get("tools")))
-    declared = [*dict.fromkeys(name for name in every if name)]
     called = (step.form.expect.tool_call,) if step.form.expect else ()
     chosen = resolve(step.parameters(target), "/tool_choice/function/name")
-    for name in (*step.functions, *called, chosen if isinstance(chosen, str) else ""):
+    names = (*step.functions, *called, chosen if isinstance(chosen, str) else "")
+    before = scenario.steps[: step.number] if any(names) else ()
+    parameters = [one.parameters(target) for one in before]
+    every = (f.get("name") for one in parameters for f in functions(one.get("tools")))
+    declared = [*dict.fromkeys(name for name in every if name)]
+    for name in names:
         if name and name not in declared and not any("extra_body" in one for one in parameters):
             known = ", ".join(map(str, declared)) or "none"
             yield f"the model cannot call {name!r}: `tools` declares: {known}"
     sources = {one.form.name: one for one in scenario.steps if one.form.name}
-    for reference in step.references():
+    for reference in step.references() if sources else ():
         source = sources[reference.name]
         model = source.form.model or target.model
         row = load_models(Path.cwd()).find(target.provider, model)

@@ -128,6 +128,8 @@ def references(value: Json) -> Iterator[Reference]:
 
 def _located(text: str) -> Iterator[tuple[int, Reference]]:
     """Yield where each reference in *text* begins, and the reference."""
+    if "{{" not in text:
+        return
     for beginning in _BEGINNING.finditer(text):
         match = _REFERENCE.match(text, beginning.start())
         if match is None:
@@ -177,6 +179,8 @@ def resolved_text(text: str, outcomes: Mapping[str, Outcome]) -> str:
     *outcomes* has the outcomes of earlier steps, by the names of the steps. Raises BadReference if
     an answer does not have a referenced value.
     """
+    if "{{" not in text:
+        return text
     parts, end = [], 0
     for start, reference in _located(text):
         value = reference.value(outcomes)

@@ -20,7 +20,6 @@ from harness.cli import parse
 from harness.cli.scan import ScannedFile, _scanned
 from harness.config import surroundings
 from harness.parse import run
-from harness.providers import sdk
 from harness.secrets.scanner import Leak, Scanner
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ def test_another_version_of_an_sdk_parses_again(
     _, new = run_again(*PARSE)
     assert run_again("parse", "cassettes", "--sdk", "openai")[1] == new
     assert run_again(*PARSE)[1] == []
-    monkeypatch.setattr(sdk, "distribution_version", lambda name: "99.0.0")
+    monkeypatch.setattr(surroundings, "state_of", lambda names: ["99.0.0"])
     assert run_again(*PARSE)[1] == new
 
 

@@ -5,6 +5,7 @@ B1 to B7 are sections of docs/WIRE_FACTS.md. The tags are explained in `harness.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,7 @@ def endpoint_of(call: Call) -> Endpoint:
     Raises:
         Unsupported: There is no endpoint of that name.
     """
-    model = load_models(Path.cwd()).find("dashscope", call.model, call.task_kind)
+    model = load_models(os.getcwd()).find("dashscope", call.model, call.task_kind)
     name = call.endpoint or (model.endpoint if model else "") or _OTHERWISE[call.task_kind]
     if name not in _NAMED:
         raise Unsupported(f"dashscope has no endpoint {name!r}; there are: {', '.join(_NAMED)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from harness.analysis.endpoint import Endpoint, Pointers
 from harness.analysis.reply import first
 from harness.providers.dashscope import endpoints
 from harness.providers.provider import only_images, usual_media
+from harness.providers.sdk import parameters_of
 from harness.types import Call, CallKind, Json, Medium, Mode
 from harness.wire import resolve
 
@@ -108,7 +108,7 @@ def ask(called: SdkFunction, body: Json, prefix: str = "", **settings: Any) -> A
     function = resolve_name(called.function.replace(":", f":{prefix}"))
     required = {
         name
-        for name, parameter in inspect.signature(function).parameters.items()
+        for name, parameter in parameters_of(function).items()
         if parameter.default is parameter.empty
     }
     inputs = {
@@ -149,7 +149,7 @@ def session_argument(session: requests.Session) -> dict[str, requests.Session]:
     """
     from dashscope.api_entities.http_request import HttpRequest
 
-    has_argument = "session" in inspect.signature(HttpRequest.__init__).parameters
+    has_argument = "session" in parameters_of(HttpRequest.__init__)
     return {"session": session} if has_argument else {}
 
 

@@ -7,7 +7,6 @@ functions `as_...` rename the members of their dumps back, so that only the valu
 from __future__ import annotations
 
 import copy
-import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -277,7 +276,7 @@ def _texts(parts: Json) -> Json:
 def _sdk_settings() -> set[str]:
     from dashscope.api_entities.api_request_factory import _build_api_request
 
-    named = inspect.signature(_build_api_request).parameters
+    named = sdk.parameters_of(_build_api_request)
     return {*named, "workspace", "plugins", "history"}
 
 

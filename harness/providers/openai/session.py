@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import mimetypes
 import tomllib
 from base64 import b64encode
@@ -32,6 +31,7 @@ from harness.providers.sdk import (
     failure_of,
     outcome_as_shown,
     outcome_of,
+    parameters_of,
 )
 from harness.types import (
     EMPTY,
@@ -114,7 +114,7 @@ def arguments(
     of the function becomes a member of its argument `extra_body`. *settings* are further arguments,
     such as `timeout`.
     """
-    known = inspect.signature(function).parameters.keys() - SETTINGS
+    known = parameters_of(function).keys() - SETTINGS
     members = copy.deepcopy(body)
     sent: dict[str, Any] = {name: value for name, value in members.items() if name in known}
     extra = {name: value for name, value in members.items() if name not in known}

@@ -6,7 +6,6 @@ PyJWT, in different versions. Recorded answers are parsed by both.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -90,7 +89,7 @@ def ask(
         sent.setdefault("encode_format", None)
     defaults: dict[str, Any] = {}
     if "extra_body" in settings:
-        known = inspect.signature(function).parameters.values()
+        known = sdk.parameters_of(function).values()
         names = (one.name for one in known if one.default is None and one.name not in SETTINGS)
         is_zai = type(client).__module__.startswith("zai.")
         not_given = _vendor(SDKS[is_zai]).not_given
