@@ -256,6 +256,22 @@ def test_the_reports_are_the_same(tmp_path: Path) -> None:
     assert many == one
 
 
+def test_a_scenario_that_changes_while_others_are_replayed(tmp_path: Path) -> None:
+    """Other processes read it again; a changed one is a problem of its own jobs only."""
+    todo = jobs(tmp_path, 20, {})
+    store = Store(tmp_path / "cassettes")
+    with batch.sandboxed(Options(port=0), NOBODY) as source:
+        assert batch.record_all(todo, source, store, silent, 4) == ()
+    path = todo[7].scenario.path
+    assert path is not None
+    path.write_text(path.read_text("utf-8") + "# changed\n", "utf-8")
+    report = replay_report(todo, store, silent, "Replay", 2)
+    (problem,) = report.problems
+    assert (problem.scenario, problem.target) == (todo[7].scenario.name, str(todo[7].target))
+    assert problem.text.endswith("changed while it was replayed; replay it again")
+    assert len(report.outlines) == 19
+
+
 def test_an_error_of_ours_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At once, and nobody goes on: it is no problem of a job."""
     todo = jobs(tmp_path, 8)

@@ -101,7 +101,7 @@ def _dependencies(work: Iterable[Job]) -> Iterator[tuple[bytes, ...]]:
 def _of_scenario(scenario: Scenario) -> Iterator[bytes]:
     """Yield the scenario, its path, the files that it names, and the settings for it."""
     yield os.fsencode(str(scenario.path))
-    yield scenario.form.model_dump_json(exclude_unset=True).encode()
+    yield (scenario.source.digest or scenario.form.model_dump_json(exclude_unset=True)).encode()
     for step in scenario.steps:
         yield from (_content(part.path) for part in step.parts if part.path)
     folder = scenario.path.parent if scenario.path else Path.cwd()

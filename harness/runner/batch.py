@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError, Future, as_completed
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -33,7 +33,7 @@ from harness.rules import Judged, judge
 from harness.runner import Meter, Progress, Source, fits, record, replay, supported_provider
 from harness.sandbox import Options, serve
 from harness.scenario import parameters
-from harness.scenario.files import check_providers, check_rules, load_all
+from harness.scenario.files import check_providers, check_rules, load, load_all
 from harness.scenario.messages import lacks_function
 from harness.scenario.steps import Scenario
 from harness.types import (
@@ -76,6 +76,15 @@ class Job:
     def __str__(self) -> str:
         number = f", repeat {self.repeat}" if self.repeat > 1 else ""
         return f"{self.scenario.name} with {self.target}{number}"
+
+    @property
+    def name(self) -> str:
+        """The name of the scenario."""
+        return self.scenario.name
+
+    def job(self) -> Job:
+        """Return this job."""
+        return self
 
     def own(self, store: Store) -> Store:
         """Return a copy of *store* that refers to the recording with this job's repeat number."""
@@ -454,13 +463,15 @@ def replay_all(
         BadSettings: The project's settings are invalid.
     """
     do = partial(_replayed, store, pace, project_rules(Path.cwd()), result_of)
+    items: Sequence[Job | _JobFile] = work
     if isinstance(at_once, int) and at_once > 1 and len(work) >= _MANY:
+        items = [*map(_job_file, work)]
         with suppress(HarnessError, InterceptError):  # a job that needs it has the error
             _import_sdks(work)  # here, so that no process has to import them again
     with (
         without_proxies(),  # for all jobs, as the patches: both are the process's
         _kept_patches(),
-        closing(in_order(do, work, at_once)) as results,
+        closing(in_order(do, items, at_once)) as results,
     ):
         for number, job in enumerate(work, start=1):
             progress(f"[{number}/{len(work)}] {job}")
@@ -469,6 +480,54 @@ def replay_all(
 
 _MANY = 16
 """The number of jobs from which on all SDKs are imported before other processes are started."""
+
+
+@dataclass(frozen=True, slots=True)
+class _JobFile:
+    """A job for another process, which reads the scenario itself.
+
+    To hand over a scenario takes as long as to read it. It also writes the counts of references to
+    each part, so that the memory of all scenarios would no longer be shared by the processes.
+
+    Attributes:
+        path: The file of the scenario.
+        digest: The digest of its text.
+        target: The target.
+        repeat: The number of the recording.
+    """
+
+    path: Path
+    digest: str
+    target: Target
+    repeat: int
+
+    @property
+    def name(self) -> str:
+        """The name of the scenario, which is that of its file."""
+        return self.path.stem
+
+    def job(self) -> Job:
+        """Return the job. Raises BadScenario if the file of the scenario has changed."""
+        return Job(_unchanged(self.path, self.digest), self.target, self.repeat)
+
+
+def _job_file(job: Job) -> Job | _JobFile:
+    """Return the job without its scenario, if this was read from a file."""
+    path = job.scenario.path
+    digest = job.scenario.source.digest
+    return job if path is None else _JobFile(path, digest, job.target, job.repeat)
+
+
+@lru_cache(maxsize=1)
+def _unchanged(path: Path, digest: str) -> Scenario:
+    """Return the scenario in a file; the last one is kept, as its jobs follow each other.
+
+    Raises BadScenario if its text has another digest.
+    """
+    scenario = load(path)
+    if scenario.source.digest != digest:
+        raise BadScenario("changed while it was replayed; replay it again", path)
+    return scenario
 
 
 @contextmanager
@@ -485,8 +544,13 @@ def _replayed(
     pace: float,
     rules: RuleSelection,
     result_of: Callable[[Examined], T],
-    job: Job,
+    item: Job | _JobFile,
 ) -> T | Problem:
+    try:
+        job = item.job()
+    except HarnessError as error:
+        return Problem(item.name, str(item.target), str(error))
+
     def do(job: Job, _: Progress) -> T:
         modules = len(sys.modules)
         examined = examine(replay(job.scenario, job.target, job.own(store), pace), rules)

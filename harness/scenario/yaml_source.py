@@ -7,6 +7,7 @@ number; `no` and `on` are text.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping
@@ -39,11 +40,13 @@ class YamlSource:
         value: The value of the whole text.
         path: The path of the file; None if the text was not read from a file.
         lines: The line of each part, from 1, by the keys and indices that lead to the part.
+        digest: The SHA-256 of the text, by which a change of the file is noticed.
     """
 
     value: Json = None
     path: Path | None = None
     lines: Mapping[Loc, int] = field(default_factory=dict)
+    digest: str = ""
 
     def known(self, loc: Loc) -> Loc:
         """Return *loc* if the text has this part, else the location of its nearest ancestor.
@@ -91,7 +94,9 @@ def read(text: str | bytes, path: Path | None = None) -> YamlSource:
         message += wide_colon(_decoded(text, path))
         raise BadScenario(message, path or "", _line(node))
     reader = _Reader(path, {(): _line(node)})
-    return YamlSource(reader.value(node, ()), path, reader.lines)
+    content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    digest = hashlib.sha256(content).hexdigest()
+    return YamlSource(reader.value(node, ()), path, reader.lines, digest)
 
 
 def _decoded(text: str | bytes, path: Path | None) -> str:
