@@ -345,21 +345,40 @@ def scripts(text: str) -> tuple[float | None, float | None]:
     (0.25, 0.75)
     """
     of_ascii = len(text.encode("ascii", "ignore").translate(None, _NO_LETTERS))
-    others = "" if text.isascii() else _ASCII.sub("", text)
-    rare = _COMMON_HAN.sub("", others)  # a count of each letter takes ten times as long
-    letters = {letter: count for letter, count in Counter(rare).items() if letter.isalpha()}
-    of_han = len(others) - len(rare)
-    total = of_ascii + of_han + sum(letters.values())
+    of_han, others = (0, {}) if text.isascii() else _other_letters(text)
+    total = of_ascii + of_han + sum(others.values())
     if not total:
         return None, None
-    han = of_han + sum(count for letter, count in letters.items() if _is_han(letter))
-    latin = of_ascii + sum(count for letter, count in letters.items() if letter < "\u0250")
+    han = of_han + sum(count for letter, count in others.items() if _is_han(letter))
+    latin = of_ascii + sum(count for letter, count in others.items() if letter < "\u0250")
     return round(han / total, 3), round(latin / total, 3)
 
 
-_ASCII = re.compile("[\x00-\x7f]+")
-_COMMON_HAN = re.compile("[\u3400-\u4db5\u4e00-\u9fef]+")
+_COMMON_HAN = "\u3400-\u4db5\u4e00-\u9fef"
+_COMMON = re.compile(f"[\0-\x7f{_COMMON_HAN}]+")
+_RARE = re.compile(f"[^\0-\x7f{_COMMON_HAN}]")
 _NO_LETTERS = bytes(byte for byte in range(128) if not chr(byte).isalpha())
+_SLICE = 2**16
+_MAX_SIGNS = 32
+"""More signs of punctuation than most slices of a text have."""
+
+
+def _other_letters(text: str) -> tuple[int, dict[str, int]]:
+    """Return the number of common Han letters, and of each other letter that is not in ASCII."""
+    of_han = 0
+    others: Counter[str] = Counter()
+    for start in range(0, len(text), _SLICE):
+        part = text[start : start + _SLICE]
+        # To count one sign in a slice, and remove it, is quicker than to look at each letter.
+        for _ in range(_MAX_SIGNS):
+            if (sign := _RARE.search(part)) is None:
+                break
+            others[sign[0]] += part.count(sign[0])
+            part = part.replace(sign[0], "")
+        rest = _COMMON.sub("", part)
+        others.update(rest)
+        of_han += len(part) - len(rest) - len(part.encode("ascii", "ignore"))
+    return of_han, {letter: count for letter, count in others.items() if letter.isalpha()}
 
 
 _HAN = (

@@ -8,7 +8,10 @@ from datetime import date
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import harness.comparison.matrix as module
 from harness.comparison.matrix import first_token, matrix, scripts, turn_figures
 from harness.config.prices import Cost, Price, Prices
 from harness.types import Exchange, Provenance, Timing, ToolCall
@@ -42,6 +45,23 @@ def stream(*events: Any, arrived: tuple[float, ...] = (), cut: int = 1) -> Excha
 def test_the_shares_of_scripts(text: str, shares: tuple[float | None, float | None]) -> None:
     """Of letters only; figures and signs are of no script."""
     assert scripts(text) == shares
+
+
+@given(
+    st.text(st.sampled_from("今天，。 a1é々カ가\u4dc0\u4dff\u9ff5\uf900\U00020001😀")),
+    st.sampled_from([1, 3, 2**16]),
+    st.sampled_from([0, 2, 32]),
+)
+def test_scripts_are_counted_as_letter_by_letter(text: str, length: int, signs: int) -> None:
+    """Wherever a text is cut, and however many signs of punctuation it has."""
+    letters = [letter for letter in text if letter.isalpha()]
+    han = [letter for letter in letters if module._is_han(letter)]
+    latin = [letter for letter in letters if letter < "\u0250"]
+    shares = tuple(round(len(some) / len(letters), 3) for some in (han, latin)) if letters else None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_SLICE", length)
+        patch.setattr(module, "_MAX_SIGNS", signs)
+        assert scripts(text) == (shares or (None, None))
 
 
 @pytest.mark.parametrize(
