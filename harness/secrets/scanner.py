@@ -7,6 +7,7 @@ joined. A `Leak` has the location of a secret and its first and last letters, ne
 from __future__ import annotations
 
 import json
+import os
 import re
 from array import array
 from bisect import bisect_right
@@ -182,20 +183,82 @@ def _yaml_leaves(text: str) -> list[Leaf]:
 
     It is read event by event, so that aliases are never expanded.
     """
+    values: dict[str, str] = {}
+    leaves = _leaves_of_yaml(_with_stand_ins(text, values), values)
+    if values:  # one of them does not stand where it seemed to
+        leaves = _leaves_of_yaml(text, {})
+    return leaves if any(leaf.path for leaf in leaves) else []
+
+
+def _leaves_of_yaml(text: str, values: dict[str, str]) -> list[Leaf]:
+    """Return the scalars and names in YAML, empty if it is invalid.
+
+    *values* are long values by the scalar that stands for each; those that are found are removed.
+    """
     try:
         loader = _LOADER(text.encode("latin-1"))
         try:
-            leaves = [*_leaves_of_events(iter(loader.get_event, None))]
+            return [*_leaves_of_events(iter(loader.get_event, None), values)]
         finally:
             loader.dispose()
     except (yaml.YAMLError, ValueError):
         return []
-    return leaves if any(leaf.path for leaf in leaves) else []
 
 
-def _leaves_of_events(events: Iterator[yaml.Event]) -> Iterator[Leaf]:
+_LONG_VALUE = 2**20
+"""Length of a value from which it is searched once, not in the text of the file too."""
+_MEMBER = re.compile(r"[ -]*+[A-Za-z_]++: '")
+_PRINTABLE = bytes(range(0x20, 0x7F))
+_SLICE = 2**18
+
+
+def _with_stand_ins(text: str, values: dict[str, str]) -> str:
+    """Return the text of YAML with a short scalar in place of each long value in single quotes.
+
+    The values are added to *values*, by what stands for them. PyYAML's reader takes most of the
+    time of a scan for such values, which can be read without it: they are on one line, in ASCII.
+    """
+    parts: list[str] = []
+    done = 0
+    for start, end in _long_lines(text):
+        member = _MEMBER.match(text, start)
+        if member and text[end - 1] == "'":
+            value = text[member.end() : end - 1]
+            plain = value.replace("''", "'")
+            is_whole = "'" not in value or 2 * plain.count("'") == value.count("'")
+            if is_whole and _is_printable(value):
+                name = os.urandom(16).hex()
+                values[name] = plain
+                parts += text[done : member.end()], name
+                done = end - 1
+    return "".join((*parts, text[done:]))
+
+
+def _is_printable(text: str) -> bool:
+    """Return whether a text is of printable characters in ASCII alone."""
+    slices = (text[start : start + _SLICE] for start in range(0, len(text), _SLICE))
+    return text.isascii() and not any(part.encode().translate(None, _PRINTABLE) for part in slices)
+
+
+def _long_lines(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the offsets of the start and the end of each line of at least `_LONG_VALUE`."""
+    start = 0
+    while len(text) - start >= _LONG_VALUE:
+        # No line that ends before begins a long one.
+        before = text.rfind("\n", start, start + _LONG_VALUE)
+        if before >= 0:
+            start = before + 1
+            continue
+        end = text.find("\n", start + _LONG_VALUE)
+        end = len(text) if end < 0 else end
+        yield start, end
+        start = end + 1
+
+
+def _leaves_of_events(events: Iterator[yaml.Event], values: dict[str, str]) -> Iterator[Leaf]:
     """Yield a leaf for each scalar of YAML that is searched.
 
+    *values* are long values by the scalar that stands for each; those that are found are removed.
     Raises ValueError if a collection is used as a name, or is nested too deep.
     """
     path: _Path = []
@@ -205,6 +268,8 @@ def _leaves_of_events(events: Iterator[yaml.Event]) -> Iterator[Leaf]:
         is_name = bool(path) and path[-1] is None
         if isinstance(event, yaml.ScalarEvent):
             value = event.value
+            if value in values and event.style == "'" and not is_name:
+                value = values.pop(value)
             if is_name:
                 value = path[-1] = intern(value)
             if is_searched(path, value, is_name):
@@ -274,8 +339,6 @@ _MIN_SHOWN = 16
 """Length in characters from which the first and last letters of a secret are shown."""
 
 
-_LONG_VALUE = 2**20
-"""Length of a value from which it is searched once, not in the text of the file too."""
 _MARGIN, _MANY_SPACES = 2**16, 64
 """More than the longest secret with its name has, and more spaces than are in one."""
 _LIKE_LEAVES = re.compile(r"\s*+(?:[{\[]|[A-Za-z_]++:\s)")

@@ -33,7 +33,8 @@ from test_redactor import (
 from harness.cassette.writer import dumps
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
-from harness.secrets.scanner import Leak, Scanner
+from harness.secrets import scanner
+from harness.secrets.scanner import Leak, Scanner, leaves_of
 from harness.secrets.search import KNOWN_KEY
 from harness.types import Cassette, Exchange, Provenance, Request, Response
 
@@ -366,3 +367,38 @@ def test_json_lines_with_a_line_that_is_not_json_are_searched() -> None:
     """Only the first line tells that a file has JSON lines; others may have any escapes."""
     text = f'{{"a": 1}}\n{{"b": "\\q", "api_key": "{RANDOM}"}}\n'
     assert scanned(text) == [(2, "a secret by its name", "api_key")]
+
+
+LONG = "a value 'of 40 letters that is in quotes'".replace("'", "''")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"a:\n- b: '{LONG}'\n  c: '{LONG}'\nd: '{LONG}'",
+        f"a: '{LONG}'\nb: '{LONG} and '' a quote, of three'\n",
+        f"a: '{LONG}' # no end\nb: 1\n",
+        f"a: '{LONG}' and 'more, which no YAML has'\n",
+        f"a: |\n  b: '{LONG}'\n  c: more text in a block\nd: '{LONG}'\n",
+        f"a: 'text of several lines:\n  b: ''{LONG}'\n",
+        f"a: \"text of several lines:\n  b: '{LONG}'\n  \"\n",
+        f"a: text of several lines\n  b: '{LONG}'\nc: 1\n",
+        f"# b: '{LONG}'\na: some text that is long\n",
+        f"a: '{LONG}\\n, not a line'\nb: '\t{LONG}'\nc: '{LONG}\xc3\xa9'\n",
+        f"a: !!binary '{LONG}'\nb: &x '{LONG}'\nc: *x\nd: '{LONG}'\n",
+        f"[{{a: '{LONG}'\n}}]\n",
+        f"? '{LONG}'\n: '{LONG}'\n",
+        f"b: '{LONG}'\n: '{LONG}'\n",
+        f"b: '{LONG}'\n  : '{LONG}'\n",
+        f"a: '{LONG}'\nb: [\n",
+        f"'{LONG}'\n",
+        f"a: '{LONG}'\r\nb: '{LONG}'\r\n",
+    ],
+    ids=range(18),
+)
+def test_long_values_are_read_as_by_yaml(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """They are cut out of what YAML reads where they are values on a line, and nowhere else."""
+    monkeypatch.setattr(scanner, "_LONG_VALUE", 2**20)
+    expected = leaves_of(text)
+    monkeypatch.setattr(scanner, "_LONG_VALUE", 30)
+    assert leaves_of(text) == expected
