@@ -239,22 +239,20 @@ _FIELD = lazy_pattern(
 def beside_names(text: str) -> Iterator[Hit]:
     """Yield the values in *text* that are secrets because of their name, as in `api_key=...`."""
     covered = 0
-    for match in _ends(text):
+    fields: list[int] = []
+    for match in _ends(text, fields):
         if match.start() >= covered:
             value = _Value.after(text, match)
             if value.end - value.start > _MAX_REREAD:
                 covered = value.end
             yield from _beside(text, match, value)
-    for field in _FIELD.finditer(text) if _has_fields(text) else ():
-        name, (start, end) = field["name"].lower(), field.span("value")
-        yield from _in_field(name, text[start:end], start)
-
-
-def _has_fields(text: str) -> bool:
-    """Return whether *text* may have fields of a multipart body."""
-    equals = offsets(text, "=")
-    has_name = any(text[max(0, at - 4) : at].lower() == "name" for at in equals)
-    return has_name and "content-disposition:" in _lower(text)
+    covered = 0
+    for at in sorted(fields):
+        field = _FIELD.match(text, at) if at >= covered else None
+        if field:
+            covered, name = field.end(), field["name"].lower()
+            start, end = field.span("value")
+            yield from _in_field(name, text[start:end], start)
 
 
 def _lower(text: str) -> str:
@@ -279,22 +277,42 @@ _MAX_FIRST_WORD = 8
 _BEHIND_SIGN = 32
 """More characters than a match of `_ENDS` has from its sign on."""
 _MANY_BACKSLASHES = "\\" * 16
+_FIELD_HEADER = "content-disposition:"
+_FIELD_HEADER_BACKWARDS = _FIELD_HEADER[::-1].encode()
+_SLICE = 2**18
+"""Characters that are searched at once: copies of them stay in the cache of a processor."""
+_BEFORE_SIGN = 64
+"""More characters than a match of `_ENDS`, or the header of a field, has before its sign."""
 
 
-def _ends(text: str) -> Iterator[re.Match[str]]:
-    """Yield the matches of `_ENDS`; only what is near the sign after a name is read."""
-    if _MANY_BACKSLASHES in text:
-        yield from _ENDS_IN_LOWER.finditer(_lower(text))
+def _ends(text: str, fields: list[int]) -> Iterator[re.Match[str]]:
+    """Yield the matches of `_ENDS`; only what is near the sign after a name is read.
+
+    The offsets of what may be the header of a multipart field are appended to *fields*.
+    """
+    if "\\" in text and _MANY_BACKSLASHES in text:
+        lower = _lower(text)
+        fields += offsets(lower, _FIELD_HEADER)
+        yield from _ENDS_IN_LOWER.finditer(lower)
         return
-    backwards = text.encode("latin-1", "replace").translate(_LOWER)[::-1]
-    names = [(len(text) - match.end(), match.start()) for match in _SIGNS.finditer(backwards)]
     end = 0
-    for start, behind in reversed(names):
-        sign = len(text) - 1 - behind
-        match = _ENDS.search(text, max(end, start - _MAX_FIRST_WORD), sign + _BEHIND_SIGN)
-        if match and match.start("sign") == sign:
-            yield match
-            end = match.end()
+    for first in range(0, len(text), _SLICE):
+        last = min(first + _SLICE, len(text))
+        part = text[max(0, first - _BEFORE_SIGN) : last]
+        if not (":" in part or "=" in part or ">" in part):
+            continue
+        backwards = part[::-1].encode("latin-1", "replace").translate(_LOWER)
+        headers = offsets(backwards, _FIELD_HEADER_BACKWARDS)
+        fields += [last - at - len(_FIELD_HEADER) for at in headers if last - at > first]
+        found = _SIGNS.finditer(backwards)
+        names = [(last - match.end(), last - 1 - match.start()) for match in found]
+        for start, sign in reversed(names):
+            if sign < first:
+                continue  # it was in the slice before
+            match = _ENDS.search(text, max(end, start - _MAX_FIRST_WORD), sign + _BEHIND_SIGN)
+            if match and match.start("sign") == sign:
+                yield match
+                end = match.end()
 
 
 def _in_field(name: str, value: str, start: int) -> Iterator[Hit]:

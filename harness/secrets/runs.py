@@ -51,8 +51,10 @@ def long_runs(text: str) -> list[Run]:
         if runs and runs[-1][1] == start:  # it goes on in this slice
             at = _end(letters, 0)
             runs[-1] = (runs[-1][0], start + at)
-        has_bearer = text.find("earer", max(0, start - _BEFORE), start + len(raw)) >= 0
-        runs += [(start + first, start + end) for first, end in _runs(raw, letters, at, has_bearer)]
+        if (found := letters.find(_LONG, at)) >= 0:
+            bearer = text.find("earer", max(0, start - _BEFORE), start + len(raw))
+            here = _runs(raw, letters, found, bearer >= 0)
+            runs += [(start + first, start + end) for first, end in here]
         start += len(raw)
         if start < len(text) and not (runs and runs[-1][1] == start):
             start -= len(raw) - len(letters.rstrip(b"a"))  # a run may begin there
@@ -65,14 +67,12 @@ def _end(letters: bytes, at: int) -> int:
     return len(letters) if end < 0 else end
 
 
-def _runs(raw: bytes, letters: bytes, at: int, has_bearer: bool) -> Iterator[Run]:
-    """Yield the long runs of a slice *raw* from *at* on; *letters* has an `a` for each letter.
+def _runs(raw: bytes, letters: bytes, found: int, has_bearer: bool) -> Iterator[Run]:
+    """Yield the long runs of a slice *raw*; the first one begins at *found*.
 
-    Numbers are left out, unless they are long. With *has_bearer* any number may be a token.
+    *letters* has an `a` for each letter. Numbers are left out, unless they are long. With
+    *has_bearer* any number may be a token.
     """
-    found = letters.find(_LONG, at)
-    if found < 0:
-        return
     marks = None if has_bearer or b" " not in letters[-_FEW:] else _Marks(raw)
     while found >= 0:
         end = _end(letters, found)

@@ -17,6 +17,7 @@ from harness.secrets.runs import Run, long_runs
 from harness.secrets.shapes import MIN_LENGTH, PLACEHOLDER, Hit, keys
 from harness.secrets.texts import (
     MAX_READINGS,
+    DecodedRuns,
     Packed,
     Pieces,
     has_words,
@@ -88,7 +89,7 @@ class Search:
 
     def _found(self, text: str, name: str, depth: int) -> list[Found]:
         found: list[Found] = []
-        seen: set[str] = set()
+        seen = DecodedRuns()
         is_noise = depth > 0 and not has_words(text)
         is_binary = is_noise or (depth > 0 and "\0" in text)
         for reading in readings(text, 0 if is_binary else MAX_READINGS):

@@ -290,9 +290,10 @@ def _base64_forms(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]
 
 # -------------------------------------------------------------------------------- packed data
 
-_BASE64_RUN = lazy_pattern(
-    r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}+(?:\r?\n[ \t]*+[A-Za-z0-9+/_-]{16,}+)*+={0,2}"
-)
+_BASE64_REST = lazy_pattern(r"[A-Za-z0-9+/_-]*+(?:\r?\n[ \t]*+[A-Za-z0-9+/_-]{16,}+)*+={0,2}")
+"""Matches base64 from any of its letters on, or from the end of its first line."""
+_NOT_OF_BASE64 = ".=~"
+"""What is in long runs, and not in base64."""
 _BASE64_START = lazy_pattern("(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16}")
 MIN_PACKED = 20
 """The smallest length of base64 that is searched."""
@@ -322,62 +323,110 @@ class Packed:
     pack: Callable[[str], str]
 
 
-def packed(text: str, runs: Sequence[Run], seen: set[str]) -> Iterator[Packed]:
+class DecodedRuns:
+    """The base64 texts in a text that were decoded."""
+
+    def __init__(self) -> None:
+        self._short: set[str] = set()
+        self._long: list[tuple[str, Run]] = []  # neither copied nor hashed, which takes long
+
+    def __contains__(self, part: tuple[str, Run]) -> bool:
+        text, (start, end) = part
+        if end - start < _SLICE:
+            return text[start:end] in self._short
+        return any(
+            end - start == last - first and text.startswith(other[first:last], start)
+            for other, (first, last) in self._long
+        )
+
+    def add(self, text: str, runs: Iterable[Run]) -> None:
+        """Add the *runs* in *text*."""
+        for start, end in runs:
+            if end - start < _SLICE:
+                self._short.add(text[start:end])
+            else:
+                self._long.append((text, (start, end)))
+
+
+def packed(text: str, runs: Sequence[Run], seen: DecodedRuns) -> Iterator[Packed]:
     """Yield the base64 data in *text*, and the compressed data, also if it is in hexadecimal.
 
     *runs* is the result of `runs.long_runs` for *text*. Base64 texts in *seen* are skipped; at the
     end, those in *text* are added to it.
     """
-    here = set()
+    here: list[Run] = []
     if not text.isascii() or not text[:64].isprintable() or text.startswith(("x", "--")):
         for start, end, coding, raw in compressed(text.encode("latin-1", "replace")):
             yield Packed(start, end, raw.decode("latin-1"), _packer(coding))
-    for start, run in _base64_runs(text, runs):
-        if run not in seen:
-            here.add(run)
-            if (plain := _base64_text(run)) is not None:
-                yield Packed(start, start + len(run), plain, _base64_packer(run))
+    for start, end in _base64_runs(text, runs):
+        if (text, (start, end)) not in seen:
+            here.append((start, end))
+            if (plain := _base64_text(text, start, end)) is not None:
+                yield Packed(start, end, plain, _base64_packer(text, start, end))
     for match in _hex_data(text, runs):
         yield Packed(*match.span(), bytes.fromhex(match[0]).decode("latin-1"), _as_hex)
-    seen |= here
+    seen.add(text, here)
+
+
+_AS_HEX = bytes(b"a"[0] if byte in b"0123456789abcdef" else 0 for byte in range(256))
+_HALF_OF_HEX = b"a" * (_MIN_HEX // 2)
 
 
 def _hex_data(text: str, runs: Sequence[Run]) -> Iterator[re.Match[str]]:
     """Yield the matches of `_HEX` in *runs* of *text*, in order."""
     for start, end in runs:
-        if end - start < _MIN_HEX:
-            continue
-        for at in sorted(at for sign in _COMPRESSED_HEX for at in offsets(text, sign, start, end)):
-            match = _HEX.match(text, at)
-            if match and at >= start:
-                yield match
-                start = match.end()
+        done = start
+        for first in range(start, end - _MIN_HEX + 1, _SLICE):
+            part = text[first : min(first + _SLICE + _MIN_HEX, end)]
+            # Every second character suffices to see that there is no long number.
+            if _HALF_OF_HEX in part[::2].encode("latin-1").translate(_AS_HEX):
+                for at in sorted(at for sign in _COMPRESSED_HEX for at in offsets(part, sign)):
+                    match = _HEX.match(text, first + at) if first + at >= done else None
+                    if match:
+                        yield match
+                        done = match.end()
 
 
 def _as_hex(plain: str) -> str:
     return plain.encode("latin-1").hex()
 
 
-def _base64_runs(text: str, runs: Sequence[Run]) -> Iterator[tuple[int, str]]:
-    """Yield (offset, run) for what may be base64: also the parts of what may be a path.
+def _base64_runs(text: str, runs: Sequence[Run]) -> Iterator[Run]:
+    """Yield what may be base64: also the parts of what may be a path.
 
     *runs* are the long runs in *text*, in which it is.
     """
     end = 0
     for first, last in runs:
         while found := _BASE64_START.search(text, max(first, end), last):
-            match = _BASE64_RUN.match(text, found.start())
-            if match is None:
-                return
-            run, start, end = match[0], match.start(), match.end()
-            if len(run) >= MIN_PACKED:
-                yield start, run
-            for part in run.split("/") if "/" in run and len(run) < _MAX_PATH else ():
-                if MIN_PACKED <= len(part) < len(run):
-                    yield start, part
-                if start > match.start() and part.startswith(_COMPRESSED):
-                    yield start, run[start - match.start() :]
-                start += len(part) + 1
+            start = found.start()
+            end = _end_of_base64(text, start, last)
+            if end - start >= MIN_PACKED:
+                yield start, end
+            if end - start < _MAX_PATH and text.find("/", start, end) >= 0:
+                yield from _parts_of_path(text, start, end)
+
+
+def _end_of_base64(text: str, start: int, last: int) -> int:
+    """Return the end of the base64 that begins at *start*, in a run that ends at *last*."""
+    if last - start > _MAX_PATH:  # without a look at each letter
+        for sign in _NOT_OF_BASE64:
+            at = text.find(sign, start, last)
+            last = last if at < 0 else at
+        start = last
+    match = _BASE64_REST.match(text, start)
+    return match.end() if match else start
+
+
+def _parts_of_path(text: str, start: int, end: int) -> Iterator[Run]:
+    """Yield the parts, between slashes, of what may be a path, and what may be compressed data."""
+    first = start
+    for part in text[start:end].split("/"):
+        if MIN_PACKED <= len(part) < end - start:
+            yield first, first + len(part)
+        if first > start and part.startswith(_COMPRESSED):
+            yield first, end
+        first += len(part) + 1
 
 
 _PRINTABLE = bytes(b"a"[0] if byte in b"\t\n\r" or 32 <= byte < 127 else 0 for byte in range(256))
@@ -400,13 +449,14 @@ def _packer(coding: Coding) -> Callable[[str], str]:
     return lambda plain: coding.compress(plain.encode("latin-1")).decode("latin-1")
 
 
-def _base64_packer(run: str) -> Callable[[str], str]:
-    """Return a function that encodes data with the letters and the padding of *run*.
+def _base64_packer(text: str, start: int, end: int) -> Callable[[str], str]:
+    """Return a function that encodes data with the letters and the padding of a part of *text*.
 
     The placeholder alone stays as it is: it is base64, and can be read.
     """
-    encode = base64.urlsafe_b64encode if "_" in run or "-" in run else base64.b64encode
-    padding = "=" if run.endswith("=") or len(run) % 4 == 0 else ""
+    is_url_safe = text.find("_", start, end) >= 0 or text.find("-", start, end) >= 0
+    encode = base64.urlsafe_b64encode if is_url_safe else base64.b64encode
+    padding = "=" if text[end - 1] == "=" or (end - start) % 4 == 0 else ""
 
     def pack(plain: str) -> str:
         if plain == PLACEHOLDER:
@@ -434,10 +484,17 @@ def base64_bytes(text: str) -> bytes | None:
 _OTHER_SIGNS = "-_ \t\r\n\v\f\x1c\x1d\x1e\x1f"
 
 
-def _base64_text(text: str) -> str | None:
-    """Return what `base64_bytes` does, with one character for each byte."""
-    raw = base64_bytes(text)
-    return raw if raw is None else raw.decode("latin-1")
+def _base64_text(text: str, start: int, end: int) -> str | None:
+    """Return the decoded bytes of base64 in *text*, as `base64_bytes` does, in latin-1."""
+    # Slices of a line are whole groups of four letters, and take less memory than all of it.
+    size = end - start if text.find("\n", start, end) >= 0 else _SLICE
+    parts: list[str] = []
+    for first in range(start, end, size):
+        raw = base64_bytes(text[first : min(first + size, end)])
+        if raw is None:
+            return None
+        parts.append(raw.decode("latin-1"))
+    return "".join(parts)
 
 
 # ---------------------------------------------------------------------------------- streams

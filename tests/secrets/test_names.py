@@ -154,8 +154,26 @@ _WORDS = st.sampled_from(
 )
 
 
-@given(st.lists(_WORDS, max_size=30).map("".join))
-def test_names_are_found_as_by_one_pattern(text: str) -> None:
-    """Only what is near signs is read, which finds each match of the pattern in the whole text."""
+@given(st.lists(_WORDS, max_size=30).map("".join), st.sampled_from((1, 2, 7, 30, 2**18)))
+def test_names_are_found_as_by_one_pattern(text: str, length: int) -> None:
+    """Only what is near signs is read, which finds each match of the pattern in the whole text.
+
+    It is the same wherever the text is cut into slices.
+    """
     expected = [match.span() for match in names._ENDS.finditer(text)]
-    assert [match.span() for match in names._ends(text)] == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(names, "_SLICE", length)
+        assert [match.span() for match in names._ends(text, [])] == expected
+
+
+@pytest.mark.parametrize("length", [1, 19, 20, 21, 50, 2**18])
+def test_fields_are_found_wherever_a_text_is_cut(
+    monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    """A field of a form is found once, in the slice that has the end of its header's name."""
+    monkeypatch.setattr(names, "_SLICE", length)
+    header = 'Content-DISPOSITION: form-data; name="api_key"\r\n\r\n'
+    for before in range(60):
+        text = f"{'x' * before}\r\n{header}{MIXED}\r\n--x\r\n{header}{MIXED}\r\n--x--"
+        hits = [hit for hit in names.beside_names(text) if hit.name == "api_key"]
+        assert [text[hit.start : hit.end] for hit in hits] == [MIXED, MIXED]
