@@ -345,7 +345,7 @@ def _quoted(text: str) -> str:
     inner = text[1:-2]
     if len(text) < 3 or text[-2] != "'" or ("'" in inner and "'" in inner.replace("''", "")):
         raise NotCanonical
-    return inner.replace("''", "'")
+    return inner.replace("''", "'") if "'" in inner else inner
 
 
 def _block(text: str, indent: int) -> str:

@@ -27,6 +27,7 @@ from harness.secrets.shapes import MIN_LENGTH, PLACEHOLDER, Hit
 from harness.secrets.texts import MIN_PACKED, base64_bytes, from_latin, latin, readable
 from harness.wire import escape
 from harness.wire.codings import inflate
+from harness.wire.text import has_only
 
 
 class Leaf(NamedTuple):
@@ -209,7 +210,6 @@ _LONG_VALUE = 2**20
 """Length of a value from which it is searched once, not in the text of the file too."""
 _MEMBER = re.compile(r"[ -]*+[A-Za-z_]++: '")
 _PRINTABLE = bytes(range(0x20, 0x7F))
-_SLICE = 2**18
 
 
 def _with_stand_ins(text: str, values: dict[str, str]) -> str:
@@ -226,18 +226,12 @@ def _with_stand_ins(text: str, values: dict[str, str]) -> str:
             value = text[member.end() : end - 1]
             plain = value.replace("''", "'")
             is_whole = "'" not in value or 2 * plain.count("'") == value.count("'")
-            if is_whole and _is_printable(value):
+            if is_whole and has_only(value, _PRINTABLE):
                 name = os.urandom(16).hex()
                 values[name] = plain
                 parts += text[done : member.end()], name
                 done = end - 1
     return "".join((*parts, text[done:]))
-
-
-def _is_printable(text: str) -> bool:
-    """Return whether a text is of printable characters in ASCII alone."""
-    slices = (text[start : start + _SLICE] for start in range(0, len(text), _SLICE))
-    return text.isascii() and not any(part.encode().translate(None, _PRINTABLE) for part in slices)
 
 
 def _long_lines(text: str) -> Iterator[tuple[int, int]]:

@@ -413,7 +413,8 @@ def keys(text: str, runs: Sequence[Run]) -> Iterator[Hit]:
     *runs* is the result of `runs.long_runs` for *text*.
     """
     middles = [*_middles(text, runs)]
-    outer, rest = [*_without(middles, runs)], [*_without(middles, [(0, len(text))])]
+    outer = [*_without(middles, runs)] if middles else runs
+    rest = [*_without(middles, [(0, len(text))])]
     for shape in sorted(set(_possible(text, runs, outer)), key=KEY_SHAPES.index):
         parts = runs if shape in _INTO_BASE64 else outer if shape.has_run else rest
         for match in _matches(shape, text, parts):

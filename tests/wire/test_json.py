@@ -65,6 +65,19 @@ def test_depth_is_bounded_exactly() -> None:
     assert read_json(b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1)).problem
 
 
+@pytest.mark.parametrize("before", [b'"[{"', b"[]", b"{}"], ids=["text", "arrays", "objects"])
+def test_nesting_is_limited_in_long_texts_too(before: bytes) -> None:
+    """Brackets in texts do not count there, nor those beside the nested ones."""
+    long = b'"' + b"x" * 2**17 + b'"'
+    many = b",".join([before] * 2 * MAX_DEPTH)
+    for depth, is_refused in ((MAX_DEPTH - 1, False), (MAX_DEPTH, True)):
+        inner = b"[" * depth + b"]" * depth
+        assert bool(read_json(b"[" + long + b"," + inner + b"]").problem) == is_refused
+        assert (
+            bool(read_json(b"[" + many + b"," + long + b"," + inner + b"]").problem) == is_refused
+        )
+
+
 def test_a_number_too_long_for_python_is_a_problem() -> None:
     """Python's limit on digits is a problem, not an exception."""
     assert read_json(b"9" * 5000).problem.startswith("Exceeds the limit")
