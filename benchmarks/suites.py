@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 from benchmarks import cassettes, measuring
 from benchmarks.clients import ANSWER, CLIENTS, Client
@@ -14,8 +15,9 @@ from benchmarks.figures import OURS
 from benchmarks.steps import Stepped, take_turns
 
 FLOOR = "floor"
-RULES, NO_RULES = "first run", "first run, one rule"
-FIRST = (RULES, NO_RULES)
+ONE_RULE = "one rule"
+RULES, FIRST_ONE_RULE = "first run", f"first run, {ONE_RULE}"
+FIRST = (RULES, FIRST_ONE_RULE)
 """This tape in a run that knows no cassette yet, with all rules, and with one alone."""
 
 PLUGINS: Mapping[str, tuple[str, str]] = {
@@ -63,7 +65,7 @@ def written(tool: str, client: Client, count: int, calls_each: int, folder: Path
     cassette_folder = suite / "cassettes" / "test_suite"
     cassette_folder.mkdir(parents=True)
     (suite / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")  # the root folder
-    if tool == NO_RULES:
+    if tool == FIRST_ONE_RULE:
         (suite / "pyproject.toml").write_text(_ONE_RULE, encoding="utf-8")
     text = cassettes.of_exchanges(client, calls_each - 1, folder).read_text(encoding="utf-8")
     if tool == "vcrpy":  # pytest-recording cannot read what newer versions of vcrpy call metadata
@@ -148,14 +150,26 @@ RUN = 3
 """The rounds of which the median is taken."""
 
 
-def why(costs: Mapping[str, Cost]) -> str:
-    """Return what this tape does in a test that its peers leave out, with what it costs."""
-    pairs = zip(costs[RULES].each, costs[NO_RULES].each, strict=True)
-    rules = median(all_rules - one for all_rules, one in pairs)
-    return (
-        f"it checks answers ({rules * 1000:.2f} ms a test in a first run), guards the "
-        "network, simulates time, and fails for unused answers"
-    )
+T = TypeVar("T")
+
+
+def runs(found: Mapping[str, T]) -> tuple[dict[str, T], dict[str, T]]:
+    """Return what was measured of all tools: of this tape in later runs, and in a first run."""
+    known = {tool: value for tool, value in found.items() if tool not in FIRST}
+    return known, {**known, OURS: found[RULES], ONE_RULE: found[FIRST_ONE_RULE]}
+
+
+GUARDS = "it guards the network, simulates time, and fails for unused answers"
+"""What this tape does in a test that its peers leave out, besides its checks of answers."""
+
+
+def checks(costs: Mapping[str, Cost], calls_each: int) -> str:
+    """Return what the checks of answers cost in a first run, in words: all, and the rules alone."""
+    ms = 1000 / calls_each
+    all_rules, one_rule, known = (costs[of].each for of in (RULES, FIRST_ONE_RULE, OURS))
+    checked = ms * median(more - less for more, less in zip(all_rules, known, strict=True))
+    rules = ms * median(more - less for more, less in zip(all_rules, one_rule, strict=True))
+    return f"reading and checking an answer costs {checked:.2f} ms, {rules:.2f} ms of it the rules"
 
 
 STEPS = 15

@@ -69,7 +69,7 @@ def serve(
     shown = partial(announce, bool(command), as_json)
     result = replay(cassettes, shown, command, port, checked_pace(pace), links, faults)
     unused = () if allow_unused else result.unused
-    problems = [f"miss: {miss}" for miss in result.misses] + [f"unused: {u}" for u in unused]
+    problems = [f"miss: {miss}" for miss in _misses(result)] + [f"unused: {u}" for u in unused]
     if command and not (result.answered or result.misses or allow_unused):
         problems.append(_UNASKED)
         typer.echo(localized(_UNASKED), err=True)
@@ -159,10 +159,16 @@ def _report(result: ServeResult, allow_unused: bool, as_json: bool) -> None:
         app.print_json({**result.status, "exit_code": result.exit_code})
         return
     to_stderr = result.exit_code is not None
-    for miss in result.misses:
+    for miss in _misses(result):
         app.echo(f"miss: {miss}", err=to_stderr)
     for text in () if allow_unused else result.unused:
         app.echo(f"unused: {text}", err=to_stderr)
     text = localized("answered {}, missed {}, unused {}")
-    counts = (result.answered, len(result.misses), len(result.unused))
+    counts = (result.answered, result.missed, len(result.unused))
     typer.echo(text.format(*counts), err=to_stderr)
+
+
+def _misses(result: ServeResult) -> list[str]:
+    """Return the texts about the misses of a replay, and the number of those without a text."""
+    more = result.missed - len(result.misses)
+    return [*result.misses, *([localized("and {} more").format(more)] if more else [])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -142,11 +143,17 @@ class Recorder:
             raise_error(NotRecordable(str(error)), None if says_all else error)
         number = next(self._numbers)
         ends, arrives = partial(self._store, number), partial(self.on_chunk, request)
-        capture = ResponseCapture(request, self._turn, ends, arrives)
+        capture = self.new_capture(request, ends, arrives)
         self._pending[number] = capture
         if self.is_holding:
             self._captures.append(capture)
         return capture
+
+    def new_capture(
+        self, request: Request, on_end: Callable[[], None], on_chunk: Callable[[bytes], None]
+    ) -> ResponseCapture:
+        """Return a new capture for the response to *request*."""
+        return ResponseCapture(request, self._turn, on_end, on_chunk)
 
     def _store(self, number: int) -> None:
         """Store the exchange of the request *number*, unless that was done."""
@@ -259,7 +266,9 @@ class ResponseCapture:
     exchange: Exchange | None = field(init=False, default=None)
     kept: tuple[Exchange | None, ...] = field(init=False, default=())
     _chunks: list[bytes] = field(init=False, default_factory=list)
-    _arrived: list[float] = field(init=False, default_factory=list)
+    _sizes: array[int] = field(init=False, default_factory=lambda: array("Q"))
+    _arrived: array[float] = field(init=False, default_factory=lambda: array("d"))
+    _total: float | None = field(init=False, default=None)
     _head: Response | None = field(init=False, default=None)
     _broken_off: BrokenOff | None = field(init=False, default=None)
     _started_at: float = field(init=False, default_factory=time.time)
@@ -272,9 +281,20 @@ class ResponseCapture:
     def add_chunk(self, data: bytes) -> None:
         """Add a chunk of the body, with the time of its arrival; ignore an empty chunk."""
         if data:
-            self._chunks.append(data)
+            self.hold(data)
             self.on_chunk(data)
+            self._sizes.append(len(data))
             self._arrived.append(time.perf_counter() - self._start)
+
+    def hold(self, data: bytes) -> None:
+        """Hold a chunk of the body until the exchange is complete."""
+        self._chunks.append(data)
+
+    def body(self) -> bytes:
+        """Return the body that was held, and hold it no longer: the exchange has its bytes."""
+        body = b"".join(self._chunks)
+        self._chunks.clear()
+        return body
 
     def fail(self, kind: NetworkError, error: BaseException) -> None:
         """Complete the exchange as one that a network failure ended, and call `on_end`.
@@ -283,7 +303,7 @@ class ResponseCapture:
         nothing if the exchange is complete, or if *error* is a BaseException that is not an
         Exception, such as the cancellation of a task.
         """
-        if self.exchange is None and isinstance(error, Exception):
+        if self._total is None and isinstance(error, Exception):
             self._broken_off = BrokenOff(kind, message_of(error))
             self._head = self._head or Response(NO_STATUS)
             self.end()
@@ -298,20 +318,27 @@ class ResponseCapture:
 
         Do nothing if it is complete or was not started.
         """
-        if self.exchange is not None or self._head is None:
+        if self._total is None and self._head is not None:
+            self._total = time.perf_counter() - self._start
+            self.react_to_end()
+
+    def react_to_end(self) -> None:
+        """Make the exchange, since the response has ended."""
+        self.complete()
+
+    def complete(self) -> None:
+        """Make the exchange of what was captured; do nothing before the end of the response."""
+        if self._total is None or self._head is None:
             return
-        total = time.perf_counter() - self._start
-        first = self._arrived[0] if self._arrived else total
-        sizes = tuple(len(chunk) for chunk in self._chunks)
-        arrived = tuple(self._arrived) if len(sizes) > 1 else ()
+        first = self._arrived[0] if self._arrived else self._total
+        arrived = tuple(self._arrived) if len(self._sizes) > 1 else ()
         exchange = Exchange(
             self.request,
-            replace(self._head, body=b"".join(self._chunks)),
-            Timing(self._started_at, first, total, arrived),
-            sizes,
+            replace(self._head, body=self.body()),
+            Timing(self._started_at, first, self._total, arrived),
+            tuple(self._sizes),
             self.turn,
             fingerprint(self.request),
             broken_off=self._broken_off,
         )
         self.exchange = with_coding_undone(exchange)
-        self._chunks.clear()  # the exchange has their bytes

@@ -113,6 +113,10 @@ def load(paths: Sequence[Path], skip: Skip = skip_nothing) -> ServedCassettes:
     return ServedCassettes(cassettes)
 
 
+MOST_MISSES = 1000
+"""The misses of a session whose texts are kept; further ones are counted."""
+
+
 @dataclass
 class ReplaySession:
     """One client's replay of cassettes: each recorded exchange answers once.
@@ -121,7 +125,8 @@ class ReplaySession:
         cassettes: All cassettes.
         only: The name of the cassette that answers; "" for all of them.
         answered: The number of requests that were answered.
-        misses: A text for each request without a recorded answer.
+        missed: The number of requests without a recorded answer.
+        misses: A text for each of them, up to `MOST_MISSES`.
         faults: Faults that some requests get instead of their answers.
         injector: The faults, and the answers that they changed or replaced.
     """
@@ -130,6 +135,7 @@ class ReplaySession:
     only: str = ""
     faults: Sequence[InjectedFault] = ()
     answered: int = field(init=False, default=0)
+    missed: int = field(init=False, default=0)
     misses: list[str] = field(init=False, default_factory=list)
     injector: Injector = field(init=False)
     _players: tuple[Player, ...] = field(init=False)
@@ -163,9 +169,12 @@ class ReplaySession:
         return None
 
     def add_miss(self, request: Request) -> str:
-        """Return why *request* has no recorded answer; the text is added to `misses`."""
+        """Return why *request* has no recorded answer, and count it as a miss."""
         _, miss = min(player.explain_miss(request) for player in self._players)
-        self.misses.append(miss)
+        with self._lock:
+            self.missed += 1
+            if len(self.misses) < MOST_MISSES:
+                self.misses.append(miss)
         return miss
 
     def used(self) -> set[int]:

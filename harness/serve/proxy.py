@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import zlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -78,6 +79,38 @@ class GroupCommit:
 
 
 @dataclass
+class PackedCapture(ResponseCapture):
+    """A capture that holds a long body compressed, and makes its exchange when it is stored.
+
+    The whole body is searched for secrets at once, so it is not written to a disk before that. What
+    models answer becomes several times smaller; many long answers may come at the same time.
+    """
+
+    _packed: list[bytes] = field(init=False, default_factory=list)
+    _unpacked: int = field(init=False, default=0)
+
+    def hold(self, data: bytes) -> None:
+        """Hold a chunk of the body; compress those that are not compressed if they are many."""
+        super().hold(data)
+        self._unpacked += len(data)
+        if self._unpacked >= _BLOCK:
+            self._packed.append(zlib.compress(super().body(), level=1))
+            self._unpacked = 0
+
+    def body(self) -> bytes:
+        """Return the body that was held, and hold it no longer."""
+        packed, self._packed = self._packed, []
+        return b"".join([*map(zlib.decompress, packed), super().body()])
+
+    def react_to_end(self) -> None:
+        """Do nothing: the exchange is made when it is stored, of one answer after the other."""
+
+
+_BLOCK = 2**18
+"""Bytes of a body that are compressed together, which takes some milliseconds."""
+
+
+@dataclass
 class ProxyRecorder(Recorder):
     """A recorder that stores exchanges in another thread, and does not keep them in memory.
 
@@ -92,15 +125,23 @@ class ProxyRecorder(Recorder):
     stored: int = field(init=False, default=0)
     origin: Origin = field(init=False, default=Origin.LIVE)
 
+    def new_capture(
+        self, request: Request, on_end: Callable[[], None], on_chunk: Callable[[bytes], None]
+    ) -> ResponseCapture:
+        """Return a new capture, which holds a long body compressed."""
+        return PackedCapture(request, self._turn, on_end, on_chunk)
+
     def store(self, number: int, capture: ResponseCapture) -> None:
         """Submit the exchange in *capture*, of request *number*, to the thread that stores it."""
         self.commit.submit(partial(self._store_now, number, capture))
 
     def _store_now(self, number: int, capture: ResponseCapture) -> None:
+        capture.complete()
         super().store(number, capture)
         kept = [exchange for exchange in capture.kept if exchange is not None]
         self.stored += len(kept)
         self.origin = origin_of(kept, self.origin)
+        capture.exchange, capture.kept = None, ()  # others that are complete wait for their turn
 
     def finish(self) -> None:
         """End the recording, and wait until everything is stored.

@@ -106,8 +106,9 @@ class Sessions:
     def status(self) -> dict[str, Json]:
         """Return the state of the server as JSON, with the keys cassettes, findings and sessions.
 
-        Each cassette has its number of exchanges. Each session has the numbers of its answers and
-        injected faults, and a text for each request without an answer and each unused exchange.
+        Each cassette has its number of exchanges. Each session has the numbers of its answers,
+        injected faults and requests without an answer, and a text for each of the first such
+        requests and each unused exchange.
         """
         return {
             "cassettes": {n: len(c.exchanges) for n, c in self.cassettes.by_name.items()},
@@ -118,6 +119,7 @@ class Sessions:
                     "cassette": only,
                     "answered": session.answered,
                     "faults": len(session.injector.injected),
+                    "missed": session.missed,
                     "misses": list[Json](session.misses),
                     "unused": list[Json](session.unused_texts()),
                 }

@@ -35,7 +35,8 @@ class ServeResult:
     Attributes:
         exit_code: The exit code of the command that was run; None without a command.
         answered: The number of requests that were answered or recorded.
-        misses: A text for each request without a recorded answer.
+        missed: The number of requests without a recorded answer.
+        misses: A text for each of the first of them.
         unused: A text for each recorded exchange that answered nothing.
         status: For a replay, the answers, misses and unused exchanges of each session, as JSON.
         served: For a replay, the cassettes that answered, each with the exchanges that did.
@@ -43,6 +44,7 @@ class ServeResult:
 
     exit_code: int | None = None
     answered: int = 0
+    missed: int = 0
     misses: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     status: Mapping[str, Any] = field(default_factory=dict)
@@ -81,6 +83,7 @@ def replay(
     return ServeResult(
         code,
         sum(session.answered for _, session in opened),
+        sum(session.missed for _, session in opened),
         tuple(f"{_prefix(name)}{miss}" for (name, _), s in opened for miss in s.misses),
         tuple(f"{_prefix(name)}{text}" for (name, _), s in opened for text in s.unused_texts()),
         sessions.status(),

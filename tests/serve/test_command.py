@@ -86,6 +86,19 @@ def test_a_miss_fails(serve: Serve, recorded: Path) -> None:
     assert "miss: no recorded answer to GET http://127.0.0.1:" in done.err
 
 
+def test_many_misses_are_counted(
+    serve: Serve, recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first ones have a text, in memory and in what is printed; all of them are counted."""
+    monkeypatch.setattr("harness.serve.cassettes.MOST_MISSES", 2)
+    code = "import os, urllib.request as u; u.urlopen(os.environ['ZHIPUAI_BASE_URL'] + '/models')"
+    program = f"for _ in range(5):\n try: {code}\n except Exception: 0"
+    done = serve(str(recorded), "--", sys.executable, "-c", program)
+    assert (done.code, done.err.count("miss: no recorded answer to GET ")) == (1, 2)
+    assert "miss: and 3 more\n" in done.err
+    assert re.search(r"^answered 0, missed 5, ", done.err, re.MULTILINE)
+
+
 def test_a_command_that_sends_no_request_fails(serve: Serve, recorded: Path) -> None:
     """It may have asked the live service; replaying and recording say so."""
     nothing = ("--", sys.executable, "-c", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pickle
 import shutil
 import signal
 import ssl
@@ -26,11 +27,20 @@ import harness
 from harness.cassette.journal import journal_path
 from harness.cassette.store import read
 from harness.errors import CannotWrite, HarnessError
+from harness.intercept.context import intercept
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox.scripted_server import Script, serve_scripts
 from harness.sandbox.server import run_in_thread
-from harness.serve.proxy import GroupCommit, ProxyCassette, Stored, Upstream, application, upstreams
-from harness.types import NetworkError
+from harness.serve.proxy import (
+    GroupCommit,
+    PackedCapture,
+    ProxyCassette,
+    Stored,
+    Upstream,
+    application,
+    upstreams,
+)
+from harness.types import Exchange, NetworkError, Request
 
 pytestmark = pytest.mark.slow
 
@@ -381,6 +391,37 @@ def test_answers_of_many_clients_are_all_recorded_and_not_held(tmp_path: Path) -
     assert all((e.response.body == picture) is (int(e.request.body) % 2 == 1) for e in exchanges)
     starts = [e.timing.start for e in exchanges if e.timing]
     assert starts == sorted(starts)
+
+
+def test_a_long_answer_is_held_compressed_until_it_is_stored() -> None:
+    """Its exchange has every byte and the sizes of its chunks, but not before it is stored."""
+    capture = PackedCapture(Request("GET", "https://a.test/"), None)
+    chunks = [b"data: %d " % number + b"x" * 9_000 for number in range(200)]
+    capture.start(200, "OK", ())
+    for chunk in chunks:
+        capture.add_chunk(chunk)
+    assert len(pickle.dumps(capture)) < sum(map(len, chunks)) / 4
+    capture.end()
+    assert capture.exchange is None
+    capture.complete()
+    stored: Exchange | None = capture.exchange
+    assert stored is not None
+    assert stored.response.body == b"".join(chunks)
+    assert stored.chunks == tuple(map(len, chunks))
+
+
+def test_an_answer_that_was_stored_is_held_no_longer(tmp_path: Path) -> None:
+    """While others of its group are stored: each would take twice its size."""
+    path = tmp_path / "one.yaml"
+    with ProxyCassette(path, "all") as block:
+        capture = intercept(Request("GET", "https://api.openai.com/v1/models"))
+        assert isinstance(capture, PackedCapture)
+        capture.start(200, "OK", ())
+        capture.add_chunk(b"{}")
+        capture.end()
+        asyncio.run(block.stored())
+        assert (capture.exchange, capture.kept, block.count) == (None, (), 1)
+    assert read(path).exchanges[0].response.body == b"{}"
 
 
 def test_what_gathers_is_flushed_once() -> None:

@@ -233,7 +233,7 @@ def test_the_status_tells_what_was_answered() -> None:
         status = httpx.get(address + "/__harness/").json()
         assert status["cassettes"] == {"one": 2}
         [session] = status["sessions"]
-        assert (session["answered"], len(session["misses"])) == (1, 1)
+        assert (session["answered"], session["missed"], len(session["misses"])) == (1, 1, 1)
         assert session["unused"] == ["one: POST https://api.example.com/v1/embeddings"]
         [finding] = status["findings"]
         assert finding.pop("message").startswith("expected an operation the harness knows, actual")
