@@ -67,11 +67,12 @@ class Field:
     def pointers(self, fields: Fields) -> Pointers:
         """Return the JSON pointers of this field in answers of the endpoint that has *fields*."""
         places = (place.partition("/") for place in self.at)
-        return tuple(
+        pointers = (
             f"{pointer}{slash}{path}"
             for name, slash, path in places
             for pointer in getattr(fields, name)
         )
+        return tuple(dict.fromkeys(pointers))
 
 
 FIELDS = tuple(
@@ -291,6 +292,8 @@ def merged(matrices: Iterable[FieldMatrix]) -> FieldMatrix:
 
 def _merged_column(columns: Sequence[FieldColumn]) -> FieldColumn:
     """Return one column for all *columns*, which are of one form."""
+    if len(columns) == 1:
+        return columns[0]
     answers, events = sum(one.answers for one in columns), sum(one.events for one in columns)
     cells = zip(*(one.cells for one in columns), strict=True)
     merged_cells = tuple(_merged_cell(same, events) for same in cells)

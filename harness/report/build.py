@@ -150,7 +150,7 @@ def check_report(
     """
     start = time.perf_counter()
     results = check_cassettes(paths, progress, options)
-    return _checked_report("Check", results, start, options.workers)
+    return replace(_checked_report("Check", results, start, options.workers), is_masked=True)
 
 
 def _checked_report(
@@ -383,6 +383,7 @@ def tests_report(
         matrices=matrices,
         problems=tuple(problems),
         processes=_processes(workers),
+        is_masked=True,
     )
 
 

@@ -65,14 +65,19 @@ class ConversationTurn:
 def conversation(read: AnalyzedTranscript) -> Iterator[ConversationTurn]:
     """Yield the turns of the transcript *read*, without the history that requests repeat.
 
-    What is parsed for a turn is not kept: that of many turns takes several times their memory.
+    What is parsed for a turn of many is not kept: it takes several times the memory of the turns.
     """
     before: tuple[Message, ...] = ()
     for kept in read.turns:
-        turn = replace(kept, readings=tuple(map(replace, kept.readings)))
+        is_kept = len(read.turns) <= _FEW
+        turn = kept if is_kept else replace(kept, readings=tuple(map(replace, kept.readings)))
         messages = sent_messages(turn)
         yield _turn(read, turn, _new(messages, before))
         before = messages or before
+
+
+_FEW = 50
+"""The largest number of turns of which all that is parsed may be in memory."""
 
 
 def _turn(

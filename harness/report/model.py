@@ -195,6 +195,8 @@ class Report:
         duration: the time of the run in seconds.
         history: the figures of earlier runs and of this one; empty without `--history`.
         processes: the largest number of processes that may render a large report.
+        is_masked: whether the secrets in the exchanges of the transcripts are masked, since each
+            cassette was read so.
         left_out: the number of cassettes that a replay of all scenarios did not replay, because
             they belong to no scenario.
     """
@@ -214,6 +216,7 @@ class Report:
     paths: PathTypes | None = None
     history: tuple[Run, ...] = ()
     processes: int = field(default=1, compare=False)
+    is_masked: bool = field(default=False, compare=False)
     left_out: int = 0
 
     @cached_property

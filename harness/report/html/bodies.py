@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
@@ -32,7 +32,10 @@ MAX_DEPTH = 30
 
 _LINES = ["\n" + "  " * depth for depth in range(MAX_DEPTH + 1)]
 
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_TOKEN = re.compile(
+    r'\s*+(?:("[^"\\]*+(?:\\.[^"\\]*+)*+")|([^\s{}\[\],:"]++))?+\s*+([{}\[\],:]?)', re.DOTALL
+)
+"""A string or another value of JSON, if there is one, and the sign after it."""
 _HERE = re.compile(rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|[-+.\w]+(?::[^\n]*)?|[^\n]')
 
 
@@ -83,7 +86,7 @@ def mark(number: int, place: Place, body: bytes) -> Mark | None:
 def pieces(body: bytes, marks: Sequence[Mark]) -> tuple[Piece, ...]:
     """Return a body as pieces, split so that a mark always covers whole pieces."""
     if len(body) <= MAX_BODY and body[:1] in b"{[" and not read_json(body).problem:
-        return tuple(_indented(body, marks))
+        return tuple(_indented(_text(body), [_in_text(one, body) for one in marks]))
     return tuple(_unchanged(body, marks))
 
 
@@ -104,32 +107,47 @@ def _element(piece: Piece, text: str) -> str:
     return text if piece.kind in ("", "gap") else f'<span class="{piece.kind}">{text}</span>'
 
 
-def _indented(body: bytes, marks: Sequence[Mark]) -> Iterator[Piece]:
+def _in_text(mark: Mark, body: bytes) -> Mark:
+    """Return *mark* with offsets in the text of *body*."""
+    return Mark(mark.finding, len(_text(body[: mark.start])), len(_text(body[: mark.end])))
+
+
+def _indented(text: str, marks: Sequence[Mark]) -> Iterator[Piece]:
     """Yield each key, string and value, and what is marked; and all signs between two of these."""
-    tokens = list(_TOKEN.finditer(body))
-    depth, signs = 0, ""
-    for token, following in zip_longest(tokens, tokens[1:]):
-        sign, after = token[0], following[0] if following else b""
-        depth += (sign in b"{[") - (after in b"}]" and after != b"")
-        kind, found = _kind(sign, after), _of(marks, token.start(), token.end()) if marks else ()
-        if kind or found:
+    depth, signs, was_opened = 0, "", False
+    for token in _TOKEN.finditer(text):
+        string, value, sign = token.groups()
+        part = value if string is None else string
+        if was_opened and (part or sign not in "}]"):
+            signs += _LINES[min(depth, MAX_DEPTH)]
+            was_opened = False
+        if part:
             if signs:
                 yield Piece(signs)
-            yield Piece(_text(sign), kind, found)
+            kind = "value" if string is None else "key" if sign == ":" else "string"
+            found = _of(marks, *token.span(2 if string is None else 1)) if marks else ()
+            yield Piece(part, kind, found)
+            signs = ""
+        if not sign:
+            continue
+        if sign in "}]":
+            depth -= 1
+            signs += "" if was_opened else _LINES[min(depth, MAX_DEPTH)]
+        if marks and (found := _of(marks, *token.span(3))):
+            if signs:
+                yield Piece(signs)
+            yield Piece(sign, "", found)
             signs = ""
         else:
-            signs += sign.decode("ascii")
-        if sign == b":":
-            signs += " "
-        elif after and sign + after not in (b"{}", b"[]") and (sign in b"{[," or after in b"}]"):
+            signs += sign
+        was_opened = sign in "{["
+        if was_opened:
+            depth += 1
+        elif sign == ",":
             signs += _LINES[min(depth, MAX_DEPTH)]
+        elif sign == ":":
+            signs += " "
     yield Piece(signs)
-
-
-def _kind(sign: bytes, after: bytes) -> str:
-    if sign[:1] == b'"':
-        return "key" if after == b":" else "string"
-    return "" if sign in b"{}[],:" else "value"
 
 
 def _of(marks: Iterable[Mark], start: int, end: int) -> tuple[int, ...]:

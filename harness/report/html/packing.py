@@ -1,19 +1,20 @@
-"""Large reports: each scenario is compressed, and the page's script unpacks it to show it."""
+"""Large reports: each scenario is compressed, and the page's script unpacks it to show it.
+
+The text of each scenario, which the page's script searches, is compressed beside it.
+"""
 
 from __future__ import annotations
 
 import gzip
 import re
 import sys
-import zlib
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from harness.cassette.workers import in_order
 from harness.providers.masking import text_masker
-from harness.report.spool import Spool
+from harness.report.spool import Pickled, Spool
 
 T = TypeVar("T")
 
@@ -24,48 +25,58 @@ MANY = 1000
 """The number of exchanges from which on they are packed, too: each takes about 20 kB of a page."""
 
 _TAG = re.compile(r"<[^>]*>")
+_RECORDED = re.compile(r'<pre class="(?:headers|body)">.*?</pre>', re.DOTALL)
+"""Headers and bodies of the raw HTTP. What is inside is escaped, but for marks and tokens."""
 _UNESCAPED = {"&lt;": "<", "&gt;": ">", "&#34;": '"', "&#39;": "'", "&quot;": '"', "&amp;": "&"}
-_EMPTY = ' data-packed=""'
-_GZIP = 16 + zlib.MAX_WBITS
+_EMPTY = ' data-packed="" data-text=""'
 
 
-class Packs(NamedTuple):
-    """The packed sections of a page.
+class Pack(NamedTuple):
+    """A section of a page, compressed by gzip, in Base64.
 
     Attributes:
-        sections: The HTML of each section, compressed by gzip, in Base64.
-        texts: The plain text of each section as a line, for the search, packed in the same way.
+        html: The section.
+        text: Its plain text, for the search.
     """
 
-    sections: Sequence[str]
-    texts: str
+    html: str
+    text: str
 
 
-def packs(render: Callable[[T], str], sections: Sequence[T], processes: int) -> Packs:
-    """Return the packed sections and their texts, both with secrets masked.
+def packs(
+    render: Callable[[T], str], sections: Sequence[T], processes: int, is_masked: bool
+) -> Sequence[Pack]:
+    """Return the packed sections with secrets masked.
 
-    *render* returns the HTML of a section.
-    On Linux, up to *processes* processes share the work.
+    *render* returns the HTML of a section. *is_masked* is whether the recorded headers and bodies
+    in it are masked already. On Linux, up to *processes* processes share the work.
     """
 
-    def packed(number: int) -> tuple[str, str]:
-        return _packed(render(sections[number]), text_masker())
+    def packed(number: int) -> Pickled:
+        return Pickled.of(_packed(render(sections[number]), text_masker(), is_masked))
 
     workers = processes if sys.platform == "linux" else 1
-    found, texts, compress = Spool[str](), bytearray(), zlib.compressobj(6, wbits=_GZIP)
-    for data, text in in_order(packed, range(len(sections)), workers):
-        texts += compress.compress(_bytes(f"\n{text}" if found else text))
-        found.append(data)
-    return Packs(found, b64encode(texts + compress.flush()).decode("ascii"))
+    found = Spool[Pack]()
+    for pickled in in_order(packed, range(len(sections)), workers):
+        found.append(pickled)
+    return found
 
 
-def _packed(html: str, mask: Callable[[str], str]) -> tuple[str, str]:
-    """Return the HTML of a section packed, and its plain text, both with secrets masked."""
+def _packed(html: str, mask: Callable[[str], str], is_masked: bool) -> Pack:
+    """Return a section packed; *is_masked* is as of `packs`."""
+    text = _plain(html)
+    checked = _plain(_RECORDED.sub(" ", html)) if is_masked else text
+    if mask(checked) != checked:
+        html, text = mask(html), mask(text)
+    return Pack(pack(html), pack(text))
+
+
+def _plain(html: str) -> str:
+    """Return the text of a section as one line."""
     text = " ".join(_TAG.sub(" ", html).split())
     for entity, character in _UNESCAPED.items():
         text = text.replace(entity, character)
-    masked = mask(text)
-    return pack(html if masked == text else mask(html)), masked
+    return text
 
 
 def pack(text: str) -> str:
@@ -77,10 +88,10 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def filled(page: str, packs: Packs) -> Iterator[str]:
-    """Yield the text of a page in pieces, with the packs in its empty `data-packed` attributes."""
+def filled(page: str, packs: Iterable[Pack]) -> Iterator[str]:
+    """Yield the text of a page in pieces, with the packs in the attributes that are empty in it."""
     first, *others = page.split(_EMPTY)
     yield first
-    for data, rest in zip(chain(packs.sections, [packs.texts]), others, strict=True):
-        yield f'{_EMPTY[:-1]}{data}"'
+    for pack, rest in zip(packs, others, strict=True):
+        yield f' data-packed="{pack.html}" data-text="{pack.text}"'
         yield rest

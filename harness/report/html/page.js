@@ -13,7 +13,7 @@ root.classList.add("js");
 const kept = (name) => { try { return localStorage.getItem(`harness-${name}`); } catch { return null; } };
 const keep = (name, value) => { try { localStorage.setItem(`harness-${name}`, value); } catch { /* none */ } };
 
-// ---- large pages: a scenario is unpacked when it is shown; all their texts are one index
+// ---- large pages: a scenario is unpacked when it is shown, and its text for the first search
 async function unpacked(packed) {
   const bytes = Uint8Array.from(atob(packed), (one) => one.charCodeAt(0));
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
@@ -32,10 +32,12 @@ async function unpack(view) {
 
 const index = new Map();
 async function read() {
-  const box = byId("index");
-  if (!box || index.size) return;
-  const texts = (await unpacked(box.dataset.packed)).split("\n");
-  views.filter((one) => /^s\d+$/.test(one.id)).forEach((one, number) => index.set(one, [texts[number], texts[number].toLowerCase()]));
+  for (const one of views.filter((view) => view.dataset.text)) {
+    const packed = one.dataset.text;
+    delete one.dataset.text;
+    const plain = await unpacked(packed);
+    index.set(one, [plain, plain.toLowerCase()]);
+  }
 }
 
 // ---- a recording that is running: the page is loaded again, and stays where the reader is

@@ -101,7 +101,10 @@ def pieces(
         return iter([text_masker()(template("page.html.j2").render(context, is_packed=False))])
     scenario = template("packed.html.j2")
     packs = packing.packs(
-        lambda section: scenario.render(context, section=section.fresh), shown, report.processes
+        lambda section: scenario.render(context, section=section.fresh),
+        shown,
+        report.processes,
+        report.is_masked,
     )
     page = text_masker()(template("page.html.j2").render(context, is_packed=True))
     return packing.filled(page, packs)

@@ -25,9 +25,9 @@ def packed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.report.html.packing.LARGE", 1)
 
 
-def unpacked(page: str) -> list[str]:
-    """The texts of all packs, that of the search last."""
-    packs = re.findall('data-packed="([^"]+)"', page)
+def unpacked(page: str, attribute: str = "packed") -> list[str]:
+    """The scenarios, or their texts for the search (`text`), as the page's script unpacks them."""
+    packs = re.findall(f'data-{attribute}="([^"]+)"', page)
     return [gzip.decompress(b64decode(pack)).decode() for pack in packs]
 
 
@@ -44,10 +44,12 @@ def test_processes_that_share_the_work_make_the_same_page() -> None:
         findings=(),
         matrices=(),
     )
-    *scenarios, texts = unpacked(FILES["html"](report))
-    assert unpacked(FILES["html"](replace(report, processes=2))) == [*scenarios, texts]
-    assert [f"Answer {n}" in text for n, text in enumerate(scenarios[:12])] == [True] * 12
-    assert len(texts.splitlines()) == len(scenarios) == len(report.scenarios)
+    one, two = (FILES["html"](replace(report, processes=processes)) for processes in (1, 2))
+    for attribute in ("packed", "text"):
+        packs = unpacked(one, attribute)
+        assert unpacked(two, attribute) == packs
+        assert [f"Answer {n}" in pack for n, pack in enumerate(packs[:12])] == [True] * 12
+        assert len(packs) == len(report.scenarios)
 
 
 def test_secrets_are_masked_before_they_are_packed() -> None:
@@ -56,8 +58,10 @@ def test_secrets_are_masked_before_they_are_packed() -> None:
     report = sample(f"The key is {key}.")
     page = FILES["html"](replace(report, problems=(Problem("other", "", f"It has {key}."),)))
     assert key not in page
-    assert [text.count(key) for text in unpacked(page)] == [0] * len(unpacked(page))
-    assert any("The key is" in text for text in unpacked(page))
+    for attribute in ("packed", "text"):
+        packs = unpacked(page, attribute)
+        assert [pack.count(key) for pack in packs] == [0] * len(packs)
+        assert any("The key is" in pack for pack in packs)
 
 
 def test_a_page_of_transcripts_in_a_file_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,3 +84,15 @@ def test_few_recordings_with_many_exchanges_are_packed(monkeypatch: pytest.Monke
     assert unpacked(FILES["html"](report)) == []
     monkeypatch.setattr("harness.report.html.packing.MANY", 1)
     assert unpacked(FILES["html"](report)) != []
+
+
+def test_secrets_beside_masked_exchanges_are_masked() -> None:
+    """Recorded headers and bodies that are masked are not searched again; all else is."""
+    key = "sk-" + "4f1c9a7be2d8" * 4
+    report = replace(sample(), is_masked=True, problems=(Problem("other", "", f"It has {key}."),))
+    page = FILES["html"](report)
+    packs = [*unpacked(page), *unpacked(page, "text")]
+    assert any("It has" in pack for pack in packs)
+    assert not any(key in pack for pack in (page, *packs))
+    answer = FILES["html"](replace(sample(f"The key is {key}."), is_masked=True))
+    assert not any(key in pack for pack in unpacked(answer))
