@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.analysis.shape import shape
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
-from harness.comparison.summary import summarize
+from harness.comparison.summary import types_in
 from harness.types import CallKind, Reply
 from harness.wire import walk
 
@@ -99,8 +99,7 @@ def _types_of(read: AnalyzedTranscript) -> PathTypes:
 
 
 def _paths(turn: AnalyzedTurn) -> Iterator[tuple[str, str, Iterable[str]]]:
-    for part, paths in summarize(turn).shapes.items():
-        yield from ((part, path, types.split("|")) for path, types in paths.items())
+    yield from types_in(turn)
     asked = turn.readings[0].request_json if turn.readings else None
     if asked is not None and not asked.problem:
         yield from (("request", path, types) for path, types in shape(asked.value).items())

@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Any
 
 from harness.analysis.endpoint import Part
@@ -18,7 +17,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.reply import read_answer
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.comparison import summary
-from harness.comparison.pairs import compare_all
+from harness.comparison.pairs import compare_all, pairs_of
 from harness.comparison.types import Comparison, Layer
 from harness.config.prices import NO_PRICES, Cost, Price, Prices
 from harness.types import Choice, Failure, Outcome, Provenance, Reply, Timing, ToolCall
@@ -99,7 +98,7 @@ class Matrix:
     Attributes:
         scenario: The scenario's name; empty if the transcripts have several.
         targets: The targets' names.
-        pairs: A comparison for each pair of targets.
+        pairs: A comparison for each pair of targets; of many, for each with the first.
         tables: The formats of all targets, by kind of exchange.
         figures: The figures of every turn of every target.
     """
@@ -126,7 +125,7 @@ def matrix(
     """
     turns = [summary.summarize_all(transcript) for transcript in transcripts]
     targets = summary.names(transcripts)
-    sides = combinations(range(len(transcripts)), 2)
+    sides = pairs_of(len(transcripts))
     return Matrix(
         scenario=summary.common_scenario(transcripts),
         targets=targets,

@@ -37,18 +37,32 @@ def compare(
     return compare_all((left, right), tuple(map(summary.summarize_all, (left, right))), repeats)[0]
 
 
+MAX_EACH = 20
+"""The largest number of transcripts of which each is compared with each other one."""
+
+
+def pairs_of(number: int) -> Iterator[tuple[int, int]]:
+    """Yield the pairs in which *number* transcripts are compared: (0, 1), (0, 2), ... (1, 2) ...
+
+    Of more than `MAX_EACH`, each is compared with the first only.
+    """
+    if number > MAX_EACH:
+        return ((0, other) for other in range(1, number))
+    return combinations(range(number), 2)
+
+
 def compare_all(
     transcripts: Sequence[AnalyzedTranscript],
     summaries: Sequence[Summaries],
     repeats: Sequence[AnalyzedTranscript] = (),
 ) -> list[Comparison]:
-    """Compare each pair of transcripts, as `compare` does; (0, 1), (0, 2), ... (1, 2) ...
+    """Compare each pair of transcripts that `pairs_of` names, as `compare` does.
 
     *summaries* has the summaries of the turns of each transcript.
     """
     noise = [[*_noise(one, own, repeats)] for one, own in zip(transcripts, summaries, strict=True)]
     comparisons = []
-    for i, j in combinations(range(len(transcripts)), 2):
+    for i, j in pairs_of(len(transcripts)):
         places = {*noise[i], *noise[j]}
         turns = _turns(summaries[i], summaries[j])
         found = tuple(_without_noise(turn, places) for turn in turns)

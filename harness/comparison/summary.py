@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -46,10 +46,7 @@ class TurnSummary:
 
 def summarize(turn: AnalyzedTurn) -> TurnSummary:
     """Return the parts of a turn that comparisons look at: formats, outcome, and exchanges."""
-    exchanges: dict[str, list[AnalyzedExchange]] = {}
-    for exchange in turn.readings:
-        exchanges.setdefault(part_of(exchange), []).append(exchange)
-    bodies = {part: tuple(exchanges[part]) for part in PARTS if part in exchanges}
+    bodies = _by_part(turn)
     return TurnSummary(
         number=turn.turn.number,
         shapes={part: _shape(grouped) for part, grouped in bodies.items()},
@@ -57,6 +54,23 @@ def summarize(turn: AnalyzedTurn) -> TurnSummary:
         bodies=bodies,
         events=event_count(turn),
     )
+
+
+def _by_part(turn: AnalyzedTurn) -> Mapping[str, tuple[AnalyzedExchange, ...]]:
+    exchanges: dict[str, list[AnalyzedExchange]] = {}
+    for exchange in turn.readings:
+        exchanges.setdefault(part_of(exchange), []).append(exchange)
+    return {part: tuple(exchanges[part]) for part in PARTS if part in exchanges}
+
+
+def types_in(turn: AnalyzedTurn) -> Iterator[tuple[str, str, Iterable[str]]]:
+    """Yield (part, path, types) for the values in each exchange of a turn, as in `summarize`.
+
+    A path may come more than once.
+    """
+    for part, exchanges in _by_part(turn).items():
+        for exchange in exchanges:
+            yield from ((part, path, types) for path, types in _shapes_of(exchange))
 
 
 def summarize_all(transcript: AnalyzedTranscript) -> tuple[TurnSummary, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 
 from harness.comparison.call_forms import CallForm, PathTypes
 from harness.comparison.fields import (
@@ -39,6 +39,9 @@ GLANCE = (
 
 MAX_FIELDS = 500
 """The largest number of paths in one table."""
+
+MAX_TARGETS = 200
+"""The largest number of places of one field by target; a file without a target is one itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +83,16 @@ class MappedField:
         name: the name in reports.
         otel: the name in the OpenTelemetry GenAI conventions; empty if they have none.
         cells: the places in each API form, in the order of `Topic.forms`.
-        targets: the places in each form of answers, which names the target; an absent field that
-            was expected has a place without a path.
+        targets: the first `MAX_TARGETS` places in each form of answers, which names the target; an
+            absent field that was expected has a place without a path.
+        more: the number of the other places.
     """
 
     name: str
     otel: str
     cells: tuple[tuple[FieldPlace, ...], ...]
     targets: tuple[tuple[AnswerForm, FieldPlace], ...]
+    more: int
 
     @property
     def differs(self) -> bool:
@@ -157,25 +162,36 @@ def topics(paths: PathTypes, matrix: FieldMatrix) -> tuple[Topic, ...]:
 
 def _topic(name: str, matrix: FieldMatrix, forms: Mapping[AnswerForm, CallForm]) -> Topic:
     mine = tuple(sorted({form for form in forms.values() if form.topic == name}))
-    rows = [_mapped(row, matrix.forms, forms, mine) for row in matrix.rows]
+    numbers = {form: number for number, form in enumerate(mine)}
+    columns = [(form, numbers.get(forms[form])) for form in matrix.forms]
+    rows = [_mapped(row, columns, len(mine)) for row in matrix.rows]
     present = tuple(row for row in rows if any(row.cells))
     pairs = combinations(range(len(mine)), 2)
     return Topic(name, mine, present, tuple(_contrast(mine, present, i, j) for i, j in pairs))
 
 
 def _mapped(
-    row: FieldRow,
-    every: Sequence[AnswerForm],
-    forms: Mapping[AnswerForm, CallForm],
-    mine: Sequence[CallForm],
+    row: FieldRow, columns: Sequence[tuple[AnswerForm, int | None]], number: int
 ) -> MappedField:
-    known = [(f, c) for f, c in zip(every, row.cells, strict=True) if forms[f] in mine]
-    cells = ([(f, c) for f, c in known if forms[f] == form] for form in mine)
+    """Return the places of a field in *number* API forms.
+
+    *columns* has, for each cell of *row*, its form of answers and the position of its API form;
+    None if it is of another topic.
+    """
+    cells: list[list[tuple[AnswerForm, FieldCell]]] = [[] for _ in range(number)]
+    known: list[tuple[AnswerForm, FieldCell]] = []
+    for (form, at), cell in zip(columns, row.cells, strict=True):
+        if at is not None:
+            cells[at].append((form, cell))
+            known.append((form, cell))
+    every = ((form, place) for form, cell in known for place in _places_of(form, cell))
+    targets = tuple(islice(every, MAX_TARGETS))
     return MappedField(
         row.field.name,
         row.field.otel,
         tuple(tuple(_places(cell)) for cell in cells),
-        tuple((form, place) for form, cell in known for place in _places_of(form, cell)),
+        targets,
+        sum(len(cell.sites) or cell.expected for _, cell in known) - len(targets),
     )
 
 

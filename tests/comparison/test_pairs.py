@@ -9,7 +9,7 @@ import pytest
 from harness.analysis.difference import ChangeKind
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.comparison.matrix import matrix
-from harness.comparison.pairs import compare
+from harness.comparison.pairs import MAX_EACH, compare, pairs_of
 from harness.comparison.types import Difference, Layer
 from harness.providers.endpoints import recognise
 from harness.types import Exchange, Transcript, Turn
@@ -319,3 +319,10 @@ def test_a_matrix_has_every_choice() -> None:
     (figures,) = matrix([two_choices("第二个")]).figures
     shown = [(one.outcome, one.content, one.content_length, one.han) for one in figures.by_choice]
     assert shown == [("reply", "One", 3, 0.0), ("choice 1", "第二个", 3, 1.0)]
+
+
+def test_of_many_each_is_compared_with_the_first() -> None:
+    """Else hundreds of recordings of a scenario would be compared for hours."""
+    assert [*pairs_of(3)] == [(0, 1), (0, 2), (1, 2)]
+    assert len([*pairs_of(MAX_EACH)]) == MAX_EACH * (MAX_EACH - 1) / 2
+    assert [*pairs_of(MAX_EACH + 1)] == [(0, other) for other in range(1, MAX_EACH + 1)]

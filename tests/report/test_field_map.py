@@ -120,6 +120,18 @@ def test_each_target_is_told_with_its_evidence(text: Topic) -> None:
     assert stream.evidence.source.endswith("zhipuai-glm-5.3-flash.yaml")
 
 
+def test_the_places_of_many_targets_are_counted(
+    reads: tuple[AnalyzedTranscript, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first are listed: each file without a target is a target of its own."""
+    whole = named(Report("r", reads).topics[0], "model")
+    monkeypatch.setattr("harness.report.field_map.MAX_TARGETS", 1)
+    few = named(Report("r", reads).topics[0], "model")
+    assert (len(few.targets), few.more, whole.more) == (1, len(whole.targets) - 1, 0)
+    assert few.targets == whole.targets[:1]
+    assert "more in the JSON report" in html.report(Report("r", reads))
+
+
 def test_evidence_leads_to_the_bytes(reads: tuple[AnalyzedTranscript, ...]) -> None:
     """A link to the exchange, where the page has it and its file's name is nobody else's."""
     page = html.report(Report("r", reads))

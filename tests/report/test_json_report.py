@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from harness.comparison.pairs import compare
 from harness.report import Report, json_report
 
@@ -95,8 +97,9 @@ def test_an_iterator_in_a_document_is_an_array() -> None:
     assert f"{''.join(pieces)}\n" == json_report.dumps([lists, 3])
 
 
-def test_what_is_parsed_for_a_turn_is_not_kept() -> None:
+def test_what_is_parsed_for_a_turn_of_many_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """A conversation of many turns needs the memory of one, beside that of its exchanges."""
+    monkeypatch.setattr("harness.report.conversation._FEW", 0)
     read = told([exchange({"text": "hi"}, {"messages": [{"role": "user", "content": "a"}]})])
     assert [*json_report.conversation(read)["conversation"]]
     assert "request_json" not in vars(read.turns[0].readings[0])

@@ -8,7 +8,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
@@ -225,14 +225,14 @@ def _environment() -> Environment:
         "problem_text": messages.problem,
         "localized": localized,
     }
-    own = (breakable, language, size, ticks, coded, command, indented, detail)
+    own = (breakable, language, size, ticks, coded, command, indented, detail, headers)
     of_all = (format.seconds, format.number, format.money, format.script)
     filters = (*own, *of_all, contents.prose, charts.charts)
     environment.filters |= {function.__name__: function for function in filters}
     environment.filters |= {
         "body": bodies.html,
         "amount": lambda number: f"{number:g}",
-        "short": lambda text: cut(line(text), _SHORT),
+        "short": short,
         "day": lambda time: time[:10],
         "rule_text": RULE_TEXTS.get,
         "chinese": translate,
@@ -277,6 +277,21 @@ def indented(text: str) -> str:
     """Return JSON text indented, with its numbers and strings unchanged; other text unchanged."""
     pieces = bodies.pieces(text.encode("utf-8", "replace"), ())
     return "".join(piece.text for piece in pieces)
+
+
+def short(text: str) -> str:
+    """Return the beginning of a long text, on one line."""
+    return cut(line(text), _SHORT)
+
+
+def headers(found: Iterable[tuple[str, str]]) -> Markup:
+    """Return HTTP headers as HTML, a line for each, long values cut."""
+    return Markup("".join(_header(name, value) for name, value in found))  # noqa: S704 - escaped
+
+
+@lru_cache(4096)  # most exchanges have the same headers
+def _header(name: str, value: str) -> str:
+    return f"{escape(plain(name))}: {escape(short(value))}\n"
 
 
 def size(number: int) -> str:
