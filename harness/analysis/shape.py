@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from harness.types import Json
 from harness.wire.json import type_name
-from harness.wire.pointer import ITEMS, escape
+from harness.wire.pointer import ITEMS, member_path
 
 Shape = dict[str, frozenset[str]]
 """The JSON Schema type names at each path: a JSON pointer with `[]` for all items of an array."""
@@ -34,7 +32,7 @@ def _add(types: dict[str, set[str]], path: str, node: Json) -> None:
         types[path] = {type_name(node)}
     if isinstance(node, dict):
         for key, member in node.items():
-            _add(types, _member(path, key), member)
+            _add(types, member_path(path, key), member)
     elif isinstance(node, list) and node:
         items = f"{path}/{ITEMS}"
         if {*map(type, node)} <= _NUMBERS:  # a vector
@@ -45,9 +43,3 @@ def _add(types: dict[str, set[str]], path: str, node: Json) -> None:
 
 
 _NUMBERS = {int, float}
-
-
-@lru_cache(maxsize=4096)
-def _member(path: str, key: str) -> str:
-    """Return the path of a member; answers of one service have the same members."""
-    return f"{path}/{escape(key)}"

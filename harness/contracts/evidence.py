@@ -11,16 +11,15 @@ something was seen. A clause that cites no exchange cannot be reviewed, so they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from itertools import islice
 from types import MappingProxyType
 
 from harness.contracts import words
 from harness.contracts.words import Words
 from harness.types import Json
-from harness.wire import escape, type_name
+from harness.wire import member_path, type_name
 
 Counts = Mapping[str, Mapping[str, int]]
 """Numbers of exchanges by family of models and by state, see `Node`."""
@@ -152,15 +151,16 @@ def observe(
     types = _types(values)
     counts = {"of": of, "absent": absent, "present": 1, **dict.fromkeys(types, 1)}
     is_deep = path.count("/") >= DEEPEST
-    has_items = "array" in types and not is_deep
+    has_arrays = "array" in types
+    has_items = has_arrays and not is_deep
     items = [(c, one) for c, v in cited if isinstance(v, list) for one in v] if has_items else []
     node = Node(
         counts={context.family: {state: n for state, n in counts.items() if n}},
-        cites=(min(cite for cite, _ in cited),),
+        cites=(min({id(cite): cite for cite, _ in cited}.values()),),
         first=context.day,
         last=context.day,
         span=_span(_numbers(values)) if types & _NUMBERS else None,
-        lengths=_span(len(v) for v in values if isinstance(v, list)) if "array" in types else None,
+        lengths=_span([len(v) for v in values if isinstance(v, list)]) if has_arrays else None,
         words=_words(_strings(values), context, path) if "string" in types else {},
         formats=_formats(values, types, context, path),
         members=_members(cited, context, path) if "object" in types and not is_deep else NO_NODES,
@@ -174,15 +174,18 @@ _NUMBERS = {"integer", "number"}
 
 def _types(values: Sequence[Json]) -> set[str]:
     """Return the JSON Schema types of *values*, of which a vector has very many."""
-    names: set[str] = set()
-    for kind in set(map(type, values)):
-        own = (value for value in values if type(value) is kind)
-        names |= {schema_type(one) for one in (own if kind is float else islice(own, 1))}
+    kinds = {*map(type, values)}
+    names = {type_name(kind()) for kind in kinds - {float}}  # of an empty value of each
+    if float in kinds:
+        floats = [value for value in values if type(value) is float]
+        whole = sum(map(float.is_integer, floats))
+        names |= {"integer"} if whole else set()
+        names |= {"number"} if whole < len(floats) else set()
     return names
 
 
-def _numbers(values: Sequence[Json]) -> Iterable[float]:
-    return (v for v in values if isinstance(v, int | float) and not isinstance(v, bool))
+def _numbers(values: Sequence[Json]) -> list[float]:
+    return [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
 
 
 def _strings(values: Sequence[Json]) -> list[str]:
@@ -209,9 +212,12 @@ def _formats(
     return formats | words.integer_formats(whole)
 
 
-def _span(numbers: Iterable[float]) -> NumberRange | None:
-    bounded = [max(-_LARGEST, min(_LARGEST, number)) for number in numbers]
-    return (min(bounded), max(bounded)) if bounded else None
+def _span(numbers: Sequence[float]) -> NumberRange | None:
+    return (_bounded(min(numbers)), _bounded(max(numbers))) if numbers else None
+
+
+def _bounded(number: float) -> float:
+    return max(-_LARGEST, min(_LARGEST, number))
 
 
 def _members(cited: CitedValues, context: ExchangeContext, path: str) -> Mapping[str, Node]:
@@ -221,7 +227,7 @@ def _members(cited: CitedValues, context: ExchangeContext, path: str) -> Mapping
     for key in dict.fromkeys(key for _, value in objects for key in value):
         here = [(cite, value[key]) for cite, value in objects if key in value]
         absent = int(len(here) < len(objects))
-        members[key] = observe(here, context, f"{path}/{escape(key)}", absent=absent)
+        members[key] = observe(here, context, member_path(path, key), absent=absent)
     return members
 
 
@@ -233,7 +239,7 @@ def merge_nodes(left: Node, right: Node) -> Node:
     return _with_map(
         Node(
             counts=_added(left.counts, right.counts),
-            cites=tuple(sorted({*left.cites, *right.cites})[:CITED]),
+            cites=_first_cites(left.cites, right.cites),
             first=min(filter(None, (left.first, right.first)), default=""),
             last=max(left.last, right.last),
             words=words.add(left.words, right.words),
@@ -245,6 +251,15 @@ def merge_nodes(left: Node, right: Node) -> Node:
             items=either(left.items, right.items),
         )
     )
+
+
+Cites = tuple[Citation, ...]
+
+
+def _first_cites(left: Cites, right: Cites) -> Cites:
+    if len(left) >= CITED and right and left[-1] < right[0]:
+        return left  # the common case: exchanges are merged in their order
+    return tuple(sorted({*left, *right})[:CITED])
 
 
 def either(left: Node | None, right: Node | None) -> Node | None:

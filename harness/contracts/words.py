@@ -111,7 +111,7 @@ _EPOCH = range(10**9, 5 * 10**9)
 
 def text_formats(texts: Iterable[str]) -> frozenset[str]:
     """Return the names of the formats, such as `uuid`, that every one of *texts* has."""
-    strings = list(texts)
+    strings = set(texts)
     return frozenset(
         name for name, form in TEXT_FORMATS.items() if all(form.fullmatch(s) for s in strings)
     )

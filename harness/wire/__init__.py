@@ -17,7 +17,17 @@ from harness.wire.json import (
     read_json,
     type_name,
 )
-from harness.wire.pointer import MISSING, Missing, escape, query, resolve, text_at, tokens, walk
+from harness.wire.pointer import (
+    MISSING,
+    Missing,
+    escape,
+    member_path,
+    query,
+    resolve,
+    text_at,
+    tokens,
+    walk,
+)
 from harness.wire.sse import Event, Stream, read_events, read_lines
 
 __all__ = [
@@ -34,6 +44,7 @@ __all__ = [
     "compact",
     "compact_bytes",
     "escape",
+    "member_path",
     "objects_in",
     "query",
     "read_events",

@@ -54,6 +54,12 @@ def escape(key: object) -> str:
     return str(key).replace("~", "~0").replace("/", "~1")
 
 
+@lru_cache(maxsize=4096)
+def member_path(path: str, key: str) -> str:
+    """Return the pointer or path of the member *key* of the object at *path*."""
+    return f"{path}/{escape(key)}"
+
+
 def resolve(value: Json, pointer: str) -> Json | Missing:
     """Return the value at *pointer*; `MISSING` if there is none."""
     found: Any = value
