@@ -11,16 +11,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
-from harness.analysis.endpoint import Fields, Pointers, Role
+from harness.analysis.endpoint import NO_FIELDS, Fields, Pointers, Role
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript, AnalyzedTurn
 from harness.comparison.summary import model_of, part_of
 from harness.config.files import read_toml
+from harness.rules.schemas import ById
 from harness.types import Failure, Json
-from harness.wire import MISSING, query, resolve, type_name
+from harness.wire import MISSING, resolve, type_name
+from harness.wire.pointer import Patterns
 
 _EXPECTED = {
     "complete": frozenset({"answer", "stream", "task ended"}),
@@ -244,16 +246,16 @@ class _Answer:
     def evidence(self, event: int | None = None) -> Evidence:
         return Evidence(self.source, self.exchange.number, event)
 
-    def types_at(self, pointer: str) -> dict[int, set[str]]:
-        """Return the JSON types at *pointer* by event number; the number is 0 without a stream.
+    def types_in(self, patterns: Patterns) -> dict[str, dict[int, set[str]]]:
+        """Return the JSON types by pointer, one of *patterns*, and by event number.
 
-        Events without a value at the pointer are left out.
+        The number is 0 without a stream. What no event has a value at is left out.
         """
-        types = {
-            part.event or 0: {type_name(value) for _, value in query(part.value, pointer)}
-            for part in self.exchange.parts
-        }
-        return {event: names for event, names in types.items() if names}
+        types: dict[str, dict[int, set[str]]] = {}
+        for part in self.exchange.parts:
+            for pointer, values in patterns.all_in(part.value).items():
+                types.setdefault(pointer, {})[part.event or 0] = {*map(type_name, values)}
+        return types
 
 
 def field_matrix(transcripts: Iterable[AnalyzedTranscript]) -> FieldMatrix:
@@ -270,8 +272,21 @@ def _matrix_of(transcript: AnalyzedTranscript) -> FieldMatrix:
 
 
 def _column(form: AnswerForm, answers: Sequence[_Answer]) -> FieldColumn:
-    cells = tuple(_cell(field, form, answers) for field in FIELDS)
-    return FieldColumn(form, len(answers), _events(answers), cells)
+    pointers, patterns = _located(ById(answers[0].exchange.endpoint))
+    types = [answer.types_in(patterns) for answer in answers]
+    cells = (
+        _cell(field, form, answers, of_field, types)
+        for field, of_field in zip(FIELDS, pointers, strict=True)
+    )
+    return FieldColumn(form, len(answers), _events(answers), tuple(cells))
+
+
+@lru_cache(maxsize=256)
+def _located(endpoint: ById) -> tuple[tuple[Pointers, ...], Patterns]:
+    """Return the pointers of each field in answers of an endpoint, and all of them together."""
+    fields = endpoint.subject.fields if endpoint.subject else NO_FIELDS
+    pointers = tuple(field.pointers(fields) for field in FIELDS)
+    return pointers, Patterns(pointer for several in pointers for pointer in several)
 
 
 def _events(answers: Sequence[_Answer]) -> int:
@@ -371,10 +386,15 @@ def _has_value(body: Json, pointer: str) -> bool:
     return value is not MISSING and value is not None
 
 
-def _cell(field: Field, form: AnswerForm, answers: Sequence[_Answer]) -> FieldCell:
-    endpoint = answers[0].exchange.endpoint
-    pointers = field.pointers(endpoint.fields if endpoint else Fields())
-    types = [[answer.types_at(pointer) for answer in answers] for pointer in pointers]
+def _cell(
+    field: Field,
+    form: AnswerForm,
+    answers: Sequence[_Answer],
+    pointers: Pointers,
+    by_pointer: Sequence[Mapping[str, dict[int, set[str]]]],
+) -> FieldCell:
+    """Return a field of *answers*, which have it at *pointers*, with the types *by_pointer*."""
+    types = [[found.get(pointer, {}) for found in by_pointer] for pointer in pointers]
     found = (_site(pointer, answers, at) for pointer, at in zip(pointers, types, strict=True))
     sites = tuple(site for site in found if site is not None)
     present = sum(map(any, zip(*types, strict=True)))

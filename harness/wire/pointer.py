@@ -177,6 +177,16 @@ class Patterns:
         _find(value, self._root, found)
         return found
 
+    def all_in(self, value: Json) -> dict[str, list[Json]]:
+        """Return by pattern all values that match it, also nulls.
+
+        >>> Patterns(["/a/[]/b", "/c"]).all_in({"a": [{"b": None}, {"b": 1}]})
+        {'/a/[]/b': [None, 1]}
+        """
+        found: dict[str, list[Json]] = {}
+        _find_all(value, self._root, found)
+        return found
+
 
 class _Node:
     """The patterns that begin with the same tokens.
@@ -237,6 +247,22 @@ def _add(item: Any, node: _Node, found: dict[str, Json]) -> None:
             found[pattern] = item
     if type(item) is dict or type(item) is list:
         _find(item, node, found)
+
+
+def _find_all(value: Any, node: _Node, found: dict[str, list[Json]]) -> None:
+    """Add *value* by each pattern of *node*, and what is below it by the longer patterns."""
+    for pattern in node.patterns:
+        found.setdefault(pattern, []).append(value)
+    if isinstance(value, dict):
+        for key, inner in node.members.items():
+            if key in value:
+                _find_all(value[key], inner, found)
+    elif isinstance(value, list):
+        for index, inner in node.indices:
+            if index < len(value):
+                _find_all(value[index], inner, found)
+        for item in value if node.items else ():
+            _find_all(item, node.items, found)  # type: ignore[arg-type]  # it is not None here
 
 
 def walk(value: Json, pointer: str = "") -> Iterator[tuple[str, Json]]:

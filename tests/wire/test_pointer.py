@@ -133,6 +133,14 @@ def test_several_patterns_find_what_each_finds_first(value: Json, patterns: list
     assert Patterns(patterns).found_in(value) == first
 
 
+@given(_NESTED, st.lists(_PATTERNS.map(lambda keys: "".join(f"/{key}" for key in keys))))
+def test_several_patterns_find_all_that_each_finds(value: Json, patterns: list[str]) -> None:
+    """A walk for several patterns finds all values of each, also nulls."""
+    found = {pattern: [item for _, item in query(value, pattern)] for pattern in patterns}
+    present = {pattern: items for pattern, items in found.items() if items}
+    assert Patterns(patterns).all_in(value) == present
+
+
 def test_a_pattern_with_an_index_finds_only_that_item() -> None:
     """The first item of an array, or the member of that name; `[]` finds any item."""
     patterns = Patterns(["/a/0", "/a/[]/b", "/a/9"])
