@@ -12,10 +12,11 @@ import base64
 import codecs
 import json
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from harness.cassette.artefacts import FILE_NAME
 from harness.cassette.writer import LATEST, PROVENANCE_TEXTS
@@ -45,20 +46,24 @@ def load(text: str | bytes) -> Cassette:
 
     Raises NotCanonical if the text is not in the exact form that the harness writes.
     """
-    whole = _characters(text)
+    whole = _checked(text)
     head = _HEAD.match(whole)
     if head is None:
         raise NotCanonical
-    metadata, at = _entries(_METADATA, whole, head.end())
-    middle = _INTERACTIONS.match(whole, at)
+    entries = _Entries(whole, head.end())
+    facts = deque(map(_facts, entries.of(_METADATA)))
+    middle = _INTERACTIONS.match(whole, entries.end)
     if middle is None:
         raise NotCanonical
-    interactions, at = _entries(_INTERACTION, whole, middle.end())
-    if whole[at:] not in _ENDS or len(metadata) != len(interactions):
+    entries = _Entries(whole, middle.end())
+    exchanges: list[Exchange] = []
+    for interaction in entries.of(_INTERACTION):
+        if not facts:
+            raise NotCanonical
+        exchanges.append(_exchange(interaction, facts.popleft()))
+    if facts or whole[entries.end :] not in _ENDS:
         raise NotCanonical
-    provenance = _provenance(head)
-    del whole, head, middle  # so that bodies are decoded without the whole text in memory
-    return Cassette(tuple(map(_exchange, taken(interactions), taken(metadata))), provenance)
+    return Cassette(tuple(exchanges), _provenance(head))
 
 
 def load_provenance(first: bytes, last: bytes) -> Provenance:
@@ -69,8 +74,8 @@ def load_provenance(first: bytes, last: bytes) -> Provenance:
     not fit into *first*.
     """
     # The last line of the first bytes may be cut off, in the middle of a character.
-    head = _HEAD.match(_characters(first[: first.rfind(b"\n") + 1]))
-    if head is None or not last.endswith(tuple(end.encode() for end in _ENDS)):
+    head = _HEAD.match(_checked(first[: first.rfind(b"\n") + 1]))
+    if head is None or not last.endswith(_ENDS):
         raise NotCanonical
     return _provenance(head)
 
@@ -97,8 +102,8 @@ _SPECIAL = tuple(map(str.encode, "\u2028\u2029\ufeff\ufffe\uffff"))
 _SLICE = 2**20
 
 
-def _characters(text: str | bytes) -> str:
-    """Return *text* with one character for each byte of its UTF-8, which needs least memory.
+def _checked(text: str | bytes) -> bytes:
+    """Return *text* as UTF-8, the only form of it that is in memory while it is read.
 
     Raises NotCanonical if it is not UTF-8 or has special characters: those that YAML treats
     differently, such as tabs and control characters.
@@ -115,12 +120,7 @@ def _characters(text: str | bytes) -> str:
         raise NotCanonical
     if not raw.isascii() and any(map(raw.__contains__, _SPECIAL)):
         raise NotCanonical
-    return raw.decode("latin-1")
-
-
-def _decoded(text: str) -> str:
-    """Return the characters of *text*, which has one character for each byte of their UTF-8."""
-    return text if text.isascii() else text.encode("latin-1").decode()
+    return raw
 
 
 # --------------------------------------------------------------------------------- patterns
@@ -141,11 +141,16 @@ def _body(indent: int) -> str:
     return rf"{block}|{binary}|['\"][^\n]*+\n|(?:{_SCALAR})\n"
 
 
+def _compiled(pattern: str) -> re.Pattern[bytes]:
+    """Return a compiled regular expression for a text in UTF-8."""
+    return re.compile(pattern.encode())
+
+
 def _sequence(name: str) -> str:
     return rf"(?:    {name}:\n(?P<{name}>(?:    - (?:{_SCALAR})\n)++))?"
 
 
-_HEAD = re.compile(
+_HEAD = _compiled(
     "metadata:\n  harness:\n    format: 1\n    recorded_from: (?P<recorded_from>[a-z]+)\n"
     + "".join(rf"(?:    {name}: (?P<{name}>{_SCALAR})\n)?" for name in PROVENANCE_TEXTS)
     + rf"(?:    sdk:\n      name: (?P<sdk>{_SCALAR})\n      version: (?P<version>{_SCALAR})\n)?"
@@ -153,7 +158,7 @@ _HEAD = re.compile(
     + _sequence("volatile")
     + r"    exchanges:(?: \[\])?\n"
 )
-_METADATA = re.compile(
+_METADATA = _compiled(
     rf"    - (?:turn: ({_INT})\n      )?started_at: ({_SINGLE})\n"
     rf"      first_byte: ({_FLOAT})\n      total: ({_FLOAT})\n"
     rf"(?:      chunks: \[((?:{_INT})(?:, (?:{_INT}))*+)\]\n)?"
@@ -165,10 +170,10 @@ _METADATA = re.compile(
     rf"(?:        length: ({_INT})\n)?)?"
     rf"(?:      broken_off: ([A-Za-z ]+)\n      message: ({_SCALAR})\n)?"
 )
-_INTERACTIONS = re.compile(r"interactions:(?: \[\])?\n")
-_ENDS = ("version: 1\n", "version: 1\n...\n")
+_INTERACTIONS = _compiled(r"interactions:(?: \[\])?\n")
+_ENDS = (b"version: 1\n", b"version: 1\n...\n")
 """The accepted ends of a cassette; libyaml writes three dots after some documents."""
-_INTERACTION = re.compile(
+_INTERACTION = _compiled(
     rf"- request:\n    method: ({_SCALAR})\n    uri: ({_SCALAR})\n    body: ({_body(6)})"
     r"    headers:( {}\n|\n(?:      [^\n]++\n)++)"
     rf"  response:\n    status:\n      code: ({_INT})\n      message: ({_SCALAR})\n"
@@ -176,45 +181,43 @@ _INTERACTION = re.compile(
     rf"    body:\n      string: ({_body(8)})"
     rf"(?:      artefact: ({FILE_NAME.pattern})\n      size: ({_INT})\n)?"
 )
-_HEADER = re.compile(
+_HEADER = _compiled(
     rf"      ({_SINGLE}|[A-Za-z][\w-]*+):\n      - ({_SCALAR})\n((?:      - (?:{_SCALAR})\n)*+)"
 )
-_ITEM = re.compile(rf" +- ({_SCALAR})\n")
+_ITEM = _compiled(rf" +- ({_SCALAR})\n")
 
 # ----------------------------------------------------------------------------------- values
 
 T = TypeVar("T")
-Groups: TypeAlias = tuple[Any, ...]
-"""The groups of a match, each of which is a text or None."""
 
 
-def taken(items: list[Any]) -> Iterator[Any]:
-    """Yield each of *items*, and replace it in the list by None.
+class _Entries:
+    """The entries of a sequence, which begins at the byte *end* of *text*.
 
-    So the memory of an item is free as soon as the caller no longer uses it.
+    Attributes:
+        end: The byte after the last entry that was read.
     """
-    for index, item in enumerate(items):
-        items[index] = None
-        yield item
+
+    def __init__(self, text: bytes, end: int) -> None:
+        self._text = text
+        self.end = end
+
+    def of(self, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+        """Yield consecutive matches of *pattern*.
+
+        Raises NotCanonical if an empty list (`[]`) precedes the matches, or if there are no matches
+        and no empty list precedes.
+        """
+        is_empty = self._text.endswith(b"[]\n", 0, self.end)
+        has_any = False
+        while match := pattern.match(self._text, self.end):
+            has_any, self.end = True, match.end()
+            yield match
+        if is_empty == has_any:
+            raise NotCanonical
 
 
-def _entries(pattern: re.Pattern[str], text: str, at: int) -> tuple[list[Groups], int]:
-    """Return the groups of consecutive matches of *pattern* from *at* on, and the last match's end.
-
-    Raises NotCanonical if an empty list (`[]`) precedes the matches, or if there are no matches and
-    no empty list precedes.
-    """
-    entries: list[Groups] = []
-    is_empty = text.endswith("[]\n", 0, at)
-    while match := pattern.match(text, at):
-        entries.append(match.groups())
-        at = match.end()
-    if is_empty == bool(entries):
-        raise NotCanonical
-    return entries, at
-
-
-def _provenance(head: re.Match[str]) -> Provenance:
+def _provenance(head: re.Match[bytes]) -> Provenance:
     recorded_from, *texts, sdk, version, script, volatile = head.groups()
     if recorded_from not in _ORIGINS:
         raise NotCanonical
@@ -227,28 +230,35 @@ def _provenance(head: re.Match[str]) -> Provenance:
     )
 
 
-_ORIGINS = {origin.value: origin for origin in Origin}
+_ORIGINS = {origin.value.encode(): origin for origin in Origin}
 
 
-def _value_if_any(text: str | None) -> str:
+def _value_if_any(text: bytes | None) -> str:
     return _value(text) if text else ""
 
 
-def _exchange(interaction: Groups, metadata: Groups) -> Exchange:
-    method, uri, sent, headers, code, message, more_headers, received, *file = interaction
-    turn, started_at, first_byte, total, chunks, arrived, key, *coded, kind, text = metadata
-    address = _word(uri)
-    if not is_address(address):
-        raise NotCanonical
+class _Facts(NamedTuple):
+    """What the metadata has about an exchange: the attributes of `Exchange` after its messages."""
+
+    timing: Timing
+    chunks: tuple[int, ...]
+    turn: int | None
+    key: str
+    coded: CodedBody | None
+    broken_off: BrokenOff | None
+
+
+def _facts(metadata: re.Match[bytes]) -> _Facts:
+    turn, started_at, first_byte, total, chunks, arrived, key, *coded, kind, text = (
+        metadata.groups()
+    )
     try:
-        start = datetime.fromisoformat(started_at[1:-1]).timestamp()
+        start = datetime.fromisoformat(started_at[1:-1].decode()).timestamp()
     except (ValueError, OverflowError):
         raise NotCanonical from None
     if not 0 <= start <= LATEST:
         raise NotCanonical
-    return Exchange(
-        Request(_word(method), address, _headers(headers), _content(sent, 6)),
-        _response(int(code), _word(message), _headers(more_headers), received, *file),
+    return _Facts(
         Timing(start, float(first_byte), float(total), _numbers(float, arrived)),
         _numbers(int, chunks),
         int(turn) if turn else None,
@@ -258,43 +268,53 @@ def _exchange(interaction: Groups, metadata: Groups) -> Exchange:
     )
 
 
-def _coded_body(coding: str, chunks: str | None, body: str | None, length: str | None) -> CodedBody:
-    raw = _bytes(body) if body else b""
+def _exchange(interaction: re.Match[bytes], facts: _Facts) -> Exchange:
+    method, uri, headers, code, message, more_headers, name, size = interaction.group(
+        1, 2, 4, 5, 6, 7, 9, 10
+    )
+    address = _word(uri)
+    if not is_address(address):
+        raise NotCanonical
+    received = _content(interaction, 8, 8)
+    if name is not None and interaction[8] != b"''\n":
+        raise NotCanonical
+    artefact = None if name is None else Artefact(name.decode(), int(size))
+    return Exchange(
+        Request(_word(method), address, _headers(headers), _content(interaction, 3, 6)),
+        Response(int(code), _word(message), _headers(more_headers), received, artefact),
+        *facts,
+    )
+
+
+def _coded_body(
+    coding: bytes, chunks: bytes | None, body: bytes | None, length: bytes | None
+) -> CodedBody:
+    raw = _base64(body, body.index(b"\n"), len(body)) if body else b""
     return CodedBody(_value(coding), raw, _numbers(int, chunks), int(length) if length else None)
 
 
-def _broken_off(kind: str, message: str) -> BrokenOff:
+def _broken_off(kind: bytes, message: bytes) -> BrokenOff:
     if kind not in _NETWORK_ERRORS:
         raise NotCanonical
     return BrokenOff(_NETWORK_ERRORS[kind], _value(message))
 
 
-_NETWORK_ERRORS = {error.value: error for error in NetworkError}
+_NETWORK_ERRORS = {error.value.encode(): error for error in NetworkError}
 
 
-def _numbers(kind: Callable[[str], T], text: str | None) -> tuple[T, ...]:
-    return tuple(map(kind, text.split(", "))) if text else ()
-
-
-def _response(
-    code: int, message: str, headers: _Headers, body: str, name: str | None, size: str | None
-) -> Response:
-    if name is None or size is None:
-        return Response(code, message, headers, _content(body, 8))
-    if body != "''\n":
-        raise NotCanonical
-    return Response(code, message, headers, b"", Artefact(name, int(size)))
+def _numbers(kind: Callable[[bytes], T], text: bytes | None) -> tuple[T, ...]:
+    return tuple(map(kind, text.split(b", "))) if text else ()
 
 
 _Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 
-def _headers(text: str) -> tuple[tuple[str, str], ...]:
+def _headers(text: bytes) -> tuple[tuple[str, str], ...]:
     """Return the headers in *text*; short texts are cached, as many exchanges repeat them."""
     return _cached_headers(text) if len(text) < _LONGEST_CACHED else _parse_headers(text)
 
 
-def _word(text: str) -> str:
+def _word(text: bytes) -> str:
     """Return what `_value` does; one object for short texts, as many exchanges repeat them."""
     return _cached_value(text) if len(text) < _LONGEST_WORD else _value(text)
 
@@ -302,8 +322,8 @@ def _word(text: str) -> str:
 _LONGEST_CACHED, _LONGEST_WORD = 1000, 200
 
 
-def _parse_headers(text: str) -> tuple[tuple[str, str], ...]:
-    if text == " {}\n":
+def _parse_headers(text: bytes) -> tuple[tuple[str, str], ...]:
+    if text == b" {}\n":
         return ()
     pairs: list[tuple[str, str]] = []
     names: list[str] = []
@@ -324,53 +344,64 @@ def _parse_headers(text: str) -> tuple[tuple[str, str], ...]:
 _cached_headers = lru_cache(maxsize=1024)(_parse_headers)
 
 
-def _items(text: str | None) -> tuple[str, ...]:
+def _items(text: bytes | None) -> tuple[str, ...]:
     return tuple(map(_value, _ITEM.findall(text))) if text else ()
 
 
-def _content(text: str, indent: int) -> bytes:
-    if text[0] == "|":
-        return _block(text, indent).encode("latin-1")
-    if text[0] == "!":
-        return _bytes(text)
-    if text[0] == '"':
-        return _escaped(text).encode()
-    if text[0] == "'":
-        return _quoted(text).encode("latin-1")
-    return b"" if text == "null\n" else _value(text[:-1]).encode()
+def _content(match: re.Match[bytes], group: int, indent: int) -> bytes:
+    """Return the body that is a group of a match, and whose lines are indented by *indent*.
+
+    It is taken out of the text that was matched, so that few copies of a large one are in memory.
+    """
+    text, (start, end) = match.string, match.span(group)
+    first = text[start : start + 1]
+    if first == b"|":
+        return _block(text, start, end, indent)
+    if first == b"!":
+        return _base64(text, text.index(b"\n", start), end)
+    if first == b'"':
+        return _escaped(text[start:end]).encode()
+    if first == b"'":
+        return _quoted(text, start, end)
+    plain = text[start : end - 1]
+    return b"" if plain == b"null" else _value(plain).encode()
 
 
-def _quoted(text: str) -> str:
-    """Return the text of a line in single quotes. Raises NotCanonical if it has other quotes."""
-    inner = text[1:-2]
-    if len(text) < 3 or text[-2] != "'" or ("'" in inner and "'" in inner.replace("''", "")):
+def _quoted(text: bytes, start: int, end: int) -> bytes:
+    """Return what a line in single quotes has. Raises NotCanonical if it has other quotes."""
+    inner = text[start + 1 : end - 2]
+    if end - start < 3 or text[end - 2 : end - 1] != b"'":
         raise NotCanonical
-    return inner.replace("''", "'") if "'" in inner else inner
+    if b"'" not in inner:
+        return inner
+    if b"'" in inner.replace(b"''", b""):
+        raise NotCanonical
+    return inner.replace(b"''", b"'")
 
 
-def _block(text: str, indent: int) -> str:
-    start = text.index("\n")
-    block = text.replace("\n" + " " * indent, "\n")[start + 1 :]
-    if text.startswith("|+"):
+def _block(text: bytes, start: int, end: int, indent: int) -> bytes:
+    first_line = text.index(b"\n", start)
+    block = text[first_line:end].replace(b"\n" + b" " * indent, b"\n")[1:]
+    if text.startswith(b"|+", start):
         return block
-    return block.rstrip("\n") + "\n" * (start == 1)
+    return block.rstrip(b"\n") + b"\n" * (first_line == start + 1)
 
 
-def _bytes(text: str) -> bytes:
+def _base64(text: bytes, start: int, end: int) -> bytes:
     try:
-        return base64.decodebytes(text.partition("\n")[2].encode())
+        return base64.decodebytes(text[start:end])
     except ValueError:
         raise NotCanonical from None
 
 
-def _value(text: str) -> str:
+def _value(raw: bytes) -> str:
     """Return the text of a YAML scalar on one line, quoted or plain.
 
     Raises NotCanonical for a plain scalar that YAML reads as another type, such as a number.
     """
-    if text[0] == '"':
-        return _escaped(text)
-    text = _decoded(text)
+    if raw.startswith(b'"'):
+        return _escaped(raw)
+    text = raw.decode()
     if text[0] == "'":
         return text[1:-1].replace("''", "'")
     if ": " in text or " #" in text or text[-1] in ": ":
@@ -388,21 +419,21 @@ _cached_value = lru_cache(maxsize=1024)(_value)
 _MAY_BE_NO_TEXT = re.compile(r"[-+.0-9~=<!&*]|(?:y|n|yes|no|on|off|true|false|null)$", re.I)
 """What every plain scalar begins with, or is, that YAML reads as another type than text."""
 _ESCAPE = re.compile(r"\\(?:U([0-9A-F]{8})|x([0-9A-F]{2})|(.))")
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _YAML_ESCAPES = {
     **{"0": "\\u0000", "a": "\\u0007", "v": "\\u000b", "e": "\\u001b", " ": " "},
     **{"N": "\\u0085", "_": "\\u00a0", "L": "\\u2028", "P": "\\u2029"},
 }
 
 
-def _escaped(text: str) -> str:
+def _escaped(raw: bytes) -> str:
     """Return the text of a double-quoted scalar, read as JSON after conversion of YAML's escapes.
 
     Raises NotCanonical if that is not possible.
     """
-    if "\\u" in text and _SURROGATE.search(text):
+    if b"\\u" in raw and _SURROGATE.search(raw):
         raise NotCanonical
-    text = _decoded(text)
+    text = raw.decode()
     try:
         return str(json.loads(text))
     except ValueError:

@@ -132,11 +132,21 @@ def _cassette(document: object, text: str | bytes, source: str) -> Cassette:
     interactions = expect(document["interactions"], list, ("interactions",))
     exchanges = [
         _exchange(item, ("interactions", i), metadata[i] if i < len(metadata) else {})
-        for i, item in enumerate(fast_reader.taken(interactions))
+        for i, item in enumerate(_taken(interactions))
     ]
     if "version" not in document:
         warnings.warn(f"{source}: {_NO_VERSION}", UnversionedCassetteWarning, stacklevel=2)
     return Cassette(tuple(exchanges), provenance)
+
+
+def _taken(items: list[Any]) -> Iterator[Any]:
+    """Yield each of *items*, and replace it in the list by None.
+
+    So the memory of an item is free as soon as the caller no longer uses it.
+    """
+    for index, item in enumerate(items):
+        items[index] = None
+        yield item
 
 
 def _mappings(items: list[Any]) -> Iterator[dict[Any, Any]]:
