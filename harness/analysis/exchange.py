@@ -38,7 +38,7 @@ from harness.types import (
     Place,
     Reply,
 )
-from harness.wire import Document, Stream, read_events, read_json, read_lines, resolve
+from harness.wire import Document, Stream, as_text, read_events, read_json, read_lines, resolve
 from harness.wire.http import read_form
 from harness.wire.pointer import ITEMS
 from harness.wire.spans import Offsets
@@ -50,7 +50,9 @@ EVENTS = "text/event-stream"
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 """The media types of streams: server-sent events, and JSON objects one by line."""
 
-_KEPT = frozenset({"exchange", "endpoint", "number", "turn", "request_json", "outcome"})
+_SUMMARIES = ("outcome", "model", "has_history")
+"""What is kept of the bodies of an exchange in a long transcript."""
+_KEPT = frozenset({"exchange", "endpoint", "number", "turn", *_SUMMARIES})
 
 
 def violation(
@@ -88,8 +90,11 @@ class AnalyzedExchange:
     def forget(self) -> None:
         """Free the memory of parsed values, which are parsed again when they are used.
 
-        The request and the outcome are kept.
+        The outcome is kept, and of the request what is asked of each in a transcript: the model,
+        and whether it has several messages.
         """
+        for name in _SUMMARIES:
+            getattr(self, name)
         kept = {name: self.__dict__[name] for name in _KEPT & self.__dict__.keys()}
         self.__dict__.clear()  # which frees its table too, as deletions do not
         self.__dict__.update(kept)
@@ -100,6 +105,25 @@ class AnalyzedExchange:
         document = read_json(self.exchange.request.body)
         form = read_form(self.exchange.request.body) if document.problem else None
         return document if form is None else Document(form)
+
+    @cached_property
+    def model(self) -> str | None:
+        """The model that the request names; None if it names none."""
+        return as_text(resolve(self.request_json.value, "/model"))
+
+    @cached_property
+    def has_history(self) -> bool:
+        """Whether the request has several messages, and so may continue an earlier one.
+
+        It has not where the service itself has the earlier messages.
+        """
+        endpoint, request = self.endpoint, self.request_json.value
+        if endpoint is None or endpoint.remembers(request):
+            return False
+        if endpoint.conversation is not None:
+            return len(endpoint.conversation(request)) > 1
+        sent = next((value for _, value in seen(request, endpoint.fields.messages)), None)
+        return isinstance(sent, list) and len(sent) > 1
 
     @cached_property
     def is_stream(self) -> bool:

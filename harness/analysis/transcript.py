@@ -26,41 +26,50 @@ class AnalyzedTurn:
     turn: Turn
     readings: tuple[AnalyzedExchange, ...]
 
-    @cached_property
+    @property
     def answer(self) -> AnalyzedExchange | None:
         """The exchange with the answer: the last one of a known endpoint, except file downloads.
 
         None if there is none.
         """
-        known = [r for r in self.readings if r.endpoint and not _is_file(r)]
-        return known[-1] if known else None
+        for reading in reversed(self.readings):
+            if reading.endpoint and not _is_file(reading):
+                return reading
+        return None
 
-    @cached_property
+    @property
     def request(self) -> AnalyzedExchange | None:
         """The last exchange that asks for an answer or submits a task; None if there is none."""
-        roles = (Role.ANSWER, Role.SUBMIT)
-        requests = [r for r in self.readings if r.endpoint and r.endpoint.role in roles]
-        return requests[-1] if requests else None
+        for reading in reversed(self.readings):
+            if reading.endpoint and reading.endpoint.role in (Role.ANSWER, Role.SUBMIT):
+                return reading
+        return None
 
-    @cached_property
+    @property
     def polls(self) -> tuple[AnalyzedExchange, ...]:
         """The exchanges that report the state of a task: its submission and its polls, in order."""
         roles = (Role.SUBMIT, Role.POLL)
-        return tuple(r for r in self.readings if r.endpoint and r.endpoint.role in roles)
+        return tuple([r for r in self.readings if r.endpoint and r.endpoint.role in roles])
 
-    @cached_property
+    @property
     def outcome(self) -> Outcome | None:
         """The reply or failure in the recorded answer, with the task states of all polls.
 
         None if it cannot be parsed.
         """
-        if self.answer is None:
-            return None
-        outcome = self.answer.outcome
+        outcome = self.answer.outcome if self.answer else None
+        if isinstance(outcome, Reply) and (self.polls or outcome.files):
+            return self._outcome_of_all
+        return outcome
+
+    @cached_property
+    def _outcome_of_all(self) -> Outcome | None:
+        """The outcome of several exchanges. A long transcript has no room for one of each turn."""
+        outcome = self.answer.outcome if self.answer else None
         if isinstance(outcome, Reply) and self.polls:
             polled = [r.outcome.states for r in self.polls if isinstance(r.outcome, Reply)]
             outcome = replace(outcome, states=tuple(state for states in polled for state in states))
-        if isinstance(outcome, Reply) and self.answer.endpoint and outcome.files:
+        if isinstance(outcome, Reply) and self.answer and self.answer.endpoint and outcome.files:
             bodies = (r.exchange.response.body for r in self.readings if _is_file(r))
             outcome = with_words(outcome, bodies, self.answer.endpoint.fields)
         return outcome

@@ -135,9 +135,9 @@ class KnownResults(Generic[R]):
         if self._database is None or not key or file_stamp(path) != stamp:
             return
         with suppress(sqlite3.Error, ValueError):  # ValueError: half a character in a text
-            text = self._json.dump_json(result)
-            if text_masker()(text.decode()) == text.decode():
-                row = (key, time.time(), text)
+            text = self._json.dump_json(result, exclude_defaults=True).decode()
+            if text_masker()(text) == text:
+                row = (key, time.time(), text.encode())
                 self._database.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", row)
         if time.monotonic() > self._committed + _PART:
             self.commit()

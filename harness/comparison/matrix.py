@@ -21,7 +21,6 @@ from harness.comparison.pairs import compare_all, pairs_of
 from harness.comparison.types import Comparison, Layer
 from harness.config.prices import NO_PRICES, Cost, Price, Prices
 from harness.types import Choice, Failure, Outcome, Provenance, Reply, Timing, ToolCall
-from harness.wire import resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -483,7 +482,7 @@ class Outline:
 def outline(read: AnalyzedTranscript) -> Outline:
     """Return the summary in figures of the transcript *read*."""
     transcript = read.transcript
-    models = (resolve(one.request_json.value, "/model") for one in read.readings)
+    models = (one.model for one in read.readings)
     return Outline(
         transcript.scenario,
         transcript.target,
@@ -493,7 +492,7 @@ def outline(read: AnalyzedTranscript) -> Outline:
         len(transcript.unused),
         transcript.skipped,
         dict(transcript.ignored),
-        tuple(dict.fromkeys(model for model in models if isinstance(model, str))),
+        tuple(dict.fromkeys(model for model in models if model is not None)),
         tuple(_without_text(turn_figures(read, turn)) for turn in read.turns),
         sum(one.is_binary and one.accepted for one in read.readings),
     )

@@ -75,8 +75,8 @@ def may_continue(analyzed: AnalyzedTranscript) -> Sequence[AnalyzedTranscript]:
     turns = analyzed.turns if len(analyzed.readings) > 1 else ()
     if any(turn.turn.call is not None for turn in turns):
         return (analyzed,)
-    sent = (whole_conversation(request) for turn in turns for request in turn.readings)
-    return (analyzed,) if any(len(one.messages) > 1 for one in sent) else ()
+    sent = (request.has_history for turn in turns for request in turn.readings)
+    return (analyzed,) if any(sent) else ()
 
 
 def history_is_carried(analyzed: AnalyzedTranscript) -> Iterator[Finding]:

@@ -133,12 +133,9 @@ def image_has_asked_size(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
 def image_count_as_asked(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that an answer has as many pictures as were requested, failed ones included."""
     for turn in answered(analyzed):
-        requested, endpoint, states = (
-            turn.requested("count"),
-            turn.answer.endpoint,
-            turn.reply.states,
-        )
-        if type(requested) is not int or endpoint is None or not turn.reply.images:
+        requested = turn.requested("count") if turn.reply.images else None
+        endpoint, states = turn.answer.endpoint, turn.reply.states
+        if type(requested) is not int or endpoint is None:
             continue
         if states and states[-1] not in endpoint.states.succeeded:
             continue

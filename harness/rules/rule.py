@@ -302,7 +302,7 @@ class Answered:
         """Return the request's value of *field*, a name of `Fields` such as `size`; else None."""
         fields = self.request.endpoint.fields if self.request.endpoint else NO_FIELDS
         pointers: Pointers = getattr(fields, field)
-        value: Json = first(self.request.request_json.value, pointers)
+        value: Json = first(self.request.request_json.value, pointers) if pointers else None
         return value
 
 

@@ -222,10 +222,9 @@ def stream_equals_whole(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     between the answers: OpenAI counted otherwise ten months later [FIELD].
     """
     whole: dict[str, list[AnalyzedExchange]] = {}
-    comparable = [reading for reading in analyzed.readings if _is_comparable(reading)]
-    streams = [reading for reading in comparable if reading.is_stream]
-    for reading in comparable if streams else ():
-        if not reading.is_stream:
+    streams = [reading for reading in analyzed.readings if _is_comparable(reading, is_stream=True)]
+    for reading in analyzed.readings if streams else ():
+        if _is_comparable(reading, is_stream=False):
             whole.setdefault(_question(reading), []).append(reading)
     for reading in streams:
         others = whole.get(_question(reading), ())
@@ -247,11 +246,13 @@ def _is_of_one_day(reading: AnalyzedExchange, other: AnalyzedExchange) -> bool:
     return len(given) < 2 or abs(given[0] - given[1]) <= _DAY
 
 
-def _is_comparable(reading: AnalyzedExchange) -> bool:
+def _is_comparable(reading: AnalyzedExchange, *, is_stream: bool) -> bool:
     endpoint = reading.checked_endpoint
     is_chat = endpoint is not None and endpoint.role is Role.ANSWER and bool(endpoint.event)
+    if not is_chat or reading.is_stream is not is_stream:
+        return False
     has_request = isinstance(reading.request_json.value, dict)
-    return is_chat and has_request and isinstance(reading.outcome, Reply)
+    return has_request and isinstance(reading.outcome, Reply)
 
 
 def _is_deterministic(reading: AnalyzedExchange) -> bool:

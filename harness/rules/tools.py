@@ -192,11 +192,12 @@ def tool_was_declared(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     OpenAI's may declare functions that the request does not have.
     """
     for turn in answered(analyzed):
-        request = turn.request.request_json.value
+        calls = list(_calls(turn))
+        request = turn.request.request_json.value if calls else None
         if not isinstance(request, dict) or isinstance(request.get("prompt"), dict):
-            continue  # a request that was not recorded, or a stored prompt
+            continue  # no call, a request that was not recorded, or a stored prompt
         declared = _parameters(turn.requested("tools"))
-        for answer, number, call in _calls(turn):
+        for answer, number, call in calls:
             if call.name and call.name not in declared:
                 expected = f"a call of {', '.join(declared) or 'no function at all'}"
                 place = _place(answer, number)
