@@ -90,20 +90,20 @@ class Part:
     offset: int = 0
     kind: str = ""
     comments: tuple[str, ...] = ()
-    _found: tuple[Fields, Mapping[str, Json]] | None = field(
-        default=None, init=False, repr=False, compare=False
-    )
+    _fields: Fields | None = field(default=None, init=False, repr=False, compare=False)
+    _found: Mapping[str, Json] | None = field(default=None, init=False, repr=False, compare=False)
 
     def found(self, fields: Fields) -> Mapping[str, Json]:
         """Return by pointer the first value at it that is not null.
 
         The pointers are those in *fields* for answers; those without such a value are left out.
         """
-        if self._found is None or self._found[0] is not fields:
-            located = (fields, fields.patterns.found_in(self.value))
-            object.__setattr__(self, "_found", located)  # searched once, though it is frozen
-            return located[1]
-        return self._found[1]
+        known = self._found
+        if known is None or self._fields is not fields:  # searched once, though it is frozen
+            known = fields.patterns.found_in(self.value)
+            object.__setattr__(self, "_found", known)
+            object.__setattr__(self, "_fields", fields)
+        return known
 
 
 Pointers = tuple[str, ...]
@@ -226,6 +226,13 @@ class Fields:
         pointers = [p for one in places if one for p in ((one,) if isinstance(one, str) else one)]
         probabilities = [f"{self.choices}/[]/logprobs"] if self.choices else []
         return Patterns([*pointers, *self.messages_of_choices, *probabilities])
+
+    @cached_property
+    def of_texts(self) -> frozenset[str]:
+        """The pointers of an answer without any that `Reply` has beside its id, model and texts."""
+        names = ("tool_calls", "vectors", "positions", "scores", "task_id", "state")
+        others = {pointer for name in names for pointer in getattr(self, name)}
+        return self.patterns.all - others - self.counts - self.links
 
     @cached_property
     def counts(self) -> frozenset[str]:

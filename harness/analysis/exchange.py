@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 from harness.analysis.endpoint import (
     NO_FIELDS,
@@ -334,7 +335,8 @@ class AnalyzedExchange:
         """
         if self.checked_endpoint is None:
             return []
-        return [(part, one) for part, one in self.outcomes_by_part if isinstance(one, Reply)]
+        pairs = cast("tuple[tuple[Part, Reply], ...]", self.outcomes_by_part)
+        return [pair for pair in pairs if isinstance(pair[1], Reply)]
 
     @property
     def event_replies(self) -> list[tuple[Part, Reply]]:

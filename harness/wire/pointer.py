@@ -172,7 +172,7 @@ class Patterns:
         {'/a/[]/b': 1}
         """
         found: dict[str, Json] = {}
-        if value is not None:
+        if value is not None and self._root.patterns:
             found.update(dict.fromkeys(self._root.patterns, value))
         _find(value, self._root, found)
         return found

@@ -286,3 +286,13 @@ def test_an_event_of_a_long_stream_is_read_as_that_of_a_short_one() -> None:
     outcomes = [outcome for _, outcome in short.outcomes_by_part]
     assert [outcome for _, outcome in long.outcomes_by_part] == outcomes * 20
     assert [reply.content for _, reply in short.replies] == ["a", None, "b", None]
+
+
+def test_a_long_transcript_keeps_what_is_asked_of_each_request_without_its_body() -> None:
+    """The model, and whether there is a history, are known; the body is parsed again if needed."""
+    one = reading(STRANGE)
+    body = one.request_json
+    one.forget()
+    assert not {"request_json", "parts", "response_json"} & one.__dict__.keys()
+    assert {"outcome", "model", "has_history"} <= one.__dict__.keys()
+    assert one.request_json == body
