@@ -12,7 +12,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -57,11 +57,15 @@ class ResultCache(Generic[R]):
 
     @contextmanager
     def opened(
-        self, files: Sequence[Path], own: Mapping[Path, Sequence[bytes]] = MappingProxyType({})
+        self,
+        files: Sequence[Path],
+        own: Mapping[Path, Sequence[bytes]] = MappingProxyType({}),
+        reduced: Callable[[R], R] | None = None,
     ) -> Iterator[KnownResults[R]]:
         """Yield the known results of *files*; new ones can be added to them in the `with` block.
 
-        *own* has what the result of a single file depends on beside that file.
+        *own* has what the result of a single file depends on beside that file. *reduced* returns
+        the parts of a known result that are needed; all of it by default.
         """
         if self.folder is None or not surroundings.may_keep():
             yield KnownResults(self.kind)
@@ -75,7 +79,7 @@ class ResultCache(Generic[R]):
         with closing(database):
             common = [self.kind.__qualname__, *self.further]
             keys = _keys(files, [part.encode("utf-8", "surrogateescape") for part in common], own)
-            known = KnownResults(self.kind, database, dict(keys))
+            known = KnownResults(self.kind, database, dict(keys), reduced)
             try:
                 yield known
             finally:
@@ -94,10 +98,12 @@ class KnownResults(Generic[R]):
         kind: type[R],
         database: sqlite3.Connection | None = None,
         keys: Mapping[Path, tuple[bytes, tuple[int, ...]]] = MappingProxyType({}),
+        reduced: Callable[[R], R] | None = None,
     ) -> None:
         self._kind = kind
         self._database = database
         self._keys = keys
+        self._reduced = reduced
         self._committed = time.monotonic()
         self.of: dict[Path, R] = {}
         if database is not None:
@@ -120,7 +126,8 @@ class KnownResults(Generic[R]):
             row = database.execute("SELECT text FROM results WHERE key = ?", (key,)).fetchone()
             if row is not None:
                 with suppress(ValueError):
-                    yield path, self._json.validate_json(row[0])
+                    result = self._json.validate_json(row[0])
+                    yield path, self._reduced(result) if self._reduced else result
                 database.execute("UPDATE results SET used = ? WHERE key = ?", (now, key))
         database.execute("DELETE FROM results WHERE used < ?", (now - _KEPT,))
         self.commit()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 from harness.analysis.transcript import analyze
 from harness.cassette import store
@@ -16,7 +16,7 @@ from harness.cassette.workers import Workers, in_order
 from harness.checks.cache import ResultCache
 from harness.comparison.call_forms import PathTypes, path_types
 from harness.comparison.fields import FieldMatrix, field_matrix
-from harness.comparison.matrix import Outline, outline
+from harness.comparison.matrix import Outline, TurnFigures, outline
 from harness.config.settings import RuleSelection
 from harness.providers import endpoints
 from harness.providers.rules import project_rules
@@ -24,7 +24,9 @@ from harness.rules import Judged
 from harness.runner import Progress
 from harness.runner.batch import Examined, examine
 from harness.runner.recordings import try_read
-from harness.types import Problem, Transcript
+from harness.types import Finding, Problem, Provenance, Transcript
+
+T = TypeVar("T")
 
 
 class CheckedFile(NamedTuple):
@@ -63,14 +65,16 @@ class Kept(IntEnum):
     """Parts of a checked cassette that a report needs; each includes those before it.
 
     Attributes:
-        FIGURES: The outline and the findings.
+        COUNTS: The outline without the figures of turns, and the findings.
+        FIGURES: Also the figures of turns.
         FIELDS: Also the JSON pointers at which its responses have each field.
         TRANSCRIPTS: Also the transcript.
     """
 
-    FIGURES = 0
-    FIELDS = 1
-    TRANSCRIPTS = 2
+    COUNTS = 0
+    FIGURES = 1
+    FIELDS = 2
+    TRANSCRIPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,71 @@ class CheckOptions:
 CHECK_ALL = CheckOptions()
 
 
+class Shared:
+    """The parts of results that a report needs, in which equal parts are one object.
+
+    Results that other processes or earlier runs made repeat the names of targets, rules and so on.
+    """
+
+    def __init__(self, keeps: Kept) -> None:
+        self._keeps = keeps
+        self._known: dict[Hashable, Any] = {}
+
+    def file(self, file: CheckedFile) -> CheckedFile:
+        """Return *file* with the parts that are kept."""
+        one = file.outline
+        keeps_figures = self._keeps >= Kept.FIGURES
+        origin = self._provenance(one.provenance)
+        outline = replace(
+            one,
+            scenario=self._one(one.scenario),
+            target=self._one(one.target),
+            provenance=origin,
+            models=self._one(one.models),
+            figures=tuple(map(self._turn, one.figures)) if keeps_figures else (),
+        )
+        findings, ignored = (
+            tuple(self._finding(finding, outline) for finding in some)
+            for some in (file.judged.findings, file.judged.ignored)
+        )
+        fields = file.fields if self._keeps >= Kept.FIELDS else None
+        return CheckedFile(outline, Judged(findings, ignored), fields)
+
+    def _one(self, value: T) -> T:
+        """Return *value*, or an equal one that was seen before."""
+        return cast("T", self._known.setdefault(value, value))
+
+    def _provenance(self, origin: Provenance) -> Provenance:
+        """Return a provenance whose parts are shared, but for those of each recording alone."""
+        return replace(
+            origin,
+            scenario=self._one(origin.scenario),
+            target=self._one(origin.target),
+            address=self._one(origin.address),
+            sdk=self._one(origin.sdk),
+            script=self._one(origin.script),
+            volatile=self._one(origin.volatile),
+        )
+
+    def _turn(self, figures: TurnFigures) -> TurnFigures:
+        return replace(
+            figures,
+            target=self._one(figures.target),
+            outcome=self._one(figures.outcome),
+            delivery=self._one(figures.delivery),
+            finish_reason=self._one(figures.finish_reason),
+        )
+
+    def _finding(self, finding: Finding, outline: Outline) -> Finding:
+        return replace(
+            finding,
+            rule=self._one(finding.rule),
+            scenario=self._one(finding.scenario),
+            target=self._one(finding.target),
+            source=outline.source if finding.source == outline.source else finding.source,
+        )
+
+
 def check_cassettes(
     paths: Sequence[Path], progress: Progress, options: CheckOptions
 ) -> Iterator[Checked | Problem]:
@@ -108,7 +177,8 @@ def check_cassettes(
     """
     check = partial(_check, project_rules(Path.cwd()), options)
     files = store.find(list(paths), is_read_here=isinstance(options.workers, int))
-    with options.cache.opened(files) as known:
+    shared = Shared(options.keeps)
+    with options.cache.opened(files, reduced=shared.file) as known:
         items = [(path, known.of.get(path)) for path in files]
         new = in_order(
             check, [one for one in items if not _suffices(one[1], options)], options.workers
@@ -122,6 +192,7 @@ def check_cassettes(
                 result = next(new)
                 if isinstance(result, Checked) and result.file is not earlier:
                     known.write(path, result.file)
+                    result = result._replace(file=shared.file(result.file))
             if result is not None and not _is_left_out(result, options.period):
                 yield result
 
@@ -130,7 +201,7 @@ def _suffices(earlier: CheckedFile | None, options: CheckOptions) -> bool:
     """Return whether the earlier result of a file, if there is one, has all that is kept."""
     if earlier is None or options.keeps is Kept.TRANSCRIPTS:
         return False
-    return options.keeps is Kept.FIGURES or earlier.fields is not None
+    return options.keeps <= Kept.FIGURES or earlier.fields is not None
 
 
 def _is_left_out(result: Checked | Problem, period: Period) -> bool:

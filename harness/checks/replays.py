@@ -67,7 +67,7 @@ def replay_jobs(
     Raises:
         BadSettings: The project's settings are invalid.
     """
-    if keeps is not Kept.FIGURES or pace:
+    if keeps > Kept.FIGURES or pace:
         cache = NO_CACHE
     paths = [Path(_path(job, store)) for job in work]
     own = dict(zip(paths, _dependencies(work), strict=True)) if cache.folder else {}

@@ -435,11 +435,13 @@ def kept(as_json: bool, reports: Iterable[Path]) -> Kept:
     """
     from harness.checks.check import Kept
     from harness.report import ENDINGS
+    from harness.types import Verbosity
 
-    needs = {"junit": Kept.FIGURES, "json": Kept.FIELDS, "lines": Kept.FIELDS}
+    needs = {"junit": Kept.COUNTS, "json": Kept.FIELDS, "lines": Kept.FIELDS}
     forms = (ENDINGS.get(path.suffix.lower(), "") for path in reports)
     needed = (needs.get(form, Kept.TRANSCRIPTS) for form in forms)
-    return max([Kept.FIELDS if as_json else Kept.FIGURES, *needed])
+    printed = Kept.FIGURES if Verbosity(VERBOSITY.get()) is Verbosity.FULL else Kept.COUNTS
+    return max([Kept.FIELDS if as_json else printed, *needed])
 
 
 def with_history(report: Report, folder: Path | None) -> Report:

@@ -462,7 +462,9 @@ class Outline:
         skipped: A sentence for each skipped step.
         ignored: The names of the rules that the scenario ignores, each with the reason.
         models: The models that requests name, each once.
-        figures: The figures of each turn, without the texts and tool calls of answers.
+        turns: The number of turns.
+        figures: The figures of each turn, without the texts and tool calls of answers; empty if no
+            report needs them.
         files: The number of files that were downloaded, such as images.
     """
 
@@ -475,6 +477,7 @@ class Outline:
     skipped: tuple[str, ...]
     ignored: dict[str, str]
     models: tuple[str, ...]
+    turns: int
     figures: tuple[TurnFigures, ...]
     files: int = 0
 
@@ -493,6 +496,7 @@ def outline(read: AnalyzedTranscript) -> Outline:
         transcript.skipped,
         dict(transcript.ignored),
         tuple(dict.fromkeys(model for model in models if model is not None)),
+        len(read.turns),
         tuple(_without_text(turn_figures(read, turn)) for turn in read.turns),
         sum(one.is_binary and one.accepted for one in read.readings),
     )

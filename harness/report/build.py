@@ -74,8 +74,8 @@ def replay_report(
         title: The heading of the report.
         at_once: The largest number of processes, or the address of a Dask scheduler.
         pace: The factor by which recorded latencies and waits are multiplied; 0 is instant.
-        keeps: The parts of each job that the report contains. Targets are compared unless it is
-            `Kept.FIGURES`.
+        keeps: The parts of each job that the report contains. Targets are compared if it is more
+            than `Kept.FIGURES`.
         cache: The results of earlier replays, see `harness.checks.replays`.
 
     Raises:
@@ -83,7 +83,7 @@ def replay_report(
     """
     start = time.perf_counter()
     prices = load_prices(Path.cwd())
-    taken = Kept.FIGURES if keeps is Kept.FIGURES else Kept.TRANSCRIPTS
+    taken = Kept.TRANSCRIPTS if keeps > Kept.FIGURES else keeps
     outcomes = replay_jobs(work, store, progress, at_once, pace, taken, cache)
     matrices: list[Matrix] = []
 

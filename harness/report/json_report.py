@@ -132,7 +132,7 @@ def transcript(one: Outline) -> JsonObject:
         "recorded_from": origin.recorded_from.value,
         "recorded_at": origin.recorded_at,
         "sdk": sdk,
-        "turns": len(one.figures),
+        "turns": one.turns,
         "exchanges": one.exchanges,
         "unused": one.unused,
         "skipped": list(one.skipped),

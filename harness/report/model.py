@@ -243,7 +243,7 @@ class Report:
     @property
     def turns(self) -> int:
         """The number of turns in all transcripts."""
-        return sum(len(one.figures) for one in self.outlines)
+        return sum(one.turns for one in self.outlines)
 
     @property
     def exchanges(self) -> int:
@@ -419,7 +419,7 @@ def _recorded_cell(pair: Pair, outlines: Sequence[Outline]) -> Cell:
     provenance = outlines[0].provenance if outlines else Provenance()
     return Cell(
         *pair,
-        turns=sum(len(one.figures) for one in outlines),
+        turns=sum(one.turns for one in outlines),
         exchanges=sum(one.exchanges for one in outlines),
         skipped=tuple(reason for one in outlines for reason in one.skipped),
         recorded_at=provenance.recorded_at,

@@ -363,6 +363,22 @@ def test_the_fast_reader_reads_what_pyyaml_reads(cassette: Cassette, data: st.Da
     assert quick in (None, slow)
 
 
+def test_the_fast_reader_refuses_another_number_of_exchanges_than_the_metadata_has() -> None:
+    """It reads one at a time, and has the first ones when it sees that."""
+    shipped = Path(__file__).parent.parent.parent / "cassettes" / "multi-turn"
+    text = next(shipped.glob("*.yaml")).read_text("utf-8")
+    facts, exchanges = text.split("interactions:\n")
+    entry = "    - " + facts.split("\n    - ")[-1]
+    first = exchanges[: exchanges.index("\n- request:\n") + 1]
+    assert fast_reader.load(text).exchanges
+    for more in (
+        f"{facts}{entry}interactions:\n{exchanges}",
+        f"{facts}interactions:\n{first}{exchanges}",
+    ):
+        with pytest.raises(fast_reader.NotCanonical):
+            fast_reader.load(more)
+
+
 def _either_way(text: str) -> tuple[Cassette | None, Cassette | None]:
     """A text as the short way and as PyYAML reads it; None where either does not."""
     quick = slow = None
