@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.types import Json
@@ -133,6 +133,7 @@ def test_several_patterns_find_what_each_finds_first(value: Json, patterns: list
     assert Patterns(patterns).found_in(value) == first
 
 
+@example({"a": [{"b": None}, {"b": 1}]}, ["/a/[]/b"])
 @given(_NESTED, st.lists(_PATTERNS.map(lambda keys: "".join(f"/{key}" for key in keys))))
 def test_several_patterns_find_all_that_each_finds(value: Json, patterns: list[str]) -> None:
     """A walk for several patterns finds all values of each, also nulls."""
