@@ -31,14 +31,15 @@ async function unpack(view) {
 }
 
 const index = new Map();
-async function read() {
+async function readAll() {
   for (const one of views.filter((view) => view.dataset.text)) {
-    const packed = one.dataset.text;
+    const plain = await unpacked(one.dataset.text);
     delete one.dataset.text;
-    const plain = await unpacked(packed);
     index.set(one, [plain, plain.toLowerCase()]);
   }
 }
+let reading;
+const read = () => (reading ??= readAll());
 
 // ---- a recording that is running: the page is loaded again, and stays where the reader is
 const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload";
