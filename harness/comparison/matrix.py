@@ -6,7 +6,6 @@ letters in its answer.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from harness.comparison.pairs import compare_all, pairs_of
 from harness.comparison.types import Comparison, Layer
 from harness.config.prices import NO_PRICES, Cost, Price, Prices
 from harness.types import Choice, Failure, Outcome, Provenance, Reply, Timing, ToolCall
+from harness.wire.patterns import lazy_pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,8 +353,8 @@ def scripts(text: str) -> tuple[float | None, float | None]:
 
 
 _COMMON_HAN = "\u3400-\u4db5\u4e00-\u9fef"
-_COMMON = re.compile(f"[\0-\x7f{_COMMON_HAN}]+")
-_RARE = re.compile(f"[^\0-\x7f{_COMMON_HAN}]")
+_COMMON = lazy_pattern(f"[\0-\x7f{_COMMON_HAN}]+")
+_RARE = lazy_pattern(f"[^\0-\x7f{_COMMON_HAN}]")
 _NO_LETTERS = bytes(byte for byte in range(128) if not chr(byte).isalpha())
 _SLICE = 2**16
 _MAX_SIGNS = 32

@@ -18,11 +18,12 @@ from rich.text import Text
 
 from harness.locale import localized, localized_error
 from harness.report.tables import Table
+from harness.wire.patterns import lazy_pattern
 from harness.wire.text import BETWEEN_WIDE, CLOSING, OPENING, WIDE, line, plain
 
 # ------------------------------------------------------------------------------------- line breaks
 
-_BREAK = re.compile(
+_BREAK = lazy_pattern(
     r"(?<=\s)(?=\S)"
     r"|(?<=\d)(?=T\d\d:)"
     r"|(?<=[^\s/_.:@=?&,-][/_.:@=?&,-])(?=[^\W\d_])"
@@ -31,14 +32,14 @@ _BREAK = re.compile(
 """Where a text may be broken: after white space, after a separator before a letter, between wide
 characters, and between the date and the time of a timestamp."""
 
-_WITHIN_WORDS = re.compile(rf"[/_.:@=?&,-][^\W\d_]|\dT|[{WIDE}{OPENING}{CLOSING}]")
+_WITHIN_WORDS = lazy_pattern(rf"[/_.:@=?&,-][^\W\d_]|\dT|[{WIDE}{OPENING}{CLOSING}]")
 """Is in each text that `_BREAK` breaks elsewhere than after white space."""
 
 _WORD = re.compile(r"\S+\s*|\s+")
 
 _TWO_CELLS = "\u3001-\u3029\u4e00-\u9fff\uff01-\uff60"
-_WIDE_RUN = re.compile(f"[{_TWO_CELLS}]+")
-_USUAL = re.compile(f"[ -~\u2013\u2018\u2019\u201c\u201d\u2026{_TWO_CELLS}]*")
+_WIDE_RUN = lazy_pattern(f"[{_TWO_CELLS}]+")
+_USUAL = lazy_pattern(f"[ -~\u2013\u2018\u2019\u201c\u201d\u2026{_TWO_CELLS}]*")
 """Texts of ASCII and of signs that take a cell, and of characters that take two."""
 
 _LONG = 24

@@ -129,7 +129,11 @@ class Form(BaseModel):
     """A mapping in a scenario file, without unknown or empty keys."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=()
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        defer_build=True,  # most commands read no scenario
     )
 
     @field_validator("*", mode="before")
