@@ -14,28 +14,35 @@ from harness.types import Cassette, Exchange, Outcome, Reply, Transcript, Turn
 from harness.wire.codings import GZIP, inflate, with_plain_body
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AnalyzedTurn:
     """A turn of a transcript, with the analysis of its exchanges.
+
+    It has slots, since a long transcript has no room for a table of attributes for each turn.
 
     Attributes:
         turn: The turn.
         readings: Its exchanges, analyzed, in order.
+        answer: The exchange with the answer: the last one of a known endpoint, except file
+            downloads; None if there is none.
+        polls: The exchanges that report the state of a task: its submission and its polls, in
+            order.
     """
 
     turn: Turn
     readings: tuple[AnalyzedExchange, ...]
+    answer: AnalyzedExchange | None = field(init=False, repr=False, compare=False)
+    polls: tuple[AnalyzedExchange, ...] = field(init=False, repr=False, compare=False)
+    _outcome: tuple[Outcome | None] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
-    @property
-    def answer(self) -> AnalyzedExchange | None:
-        """The exchange with the answer: the last one of a known endpoint, except file downloads.
-
-        None if there is none.
-        """
-        for reading in reversed(self.readings):
-            if reading.endpoint and not _is_file(reading):
-                return reading
-        return None
+    def __post_init__(self) -> None:
+        known = [reading for reading in self.readings if reading.endpoint]
+        answer = next((reading for reading in reversed(known) if not _is_file(reading)), None)
+        polls = [r for r in known if r.endpoint and r.endpoint.role in (Role.SUBMIT, Role.POLL)]
+        object.__setattr__(self, "answer", answer)
+        object.__setattr__(self, "polls", tuple(polls))
 
     @property
     def request(self) -> AnalyzedExchange | None:
@@ -46,30 +53,24 @@ class AnalyzedTurn:
         return None
 
     @property
-    def polls(self) -> tuple[AnalyzedExchange, ...]:
-        """The exchanges that report the state of a task: its submission and its polls, in order."""
-        roles = (Role.SUBMIT, Role.POLL)
-        return tuple([r for r in self.readings if r.endpoint and r.endpoint.role in roles])
-
-    @property
     def outcome(self) -> Outcome | None:
         """The reply or failure in the recorded answer, with the task states of all polls.
 
         None if it cannot be parsed.
         """
         outcome = self.answer.outcome if self.answer else None
-        if isinstance(outcome, Reply) and (self.polls or outcome.files):
-            return self._outcome_of_all
-        return outcome
+        if not (isinstance(outcome, Reply) and (self.polls or outcome.files)):
+            return outcome
+        if self._outcome is None:
+            object.__setattr__(self, "_outcome", (self._outcome_of_all(outcome),))
+        return self._outcome[0] if self._outcome else None
 
-    @cached_property
-    def _outcome_of_all(self) -> Outcome | None:
-        """The outcome of several exchanges. A long transcript has no room for one of each turn."""
-        outcome = self.answer.outcome if self.answer else None
-        if isinstance(outcome, Reply) and self.polls:
+    def _outcome_of_all(self, outcome: Reply) -> Outcome:
+        """Return the *outcome* of the answer with what the other exchanges add to it."""
+        if self.polls:
             polled = [r.outcome.states for r in self.polls if isinstance(r.outcome, Reply)]
             outcome = replace(outcome, states=tuple(state for states in polled for state in states))
-        if isinstance(outcome, Reply) and self.answer and self.answer.endpoint and outcome.files:
+        if self.answer and self.answer.endpoint and outcome.files:
             bodies = (r.exchange.response.body for r in self.readings if _is_file(r))
             outcome = with_words(outcome, bodies, self.answer.endpoint.fields)
         return outcome
