@@ -34,8 +34,8 @@ class Usage:
     Attributes:
         wall: Its seconds by the clock.
         processor: Its seconds of all processors.
-        memory: The most bytes that all of its processes had together; what several of them share
-            counts once. 0 where the system does not say.
+        memory: The most bytes that all of its processes had together, what several of them share
+            counted once; or that one of them had, if that is more. 0 where the system does not say.
     """
 
     wall: float
@@ -101,12 +101,16 @@ class _Peak:
         self._thread.start()
 
     def _watch(self) -> None:
-        pause = _EVERY
-        while not self._ended.wait(pause):
+        look_at = 0.0
+        while not self._ended.wait(_EVERY):
+            pids = [*family(self._pid)]
+            # A peak between two looks at what processes share is seen for each process alone.
+            self._most = max(self._most, *map(_most_of, pids))
             began = time.perf_counter()
-            self._most = max(self._most, sum(map(_proportional, family(self._pid))))
-            took = time.perf_counter() - began
-            pause = min(max(_EVERY, _REST * took), _RARELY)
+            if len(pids) > 1 and began >= look_at:
+                self._most = max(self._most, sum(map(_proportional, pids)))
+                ended = time.perf_counter()
+                look_at = ended + min(_REST * (ended - began), _RARELY)
 
     def end(self) -> float:
         """Return the most bytes that were seen."""
@@ -118,9 +122,10 @@ class _Peak:
 _EVERY = 0.05
 """The least seconds between two looks at the memory."""
 _REST = 50
-"""The least time between two looks, as a multiple of what a look takes: it stops the processes."""
+"""The least time between two looks at what processes share, as a multiple of what a look takes: it
+stops the processes."""
 _RARELY = 1.0
-"""The most seconds between two looks, however long they take."""
+"""The most seconds between two looks at what processes share, however long they take."""
 
 
 def family(pid: int) -> Iterator[int]:
@@ -137,11 +142,21 @@ def family(pid: int) -> Iterator[int]:
 
 def _proportional(pid: int) -> int:
     """Return the bytes of a process; of what it shares with others, its part."""
+    return _bytes(pid, "smaps_rollup", "Pss:")
+
+
+def _most_of(pid: int) -> int:
+    """Return the most bytes that a process ever had, with all that it shares with others."""
+    return _bytes(pid, "status", "VmHWM:")
+
+
+def _bytes(pid: int, file: str, name: str) -> int:
+    """Return the number of bytes behind a name in a file about a process; 0 if it has ended."""
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
+        lines = Path(f"/proc/{pid}/{file}").read_text("ascii").splitlines()
     except OSError:
         return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
 def loading(path: Path) -> Usage:
