@@ -463,6 +463,7 @@ SILENCE = object()
 def failing(*steps: bytes | object) -> Iterator[str]:
     """Serve connections that send *steps* after the request, and then close."""
     release = threading.Event()
+    threads: list[threading.Thread] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve_one(connection: socket.socket) -> None:
@@ -482,7 +483,9 @@ def failing(*steps: bytes | object) -> Iterator[str]:
             with suppress(OSError):
                 while True:
                     connection, _ = listening.accept()
-                    threading.Thread(target=serve_one, args=(connection,), daemon=True).start()
+                    one = threading.Thread(target=serve_one, args=(connection,), daemon=True)
+                    threads.append(one)
+                    one.start()
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -492,6 +495,8 @@ def failing(*steps: bytes | object) -> Iterator[str]:
             release.set()
             listening.shutdown(socket.SHUT_RDWR)
             thread.join()
+            for one in threads:  # none sends in a later test, whose tape would refuse it
+                one.join(10)
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
