@@ -68,7 +68,7 @@ def _dashscope(session: requests.Session) -> Ask:
     return ask
 
 
-class _Memory(requests.adapters.HTTPAdapter):
+class Memory(requests.adapters.HTTPAdapter):
     """An adapter for requests that answers from memory."""
 
     def __init__(self, answer: Callable[[str, str, bytes], bytes]) -> None:
@@ -87,7 +87,7 @@ class _Memory(requests.adapters.HTTPAdapter):
 
 def _dashscope_in_memory(answer: Callable[[str, str, bytes], bytes]) -> Ask:
     session = requests.Session()
-    session.mount("https://", _Memory(answer))
+    session.mount("https://", Memory(answer))
     return _dashscope(session)
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as program
-from benchmarks import commands, corpora, large, readers, scale, serving, shapes
+from benchmarks import commands, corpora, corpus, large, readers, scale, sdks, serving, shapes
 from benchmarks.commands import LOADER, Job, Usage, used
 from benchmarks.docs import PAGES, groups, with_tables
 from benchmarks.figures import OURS, Row, baseline, cell, comparable, document, standing, worse
 from benchmarks.measuring import medians
 from benchmarks.steps import Stepped, take_turns
+from harness.cassette.store import read
 
 QUIET = Row("a call", "s", {"floor": [1.0, 2.0, 1.0], OURS: [1.2, 2.4, 1.3]}, "floor")
 NOISY = Row("a call", "s", {"floor": [1.0, 1.0, 1.0], OURS: [1.0, 2.0, 4.0]}, "floor")
@@ -224,7 +225,19 @@ def test_the_corpus(tmp_path: Path) -> None:
         *("list", "replay", "compare two folders"),
     ]
     assert corpora.KNOWN in found[0].samples
+    assert sum(corpora.SDKS in row.samples for row in found) == 2 * 3
     assert (tmp_path / "page.html").stat().st_size > 100_000
+
+
+def test_the_sdks_alone_make_each_request(tmp_path: Path) -> None:
+    """A chat goes through three SDKs, an embedding through both of DashScope's."""
+    (path, *_) = corpus.written(tmp_path, 1).rglob("*.yaml")
+    uris = [exchange.request.uri for exchange in read(path).exchanges]
+    embeddings = sum(uri.endswith("text-embedding") for uri in uris)
+    assert 0 < embeddings < len(uris)
+    assert sdks.ask_all([path], by_every_sdk=False) == len(uris)
+    expected = 3 * (len(uris) - embeddings) + 2 * embeddings
+    assert sdks.ask_all([path], by_every_sdk=True) == expected
 
 
 @pytest.mark.slow
