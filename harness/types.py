@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -21,6 +21,10 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 """An immutable empty mapping, for use as a default."""
+
+
+Progress: TypeAlias = Callable[[str], None]
+"""A function that gets a line of text about the step that is being executed."""
 
 
 class Verbosity(IntEnum):

@@ -14,10 +14,10 @@ from harness import use_cassette
 from harness.cassette.store import Store
 from harness.providers.dashscope import PROVIDER
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
+from harness.providers.recordings import read_cassette
 from harness.providers.rules import check
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.runner import Source, record, replay
-from harness.runner.recordings import read_cassette
 from harness.scenario.files import loads
 from harness.types import Failure, Origin, Reply, Target
 

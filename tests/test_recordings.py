@@ -10,8 +10,9 @@ from questions import silent, two_scenarios, write
 from harness.cassette.store import Store
 from harness.config.environment import Environment
 from harness.errors import BadCassette, HarnessError, NoCassette
+from harness.providers import recordings
 from harness.report.build import check_report
-from harness.runner import batch, recordings
+from harness.runner import batch, job_recordings
 from harness.sandbox import Options
 from harness.scenario.files import load_all
 
@@ -49,24 +50,24 @@ def test_a_side_of_a_comparison(
     name: str, targets: list[str], folder: Path, recorded: Store
 ) -> None:
     """A scenario, one of its targets, or a cassette's path."""
-    reads = recordings.read_side(name.format(store=recorded.folder), folder, recorded)
+    reads = job_recordings.read_side(name.format(store=recorded.folder), folder, recorded)
     assert [read.transcript.target for read in reads] == targets
 
 
 def test_sides_that_are_none(folder: Path, recorded: Store) -> None:
     """Each says what is missing."""
     with pytest.raises(HarnessError, match="no scenario 'three'"):
-        recordings.read_side("three", folder, recorded)
+        job_recordings.read_side("three", folder, recorded)
     with pytest.raises(HarnessError, match="no scenario here has a target 'gpt-4'"):
-        recordings.read_side("one/gpt-4", folder, recorded)
+        job_recordings.read_side("one/gpt-4", folder, recorded)
     recorded.path("two", load_all([folder])[1].targets[0]).unlink()
     with pytest.raises(NoCassette, match="two with dashscope/qwen-plus was never recorded"):
-        recordings.read_side("two", folder, recorded)
+        job_recordings.read_side("two", folder, recorded)
 
 
 def test_what_is_compared_with_what(folder: Path, recorded: Store) -> None:
     """One with one, or target with the same target."""
-    one, two = (recordings.read_side(name, folder, recorded) for name in ("one", "two"))
+    one, two = (job_recordings.read_side(name, folder, recorded) for name in ("one", "two"))
     assert [len(recordings.pair_sides(one, one))] == [2]
     assert [
         (a.transcript.scenario, b.transcript.scenario)
@@ -104,7 +105,7 @@ def test_folders_are_compared_scenario_by_scenario(folder: Path, recorded: Store
     with batch.sandboxed(Options(port=0), KNOWN) as source:
         todo = batch.jobs(batch.load_scenarios(["three"], folder), [])
         assert not batch.record_all(todo, source, recorded, silent)
-    every = recordings.read_side(str(recorded.folder), folder, recorded)
+    every = job_recordings.read_side(str(recorded.folder), folder, recorded)
     assert len(every) == 5
     both = recordings.pair_sides(every, every[::-1])
     assert [a.transcript.source for a, _ in both] == [b.transcript.source for _, b in both]
@@ -112,7 +113,7 @@ def test_folders_are_compared_scenario_by_scenario(folder: Path, recorded: Store
 
 def test_repeats_of_another_script_are_none(folder: Path, recorded: Store) -> None:
     """What they were asked is not the same."""
-    (one, _) = recordings.read_side("one", folder, recorded)
+    (one, _) = job_recordings.read_side("one", folder, recorded)
     first = Path(one.transcript.source)
     again = first.with_name(first.name.replace(".yaml", "~2.yaml"))
     text = first.read_text(encoding="utf-8")
@@ -127,12 +128,12 @@ def test_a_side_is_found_without_its_turns(folder: Path, recorded: Store) -> Non
     """They are read group by group, and what is broken between head and end is then left out."""
     two = recorded.path("two", load_all([folder])[1].targets[0])
     two.write_text(two.read_text("utf-8").replace("  response:", "  response", 1), "utf-8")
-    heads = recordings.find_side(str(recorded.folder), folder, recorded)
+    heads = job_recordings.find_side(str(recorded.folder), folder, recorded)
     assert [head.turns for head in heads] == [(), (), ()]
     left_out: list[BadCassette] = []
     pairs = recordings.pair_sides(heads, heads)
     read = [len(recordings.read_group(pair, left_out.append)) for pair in pairs]
     assert read == [2, 2, 0]
     assert [str(two) in str(error) for error in left_out] == [True, True]
-    whole = recordings.read_side(str(recorded.folder), folder, recorded, left_out.append)
+    whole = job_recordings.read_side(str(recorded.folder), folder, recorded, left_out.append)
     assert [len(one.turns) for one in whole] == [1, 1]

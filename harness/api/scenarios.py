@@ -25,10 +25,10 @@ from harness.errors import HarnessError
 from harness.intercept.clock import checked_pace
 from harness.intercept.resume import OnInterrupted
 from harness.providers import endpoints
+from harness.providers.recordings import read_cassette, read_repeats
 from harness.providers.rules import judge, project_rules
 from harness.runner import Source, batch
 from harness.runner.batch import Job
-from harness.runner.recordings import read_cassette, read_repeats
 from harness.sandbox import LIFELIKE
 from harness.scenario.files import load_all
 from harness.scenario.steps import Scenario

@@ -19,12 +19,10 @@ from harness.comparison.fields import FieldMatrix, field_matrix
 from harness.comparison.matrix import Outline, TurnFigures, outline
 from harness.config.settings import RuleSelection
 from harness.providers import endpoints
-from harness.providers.rules import project_rules
+from harness.providers.recordings import try_read
+from harness.providers.rules import Examined, examine, project_rules
 from harness.rules import Judged
-from harness.runner import Progress
-from harness.runner.batch import Examined, examine
-from harness.runner.recordings import try_read
-from harness.types import Finding, Problem, Provenance, Transcript
+from harness.types import Finding, Problem, Progress, Provenance, Transcript
 
 T = TypeVar("T")
 

@@ -20,10 +20,9 @@ from harness.checks.check import NO_CACHE, Checked, CheckedFile, Kept, checked
 from harness.config import surroundings
 from harness.config.settings import load_settings
 from harness.providers import find_provider
-from harness.runner import Progress
 from harness.runner.batch import Job, replay_all
 from harness.scenario.steps import Scenario
-from harness.types import Problem
+from harness.types import Problem, Progress
 
 
 def replay_cache(folder: Path | None, work: Sequence[Job]) -> ResultCache[CheckedFile]:

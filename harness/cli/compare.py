@@ -70,7 +70,8 @@ def compare(
     Recordings of one target on several days are named with their day: harness compare june july,
     with a folder of cassettes for each. --since and --until leave out recordings of other days.
     """
-    from harness.runner import recordings
+    from harness.providers import recordings
+    from harness.runner import job_recordings
 
     if on:
         _on_targets(sides or [], on, sandbox, budget, plan, share, out, reports or [], as_json)
@@ -80,13 +81,15 @@ def compare(
         raise HarnessError("name at least one side, or give --fields; see: harness compare -h")
     with app.skipping() as skip:
         loaded = [
-            recordings.recorded_in(dates, recordings.find_side(name, scenarios, store, skip), name)
+            recordings.recorded_in(
+                dates, job_recordings.find_side(name, scenarios, store, skip), name
+            )
             for name in names
         ]
         groups: Sequence[Sequence[AnalyzedTranscript]]
         if fields:
             every = [one for side in loaded for one in side]
-            every = every or recordings.find_recorded(scenarios, store, dates, skip)
+            every = every or job_recordings.find_recorded(scenarios, store, dates, skip)
             differs = _fields([[one] for one in every], processes, as_json, skip)
             groups = recordings.group_sides([every])
         elif len(loaded) == 2:
@@ -105,8 +108,8 @@ def _write(
     skip: Skip,
 ) -> None:
     """Write the comparison of groups as reports."""
+    from harness.providers.recordings import read_group
     from harness.report.build import compare_report
-    from harness.runner.recordings import read_group
 
     if paths:
         read = (read_group(group, skip) for group in groups)
@@ -197,7 +200,7 @@ def _results(
 def _read_and_do(
     do: Callable[[Sequence[AnalyzedTranscript], Skip], R], group: Sequence[AnalyzedTranscript]
 ) -> tuple[R, list[BadCassette]]:
-    from harness.runner.recordings import read_group
+    from harness.providers.recordings import read_group
 
     errors: list[BadCassette] = []
     return do(read_group(group, errors.append), errors.append), errors
@@ -278,8 +281,8 @@ def _compared(
 ) -> _Compared:
     """Compare the recordings of a group. The text is empty if too few could be read."""
     from harness.comparison.matrix import matrix, without_texts
+    from harness.providers.recordings import read_repeats
     from harness.report.json_report import dumps
-    from harness.runner.recordings import read_repeats
 
     found = matrix(group, prices, read_repeats(group, skip))
     text = ""

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from harness.analysis.fault import TranscriptFault
     from harness.drift.types import Drift
     from harness.report import Report
-    from harness.runner import Progress
     from harness.runner.batch import Job
+    from harness.types import Progress
 
 FAILING = "report-of-a-break"
 """The name of the folder with the report of the broken recording."""
@@ -145,10 +145,10 @@ def break_one(jobs: Sequence[Job], recorded: Store, into: Path, steps: Progress)
     """
     from harness.faults.answers import count_as_string
     from harness.faults.registry import injected
-    from harness.runner import recordings
+    from harness.runner import job_recordings
 
     existing = [job for job in jobs if recorded.path(job.scenario.name, job.target).exists()]
-    reads = [recordings.read_job(job, recorded) for job in existing]
+    reads = [job_recordings.read_job(job, recorded) for job in existing]
     for read in sorted(reads, key=lambda read: len(read.readings)):
         for changed in injected(count_as_string, read):
             original = Path(read.transcript.source)

@@ -21,7 +21,7 @@ def export(
     """Write cassettes in a form that other tools read; what it has no room for is named."""
     from harness.convert.export import EXPORTS
     from harness.convert.export import export as exported
-    from harness.runner.recordings import read_cassette
+    from harness.providers.recordings import read_cassette
 
     if form not in EXPORTS:
         raise HarnessError(f"--form {form}: expected {FORMS}")

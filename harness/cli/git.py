@@ -36,8 +36,8 @@ def textconv(
 
     A file that is not a cassette is printed unchanged: a diff has to be shown in any case.
     """
+    from harness.providers import recordings
     from harness.report import text, wire
-    from harness.runner import recordings
 
     try:
         read = recordings.read_for_diff(path)

@@ -31,7 +31,7 @@ def list_(
     Without a folder of scenarios, the cassettes of the tests are listed.
     What continues another recording (harness record NAME/TARGET@N --target) stands below it.
     """
-    from harness.runner import batch, recordings
+    from harness.runner import batch, job_recordings
 
     if folders := app.folders_of_tests(scenarios, cassettes):
         _list_cassettes(find(folders), period(since, until), as_json)
@@ -41,7 +41,7 @@ def list_(
         batch.readable_scenarios(scenarios) if strict else (batch.load_scenarios([], scenarios), [])
     )
     jobs = batch.jobs(loaded, [])
-    recorded = recordings.jobs_recorded_in(period(since, until), jobs, store)
+    recorded = job_recordings.jobs_recorded_in(period(since, until), jobs, store)
     rows = _tree([_row(job, store) for job in recorded])
     warnings = batch.warnings(recorded)
     problems = [*unread, *batch.problems(recorded)] if strict else []

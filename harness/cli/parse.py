@@ -125,7 +125,7 @@ def _parse(parsers: list[Parser], path: Path) -> ParsedFile:
     from harness.intercept.patch import kept_patches
     from harness.parse.run import parse_all
     from harness.providers.endpoints import recognise
-    from harness.runner.recordings import read_masked
+    from harness.providers.recordings import read_masked
     from harness.wire.codings import drop_stale_content_encoding
 
     start = time.monotonic()

@@ -33,7 +33,7 @@ def report(
     """
     from harness.report import text, write
     from harness.report.build import replay_report, tests_report
-    from harness.runner import batch, recordings
+    from harness.runner import batch, job_recordings
 
     if not names and (folders := app.folders_of_tests(scenarios, cassettes)):
         workers, keeps = app.workers(jobs, dask), app.kept(False, reports or [DEFAULT_PATH])
@@ -44,7 +44,7 @@ def report(
         todo = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
         store = Store(cassettes)
         todo = batch.with_repeats(todo, store)
-        todo = recordings.jobs_recorded_in(period(since, until), todo, store)
+        todo = job_recordings.jobs_recorded_in(period(since, until), todo, store)
         workers, keeps = app.workers(jobs, dask), app.kept(False, reports or [DEFAULT_PATH])
         with app.progress() as steps:
             result = replay_report(todo, store, steps, "Report", workers, keeps=keeps)

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cassette.store import Store
+from harness.cassette.store import Skip, Store
 from harness.cli import app
 from harness.locale import localized
 
@@ -29,14 +29,14 @@ def show(
     as_json: bool = False,
 ) -> None:
     """Show a recording as a conversation or as raw HTTP, or where two recordings differ."""
+    from harness.providers import recordings
     from harness.report import json_report, text
     from harness.report import wire as raw
-    from harness.runner import recordings
 
     view = raw.wire if wire else text.conversation
     with app.skipping() as skip:
         sides = [
-            recordings.read_side(side, scenarios, Store(cassettes), skip)
+            _side(side, scenarios, Store(cassettes), skip)
             for side in (name, other)
             if side is not None
         ]
@@ -49,6 +49,17 @@ def show(
                 view(screen, read)
         else:
             _difference(recordings.pair_sides(*sides), view)
+
+
+def _side(name: str, scenarios: Path, store: Store, skip: Skip) -> list[AnalyzedTranscript]:
+    """Return one side of a comparison; to show a file, nothing of scenarios is imported."""
+    from harness.providers.recordings import read_named
+
+    if own := read_named(name):
+        return [own]
+    from harness.runner.job_recordings import read_side
+
+    return read_side(name, scenarios, store, skip)
 
 
 def _difference(pairs: list[tuple[AnalyzedTranscript, AnalyzedTranscript]], view: View) -> None:

@@ -33,9 +33,8 @@ from harness.contracts.evidence import Citation, Node
 from harness.contracts.sections import FORMS, Section
 from harness.errors import BadContract, HarnessError
 from harness.providers.masking import text_masker
-from harness.runner import Progress
-from harness.runner.recordings import read_cassette
-from harness.types import Json
+from harness.providers.recordings import read_cassette
+from harness.types import Json, Progress
 
 FORMAT = "llm-conversation-harness/contract"
 VERSION = 1

@@ -19,7 +19,7 @@ from harness.convert.cassettes import modernized
 from harness.convert.converted import NO_DATE, Converted
 from harness.errors import BadCassette
 from harness.providers.endpoints import HEADERS, recognise
-from harness.runner.recordings import read_masked
+from harness.providers.recordings import read_masked
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Exchange, Provenance
 from harness.wire import read_json

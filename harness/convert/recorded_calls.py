@@ -16,8 +16,8 @@ from harness.analysis.transcript import AnalyzedTurn
 from harness.errors import HarnessError
 from harness.providers import Provider, endpoints
 from harness.providers.clients import CLIENTS
+from harness.providers.recordings import analyzed
 from harness.providers.sdk import recorded_request
-from harness.runner.recordings import analyzed
 from harness.types import CallKind, Cassette, Exchange, Json, Mode
 from harness.wire import as_list, as_object, resolve
 

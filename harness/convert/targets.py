@@ -15,9 +15,20 @@ from harness.convert.porting import ported
 from harness.convert.recorded_calls import LeftOut, RecordedCall, calls_of, slug
 from harness.drift.live import SpendMeter, tariff
 from harness.drift.plan import Budget, Candidate, Omitted, Plan, RecordingCost, SpendTracker, Tariff
-from harness.runner import Meter, Progress, Source, batch, recordings
+from harness.providers import recordings
+from harness.runner import Meter, Source, batch, job_recordings
 from harness.runner.batch import Job
-from harness.types import CallKind, Cassette, Failure, Json, Outcome, Problem, Reply, Usage
+from harness.types import (
+    CallKind,
+    Cassette,
+    Failure,
+    Json,
+    Outcome,
+    Problem,
+    Progress,
+    Reply,
+    Usage,
+)
 from harness.wire import read_json, resolve
 
 _USUAL_OUTPUT = 4096
@@ -234,7 +245,7 @@ def record_answers(
 def _compared(call: TargetCall, store: Store, problem: Problem | None) -> AnswerComparison:
     if problem is not None:
         return AnswerComparison(call, (problem.text.partition("\n")[0],))
-    new = recordings.read_job(call.job, store).turns[-1].outcome
+    new = job_recordings.read_job(call.job, store).turns[-1].outcome
     old = call.recorded.turn.outcome
     texts = [outcome.content if isinstance(outcome, Reply) else None for outcome in (old, new)]
     left, right = texts
@@ -279,7 +290,7 @@ def groups(compared: Sequence[AnswerComparison], folder: Path) -> list[list[Anal
                 target=f"{recorded.provider.name}/{recorded.model}",
             )
             own = found.setdefault(job.scenario.name, [replace(answer, transcript=named)])
-            own.append(recordings.read_job(job, store))
+            own.append(job_recordings.read_job(job, store))
     return [*found.values()]
 
 

@@ -34,8 +34,7 @@ from harness.drift.samples import (
     recorded_turn,
 )
 from harness.drift.types import Drift, DriftChange, most_severe_first
-from harness.providers.rules import project_rules
-from harness.runner import batch
+from harness.providers.rules import examine, project_rules
 from harness.types import Failure, Finding, Severity
 from harness.wire import resolve, tokens
 
@@ -451,7 +450,7 @@ class Criteria:
         self, transcript: AnalyzedTranscript
     ) -> tuple[AnalyzedTranscript, tuple[Finding, ...]]:
         """Return the transcript as the rules read it, so that its bodies are parsed once."""
-        read, judged = batch.examine(transcript.transcript, self.rules)
+        read, judged = examine(transcript.transcript, self.rules)
         more = self._judge.check(read) if self._judge else ()
         return read, (*judged.findings, *more)
 

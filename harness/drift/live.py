@@ -36,11 +36,11 @@ from harness.drift.plan import (
 )
 from harness.drift.types import Drift, DriftRun
 from harness.errors import HarnessError, InterceptError, MissingKey, OverBudget, UnexpectedRefusal
-from harness.providers import endpoints, find_provider
-from harness.runner import Meter, Progress, Source, record, recordings
+from harness.providers import endpoints, find_provider, recordings
+from harness.runner import Meter, Source, job_recordings, record
 from harness.runner.batch import Job
 from harness.scenario.steps import Scenario
-from harness.types import Failure, Origin, Problem, Provenance, Transcript, Turn
+from harness.types import Failure, Origin, Problem, Progress, Provenance, Transcript, Turn
 from harness.wire.text import count
 
 
@@ -88,7 +88,7 @@ def plan_again(
     omitted: list[Omitted] = []
     for job in jobs:
         try:
-            recording = recordings.read_job(job, folder)
+            recording = job_recordings.read_job(job, folder)
             repeats = recordings.repeats_of(recording)
         except HarnessError as error:
             omitted.append(Omitted(Candidate(_name(job), RecordingCost()), str(error)))
@@ -254,7 +254,7 @@ class _Run:
         except (HarnessError, InterceptError) as error:
             self._problem(recorded, str(error))
         else:
-            new = recordings.read_job(job, self.fresh)
+            new = job_recordings.read_job(job, self.fresh)
             if self.source.origin is Origin.LIVE:  # where a sandbox is, such steps are sent too
                 new = _without_sandbox_steps(job.scenario, new)
             self._compare(recorded, new)
@@ -391,7 +391,7 @@ def plan_to_record(jobs: Iterable[Job], folder: Store, budget: Budget | None) ->
 def _on_file(job: Job, folder: Store) -> AnalyzedTranscript | None:
     """Return the recording of a job; None if there is none that can be read."""
     try:
-        return recordings.read_job(job, folder)
+        return job_recordings.read_job(job, folder)
     except HarnessError:
         return None
 

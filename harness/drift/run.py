@@ -18,8 +18,8 @@ from harness.cassette.workers import in_order
 from harness.drift.judge import Criteria
 from harness.drift.types import Drift, DriftRun, UnmatchedRecording
 from harness.errors import BadCassette, HarnessError
-from harness.runner import Progress, recordings
-from harness.types import Problem, Provenance, Transcript
+from harness.providers import recordings
+from harness.types import Problem, Progress, Provenance, Transcript
 
 Name = tuple[str, str]
 """(scenario, target); or (path relative to the folder, empty text) for a recording without them."""

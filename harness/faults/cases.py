@@ -23,7 +23,7 @@ from harness.faults.delivery import (
     allowed,
 )
 from harness.providers.endpoints import recognise
-from harness.runner.recordings import read_masked
+from harness.providers.recordings import read_masked
 from harness.secrets.redactor import Redactor
 from harness.types import Cassette, Provenance, Reply
 

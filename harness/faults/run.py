@@ -20,7 +20,6 @@ from harness.faults.client import ClientRequest, Observation
 from harness.faults.delivery import CONNECTION_HEADERS, Delivery, DeliveryFault, Ending, Reaction
 from harness.faults.worker import Worker, WorkerTask
 from harness.parse import recorded_request
-from harness.runner import Progress
 from harness.sandbox.scripted_server import (
     Pause,
     Reset,
@@ -30,6 +29,7 @@ from harness.sandbox.scripted_server import (
     response_script,
     serve_scripts,
 )
+from harness.types import Progress
 
 _FIRST_TIME = 30.0
 """Seconds added to the limit of an unchanged answer: the client may have to import an SDK."""

@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness import rules
-from harness.analysis.transcript import analyze
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.config import plugins
-from harness.config.settings import RuleSelection, load_settings
+from harness.config.settings import ALL_RULES, RuleSelection, load_settings
 from harness.providers import INSTALLED, SHIPPED, Provider
 from harness.providers.endpoints import recognise
 from harness.providers.forms import in_forms
@@ -64,6 +64,28 @@ def judge(transcript: Transcript) -> Judged:
 def check(transcript: Transcript) -> tuple[Finding, ...]:
     """Return the findings in *transcript* of all rules that it does not ignore."""
     return judge(transcript).findings
+
+
+class Examined(NamedTuple):
+    """The result of `examine`: an analyzed transcript, and the findings of the rules in it."""
+
+    transcript: AnalyzedTranscript
+    judged: Judged
+
+
+def examine(transcript: Transcript, selection: RuleSelection = ALL_RULES) -> Examined:
+    """Analyze *transcript* and check it by the rules that apply.
+
+    These are the rules that *selection*, of the project's settings, and the transcript's scenario
+    select.
+    """
+    return examine_analyzed(analyze(transcript, recognise), selection)
+
+
+def examine_analyzed(read: AnalyzedTranscript, selection: RuleSelection = ALL_RULES) -> Examined:
+    """Check a transcript that is analyzed already; the rules are those that `examine` applies."""
+    selected = replace(read, transcript=selection.apply_to(read.transcript))
+    return Examined(selected, rules.judge(selected, RULES))
 
 
 def project_rules(folder: str | os.PathLike[str]) -> RuleSelection:

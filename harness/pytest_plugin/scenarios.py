@@ -57,12 +57,11 @@ class ScenarioItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run the test, and fail it if a finding is an error."""
-        from harness.providers.rules import project_rules
-        from harness.runner import batch
+        from harness.providers.rules import examine, project_rules
 
         transcript = self._transcript()
         check_age(self, transcript.source, transcript.provenance)
-        _, judged = batch.examine(transcript, project_rules(Path.cwd()))
+        _, judged = examine(transcript, project_rules(Path.cwd()))
         report_findings(self, judged)
 
     def _transcript(self) -> Transcript:

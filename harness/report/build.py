@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import age, store
@@ -27,7 +27,6 @@ from harness.checks.check import (
     check_cassettes,
     checked,
 )
-from harness.checks.replays import replay_jobs
 from harness.comparison.call_forms import PathTypes, merged_types
 from harness.comparison.fields import FieldMatrix, merged
 from harness.comparison.matrix import Matrix, matrix
@@ -38,21 +37,22 @@ from harness.contracts.judge import Judge
 from harness.contracts.sections import sections
 from harness.providers import endpoints
 from harness.providers.masking import masked
-from harness.providers.rules import project_rules
-from harness.report.model import Report
-from harness.report.ranking import scenarios_of
-from harness.report.spool import Pickled, Spool, SpooledReads
-from harness.rules import Judged
-from harness.runner import Progress
-from harness.runner.batch import Examined, Job, examine, examine_analyzed
-from harness.runner.recordings import (
+from harness.providers.recordings import (
     analyzed,
     group_sides,
     read_repeats,
     try_read,
     try_read_head,
 )
-from harness.types import Cassette, Problem
+from harness.providers.rules import Examined, examine, examine_analyzed, project_rules
+from harness.report.model import Report
+from harness.report.ranking import scenarios_of
+from harness.report.spool import Pickled, Spool, SpooledReads
+from harness.rules import Judged
+from harness.types import Cassette, Problem, Progress
+
+if TYPE_CHECKING:
+    from harness.runner.batch import Job
 
 
 def replay_report(
@@ -81,6 +81,8 @@ def replay_report(
     Raises:
         BadSettings: the project's settings are not valid.
     """
+    from harness.checks.replays import replay_jobs  # only here, as all of a run is behind it
+
     start = time.perf_counter()
     prices = load_prices(Path.cwd())
     taken = Kept.TRANSCRIPTS if keeps > Kept.FIGURES else keeps

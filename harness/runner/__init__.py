@@ -48,6 +48,7 @@ from harness.types import (
     Medium,
     Origin,
     Outcome,
+    Progress,
     Provenance,
     Reasoning,
     Reply,
@@ -58,9 +59,6 @@ from harness.types import (
     with_reasoning,
 )
 from harness.wire import resolve
-
-Progress = Callable[[str], None]
-"""A function that gets a line of text about the step that is being executed."""
 
 
 class Meter:

@@ -13,24 +13,22 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette.age import utc_now
 from harness.cassette.journal import unfinished
 from harness.cassette.store import Store
 from harness.cassette.workers import Workers, in_order
 from harness.config.environment import NO_KEY, Environment, without_proxies
 from harness.config.services import shipped
-from harness.config.settings import ALL_RULES, RuleSelection, load_models
+from harness.config.settings import RuleSelection, load_models
 from harness.errors import BadCassette, BadScenario, HarnessError, InterceptError, NoCassette
 from harness.intercept.patch import keep_patches
 from harness.intercept.resume import OnInterrupted
-from harness.providers import PROVIDERS, Provider, endpoints, find_provider
+from harness.providers import PROVIDERS, Provider, find_provider
 from harness.providers.parameters import form_of
-from harness.providers.rules import RULES, project_rules
-from harness.rules import Judged, judge
-from harness.runner import Meter, Progress, Source, fits, record, replay, supported_provider
+from harness.providers.rules import RULES, Examined, examine, project_rules
+from harness.runner import Meter, Source, fits, record, replay, supported_provider
 from harness.sandbox import Options, serve
 from harness.scenario import parameters
 from harness.scenario.files import check_providers, check_rules, load, load_all
@@ -42,9 +40,9 @@ from harness.types import (
     Json,
     Origin,
     Problem,
+    Progress,
     Provenance,
     Target,
-    Transcript,
     shorten,
 )
 from harness.wire import query, resolve
@@ -414,28 +412,6 @@ def record_all(
 
 
 # ------------------------------------------------------------------------------- replaying
-
-
-class Examined(NamedTuple):
-    """The result of `examine`: an analyzed transcript, and the findings of the rules in it."""
-
-    transcript: AnalyzedTranscript
-    judged: Judged
-
-
-def examine(transcript: Transcript, rules: RuleSelection = ALL_RULES) -> Examined:
-    """Analyze *transcript* and check it by the rules that apply.
-
-    These are the rules that *rules*, the selection in the project's settings, and the transcript's
-    scenario select.
-    """
-    return examine_analyzed(analyze(transcript, endpoints.recognise), rules)
-
-
-def examine_analyzed(read: AnalyzedTranscript, rules: RuleSelection = ALL_RULES) -> Examined:
-    """Check a transcript that is analyzed already; the rules are those that `examine` applies."""
-    selected = replace(read, transcript=rules.apply_to(read.transcript))
-    return Examined(selected, judge(selected, RULES))
 
 
 def replay_all(

@@ -19,9 +19,9 @@ from harness.analysis.transcript import analyze
 from harness.faults.registry import RULE_FAULTS, injected
 from harness.providers import endpoints
 from harness.providers.operation import Values
+from harness.providers.recordings import analyzed
 from harness.providers.rules import RULES
 from harness.rules.rule import Scope
-from harness.runner.recordings import analyzed
 from harness.strategies import other_formats
 from harness.strategies.answers import (
     AnswerContent,

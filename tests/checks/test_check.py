@@ -14,10 +14,10 @@ from harness.checks import check
 from harness.checks.cache import ResultCache
 from harness.checks.check import CheckedFile, CheckOptions, Kept, check_cassettes
 from harness.comparison.matrix import outline
+from harness.providers.rules import examine
 from harness.report.build import check_report
 from harness.report.json_report import document
 from harness.report.model import Report
-from harness.runner.batch import examine
 
 if TYPE_CHECKING:
     from conftest import Harness

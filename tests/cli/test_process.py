@@ -48,6 +48,21 @@ def test_help_imports_nothing_heavy(python: Python, arguments: list[str]) -> Non
     assert done.stdout.endswith("heavy:\n")
 
 
+@pytest.mark.parametrize("command", ["check", "show"])
+def test_a_cassette_is_read_without_what_runs_scenarios(python: Python, command: str) -> None:
+    """The import of a run takes longer than the check of a small cassette."""
+    code = (
+        "import sys\nfrom harness.cli import main\n"
+        f"sys.argv = ['harness', {command!r}, {str(_CASSETTE)!r}]\n"
+        "try: main()\n"
+        "finally: print('heavy:', *{'asyncio', 'harness.runner'} & {*sys.modules})"
+    )
+    assert python("-c", code).stdout.endswith("heavy:\n")
+
+
+_CASSETTE = next((Path(__file__).parents[2] / "cassettes").rglob("*.yaml"))
+
+
 def test_the_list_of_commands_imports_only_the_command_line(python: Python) -> None:
     """No command's module and no rich: each takes longer than the text."""
     code = (

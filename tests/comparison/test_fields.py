@@ -19,8 +19,7 @@ from harness.comparison.fields import (
     field_matrix,
     presence,
 )
-from harness.providers import endpoints
-from harness.runner import recordings
+from harness.providers import endpoints, recordings
 from harness.types import Exchange, Request, Response, Transcript, Turn
 
 SHIPPED = Path(__file__).parents[2] / "cassettes"

@@ -16,7 +16,7 @@ from harness.analysis.transcript import AnalyzedTranscript
 from harness.cassette import store
 from harness.contracts.contract import Contract, combine, lesson, merge, observed
 from harness.contracts.sections import Section, exchange_context, sections
-from harness.runner.recordings import read_cassette
+from harness.providers.recordings import read_cassette
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared" / "recordings"

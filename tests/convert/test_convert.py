@@ -26,9 +26,9 @@ from harness.convert.har import write as write_har
 from harness.convert.importing import IMPORTS, form_of, load, read_any
 from harness.convert.synthetic import LOST
 from harness.errors import BadCassette
+from harness.providers.recordings import read_cassette
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.report.conversation import sent_messages
-from harness.runner.recordings import read_cassette
 from harness.types import Artefact, Cassette, Exchange, Reply, Request, Response, Timing
 
 if TYPE_CHECKING:

@@ -11,9 +11,8 @@ from typing import Any
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.drift.judge import find_drift
 from harness.drift.types import Drift
-from harness.providers import endpoints
+from harness.providers import endpoints, recordings
 from harness.providers.rules import check
-from harness.runner import recordings
 from harness.types import Exchange
 
 ROOT = Path(__file__).parents[2]

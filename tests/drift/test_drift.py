@@ -29,8 +29,7 @@ from harness.cassette import store
 from harness.contracts.judge import Judge
 from harness.contracts.sections import Section
 from harness.drift.judge import allowed_by, find_drift
-from harness.providers import endpoints
-from harness.runner import recordings
+from harness.providers import endpoints, recordings
 from harness.types import Exchange, Origin
 from harness.wire import resolve
 

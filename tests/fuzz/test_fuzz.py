@@ -34,9 +34,9 @@ from harness.errors import (
     HarnessError,
     InterceptError,
 )
-from harness.providers import endpoints
+from harness.providers import endpoints, recordings, rules
 from harness.report import FILES, Report, comparison_text, text
-from harness.runner import batch, recordings, replay
+from harness.runner import batch, replay
 from harness.scenario.files import loads as load_scenario
 from harness.scenario.steps import Scenario, digests
 from harness.secrets.scanner import Scanner
@@ -62,7 +62,7 @@ def is_clear(refusal: BaseException, where: str) -> None:
 
 def told_whole(transcript: Transcript) -> None:
     """Every rule, every comparison and every report over a transcript."""
-    read, judged = batch.examine(transcript)
+    read, judged = rules.examine(transcript)
     report = Report(
         "fuzz",
         reads=(read,),

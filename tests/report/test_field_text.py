@@ -12,10 +12,10 @@ from rich.cells import cell_len
 
 from harness.cassette import store
 from harness.comparison.fields import FieldMatrix, field_matrix
+from harness.providers import recordings
 from harness.report import json_report
 from harness.report.field_map import path
 from harness.report.field_text import fields, numbers
-from harness.runner import recordings
 
 from .samples import console, written
 

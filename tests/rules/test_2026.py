@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.providers.recordings import read_cassette
 from harness.providers.rules import check
-from harness.runner.recordings import read_cassette
 from harness.types import Exchange, Severity
 
 from .dashscope_exchanges import SEARCHED

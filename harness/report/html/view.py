@@ -24,11 +24,11 @@ from harness.cassette.workers import cores, in_order
 from harness.errors import HarnessError, NoCassette
 from harness.locale import Language, in_language
 from harness.providers.masking import text_masker
+from harness.providers.recordings import read_cassette
 from harness.report.build import check_report, compare_report, served_report
 from harness.report.forks import Recording
 from harness.report.html.page import index, report
 from harness.report.model import Cell, Report
-from harness.runner.recordings import read_cassette
 from harness.types import Cassette, Provenance
 
 PER_PAGE = 50

@@ -24,13 +24,13 @@ from harness.config.prices import Price, Prices
 from harness.drift import run
 from harness.drift.judge import project_criteria
 from harness.drift.types import Drift, DriftChange
-from harness.providers import endpoints
+from harness.providers import endpoints, recordings
 from harness.report import FILES, Report, html
 from harness.report import drift as drift_report
 from harness.report.build import check_report, replay_report, tests_report
 from harness.report.spool import SpooledReads
 from harness.report.trends import with_report
-from harness.runner import batch, recordings
+from harness.runner import batch
 from harness.types import Problem
 
 ROOT = Path(__file__).parents[3]

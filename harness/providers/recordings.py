@@ -1,20 +1,19 @@
-"""Transcripts read from cassettes without running an SDK, and the sides of a comparison."""
+"""Recordings on disk: read with their secrets masked, analyzed, and paired for a comparison."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze, transcript_of
 from harness.cassette import store
-from harness.cassette.age import ALWAYS, Period
+from harness.cassette.age import Period
 from harness.cassette.remote import located, location
-from harness.cassette.store import Skip, Store, skip_nothing
+from harness.cassette.store import Skip, skip_nothing
 from harness.errors import BadCassette, HarnessError
 from harness.providers import endpoints
 from harness.providers.masking import masked
-from harness.runner.batch import Job, cassette_state, jobs, load_scenarios
 from harness.types import Cassette, Problem, Provenance, Transcript
 
 
@@ -42,6 +41,17 @@ def read_cassette(path: Path) -> AnalyzedTranscript:
     Raises BadCassette if it cannot be read.
     """
     return analyzed(read_masked(path), str(path))
+
+
+def read_named(name: str) -> AnalyzedTranscript | None:
+    """Return the transcript of the cassette whose path is *name*; None if there is no such file.
+
+    Raises BadCassette if it cannot be read.
+    """
+    path = location(name)
+    is_special = path.exists() and not path.is_dir() and not path.is_file()
+    is_cassette = is_special or (path.is_file() and name.endswith((".yaml", ".yml")))
+    return read_cassette(path) if is_cassette else None
 
 
 def read_transcript(path: Path) -> Transcript:
@@ -79,14 +89,6 @@ def _transcript(cassette: Cassette, source: str) -> Transcript:
     scenario = cassette.provenance.scenario or Path(source).stem
     transcript = transcript_of(cassette, endpoints.recognise, source=source)
     return replace(transcript, scenario=scenario)
-
-
-def read_job(job: Job, folder: Store) -> AnalyzedTranscript:
-    """Return the analyzed transcript of the cassette that a job has in *folder*.
-
-    Raises NoCassette if there is none, and BadCassette if it cannot be read.
-    """
-    return read_whole(_head_of_job(job, folder))
 
 
 def read_for_diff(path: Path) -> AnalyzedTranscript:
@@ -135,58 +137,6 @@ def repeats_of(
     return tuple(repeats)
 
 
-# ------------------------------------------------------------------------- sides of a comparison
-
-
-def find_side(
-    name: str, scenarios: Path, folder: Store, skip: Skip = skip_nothing
-) -> list[AnalyzedTranscript]:
-    """Return the transcripts of one side of a comparison, without reading all of their cassettes.
-
-    The transcript has its turns if *name* is the path of a cassette. All others have only the
-    provenance; `read_whole` reads their turns.
-
-    Args:
-        name: A cassette's path, a folder of cassettes, `scenario` (with all of its targets) or
-            `scenario/target`. A scenario takes precedence over a folder of the same name.
-        scenarios: The folder of the scenarios.
-        folder: The store of the scenarios' cassettes.
-        skip: Called for each file of a folder that cannot be read; it raises by default.
-
-    Raises:
-        HarnessError: The file, scenario or target does not exist, a cassette cannot be read, or a
-            folder has no cassette that can be read.
-    """
-    path = location(name)
-    is_special = path.exists() and not path.is_dir() and not path.is_file()
-    if is_special or (path.is_file() and name.endswith((".yaml", ".yml"))):
-        return [read_cassette(path)]
-    if name.endswith((".yaml", ".yml")) and not path.is_dir():
-        raise HarnessError(f"{name}: there is no such file")
-    scenario, _, target = name.partition("/")
-    if path.is_dir() and not (scenarios / f"{scenario}.yaml").exists():
-        return _found(path, [*_heads(path, skip)])
-    chosen = jobs(load_scenarios([scenario], scenarios), [target] if target else [])
-    return [_head_of_job(job, folder) for job in chosen]
-
-
-def read_side(
-    name: str, scenarios: Path, folder: Store, skip: Skip = skip_nothing
-) -> list[AnalyzedTranscript]:
-    """Return the transcripts of one side of a comparison with their turns.
-
-    Unlike `find_side`, which has the same arguments and errors, this reads each cassette whole.
-    """
-    return _found(name, read_group(find_side(name, scenarios, folder, skip), skip))
-
-
-def _found(name: str | Path, found: list[AnalyzedTranscript]) -> list[AnalyzedTranscript]:
-    """Return *found*, the recordings in a folder. Raises HarnessError if there are none."""
-    if not found:
-        raise HarnessError(f"{name}: no file in this folder is a cassette that can be read")
-    return found
-
-
 def read_group(
     group: Iterable[AnalyzedTranscript], skip: Skip = skip_nothing
 ) -> list[AnalyzedTranscript]:
@@ -216,48 +166,9 @@ def read_whole(head: AnalyzedTranscript) -> AnalyzedTranscript:
     return analyzed(cassette, own.source)
 
 
-def _heads(folder: Path, skip: Skip) -> Iterator[AnalyzedTranscript]:
-    """Yield the transcript, without turns, of each first recording below *folder*."""
-    for path in store.find([folder]):
-        if not store.is_repeat(path):
-            try:
-                yield _head(path, store.read_provenance(path))
-            except BadCassette as error:
-                skip(error)
-
-
-def _head_of_job(job: Job, folder: Store) -> AnalyzedTranscript:
-    provenance = folder.load_provenance(job.scenario.name, job.target)
-    own = replace(provenance, scenario=job.scenario.name, target=str(job.target))
-    return _head(folder.path(job.scenario.name, job.target), own)
-
-
-def _head(path: Path, provenance: Provenance) -> AnalyzedTranscript:
+def head_of(path: Path, provenance: Provenance) -> AnalyzedTranscript:
+    """Return the analyzed transcript, without turns, of a cassette with *provenance*."""
     return analyzed(Cassette((), provenance), str(path))
-
-
-def find_recorded(
-    scenarios: Path, folder: Store, period: Period = ALWAYS, skip: Skip = skip_nothing
-) -> list[AnalyzedTranscript]:
-    """Return the transcripts of all scenarios' cassettes that were recorded in *period*.
-
-    They have no turns; `read_whole` reads them. A cassette that cannot be read is passed to *skip*,
-    which raises BadCassette by default.
-
-    Raises:
-        HarnessError: There are no such cassettes.
-    """
-    every = jobs(load_scenarios([], scenarios), [])
-    recorded = [job for job in every if folder.path(job.scenario.name, job.target).exists()]
-    if not recorded:
-        raise HarnessError(f"no scenario of {scenarios} has a cassette in {folder.folder}")
-    transcripts = []
-    for job in recorded:
-        try:
-            transcripts.append(_head_of_job(job, folder))
-        except BadCassette as error:
-            skip(error)
-    return recorded_in(period, transcripts, str(folder.folder))
 
 
 def group_sides(sides: Sequence[Sequence[AnalyzedTranscript]]) -> list[list[AnalyzedTranscript]]:
@@ -309,9 +220,6 @@ def _target(one: AnalyzedTranscript) -> str:
     return one.transcript.target
 
 
-# --------------------------------------------------------------------------------- by period
-
-
 def recorded_in(
     period: Period, transcripts: Sequence[AnalyzedTranscript], source: str
 ) -> list[AnalyzedTranscript]:
@@ -323,25 +231,12 @@ def recorded_in(
     provenances = [one.transcript.provenance for one in transcripts]
     chosen = [one for one in transcripts if one.transcript.provenance in period]
     if transcripts and not chosen:
-        raise _none_recorded(source, period, provenances)
+        raise none_recorded(source, period, provenances)
     return chosen
 
 
-def jobs_recorded_in(period: Period, work: Sequence[Job], folder: Store) -> tuple[Job, ...]:
-    """Return the jobs whose cassettes were recorded in *period*; all jobs if it has no bounds.
-
-    Raises HarnessError if no cassette was recorded in *period*.
-    """
-    if not period:
-        return tuple(work)
-    provenances = [cassette_state(job, folder)[1] for job in work]
-    chosen = tuple(job for job, made in zip(work, provenances, strict=True) if made in period)
-    if not chosen:
-        raise _none_recorded(str(folder.folder), period, provenances)
-    return chosen
-
-
-def _none_recorded(source: str, period: Period, provenances: Iterable[Provenance]) -> HarnessError:
+def none_recorded(source: str, period: Period, provenances: Iterable[Provenance]) -> HarnessError:
+    """Return the error of a selection by *period* that left nothing; see `recorded_in`."""
     days = sorted({one.recorded_at[:10] or "an unknown day" for one in provenances})
     listed = ", ".join(days[:_SHOWN]) + (f" and {len(days) - _SHOWN} more" * (len(days) > _SHOWN))
     return HarnessError(f"{source}: nothing was recorded {period}; there is: {listed or 'nothing'}")
