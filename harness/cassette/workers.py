@@ -72,7 +72,11 @@ def in_order(do: Callable[[T], R], items: Sequence[T], workers: Workers) -> Gene
         return
     yield from map(do, items[:1])
     number = min(workers, len(items) // _LEAST)
-    yield from _in_processes(do, items[1:], number) if number > 1 else map(do, items[1:])
+    if number > 1:
+        yield from _in_processes(do, items[1:], number)
+        return
+    with rare_collections():
+        yield from map(do, items[1:])
 
 
 def _on_cluster(do: Callable[[T], R], items: Sequence[T], address: str) -> Iterator[R]:

@@ -12,9 +12,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import PlainSerializer, PlainValidator
 
@@ -201,14 +201,18 @@ def _agree(left: Json, right: Json) -> bool:
     if type(left) is not type(right):
         return False
     if isinstance(left, dict) and isinstance(right, dict):
-        empty: tuple[Json, ...] = (None, {})
-        kept = [key for key, member in left.items() if member not in empty]
-        return len(kept) == sum(member not in empty for member in right.values()) and all(
-            key in right and _agree(left[key], right[key]) for key in kept
-        )
+        kept = 0
+        for key, member in left.items():
+            if member is not None and member != {}:
+                if key not in right or not _agree(member, right[key]):
+                    return False
+                kept += 1
+        return kept == sum([member is not None and member != {} for member in right.values()])
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(_agree, left, right))
-    return repr(left) == repr(right) if isinstance(left, float) else left == right
+    if isinstance(left, float):  # their texts tell 0.0 from -0.0, and are the same for two NaN
+        return left == right != 0 or repr(left) == repr(right)
+    return left == right
 
 
 def _leaves_of(change: Change) -> Iterator[Change]:
@@ -242,12 +246,24 @@ def _plain(outcome: Outcome | None) -> Json:
     """
     if outcome is None:
         return {}
-    members = json.loads(json.dumps(asdict(replace(outcome, views=()))))
-    return {
-        name: value
-        for name, value in members.items()
-        if name not in _NOT_COMPARED and value not in (None, [], "")
+    members = {
+        field.name: _as_json(getattr(outcome, field.name))
+        for field in fields(outcome)
+        if field.name not in _NOT_COMPARED
     }
+    return {name: value for name, value in members.items() if value not in (None, [], "")}
+
+
+def _as_json(value: Any) -> Json:
+    """Return a value of an outcome as JSON: objects for dataclasses, lists for tuples.
+
+    `dataclasses.asdict` would copy each number of a vector by `copy.deepcopy`.
+    """
+    if isinstance(value, tuple | list):
+        return [_as_json(item) for item in value]
+    if is_dataclass(value):
+        return {field.name: _as_json(getattr(value, field.name)) for field in fields(value)}
+    return str(value) if isinstance(value, StrEnum) else value
 
 
 def shown_value(value: Json | Missing, longest: int = 90) -> str:
@@ -309,13 +325,22 @@ def parse_all(
     """
     candidates = tuple(parsers)
     for reading in readings:
-        able: list[Parser | None] = [one for one in candidates if can_ask(one, reading)]
-        for parser in able or [None]:
-            yield _parsed(source, reading, parser)
+        able = [one for one in candidates if can_ask(one, reading)]
+        if not able:
+            yield _parsed(source, reading)
+            continue
+        with answered(reading.exchange) as answering:  # not while a result is yielded
+            parsed = [_parsed(source, reading, one, ask(one, reading, answering)) for one in able]
+        yield from parsed
 
 
-def _parsed(source: str, reading: AnalyzedExchange, parser: Parser | None) -> ParsedExchange:
-    sdk = ask(parser, reading) if parser else None
+def _parsed(
+    source: str,
+    reading: AnalyzedExchange,
+    parser: Parser | None = None,
+    sdk: Outcome | Raised | None = None,
+) -> ParsedExchange:
+    """Return the result of an exchange that *parser* read as *sdk*."""
     differences = () if sdk is None else tuple(disagreements(reading, sdk))
     if sdk is None:
         verdict = ParseVerdict.NOT_APPLICABLE
@@ -348,26 +373,20 @@ def can_ask(parser: Parser, reading: AnalyzedExchange) -> bool:
     return parser.installed and has_body and not 300 <= status < 400
 
 
-def ask(parser: Parser, reading: AnalyzedExchange) -> Outcome | Raised | None:
-    """Make a recorded request through an SDK, answered with the recorded response.
+def ask(parser: Parser, reading: AnalyzedExchange, answering: Answering) -> Outcome | Raised | None:
+    """Make a recorded request through an SDK, with the recorded response from *answering*.
 
     Returns:
         The outcome that the SDK returned, or the error that it raised; None if it raised before it
         sent the request.
     """
-    with answered(reading.exchange) as answering:
-        return ask_at(parser, reading, answering)
-
-
-def ask_at(
-    parser: Parser, reading: AnalyzedExchange, answering: Answering
-) -> Outcome | Raised | None:
-    """Make a recorded request through an SDK as `ask` does, with *answering* to answer it."""
+    before = answering.requests
     try:
         return parser.parse(recorded_request(reading, answering.address, TIMEOUT))
     except Exception as error:  # noqa: BLE001 - an SDK may raise anything: that is the finding
         text = f"{type(error).__name__}: {error}".replace(answering.address, ADDRESS)
-        return Raised(text, parser.documents(error)) if answering.requests else None
+        is_sent = answering.requests > before
+        return Raised(text, parser.documents(error)) if is_sent else None
 
 
 # ------------------------------------------------------------------------------------- summary

@@ -85,7 +85,17 @@ def outcome_of(
         request: The JSON body of the request.
         streamed: Whether each object is an event of a stream.
     """
-    parts = [Part(view.value, n if streamed else None) for n, view in enumerate(views, start=1)]
+    return _outcome(endpoint, _parts(views, streamed=streamed), views, request)
+
+
+def _parts(views: Sequence[View], *, streamed: bool) -> list[Part]:
+    return [Part(view.value, n if streamed else None) for n, view in enumerate(views, start=1)]
+
+
+def _outcome(
+    endpoint: Endpoint, parts: Sequence[Part], views: Sequence[View], request: Json
+) -> Outcome:
+    """Return the reply or failure in *parts*, which are those of *views*."""
     return replace(read_answer(endpoint, parts, request) or Reply(), views=tuple(views))
 
 
@@ -103,9 +113,10 @@ def outcome_as_shown(
         request: The JSON body of the request.
         streamed: Whether each object is an event of a stream.
     """
-    if any(is_refusal(Part(view.value), endpoint.fields) for view in views):
+    parts = _parts(views, streamed=streamed)  # which keep what was found in them
+    if any(is_refusal(part, endpoint.fields) for part in parts):
         return Reply(views=tuple(views))
-    return outcome_of(endpoint, views, request, streamed=streamed)
+    return _outcome(endpoint, parts, views, request)
 
 
 def failure_of(error: Exception) -> Failure:

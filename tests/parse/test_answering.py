@@ -15,7 +15,7 @@ from harness.analysis.exchange import AnalyzedExchange
 from harness.cassette.store import read
 from harness.parse import PARSERS, Parser
 from harness.parse.answering import answered, from_memory, in_memory, over_connection
-from harness.parse.run import ask_at, can_ask
+from harness.parse.run import ask, can_ask
 from harness.providers.endpoints import recognise
 from harness.types import Exchange, Request, Response
 
@@ -55,9 +55,9 @@ def both_ways(parser: Parser, recorded: Exchange) -> tuple[Any, Any]:
     held = in_memory(recorded)
     assert held is not None
     with from_memory(held) as memory:
-        first = ask_at(parser, reading, memory)
+        first = ask(parser, reading, memory)
     with over_connection(recorded) as connection:
-        second = ask_at(parser, reading, connection)
+        second = ask(parser, reading, connection)
     assert memory.requests == connection.requests
     return first, second
 
