@@ -59,13 +59,27 @@ class Leaf(NamedTuple):
         return ""
 
 
-def leaves_of(text: str) -> list[Leaf]:
-    """Return the values and member names in a YAML or JSON file; empty for any other file.
+class NoLeaves(ValueError):
+    """The file is neither YAML nor JSON, or is a single scalar."""
 
-    Most texts that are too short for a secret are left out.
+
+def leaves_of(text: str) -> Iterator[Leaf]:
+    """Yield the values and member names in a YAML or JSON file.
+
+    Most texts that are too short for a secret are left out. YAML is read while its leaves are
+    taken, so that a long file needs no memory for all of them.
+
+    Raises:
+        NoLeaves: The file has no values, or is invalid; then those before the error were yielded.
     """
     leaves = json_leaves(text) if text.lstrip()[:1] in ("{", "[") else []
-    return _with_har_names(leaves or _yaml_leaves(text))
+    named = _with_har_names(leaves or _yaml_leaves(text))
+    while some := [*islice(named, _AT_ONCE)]:
+        yield from some
+
+
+_AT_ONCE = 10_000
+"""The number of leaves that are read at once: to read and to search by turns takes more time."""
 
 
 def pointer_at(text: str, offset: int) -> tuple[str | int, ...] | None:
@@ -177,33 +191,55 @@ _BINARY = "tag:yaml.org,2002:binary"
 _MAX_DEPTH = 100
 
 
-def _yaml_leaves(text: str) -> list[Leaf]:
-    """Return the scalars and names in YAML, without short ones.
+def _yaml_leaves(text: str) -> Iterator[Leaf]:
+    """Yield the scalars and names in YAML, without short ones.
 
-    Empty if it is invalid or a single scalar.
-
-    It is read event by event, so that aliases are never expanded.
+    Raises NoLeaves if it is invalid or a single scalar.
     """
     values: dict[str, str] = {}
-    leaves = _leaves_of_yaml(_with_stand_ins(text, values), values)
-    if values:  # one of them does not stand where it seemed to
+    short = _with_stand_ins(text, values)
+    leaves: Iterator[Leaf] | None = None
+    if values:
+        with suppress(NoLeaves):
+            leaves = iter([*_leaves_of_yaml(short, values)])
+    if leaves is None or values:  # one of the values does not stand where it seemed to
         leaves = _leaves_of_yaml(text, {})
-    return leaves if any(leaf.path for leaf in leaves) else []
+    for leaf in leaves:
+        yield leaf
+        if leaf.path:
+            break
+    else:
+        raise NoLeaves
+    yield from leaves
 
 
-def _leaves_of_yaml(text: str, values: dict[str, str]) -> list[Leaf]:
-    """Return the scalars and names in YAML, empty if it is invalid.
+def _leaves_of_yaml(text: str, values: dict[str, str]) -> Iterator[Leaf]:
+    """Yield the scalars and names in YAML. Raises NoLeaves if it is invalid.
 
-    *values* are long values by the scalar that stands for each; those that are found are removed.
+    It is read event by event, so that aliases are never expanded. *values* are long values by the
+    scalar that stands for each; those that are found are removed.
     """
     try:
-        loader = _LOADER(text.encode("latin-1"))
+        loader = _LOADER(_Latin(text))
         try:
-            return [*_leaves_of_events(iter(loader.get_event, None), values)]
+            yield from _leaves_of_events(iter(loader.get_event, None), values)
         finally:
             loader.dispose()
     except (yaml.YAMLError, ValueError):
-        return []
+        raise NoLeaves from None
+
+
+class _Latin:
+    """A file whose bytes are the characters of a text, without a copy of all of it."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._at = text, 0
+
+    def read(self, size: int = 2**14, /) -> bytes:
+        """Return the next bytes, at most *size*; none at the end."""
+        part = self._text[self._at : self._at + size]
+        self._at += size
+        return part.encode("latin-1")
 
 
 _LONG_VALUE = 2**20
@@ -296,19 +332,51 @@ def _line_numbers(event: yaml.ScalarEvent) -> tuple[int, int]:
     return first, max(first, last)
 
 
-def _with_har_names(leaves: Sequence[Leaf]) -> list[Leaf]:
-    """Return the leaves, with the `name` in the same object as the name of each HAR `value`."""
-    names = {
-        leaf.path[:-1]: leaf.text
-        for leaf in leaves
-        if leaf.path[-1:] == ("name",) and not leaf.is_name
-    }
-    return [
-        leaf._replace(path=(*leaf.path[:-1], names[leaf.path[:-1]][:80]))
-        if leaf.path[-1:] == ("value",) and not leaf.is_name and leaf.path[:-1] in names
-        else leaf
-        for leaf in leaves
-    ]
+def _with_har_names(leaves: Iterable[Leaf]) -> Iterator[Leaf]:
+    """Yield the leaves, with the `name` in the same object as the name of each HAR `value`.
+
+    From a `value` whose object has had no `name` yet, leaves are kept until it has one or ends.
+    """
+    names: dict[tuple[str | int, ...], str] = {}
+    kept: list[Leaf] = []
+    for leaf in leaves:
+        if not kept and leaf.path[-1:] not in _OF_HAR:
+            yield leaf  # as most are
+            continue
+        inside = leaf.path[:-1]
+        if kept:
+            around = kept[0].path[:-1]
+            is_named = inside == around and _is_member(leaf, "name")
+            if not is_named and leaf.path[: len(around)] == around:
+                kept.append(leaf)
+                continue
+            yield _named(kept[0], leaf.text) if is_named else kept[0]
+            yield from _with_har_names(kept[1:])
+            kept = []
+        elif _is_member(leaf, "name"):
+            names[inside] = leaf.text
+        if not _is_member(leaf, "value"):
+            yield leaf
+        elif inside in names:
+            yield _named(leaf, names.pop(inside))
+        else:
+            kept = [leaf]
+    yield from kept[:1]
+    if kept:
+        yield from _with_har_names(kept[1:])
+
+
+_OF_HAR = {("name",), ("value",)}
+
+
+def _is_member(leaf: Leaf, name: str) -> bool:
+    """Return whether *leaf* is the value of a member called *name*."""
+    return not leaf.is_name and leaf.path[-1:] == (name,)
+
+
+def _named(leaf: Leaf, name: str) -> Leaf:
+    """Return *leaf* with *name* in place of its own."""
+    return leaf._replace(path=(*leaf.path[:-1], name[:80]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,19 +433,38 @@ class Scanner:
         text = readable(_inflated(content))
         del content  # so that it takes no memory, unless the caller keeps it
         lines = _Lines(text)
-        in_text = None
-        if lines.longest < _LONG_VALUE and _LIKE_LEAVES.match(text):
-            # Before there are the leaves, which take a multiple of the memory.
-            in_text = [*self._in_text(text, lines, True)]
-        leaves = leaves_of(text)
         clean: set[tuple[str, str]] = set()
-        if in_text is None or not leaves:
-            rest = self._without_clean(text, leaves, clean)
-            in_text = [*self._in_text(rest, _Lines(rest), bool(leaves))]
-            del rest
+        try:
+            leaves: Iterable[Leaf] = leaves_of(text)
+            if lines.longest < _LONG_VALUE and _LIKE_LEAVES.match(text):
+                in_text = [*self._in_text(text, lines, True)]
+            else:
+                leaves = [*leaves]
+                rest = self._without_clean(text, leaves, clean)
+                in_text = [*self._in_text(rest, _Lines(rest), True)]
+                del rest
+            leaks = self._leaks(lines, in_text, leaves, clean, progress)
+        except NoLeaves:
+            in_text = [*self._in_text(text, lines, False)]
+            leaks = self._leaks(lines, in_text, (), clean, progress)
+        order = attrgetter("line", "where", "kind", "fingerprint")
+        return sorted(leaks, key=order)
+
+    def _leaks(
+        self,
+        lines: _Lines,
+        in_text: Iterable[tuple[int, Hit, str]],
+        leaves: Iterable[Leaf],
+        clean: set[tuple[str, str]],
+        progress: Callable[[float], None],
+    ) -> set[Leak]:
+        """Return the secrets *in_text*, which `_in_text` found in a file, and those in its leaves.
+
+        *clean* has the text and the name of each leaf that is known to have none; more are added.
+        """
         leaks: dict[tuple[int, str], Leak] = {}
         lines_of = _lines_by_secret(in_text)
-        done, total = len(text), len(text) + sum(len(leaf.text) for leaf in leaves)
+        done, total = lines.size, 2 * lines.size
         for leaf in leaves:
             if (leaf.text, leaf.name) in clean or len(leaf.text) < MIN_LENGTH:
                 continue
@@ -395,8 +482,7 @@ class Scanner:
                 progress(done / total)
         for line, hit, where in in_text:
             leaks.setdefault((line, unquote(hit.secret)), self._leak(line, hit, where))
-        order = attrgetter("line", "where", "kind", "fingerprint")
-        return sorted(set(leaks.values()), key=order)
+        return set(leaks.values())
 
     def _without_clean(self, text: str, leaves: Sequence[Leaf], clean: set[tuple[str, str]]) -> str:
         """Return the text of a file without most of each long value that has no secret.
@@ -480,10 +566,15 @@ def _inflated(raw: bytes) -> bytes:
 
 
 class _Lines:
-    """The line numbers of a text, from 1, found by offset or by content."""
+    """The line numbers of a text, from 1, found by offset or by content.
+
+    Attributes:
+        size: The length of the text.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self.size = len(text)
         ends = (end.end() for end in re.finditer("\n", text))
         self._starts = array("Q", chain((0,), ends))  # a list takes five times the memory
 

@@ -9,10 +9,13 @@ import random
 import re
 import zlib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from test_redactor import (
     AWS,
     DASHSCOPE,
@@ -34,9 +37,10 @@ from harness.cassette.writer import dumps
 from harness.providers.dashscope.sandbox import KEY as DASHSCOPE_KEY
 from harness.providers.zhipu.sandbox import KEY as ZHIPUAI_KEY
 from harness.secrets import scanner
-from harness.secrets.scanner import Leak, Scanner, leaves_of
+from harness.secrets.scanner import Leaf, Leak, NoLeaves, Scanner, _with_har_names, leaves_of
 from harness.secrets.search import KNOWN_KEY
-from harness.types import Cassette, Exchange, Provenance, Request, Response
+from harness.types import Cassette, Exchange, Json, Provenance, Request, Response
+from harness.wire import as_list, resolve
 
 ROOT = Path(__file__).parents[2]
 OURS = Scanner((ZHIPU, ID, SECRET, DASHSCOPE, ODD))
@@ -347,7 +351,7 @@ def test_the_progress_of_a_scan_is_the_part_that_is_done() -> None:
     content = json.dumps({"1": "word " * 300, "2": "two " * 300})
     shown: list[float] = []
     assert Scanner().scan(content.encode(), shown.append) == []
-    total = len(content) + 1500 + 1200
+    total = 2 * len(content)
     assert shown == [(len(content) + 1500) / total, (len(content) + 1500 + 1200) / total]
 
 
@@ -399,6 +403,52 @@ LONG = "a value 'of 40 letters that is in quotes'".replace("'", "''")
 def test_long_values_are_read_as_by_yaml(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """They are cut out of what YAML reads where they are values on a line, and nowhere else."""
     monkeypatch.setattr(scanner, "_LONG_VALUE", 2**20)
-    expected = leaves_of(text)
+    expected = listed(text)
     monkeypatch.setattr(scanner, "_LONG_VALUE", 30)
-    assert leaves_of(text) == expected
+    assert listed(text) == expected
+
+
+def listed(text: str) -> list[Leaf]:
+    """Return the leaves of a file; none if it is not YAML."""
+    try:
+        return [*leaves_of(text)]
+    except NoLeaves:
+        return []
+
+
+@given(
+    st.recursive(
+        st.text("ab", max_size=2),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["name", "value", "a", "b"]), inner, max_size=4)
+        ),
+    )
+)
+def test_a_value_has_the_name_in_its_object(document: Json) -> None:
+    """Wherever in the object the name stands, and whatever is between the two."""
+    expected = []
+    for path, text in texts_in(document):
+        *around, last = path
+        name = resolve(document, "".join(f"/{key}" for key in (*around, "name")))
+        is_named = last == "value" and isinstance(name, str)
+        expected.append(((*around, name) if is_named else path, text))
+    leaves = [Leaf(path, text, 1, 1) for path, text in texts_in(document)]
+    assert [(leaf.path, leaf.text) for leaf in _with_har_names(leaves)] == expected
+
+
+def texts_in(
+    value: Json, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield (path, text) of each member and item of a value that is a text."""
+    if isinstance(value, str) and path:
+        yield path, value
+    members = value.items() if isinstance(value, dict) else enumerate(as_list(value))
+    for key, member in members:
+        yield from texts_in(member, (*path, key))
+
+
+def test_yaml_that_is_cut_off_is_searched_as_text() -> None:
+    """The values before its end count for nothing, as it has none; nothing is found twice."""
+    text = f"a: {RANDOM}\nb:\n  - authorization: Bearer {TOKEN}\n  c: [\n"
+    assert scanned(text) == [(3, "credentials", "")]
