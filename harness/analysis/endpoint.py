@@ -73,6 +73,21 @@ class States:
         return len(self.running) if self.ended(state) else self.running.index(state)
 
 
+class _Found:
+    """What was found in a value, which is searched once.
+
+    Attributes:
+        fields: The pointers that were searched for; None if none were yet.
+        values: The first value at each that is not null.
+    """
+
+    __slots__ = ("fields", "values")
+
+    def __init__(self) -> None:
+        self.fields: Fields | None = None
+        self.values: Mapping[str, Json] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One JSON value of an answer: the whole body, or the data of one event of a stream.
@@ -90,20 +105,21 @@ class Part:
     offset: int = 0
     kind: str = ""
     comments: tuple[str, ...] = ()
-    _fields: Fields | None = field(default=None, init=False, repr=False, compare=False)
-    _found: Mapping[str, Json] | None = field(default=None, init=False, repr=False, compare=False)
+    _known: _Found = field(default_factory=_Found, init=False, repr=False, compare=False)
+
+    def share(self, other: Part) -> None:
+        """Share what is found in the value with *other*, a part with the same object as value."""
+        object.__setattr__(self, "_known", other._known)
 
     def found(self, fields: Fields) -> Mapping[str, Json]:
         """Return by pointer the first value at it that is not null.
 
         The pointers are those in *fields* for answers; those without such a value are left out.
         """
-        known = self._found
-        if known is None or self._fields is not fields:  # searched once, though it is frozen
-            known = fields.patterns.found_in(self.value)
-            object.__setattr__(self, "_found", known)
-            object.__setattr__(self, "_fields", fields)
-        return known
+        known = self._known
+        if known.fields is not fields:
+            known.values, known.fields = fields.patterns.found_in(self.value), fields
+        return known.values
 
 
 Pointers = tuple[str, ...]

@@ -72,6 +72,18 @@ def violation(
     return Finding(message, place, expected=str(expected), actual=str(actual))
 
 
+def _parts_of(stream: Stream) -> Iterator[Part]:
+    """Yield the data of each event that is valid JSON; equal ones share what is found in them."""
+    known: dict[int, Part] = {}
+    for event in stream.events:
+        document = event.json if event.data != DONE else None
+        if document is not None and not document.problem:
+            value = document.value
+            part = Part(value, event.number, event.data_offset, event.event, event.comments)
+            part.share(known.setdefault(id(value), part))
+            yield part
+
+
 @dataclass(frozen=True)
 class AnalyzedExchange:
     """An exchange with its endpoint and its bodies, which are parsed on first use, without an SDK.
@@ -196,12 +208,7 @@ class AnalyzedExchange:
             return ()
         if not self.is_stream:
             return () if self.response_json.problem else (Part(self.response_json.value),)
-        documents = ((event, event.json) for event in self.stream.events if event.data != DONE)
-        return tuple(
-            Part(document.value, event.number, event.data_offset, event.event, event.comments)
-            for event, document in documents
-            if not document.problem
-        )
+        return tuple(_parts_of(self.stream))
 
     @cached_property
     def shape(self) -> Shape:
@@ -325,7 +332,14 @@ class AnalyzedExchange:
         if len(self.parts) == 1:
             return ((self.parts[0], self.outcome),)
         request = self.request_json.value
-        return tuple((part, read_answer(endpoint, (part,), request)) for part in self.parts)
+        known: dict[tuple[object, ...], Outcome | None] = {}
+        pairs: list[tuple[Part, Outcome | None]] = []
+        for part in self.parts:
+            key = id(part.value), part.kind, part.comments  # equal events have the same value
+            if key not in known:
+                known[key] = read_answer(endpoint, (part,), request)
+            pairs.append((part, known[key]))
+        return tuple(pairs)
 
     @cached_property
     def replies(self) -> list[tuple[Part, Reply]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from email.utils import parsedate_to_datetime
 from itertools import islice
+from typing import TypeVar
 
 from harness.analysis.endpoint import Fields, Part, Role
 from harness.analysis.exchange import AnalyzedExchange, violation
@@ -14,6 +15,8 @@ from harness.rules.rule import show
 from harness.rules.schemas import violations, violations_of
 from harness.types import Finding, Json, Place, Reply
 from harness.wire import Missing, as_list, as_object, escape, query, resolve, tokens
+
+T = TypeVar("T")
 
 
 def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -28,7 +31,7 @@ def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
     schema = endpoint.event if reading.is_stream else endpoint.answer
     if schema is None:
         return
-    violations_in = violations_of(schema)
+    violations_in = _once_each(violations_of(schema))
     for part in reading.answers:
         for pointer, expected, actual in violations_in(part.value):
             yield reading.violation(expected, actual, part, pointer)
@@ -37,6 +40,22 @@ def answer_fits_schema(reading: AnalyzedExchange) -> Iterator[Finding]:
         for place in islice(unknown, 1):
             actual = f"an unknown field {place.pointer} has a text"
             yield violation("a text in a documented field", actual, place)
+
+
+def _once_each(judge: Callable[[Json], list[T]]) -> Callable[[Json], list[T]]:
+    """Return *judge*, which is called once for all events with equal data: they share their value.
+
+    The values must live longer than the function.
+    """
+    known: dict[int, list[T]] = {}
+
+    def judged(value: Json) -> list[T]:
+        key = id(value)
+        if key not in known:
+            known[key] = judge(value)
+        return known[key]
+
+    return judged
 
 
 def finish_reason_is_known(reading: AnalyzedExchange) -> Iterator[Finding]:
@@ -187,8 +206,9 @@ def fields_are_spelled_as_documented(reading: AnalyzedExchange) -> Iterator[Find
     if endpoint is None or endpoint.role is Role.LOOKUP:
         return
     known = documented(endpoint)
+    misspelt_in = _once_each(lambda value: misspelt(value, known))
     for part in reading.answers:
-        for pointer, name in misspelt(part.value, known):
+        for pointer, name in misspelt_in(part.value):
             if pointer not in reported:
                 reported.add(pointer)
                 actual = show(tokens(pointer)[-1])

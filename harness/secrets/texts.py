@@ -630,11 +630,18 @@ def _joins(
     """Yield (event, pointer, text, what it is a piece of) for each text in *events*.
 
     What a text is a piece of is a value of *by_place*, which is made where there is none. It is
-    found once for all events of the same shape, as most of a stream are.
+    found once for all events of the same shape, as most of a stream are, and so are its texts for
+    equal ones, which have the same document.
     """
     known: dict[tuple[str, bool, _Shape], _Targets] = {}
+    equal: dict[tuple[str, int], tuple[_Targets, list[str]]] = {}
     for event in events:
         document = event.json
+        own = event.event, id(document)
+        if own in equal:
+            for (pointer, all_joined), text in zip(*equal[own], strict=True):
+                yield event, pointer, text, all_joined
+            continue
         is_text = bool(document.problem)
         value = event.data if is_text else document.value
         texts: list[str] = []
@@ -657,6 +664,9 @@ def _joins(
                 if len(known) >= _MAX_SHAPES:
                     known.clear()
                 known[shape] = targets
+        if len(equal) >= _MAX_SHAPES:
+            equal.clear()
+        equal[own] = targets, texts
         for (pointer, all_joined), text in zip(targets, texts, strict=True):
             yield event, pointer, text, all_joined
 

@@ -39,9 +39,14 @@ class Event:
 
     @property
     def json(self) -> Document:
-        """The data, parsed as strict JSON (see `read_json`) when this property is first used."""
+        """The data, parsed as strict JSON (see `read_json`) when this property is first used.
+
+        Events with equal data have the same document: half of the events of long streams say what
+        an earlier one did, such as a frequent word. It must not be changed.
+        """
         if self._json is None:
-            object.__setattr__(self, "_json", read_json(self.data.encode()))
+            read = _short_json if len(self.data) < _SHORT else _json
+            object.__setattr__(self, "_json", read(self.data))
         return self._json  # type: ignore[return-value]  # set above
 
     def byte(self, offset: int) -> int:
@@ -57,6 +62,15 @@ class Event:
                 return start + offset
             offset -= len(line) + 1
         return self.data_offset
+
+
+def _json(data: str) -> Document:
+    return read_json(data.encode())
+
+
+_short_json = lru_cache(maxsize=1024)(_json)
+_SHORT = 1000
+"""The length of data below which its document is kept for events with equal data."""
 
 
 @dataclass(frozen=True, slots=True)
