@@ -355,11 +355,6 @@ _IN_BASE64 = tuple(
     and not shape.lead  # credentials stand behind a space
 )
 """The shapes of keys that may be in the middle of long base64."""
-_INTO_BASE64 = (*_IN_BASE64, *(s for s in KEY_SHAPES if s.confirms is _names_an_algorithm))
-"""The same, and tokens: their first point may be far behind the anchor.
-
-The anchors of all other shapes have a letter that is not in base64, or it stands close behind.
-"""
 _OF_ANY_TEXT = tuple(shape for shape in KEY_SHAPES if not shape.has_run)
 
 
@@ -392,7 +387,9 @@ def _middles(text: str, runs: Sequence[Run]) -> Iterator[Run]:
     for start, end in runs:
         first, last = start + _EDGE, end - _EDGE
         if last - first > _EDGE and all(text.find(sign, first, last) < 0 for sign in "-_.=~"):
-            yield first, last
+            # Behind its last sign there may be a token, whose first point is far behind the anchor.
+            token = max(text.rfind(sign, first, last) for sign in "+/") + 1
+            yield first, token if token > first and text.startswith("eyJ", token) else last
 
 
 def _without(middles: Iterable[Run], parts: Sequence[Run]) -> Iterator[Run]:
@@ -416,7 +413,7 @@ def keys(text: str, runs: Sequence[Run]) -> Iterator[Hit]:
     outer = [*_without(middles, runs)] if middles else runs
     rest = [*_without(middles, [(0, len(text))])]
     for shape in sorted(set(_possible(text, runs, outer)), key=KEY_SHAPES.index):
-        parts = runs if shape in _INTO_BASE64 else outer if shape.has_run else rest
+        parts = runs if shape in _IN_BASE64 else outer if shape.has_run else rest
         for match in _matches(shape, text, parts):
             start, end = match.span(match.lastindex or 0)
             start -= shape.before

@@ -56,6 +56,7 @@ PLANTED = {
     "equals": f"AccountKey={some(86)}==",
     "a token": token('{"alg":"HS256"}'),
     "a token of a long header": token('{"alg":"HS256","kid":"' + "x" * 600 + '"}'),
+    "a token of a longer header": token('{"alg":"HS256","kid":"' + "x" * 1500 + '"}'),
     "credentials": f"Bearer {some(40)}",
     "Telegram": f"123456789:AA{some(33)}",
     "a URL": f"https://alice:{some(12)}@host/",
