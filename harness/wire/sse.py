@@ -105,6 +105,21 @@ class _Reader:
         self._lines: list[int] = []
         self._start: int | None = None
 
+    def event(self, match: re.Match[bytes]) -> bool:
+        """Append the event that a match of `_ONE_LINE` is, as most are; return whether it is one.
+
+        It is none if lines before belong to it, or if it is not UTF-8.
+        """
+        if self._start is not None or self._comments:
+            return False
+        try:
+            data = match[1].decode()
+        except UnicodeDecodeError:
+            return False
+        number, offset = len(self.events) + 1, match.start()
+        self.events.append(Event(number, data, offset=offset, data_offset=match.start(1)))
+        return True
+
     def line(self, offset: int, raw: bytes) -> None:
         """Add a line that is not blank to the current event.
 
@@ -173,14 +188,21 @@ _SMALL = 2**17
 
 
 def _read_events(body: bytes) -> Stream:
-    reader = _Reader()
-    for offset, raw, has_end in _lines(body):
-        if not has_end:
-            reader.problems.append((offset, "the stream ends in the middle of a line"))
+    reader, at = _Reader(), _start(body)
+    while at < len(body):
+        one = _ONE_LINE.match(body, at)
+        if one and reader.event(one):
+            at = one.end()
+            continue
+        end = _LINE_END.search(body, at)
+        raw = body[at : end.start()] if end else body[at:]
+        if not end:
+            reader.problems.append((at, "the stream ends in the middle of a line"))
         if raw:
-            reader.line(offset, raw)
+            reader.line(at, raw)
         else:
             reader.close(complete=True)
+        at = end.end() if end else len(body)
     reader.close(complete=False)
     return Stream(tuple(reader.events), tuple(reader.problems))
 
@@ -206,8 +228,14 @@ def read_lines(body: bytes) -> Stream:
 
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_ONE_LINE = re.compile(rb"data: ?+([^\r\n]*+)\n\n")
 _BOM = b"\xef\xbb\xbf"
 """The UTF-8 byte order mark; at the start of a stream it is skipped."""
+
+
+def _start(body: bytes) -> int:
+    """Return where the first line begins: behind a byte order mark."""
+    return len(_BOM) if body.startswith(_BOM) else 0
 
 
 def _lines(body: bytes) -> Iterator[tuple[int, bytes, bool]]:
@@ -215,7 +243,7 @@ def _lines(body: bytes) -> Iterator[tuple[int, bytes, bool]]:
 
     A byte order mark at the start of *body* is skipped.
     """
-    start = len(_BOM) if body.startswith(_BOM) else 0
+    start = _start(body)
     for end in _LINE_END.finditer(body, start):
         yield start, body[start : end.start()], True
         start = end.end()

@@ -183,3 +183,12 @@ def test_lines_of_json_are_events_without_a_name() -> None:
         (2, '{"a": 2}', 10),
         (3, '{"a": 3}', 19),
     ]
+
+
+def test_events_with_equal_data_have_one_document() -> None:
+    """So that it is parsed and judged once; long ones are not kept for that."""
+    short, long = b'data: {"a": [1]}\n\n', b'data: {"a": "' + b"x" * 2000 + b'"}\n\n'
+    first, second, third, fourth = read_events(2 * short + 2 * long).events
+    assert first.json is second.json
+    assert third.json is not fourth.json
+    assert third.json == fourth.json
