@@ -164,6 +164,7 @@ def rare_collections() -> Iterator[None]:
 def _begin(do: Callable[[Any], Any]) -> None:
     """Prepare a process, which leaves interrupts from the keyboard to its parent."""
     gc.freeze()  # else collections would copy what is shared with the parent
+    gc.set_threshold(_COLLECTED, *gc.get_threshold()[1:])  # as `rare_collections`, to the end
     _Process.do = staticmethod(do)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -177,8 +178,7 @@ def _end_with_parent() -> None:
 
 
 def _run(items: Sequence[Any]) -> Caught[list[Any]]:
-    with rare_collections():
-        return caught(lambda: [*map(_Process.do, items)])
+    return caught(lambda: [*map(_Process.do, items)])
 
 
 def caught(do: Callable[[], R]) -> Caught[R]:

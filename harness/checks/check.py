@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
-from harness.analysis.transcript import analyze
+from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import store
 from harness.cassette.age import ALWAYS, Period
 from harness.cassette.workers import Workers, in_order
@@ -227,10 +227,13 @@ def _check(
     return checked(examine(transcript, rules), options.keeps)
 
 
-def checked(examined: Examined, keeps: Kept) -> Checked:
-    """Return the result of a check, with the parts of *examined* that *keeps* names."""
+def checked(examined: Examined, keeps: Kept, counted: AnalyzedTranscript | None = None) -> Checked:
+    """Return the result of a check, with the parts of *examined* that *keeps* names.
+
+    *counted* is the same transcript with the target that fields are counted by, if it is another.
+    """
     read, judged = examined
-    fields = field_matrix([read]) if keeps >= Kept.FIELDS else None
+    fields = field_matrix([counted or read]) if keeps >= Kept.FIELDS else None
     file = CheckedFile(outline(read), judged, fields)
     if keeps is not Kept.TRANSCRIPTS:
         return Checked(file)

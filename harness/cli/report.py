@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from harness.cassette.age import period
 from harness.cassette.store import Store, find
 from harness.cli import app
+
+if TYPE_CHECKING:
+    from harness.report.build import Drawer
 
 DEFAULT_PATH = Path("report/index.html")
 """Where the report is written if --report does not say."""
@@ -39,7 +44,8 @@ def report(
         workers, keeps = app.workers(jobs, dask), app.kept(False, reports or [DEFAULT_PATH])
         files = find(folders, is_read_here=isinstance(workers, int))
         with app.progress() as steps:
-            result = tests_report(files, period(since, until), workers, steps, keeps)
+            drawer = _drawer(reports or [DEFAULT_PATH])
+            result = tests_report(files, period(since, until), workers, steps, keeps, drawer)
     else:
         todo = batch.jobs(batch.load_scenarios(names or [], scenarios), targets or [])
         store = Store(cassettes)
@@ -57,3 +63,15 @@ def report(
         typer.echo(reason, err=True)
     app.print_left_out(result)
     raise typer.Exit(result.exit_code)
+
+
+def _drawer(paths: Sequence[Path]) -> Drawer:
+    """Return a function that draws sections early if *paths* are pages: others need transcripts."""
+    from harness.report import ENDINGS
+    from harness.report.build import draw_nothing
+
+    if any(ENDINGS.get(path.suffix.lower()) != "html" for path in paths):
+        return draw_nothing
+    from harness.report import html
+
+    return html.drawer

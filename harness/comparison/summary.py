@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeAlias
 
 from harness.analysis.endpoint import Role
 from harness.analysis.exchange import AnalyzedExchange
@@ -193,20 +194,33 @@ def names(transcripts: Sequence[AnalyzedTranscript]) -> tuple[str, ...]:
     To tell transcripts with the same target apart, their scenario, day or file is added in
     parentheses: the first of these that is different for all of them.
     """
-    twins = ([t for t in transcripts if name(t) == name(each)] for each in transcripts)
-    return tuple(map(_distinct, transcripts, twins))
+    twins: dict[str, list[Transcript]] = {}
+    for each in transcripts:
+        twins.setdefault(name(each), []).append(each.transcript)
+    details = {name: _distinct_detail(several) for name, several in twins.items()}
+    return tuple(_with_detail(name(each), details[name(each)], each) for each in transcripts)
 
 
-def _distinct(transcript: AnalyzedTranscript, twins: Sequence[AnalyzedTranscript]) -> str:
-    if len(twins) > 1:
-        for detail in _DETAILS:
-            details = [detail(twin.transcript) for twin in twins]
-            if all(details) and len(set(details)) == len(details):
-                return f"{name(transcript)} ({detail(transcript.transcript)})"
-    return name(transcript)
+_Detail: TypeAlias = Callable[[Transcript], str]
 
 
-_DETAILS: tuple[Callable[[Transcript], str], ...] = (
+def _distinct_detail(twins: Sequence[Transcript]) -> _Detail | None:
+    """Return the first detail that is different for all *twins*; None if there is none or no need.
+
+    *twins* are the transcripts with one name.
+    """
+    for detail in _DETAILS if len(twins) > 1 else ():
+        found = [*map(detail, twins)]
+        if all(found) and len({*found}) == len(found):
+            return detail
+    return None
+
+
+def _with_detail(name: str, detail: _Detail | None, transcript: AnalyzedTranscript) -> str:
+    return f"{name} ({detail(transcript.transcript)})" if detail else name
+
+
+_DETAILS: tuple[_Detail, ...] = (
     lambda transcript: transcript.scenario,
     lambda transcript: transcript.provenance.recorded_at[:10],
     lambda transcript: transcript.source,

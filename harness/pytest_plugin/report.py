@@ -91,10 +91,12 @@ class CassetteReport:
         from harness.cassette.age import ALWAYS
         from harness.checks.check import Kept
         from harness.report import write_folder
-        from harness.report.build import tests_report
+        from harness.report.build import draw_nothing, tests_report
 
         try:
-            report = tests_report(paths, ALWAYS, 1, lambda text: None, Kept.TRANSCRIPTS)
+            report = tests_report(
+                paths, ALWAYS, 1, lambda text: None, Kept.TRANSCRIPTS, draw_nothing
+            )
             write_folder(report, self._folder)
         except HarnessError as error:
             self._message = f"harness: no report: {error}"

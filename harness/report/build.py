@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import age, store
@@ -29,7 +29,7 @@ from harness.checks.check import (
 )
 from harness.comparison.call_forms import PathTypes, merged_types
 from harness.comparison.fields import FieldMatrix, merged
-from harness.comparison.matrix import Matrix, matrix
+from harness.comparison.matrix import Matrix, matrix, without_texts
 from harness.config.prices import Prices
 from harness.config.settings import RuleSelection, load_prices
 from harness.contracts.files import load
@@ -45,11 +45,11 @@ from harness.providers.recordings import (
     try_read_head,
 )
 from harness.providers.rules import Examined, examine, examine_analyzed, project_rules
-from harness.report.model import Report
+from harness.report.model import DrawnSections, Pack, Report
 from harness.report.ranking import scenarios_of
 from harness.report.spool import Pickled, Spool, SpooledReads
 from harness.rules import Judged
-from harness.types import Cassette, Problem, Progress
+from harness.types import Cassette, Problem, Progress, Provenance
 
 if TYPE_CHECKING:
     from harness.runner.batch import Job
@@ -294,14 +294,14 @@ def compare_report(groups: Iterable[Sequence[AnalyzedTranscript]], skip: store.S
         BadSettings: the project's settings are not valid.
     """
     start = time.perf_counter()
-    compare = _Comparing(project_rules(Path.cwd()), load_prices(Path.cwd()), Kept.TRANSCRIPTS)
+    compare = _Comparing(project_rules(Path.cwd()), load_prices(Path.cwd()))
     matrices: list[Matrix] = []
 
     def results() -> Iterator[Checked]:
         for group in filter(None, groups):
-            found, results = compare(group, skip)
+            found, examined = compare(group, skip)
             matrices.append(found)
-            yield from results
+            yield from (checked(one, Kept.TRANSCRIPTS) for one in examined)
 
     return replace(_report("Compare", results(), start), matrices=tuple(matrices))
 
@@ -311,11 +311,10 @@ class _Comparing(NamedTuple):
 
     rules: RuleSelection
     prices: Prices
-    keeps: Kept
 
     def __call__(
         self, group: Sequence[AnalyzedTranscript], skip: store.Skip
-    ) -> tuple[Matrix, Iterator[Checked]]:
+    ) -> tuple[Matrix, Iterator[Examined]]:
         """Return the matrix of *group*, and the check of each recording in it.
 
         *skip* is called with the error of each repeat that cannot be read.
@@ -323,7 +322,7 @@ class _Comparing(NamedTuple):
         found = matrix(group, self.prices, read_repeats(group, skip))
         scenario = scenarios_of(group)
         results = (
-            checked(examine_analyzed(_named(one, scenario, target), self.rules), self.keeps)
+            examine_analyzed(_named(one, scenario, target), self.rules)
             for one, target in zip(group, found.targets, strict=True)
         )
         return replace(found, scenario=scenario), results
@@ -333,33 +332,52 @@ def _named(read: AnalyzedTranscript, scenario: str, target: str) -> AnalyzedTran
     return replace(read, transcript=replace(read.transcript, scenario=scenario, target=target))
 
 
+Draw: TypeAlias = Callable[[int, Sequence[Examined], Matrix], Pack | None]
+"""A function that draws the section of a scenario for a page; it returns None to draw it later.
+
+Its arguments are the number of the section, the recordings of the scenario, and their comparison.
+"""
+
+Drawer: TypeAlias = Callable[[Sequence[Provenance]], Draw | None]
+"""A function that returns the `Draw` for a page about the recordings with these provenances."""
+
+
+def draw_nothing(recordings: Sequence[Provenance]) -> None:
+    """Return None: all sections are drawn when the whole report is there, if ever."""
+
+
 def tests_report(
     paths: Sequence[Path],
     period: Period,
     workers: Workers,
     progress: Progress,
     keeps: Kept,
+    drawer: Drawer,
 ) -> Report:
     """Return the report of a test run's cassettes: each checked, and compared by scenario.
 
     Repeats, and cassettes that were not recorded in *period*, are left out. A cassette that cannot
-    be read is a problem of the report.
+    be read is a problem of the report. Where answers have each field is counted by target or, for
+    cassettes that name none, by provider and model.
 
     Args:
         paths: The cassettes.
         period: The dates of recording.
         workers: The largest number of processes, or the address of a Dask scheduler.
         progress: Called with a line of text for each group of cassettes that are compared.
-        keeps: The parts of each cassette that the report contains.
+        keeps: The parts of each cassette that the report contains, if it is not drawn.
+        drawer: Returns the function that draws the section of a scenario, if the report is for a
+            page alone. It is not used with Dask, whose workers may have other secrets to mask.
 
     Raises:
         BadSettings: the project's settings are not valid.
     """
     start = time.perf_counter()
-    compare = _Comparing(project_rules(Path.cwd()), load_prices(Path.cwd()), keeps)
+    compare = _Comparing(project_rules(Path.cwd()), load_prices(Path.cwd()))
     firsts = [path for path in paths if not store.is_repeat(path)]
     here = 1 if isinstance(workers, int) else workers  # a head is read faster than it is handed on
     matrices, problems = Spool[Matrix](), list[Problem]()
+    packs, numbers = Spool[Pack](), dict[str, int]()
     heads = list[AnalyzedTranscript]()
     for head in in_order(try_read_head, firsts, here):
         if isinstance(head, Problem):
@@ -367,16 +385,23 @@ def tests_report(
         elif head.provenance in period:
             heads.append(AnalyzedTranscript(head))
     sources = [[one.transcript.source for one in group] for group in group_sides([heads])]
+    draw = (
+        drawer([head.transcript.provenance for head in heads]) if isinstance(workers, int) else None
+    )
+    compared_by = partial(_read_and_compare, compare, keeps, draw)
 
     def results() -> Iterator[_Kept]:
         done = 0
-        all_compared = in_order(partial(_read_and_compare, compare), sources, workers)
-        for group, compared in zip(sources, all_compared, strict=True):
+        all_compared = in_order(compared_by, [*enumerate(sources, start=1)], workers)
+        for number, (group, compared) in enumerate(zip(sources, all_compared, strict=True), 1):
             done += len(group)
             progress(f"[{done}/{len(heads)}] {group[-1]}")
             problems.extend(compared.problems)
             if compared.matrix is not None:
                 matrices.append(compared.matrix)
+            if compared.drawn is not None:
+                numbers[compared.results[0].file.outline.scenario] = number
+                packs.append(compared.drawn)
             yield from compared.results
 
     report = _report("Tests", results(), start)
@@ -386,6 +411,7 @@ def tests_report(
         problems=tuple(problems),
         processes=_processes(workers),
         is_masked=True,
+        drawn=DrawnSections(numbers, packs),
     )
 
 
@@ -403,27 +429,43 @@ class _Compared(NamedTuple):
     Attributes:
         results: The check of each cassette that could be read.
         matrix: The pickled matrix of the group; None if no cassette could be read.
+        drawn: The pickled section of the page; None if it was not drawn.
         problems: The reasons why other cassettes and repeats could not be read.
     """
 
     results: list[_Kept]
     matrix: Pickled | None
+    drawn: Pickled | None
     problems: list[Problem]
 
 
-def _read_and_compare(compare: _Comparing, sources: Sequence[str]) -> _Compared:
-    """Return the comparison of the cassettes at *sources*."""
+def _read_and_compare(
+    compare: _Comparing, keeps: Kept, draw: Draw | None, item: tuple[int, Sequence[str]]
+) -> _Compared:
+    """Return the comparison of a group of cassettes: *item* is its number and their addresses."""
+    number, sources = item
     read = [try_read(located(source)) for source in sources]
     problems = [one for one in read if isinstance(one, Problem)]
     group = [analyze(one, endpoints.recognise) for one in read if not isinstance(one, Problem)]
     if not group:
-        return _Compared([], None, problems)
+        return _Compared([], None, None, problems)
     found, results = compare(group, lambda error: problems.append(Problem("", "", str(error))))
+    examined = [*results]
+    drawn = draw(number, examined, found) if draw is not None else None
+    # The fields are counted by the transcripts' own targets: `_named` has one for each file.
     kept = [
-        _Kept(file, Pickled.of(transcript) if transcript else None, paths)
-        for file, transcript, paths in results
+        _kept(checked(one, keeps, own), drawn is not None)
+        for one, own in zip(examined, group, strict=True)
     ]
-    return _Compared(kept, Pickled.of(found), problems)
+    if drawn is None:
+        return _Compared(kept, Pickled.of(found), None, problems)
+    return _Compared(kept, Pickled.of(without_texts(found)), Pickled.of(drawn), problems)
+
+
+def _kept(result: Checked, is_drawn: bool) -> _Kept:
+    file, transcript, paths = result
+    is_kept = transcript is not None and not is_drawn
+    return _Kept(file, Pickled.of(transcript) if is_kept else None, paths)
 
 
 def add_age_findings(report: Report, limit: age.Limit | None) -> Report:

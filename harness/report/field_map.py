@@ -41,7 +41,7 @@ MAX_FIELDS = 500
 """The largest number of paths in one table."""
 
 MAX_TARGETS = 200
-"""The largest number of places of one field by target; a file without a target is one itself."""
+"""The largest number of places of one field by target."""
 
 
 @dataclass(frozen=True, slots=True)

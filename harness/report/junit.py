@@ -14,10 +14,13 @@ from harness.wire.text import cut, line, plain
 def report(report: Report) -> str:
     """Return a report as JUnit XML."""
     root = ElementTree.Element("testsuites", name=plain(report.title))
-    for scenario in report.scenarios:
+    cells: dict[str, list[Cell]] = {scenario: [] for scenario in report.scenarios}
+    for cell in report.overview:
+        cells[cell.scenario].append(cell)
+    for scenario, own in cells.items():
         name = plain(scenario) or "(no scenario)"
         suite = ElementTree.SubElement(root, "testsuite", name=name)
-        suite.extend(_case(cell) for cell in report.overview if cell.scenario == scenario)
+        suite.extend(map(_case, own))
         suite.set("tests", str(len(suite)))
         for attribute, tag in (("failures", "failure"), ("errors", "error")):
             suite.set(attribute, str(sum(case.find(tag) is not None for case in suite)))

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from statistics import fmean
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.comparison.call_forms import PathTypes, path_types
@@ -169,6 +169,31 @@ class Cell:
         return State.WARNED if self.warnings else State.PASSED
 
 
+class Pack(NamedTuple):
+    """A section of a page, compressed by gzip, in Base64.
+
+    Attributes:
+        html: The section.
+        text: Its plain text, for the search.
+    """
+
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnSections:
+    """The sections of a page that were drawn when their recordings were checked.
+
+    Attributes:
+        numbers: the number of each of these sections on the page, from 1, by scenario.
+        packs: the sections, in the same order.
+    """
+
+    numbers: Mapping[str, int]
+    packs: Sequence[Pack]
+
+
 @dataclass(frozen=True)
 class Report:
     """The result of a run: transcripts with findings, comparisons and problems.
@@ -178,7 +203,7 @@ class Report:
     Attributes:
         title: the heading.
         reads: the transcripts, of many of them read from a file whenever they are asked for; empty
-            if a check kept only their outlines.
+            if a check kept only their outlines. Those of `drawn` sections are left out.
         findings: the findings in the transcripts.
         checked: a summary in figures of each transcript of a check; if empty, `outlines` makes them
             from *reads*.
@@ -199,6 +224,8 @@ class Report:
             cassette was read so.
         left_out: the number of cassettes that a replay of all scenarios did not replay, because
             they belong to no scenario.
+        drawn: the sections of the page that are drawn already; of their scenarios, `matrices` has
+            only what rankings need.
     """
 
     title: str
@@ -218,6 +245,7 @@ class Report:
     processes: int = field(default=1, compare=False)
     is_masked: bool = field(default=False, compare=False)
     left_out: int = 0
+    drawn: DrawnSections = DrawnSections(MappingProxyType({}), ())
 
     @cached_property
     def outlines(self) -> tuple[Outline, ...]:

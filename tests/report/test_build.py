@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from harness.cassette.age import ALWAYS
 from harness.checks.check import Kept
-from harness.report import FILES, build
+from harness.report import FILES, Report, build, html
+from harness.report.build import draw_nothing
 from harness.report.model import RunInfo
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +35,10 @@ def test_processes_that_share_the_work_make_the_same_report(
 ) -> None:
     """Whatever their number; a cassette that cannot be read is a problem of both."""
     one, two = (
-        replace(build.tests_report(cassettes, ALWAYS, n, print, Kept.TRANSCRIPTS), duration=1.0)
+        replace(
+            build.tests_report(cassettes, ALWAYS, n, print, Kept.TRANSCRIPTS, draw_nothing),
+            duration=1.0,
+        )
         for n in (1, 2)
     )
     assert [problem.text.partition(": ")[0] for problem in one.problems] == [
@@ -45,7 +50,10 @@ def test_processes_that_share_the_work_make_the_same_report(
 def test_figures_need_no_transcripts(cassettes: list[Path]) -> None:
     """A report as JSON is the same without them."""
     whole, figures = (
-        replace(build.tests_report(cassettes, ALWAYS, 1, lambda _: None, keeps), duration=1.0)
+        replace(
+            build.tests_report(cassettes, ALWAYS, 1, lambda _: None, keeps, draw_nothing),
+            duration=1.0,
+        )
         for keeps in (Kept.TRANSCRIPTS, Kept.FIELDS)
     )
     assert (len(whole.reads), len(figures.reads)) == (len(cassettes) - 1, 0)
@@ -55,5 +63,50 @@ def test_figures_need_no_transcripts(cassettes: list[Path]) -> None:
 def test_progress_names_each_group(cassettes: list[Path]) -> None:
     """With the number of cassettes that are done, of those that can be read."""
     lines: list[str] = []
-    build.tests_report(cassettes, ALWAYS, 1, lines.append, Kept.FIGURES)
+    build.tests_report(cassettes, ALWAYS, 1, lines.append, Kept.FIGURES, draw_nothing)
     assert [line.partition(" ")[0] for line in lines] == ["[2/6]", "[4/6]", "[6/6]"]
+
+
+def test_sections_that_are_drawn_early_make_the_same_page(
+    cassettes: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those with findings, images or forks are drawn late. One cassette is cut off."""
+    monkeypatch.setattr("harness.report.html.packing.LARGE", 1)
+    source = next(one for one in cassettes if one.match("slogan/zhipuai-*.yaml"))
+    changes = {
+        "again": ("scenario: again", "scenario: again"),
+        "broken": ('"finish_reason":"stop"', '"finish_reason":"halt"'),
+        "fork": ("  harness:\n", f"  harness:\n    parent: slogan/{source.stem}@1\n"),
+    }
+    for name, change in changes.items():
+        text = source.read_text("utf-8").replace("scenario: slogan", f"scenario: {name}")
+        path = source.parent.parent / f"{name}.yaml"
+        path.write_text(text.replace(*change), encoding="utf-8")
+        cassettes.append(path)
+
+    def report(drawer: build.Drawer, workers: int) -> Report:
+        made = build.tests_report(
+            cassettes, ALWAYS, workers, lambda _: None, Kept.TRANSCRIPTS, drawer
+        )
+        return replace(made, duration=1.0)
+
+    late = report(draw_nothing, 1)
+    assert late.drawn.numbers == {}
+    assert {finding.scenario for finding in late.findings} == {"broken"}
+    for workers in (1, 2):
+        early = report(html.drawer, workers)
+        assert {*early.drawn.numbers} == {"multi-turn", "again"}
+        assert FILES["html"](early) == FILES["html"](late)
+
+
+def test_fields_are_counted_by_model_where_cassettes_name_no_target(
+    cassettes: list[Path],
+) -> None:
+    """Not for each file, of which there may be thousands."""
+    for path in cassettes:
+        text = path.read_text("utf-8")
+        path.write_text(re.sub("(?m)^    (scenario|target): .*\n", "", text), encoding="utf-8")
+    report = build.tests_report(cassettes, ALWAYS, 1, lambda _: None, Kept.FIELDS, draw_nothing)
+    forms = report.field_matrix.forms
+    assert "zhipuai/glm-5.3-flash" in {form.target for form in forms}
+    assert not {form.target for form in forms} & {cell.target for cell in report.overview}

@@ -9,6 +9,6 @@ prepare parts of these, `packing` compresses the scenarios of large reports.
 from harness.config.extras import extra
 
 with extra("report"):
-    from harness.report.html.page import pieces, report
+    from harness.report.html.page import drawer, pieces, report
 
-__all__ = ["pieces", "report"]
+__all__ = ["drawer", "pieces", "report"]

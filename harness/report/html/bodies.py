@@ -6,15 +6,16 @@ JSON is indented: only the whitespace between its tokens is not as recorded.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
 from harness.types import Place
-from harness.wire import read_json
+from harness.wire import Document, read_json
 from harness.wire.spans import span
 from harness.wire.text import count, plain
 
@@ -83,11 +84,22 @@ def mark(number: int, place: Place, body: bytes) -> Mark | None:
     return Mark(number, start, min(token.end(), start + MAX_MARK) if token else start + 1)
 
 
-def pieces(body: bytes, marks: Sequence[Mark]) -> tuple[Piece, ...]:
-    """Return a body as pieces, split so that a mark always covers whole pieces."""
-    if len(body) <= MAX_BODY and body[:1] in b"{[" and not read_json(body).problem:
+def pieces(
+    body: bytes, marks: Sequence[Mark], parsed: Callable[[], Document] | None = None
+) -> tuple[Piece, ...]:
+    """Return a body as pieces, split so that a mark always covers whole pieces.
+
+    *parsed* returns the body parsed as JSON, if that may have been done already.
+    """
+    if _is_short_json(body, parsed or partial(read_json, body)):
         return tuple(_indented(_text(body), [_in_text(one, body) for one in marks]))
     return tuple(_unchanged(body, marks))
+
+
+def _is_short_json(body: bytes, parsed: Callable[[], Document]) -> bool:
+    if len(body) > MAX_BODY or not body.startswith((b"{", b"[")):
+        return False
+    return not parsed().problem
 
 
 def html(found: Sequence[Piece]) -> Markup:

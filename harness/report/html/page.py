@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import groupby
@@ -17,15 +18,17 @@ from urllib.parse import urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from harness.comparison.matrix import Matrix
 from harness.locale import LANGUAGE, Language, localized, translate
 from harness.providers.masking import text_masker
+from harness.providers.rules import Examined
 from harness.report import format
 from harness.report.forks import Forks, Recording
 from harness.report.html import bodies, charts, contents, messages, packing, sections
-from harness.report.model import ORIGINS, Cell, Report
+from harness.report.model import ORIGINS, Cell, Pack, Report
 from harness.report.rule_texts import RULE_TEXTS
 from harness.report.trends import FIELDS, FINDINGS, Trend, trends
-from harness.types import Finding, Origin, Severity
+from harness.types import Finding, Origin, Provenance, Severity
 from harness.wire.text import cut, line, plain
 
 STYLES: Mapping[str, Mapping[str, str]] = json.loads(
@@ -90,24 +93,68 @@ def pieces(
         "drifts": drifts,
         "drift_anchors": {one.drift: one.anchor for one in drifts},
         "evidence": sections.evidence_anchors(shown),
-        "max_paths": sections.MAX_PATHS,
-        "max_body": bodies.MAX_BODY,
         "policy": _policy(style, script),
         "style": style,
         "script": script,
     }
     template = _environment().get_template
-    if len(report.reads) < packing.LARGE and report.exchanges < packing.MANY:
+    is_large = len(report.reads) >= packing.LARGE or report.exchanges >= packing.MANY
+    if not is_large and not report.drawn.packs:
         return iter([text_masker()(template("page.html.j2").render(context, is_packed=False))])
+    drawn = report.drawn
     scenario = template("packed.html.j2")
     packs = packing.packs(
         lambda section: scenario.render(context, section=section.fresh),
-        shown,
+        [section for section in shown if section.name not in drawn.numbers],
         report.processes,
         report.is_masked,
     )
     page = text_masker()(template("page.html.j2").render(context, is_packed=True))
-    return packing.filled(page, packs)
+    early, late = iter(drawn.packs), iter(packs)
+    both = (next(early if section.name in drawn.numbers else late) for section in shown)
+    return packing.filled(page, both)
+
+
+@dataclass(frozen=True, slots=True)
+class SectionDrawer:
+    """A function that draws the section of a scenario while its recordings are in memory.
+
+    What a section says of others is not known then. So none is drawn that has findings, which are
+    numbered, or shows images, which have a largest size together, or forks.
+
+    Attributes:
+        parents: The names of the recordings that others continue.
+    """
+
+    parents: frozenset[str]
+
+    def __call__(self, number: int, examined: Sequence[Examined], compared: Matrix) -> Pack | None:
+        """Return the section with this *number* on the page; None if it cannot be drawn yet.
+
+        *examined* are the recordings of its scenario, with masked secrets.
+        """
+        reads = [one.transcript for one in examined]
+        own = [Recording.of(read.transcript.provenance) for read in reads]
+        if any(one.parent or one.name in self.parents for one in own):
+            return None
+        if any(one.judged.findings for one in examined):
+            return None
+        shown = sections.section_of(compared.scenario, number, reads, compared)
+        if any(column.outline.files for column in shown.columns):
+            return None
+        template = _environment().get_template("packed.html.j2")
+        html = template.render(section=shown, forks=Forks(()), album={})
+        return packing.packed(html, is_masked=True)
+
+
+def drawer(recordings: Sequence[Provenance]) -> SectionDrawer | None:
+    """Return a function that draws the sections of a page about *recordings* one by one.
+
+    None if the page is not large, so that its sections are not packed.
+    """
+    if len(recordings) < packing.LARGE:
+        return None
+    return SectionDrawer(frozenset(Recording.of(one).parent for one in recordings) - {""})
 
 
 def _changed(trends: Mapping[str, Sequence[Trend]]) -> Mapping[str, Sequence[Trend]]:
@@ -147,8 +194,10 @@ def _rules(
 def _targets(cells: Sequence[Cell]) -> list[str]:
     """Return the names of all targets, sorted so that those of one provider are adjacent."""
     targets = dict.fromkeys(cell.target for cell in cells)
-    providers = list(dict.fromkeys(target.partition("/")[0] for target in targets))
-    return sorted(targets, key=lambda target: providers.index(target.partition("/")[0]))
+    providers: dict[str, int] = {}
+    for target in targets:
+        providers.setdefault(target.partition("/")[0], len(providers))
+    return sorted(targets, key=lambda target: providers[target.partition("/")[0]])
 
 
 def _providers(targets: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
@@ -171,13 +220,15 @@ def _matrix(
 ) -> Iterator[MatrixRow]:
     """Yield a row per scenario: for each target its cell, None if absent, and an anchor.
 
-    The anchor is that of the conversation or, where there is none, of the scenario.
+    The anchor is that of the conversation or, where there is none, of the scenario. In the rows of
+    a list there are no absent cells: it may have as many targets as scenarios.
     """
     known = {(cell.scenario, cell.target): cell for cell in report.overview}
+    order, is_list = {target: number for number, target in enumerate(targets)}, report.is_list
     for scenario, section in zip(report.scenarios, shown, strict=True):
         anchors = {column.target: column.anchor for column in reversed(section.columns)}
-        row = [(known.get((scenario, t)), anchors.get(t, section.anchor)) for t in targets]
-        yield section, row
+        own = sorted(report.targets[scenario], key=order.__getitem__) if is_list else targets
+        yield section, [(known.get((scenario, t)), anchors.get(t, section.anchor)) for t in own]
 
 
 def _policy(style: Markup, script: Markup, form: str = "'none'") -> str:
@@ -216,6 +267,8 @@ def _environment() -> Environment:
     environment.globals |= {
         **STYLES,
         "max_changes": sections.MAX_CHANGES,
+        "max_paths": sections.MAX_PATHS,
+        "max_body": bodies.MAX_BODY,
         "t": messages.text,
         "word": messages.word,
         "plural": messages.plural,

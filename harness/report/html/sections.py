@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
+from itertools import count, groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.analysis.exchange import AnalyzedExchange
 from harness.analysis.transcript import AnalyzedTranscript
 from harness.comparison.fields import Evidence
-from harness.comparison.matrix import Matrix, Outline, TargetPair, TurnFigures
+from harness.comparison.matrix import Matrix, Outline, TargetPair, TurnFigures, outline
 from harness.comparison.types import Comparison, Difference, Layer
 from harness.report import format
 from harness.report.conversation import ConversationTurn, conversation, downloads
@@ -73,13 +73,15 @@ class RawExchange:
     def request(self) -> tuple[bodies.Piece, ...]:
         """The request's body as pieces, with the bytes that findings point at marked."""
         body = self.reading.exchange.request.body
-        return bodies.pieces(body, _marks(self.findings, body, True))
+        marks = _marks(self.findings, body, True)
+        return bodies.pieces(body, marks, lambda: self.reading.request_json)
 
     @property
     def response(self) -> tuple[bodies.Piece, ...]:
         """The response's body as pieces, with marks; without text if it is a binary file."""
         body = b"" if self.reading.is_binary else self.reading.exchange.response.body
-        return bodies.pieces(body, _marks(self.findings, body, False))
+        marks = _marks(self.findings, body, False)
+        return bodies.pieces(body, marks, lambda: self.reading.response_json)
 
 
 @dataclass(frozen=True)
@@ -294,16 +296,39 @@ def sections(report: Report) -> tuple[ScenarioSection, ...]:
     compared = defaultdict[str, list[int]](list)
     for at, scenario in enumerate(report.compared):
         compared[scenario].append(at)
-    for at, outline in enumerate(report.outlines if report.reads else ()):
-        heads[outline.scenario].append(Head(outline, report.reads, at))
+    positions = count()
+    for one in report.outlines if report.reads or report.drawn.packs else ():
+        is_drawn = one.scenario in report.drawn.numbers
+        head = Head(one, (), 0) if is_drawn else Head(one, report.reads, next(positions))
+        heads[one.scenario].append(head)
     done: list[ScenarioSection] = []
     numbered = 0
-    for number, scenario in enumerate(report.scenarios, start=1):
+    for scenario, number in zip(report.scenarios, _numbers(report), strict=True):
         own = replace(by_scenario[scenario], matrices=report.matrices)
         of = heads[scenario], compared[scenario]
         done.append(_section(own, scenario, *of, f"s{number}", numbered))
         numbered += len(done[-1].findings)
     return tuple(done)
+
+
+def _numbers(report: Report) -> Iterator[int]:
+    """Yield the number of each scenario's section; one that was drawn has its number already."""
+    drawn = report.drawn.numbers
+    taken = {*drawn.values()}
+    others = (number for number in count(1) if number not in taken)
+    return (drawn.get(scenario) or next(others) for scenario in report.scenarios)
+
+
+def section_of(
+    scenario: str, number: int, reads: Sequence[AnalyzedTranscript], compared: Matrix
+) -> ScenarioSection:
+    """Return the section of a scenario without findings, of its recordings and their comparison.
+
+    *number* is that of the section on the page.
+    """
+    heads = [Head(outline(read), reads, at) for at, read in enumerate(reads)]
+    own = Report("", matrices=(compared,))
+    return _section(own, scenario, heads, [0], f"s{number}", 0)
 
 
 def _by_scenario(report: Report) -> Mapping[str, Report]:
@@ -359,10 +384,10 @@ def _exchange(finding: Finding, heads: Sequence[Head], anchor: str) -> str:
     number = finding.place.exchange
     if number is None:
         return ""
-    for count, head in enumerate(heads, start=1):
+    for nth, head in enumerate(heads, start=1):
         shown = min(head.outline.exchanges, MAX_EXCHANGES)
         if number <= shown and _belongs(finding, head.outline):
-            return f"{anchor}-t{count}-x{number}"
+            return f"{anchor}-t{nth}-x{number}"
     return ""
 
 

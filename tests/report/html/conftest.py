@@ -27,7 +27,7 @@ from harness.drift.types import Drift, DriftChange
 from harness.providers import endpoints, recordings
 from harness.report import FILES, Report, html
 from harness.report import drift as drift_report
-from harness.report.build import check_report, replay_report, tests_report
+from harness.report.build import check_report, draw_nothing, replay_report, tests_report
 from harness.report.spool import SpooledReads
 from harness.report.trends import with_report
 from harness.runner import batch
@@ -226,7 +226,7 @@ def tests_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.write_text(re.sub("(?m)^    (scenario|target): .*\n", "", text), encoding="utf-8")
     page = folder / "index.html"
     report = tests_report(
-        sorted(folder.rglob("*.yaml")), ALWAYS, 1, lambda _: None, Kept.TRANSCRIPTS
+        sorted(folder.rglob("*.yaml")), ALWAYS, 1, lambda _: None, Kept.TRANSCRIPTS, draw_nothing
     )
     page.write_text(html.report(report), encoding="utf-8")
     return page
