@@ -315,12 +315,19 @@ class Call:
         """The inputs that are images, audio or videos."""
         return tuple(part for part in self.inputs if part.medium is not Medium.TEXT)
 
+    @property
+    def has_reasoning(self) -> bool:
+        """Whether a message has the reasoning of an earlier answer."""
+        return any(message.reasoning for message in self.messages)
+
 
 def with_reasoning(call: Call, reasoning: Reasoning) -> Call:
-    """Return a copy of *call* whose messages have only the earlier reasoning that is to be sent.
+    """Return *call* with only the earlier reasoning in its messages that is to be sent.
 
     *reasoning* says which; in all other messages it becomes empty.
     """
+    if not call.has_reasoning:
+        return call
     asked = [number for number, message in enumerate(call.messages) if message.role == "user"]
     last = asked[-1] if asked else -1
     kept = tuple(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 
 from harness.config.files import load_rows
@@ -50,7 +51,13 @@ class Model:
 
     def names(self, model: str) -> bool:
         """Return whether *model* is one of these models."""
-        return any(fnmatchcase(model, pattern) for pattern in self.models)
+        return _is_named(model, self.models)
+
+
+@lru_cache(maxsize=4096)
+def _is_named(model: str, patterns: tuple[str, ...]) -> bool:
+    """Return whether *model* matches a pattern. Each call of a replay asks for the same models."""
+    return any(fnmatchcase(model, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,18 +63,17 @@ def conversation_travels(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
             yield violation(f"{len(every)} messages", len(sent.messages), place)
         pairs = zip(every, sent.messages, strict=False)
         for number, ((expected, parts), value) in enumerate(pairs):
-            place = request.request_place(sent.at(number))
-            actual = _of_json(value)
+            pointer, actual = sent.at(number), _of_json(value)
             if expected != actual:
+                place = request.request_place(pointer)
                 yield violation(show(expected), show(actual), place)
             sent_parts = resolve(value, "/content")
             if isinstance(sent_parts, str) and not any(part.members for part in parts):
                 parts = tuple(part for part in parts if part.medium is not Medium.TEXT)
             for part, sent_part in zip_longest(parts, as_list(sent_parts), fillvalue=None):
                 if parts and not _carries(sent_part, part):
-                    yield violation(
-                        _described(part), show(sent_part) if sent_part else "nothing", place
-                    )
+                    shown = show(sent_part) if sent_part else "nothing"
+                    yield violation(_described(part), shown, request.request_place(pointer))
 
 
 def _expected(

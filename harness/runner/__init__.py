@@ -133,6 +133,8 @@ def run(
 def _call(step: Step, target: Target, past: Past, seed: int) -> Call:
     """Return the call of a step, whose messages have the reasoning to be sent back, no other."""
     call = step.call(target, past, seed)
+    if not call.has_reasoning:
+        return call
     wish = step.reasoning and Reasoning(step.reasoning)
     return with_reasoning(call, wish or find_provider(target.provider).reasoning(call))
 
@@ -177,7 +179,7 @@ def _from_sandbox(turns: Iterable[Turn]) -> bool:
 
 def _with_files(outcome: Outcome) -> Outcome:
     """Return *outcome* with the bytes of its files, which are downloaded from their links."""
-    if not isinstance(outcome, Reply):
+    if not isinstance(outcome, Reply) or not outcome.files:
         return outcome
     files = (
         replace(file, data=download(file.url)) if file.data is None else file

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -443,7 +444,7 @@ class StepForm(Form):
         """Return the keys that give this step its type: exactly one in a valid step."""
         return tuple(key for key in STEP_TYPES if getattr(self, key) is not None)
 
-    @property
+    @cached_property
     def type(self) -> str:
         """The key that gives this step its type, such as `user`."""
         return next(key for key in STEP_TYPES if getattr(self, key) is not None)

@@ -31,7 +31,6 @@ from harness.scenario.references import (
 from harness.scenario.schema_model import (
     STEP_TYPES,
     CarriedReasoning,
-    ExpectForm,
     History,
     PartForm,
     RankingForm,
@@ -213,8 +212,12 @@ class Scenario:
 
     def mode(self, target: Target) -> Mode:
         """Return the mode of the calls to *target*, for steps that set no mode."""
-        own = (form.mode for form in self.form.targets if form.target.slug == target.slug)
-        return next(own, None) or self.form.mode
+        return self._modes.get(target.slug) or self.form.mode
+
+    @cached_property
+    def _modes(self) -> Mapping[str, Mode | None]:
+        """The own mode of each target by the target's slug, None if it sets none."""
+        return {form.target.slug: form.mode for form in reversed(self.form.targets)}
 
 
 def _is_call(step_type: str, next_type: str) -> bool:
@@ -385,7 +388,9 @@ class Step:
 
         If the step expects an error of the target's provider, the result has only the error's code.
         """
-        expect = self.form.expect or ExpectForm()
+        expect = self.form.expect
+        if expect is None:
+            return Expectation()
         codes = expect.failure
         code = codes.get(target.provider) if isinstance(codes, dict) else codes
         if code:
@@ -538,7 +543,8 @@ def _canonical(value: Json) -> str:
 
 def _cut(text: str) -> str:
     """Return *text* on one line, cut to 30 columns; a Chinese character takes two columns."""
-    line = " ".join(text.split())[: _COLUMNS + 1]  # a character takes at least one column
+    most = _COLUMNS + 1  # a character takes at least one column
+    line = " ".join(text.split(None, most))[:most]
     columns = list(accumulate(map(_width, line)))
     if not columns or columns[-1] <= _COLUMNS:
         return line
