@@ -50,7 +50,7 @@ def check(
     A field that is gone, has another type or is newly null is an error; a new word or another
     format is a warning; a new field is a note. What few exchanges support is less severe.
     """
-    from harness.report.build import contract_report
+    from harness.report.contract import contract_report
 
     with app.progress() as report_progress:
         workers, keeps = app.workers(jobs, dask), app.kept(as_json, reports or ())

@@ -14,7 +14,7 @@ from harness.analysis.transcript import AnalyzedTranscript, analyze
 from harness.cassette import age, store
 from harness.cassette.age import Period
 from harness.cassette.remote import located
-from harness.cassette.store import Store, find
+from harness.cassette.store import Store
 from harness.cassette.workers import Workers, in_order
 from harness.checks.cache import ResultCache
 from harness.checks.check import (
@@ -32,9 +32,6 @@ from harness.comparison.fields import FieldMatrix, merged
 from harness.comparison.matrix import Matrix, matrix, without_texts
 from harness.config.prices import Prices
 from harness.config.settings import RuleSelection, load_prices
-from harness.contracts.files import load
-from harness.contracts.judge import Judge
-from harness.contracts.sections import sections
 from harness.providers import endpoints
 from harness.providers.masking import masked
 from harness.providers.recordings import (
@@ -48,7 +45,6 @@ from harness.providers.rules import Examined, examine, examine_analyzed, project
 from harness.report.model import DrawnSections, Pack, Report
 from harness.report.ranking import scenarios_of
 from harness.report.spool import Pickled, Spool, SpooledReads
-from harness.rules import Judged
 from harness.types import Cassette, Problem, Progress, Provenance
 
 if TYPE_CHECKING:
@@ -103,7 +99,7 @@ def replay_report(
             if firsts:
                 matrices.append(matrix(firsts, prices, repeats))
 
-    report = _checked_report(title, results(), start, at_once)
+    report = checked_report(title, results(), start, at_once)
     return replace(report, matrices=tuple(matrices))
 
 
@@ -152,15 +148,15 @@ def check_report(
     """
     start = time.perf_counter()
     results = check_cassettes(paths, progress, options)
-    return replace(_checked_report("Check", results, start, options.workers), is_masked=True)
+    return replace(checked_report("Check", results, start, options.workers), is_masked=True)
 
 
-def _checked_report(
+def checked_report(
     title: str, results: Iterable[Checked | Problem], start: float, workers: Workers
 ) -> Report:
     """Return the report of *results*; it has a problem if there was nothing to check.
 
-    *start* is as of `_report`.
+    The run began at *start*, by `time.perf_counter()`, and had *workers*.
     """
     report = replace(_report(title, results, start), processes=_processes(workers))
     if report.checked and not report.problems and not report.exchanges:
@@ -219,66 +215,6 @@ def served_report(served: Mapping[str, Cassette], problems: Sequence[str]) -> Re
     )
     results = [checked(one, Kept.TRANSCRIPTS) for one in examined]
     return _report("Serve", [*results, *(Problem("", "", text) for text in problems)], start)
-
-
-def contract_report(
-    paths: Sequence[Path],
-    contract: Path,
-    progress: Progress,
-    workers: Workers = 1,
-    keeps: Kept = Kept.TRANSCRIPTS,
-) -> Report:
-    """Return the report of a check of every cassette in *paths* against a contract.
-
-    A cassette that cannot be read is a problem of the report, and so is a contract that covers no
-    answer of any cassette.
-
-    Args:
-        paths: Cassettes, or folders of them.
-        contract: The contract's file.
-        progress: Called with a line of text for each cassette.
-        workers: The largest number of processes, or the address of a Dask scheduler.
-        keeps: The parts of each cassette that the report contains.
-
-    Raises:
-        BadContract: the contract's file is not valid.
-        HarnessError: there is no cassette at a path.
-    """
-    start = time.perf_counter()
-    judge = Judge(load(contract))
-    check = partial(_by_contract, judge, keeps)
-    files = find(list(paths), is_read_here=isinstance(workers, int))
-
-    def results() -> Iterator[Checked | Problem]:
-        kinds: set[str] = set()
-        found = zip(files, in_order(check, files, workers), strict=True)
-        for number, (file, (result, own_kinds)) in enumerate(found, start=1):
-            progress(f"[{number}/{len(files)}] {file}")
-            yield result
-            kinds |= own_kinds
-        known = {section.kind for section in judge.contract.sections}
-        if kinds and not kinds & known:
-            has, have = (", ".join(sorted(names)) or "nothing" for names in (known, kinds))
-            text = f"nothing was checked: the contract covers {has}; the recordings have {have}"
-            yield Problem("", "", text)
-
-    return _checked_report("Contract", results(), start, workers)
-
-
-def _by_contract(judge: Judge, keeps: Kept, path: Path) -> tuple[Checked | Problem, set[str]]:
-    """Return the check of a cassette by a contract, or why it cannot be read.
-
-    The second value has the kinds of answer in it, such as `zhipuai.chat event`.
-    """
-    one = try_read(path)
-    if isinstance(one, Problem):
-        return one, set()
-    read = analyze(one, endpoints.recognise)
-    judged = Judged(tuple(judge.check(read)))
-    kinds = {section.kind for each in read.readings for section, _ in sections(each)}
-    if any(each.endpoint is None for each in read.readings):
-        kinds.add("unknown endpoints")
-    return checked(Examined(read, judged), keeps), kinds
 
 
 def compare_report(groups: Iterable[Sequence[AnalyzedTranscript]], skip: store.Skip) -> Report:
