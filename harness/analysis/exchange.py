@@ -51,9 +51,9 @@ EVENTS = "text/event-stream"
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 """The media types of streams: server-sent events, and JSON objects one by line."""
 
-_SUMMARIES = ("outcome", "model", "has_history")
-"""What is kept of the bodies of an exchange in a long transcript."""
-_KEPT = frozenset({"exchange", "endpoint", "number", "turn", *_SUMMARIES})
+_SUMMARIES = ("outcome", "model", "has_history", "is_stream")
+"""What is kept of the bodies of an exchange in a long transcript: few, for a table of eight."""
+_NO_STREAM = Stream(())
 
 
 def violation(
@@ -84,8 +84,15 @@ def _parts_of(stream: Stream) -> Iterator[Part]:
             yield part
 
 
-@dataclass(frozen=True)
-class AnalyzedExchange:
+class _Parsed:
+    """An object with a table of attributes, for cached properties, beside the slots of a subclass.
+
+    A table that has only these is smaller, which counts in a long transcript.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzedExchange(_Parsed):
     """An exchange with its endpoint and its bodies, which are parsed on first use, without an SDK.
 
     Attributes:
@@ -103,12 +110,10 @@ class AnalyzedExchange:
     def forget(self) -> None:
         """Free the memory of parsed values, which are parsed again when they are used.
 
-        The outcome is kept, and of the request what is asked of each in a transcript: the model,
-        and whether it has several messages.
+        The outcome is kept, whether it is a stream, and of the request what is asked of each in a
+        transcript: the model, and whether it has several messages.
         """
-        for name in _SUMMARIES:
-            getattr(self, name)
-        kept = {name: self.__dict__[name] for name in _KEPT & self.__dict__.keys()}
+        kept = {name: getattr(self, name) for name in _SUMMARIES}
         self.__dict__.clear()  # which frees its table too, as deletions do not
         self.__dict__.update(kept)
 
@@ -191,7 +196,7 @@ class AnalyzedExchange:
     def stream(self) -> Stream:
         """The body of the response, parsed as events; empty if it is not a stream."""
         read = read_lines if self.is_lines else read_events
-        return read(self.exchange.response.body) if self.is_stream else Stream(())
+        return read(self.exchange.response.body) if self.is_stream else _NO_STREAM
 
     @cached_property
     def response_json(self) -> Document:

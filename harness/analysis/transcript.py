@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count, pairwise
@@ -80,6 +80,9 @@ def _is_file(reading: AnalyzedExchange) -> bool:
     return reading.endpoint is not None and reading.endpoint.role is Role.FILE
 
 
+_AT_ONCE = 50
+
+
 @dataclass(frozen=True)
 class AnalyzedTranscript:
     """A transcript, with the analysis of its exchanges.
@@ -92,24 +95,48 @@ class AnalyzedTranscript:
     transcript: Transcript
     turns: tuple[AnalyzedTurn, ...] = field(default=())
 
-    @cached_property
+    @property
     def distinct(self) -> AnalyzedTranscript:
         """This transcript without exchanges that repeat the one before without its body."""
-        copies = copies_of(reading.exchange for reading in self.readings)
-        if not copies:
-            return self
-        return replace(self, turns=tuple(_without(turn, copies) for turn in self.turns))
+        return self._without_copies or self
 
     @cached_property
+    def _without_copies(self) -> AnalyzedTranscript | None:
+        """What `distinct` is; None for the transcript itself, which would never be freed."""
+        copies = copies_of(reading.exchange for reading in self.readings)
+        if not copies:
+            return None
+        return replace(self, turns=tuple(_without(turn, copies) for turn in self.turns))
+
+    @property
     def answered(self) -> AnalyzedTranscript:
         """This transcript with only the exchanges that rules check.
 
         Duplicates, exchanges that a network failure ended, and all exchanges of a turn that ended
         with such a failure are left out.
         """
+        return self._without_failures or self.distinct
+
+    @cached_property
+    def _without_failures(self) -> AnalyzedTranscript | None:
+        """What `answered` is; None if there were no network failures."""
         if not any(reading.exchange.broken_off for reading in self.readings):
-            return self.distinct
+            return None
         return replace(self, turns=tuple(map(_answered, self.distinct.turns)))
+
+    def parts(self) -> Iterator[AnalyzedTranscript]:
+        """Yield the transcript in parts of some turns; of several, each forgets what was parsed.
+
+        Otherwise the parsed bodies of a long transcript would fill the memory.
+        """
+        if len(self.turns) <= _AT_ONCE:
+            yield self
+            return
+        for start in range(0, len(self.turns), _AT_ONCE):
+            part = replace(self, turns=self.turns[start : start + _AT_ONCE])
+            yield part
+            for reading in part.readings:
+                reading.forget()
 
     @cached_property
     def readings(self) -> tuple[AnalyzedExchange, ...]:

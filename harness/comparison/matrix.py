@@ -486,6 +486,11 @@ def outline(read: AnalyzedTranscript) -> Outline:
     """Return the summary in figures of the transcript *read*."""
     transcript = read.transcript
     models = (one.model for one in read.readings)
+    figures: list[TurnFigures] = []
+    files = 0
+    for part in read.parts():
+        figures += (_without_text(turn_figures(read, turn)) for turn in part.turns)
+        files += sum(one.is_binary and one.accepted for one in part.readings)
     return Outline(
         transcript.scenario,
         transcript.target,
@@ -497,6 +502,6 @@ def outline(read: AnalyzedTranscript) -> Outline:
         dict(transcript.ignored),
         tuple(dict.fromkeys(model for model in models if model is not None)),
         len(read.turns),
-        tuple(_without_text(turn_figures(read, turn)) for turn in read.turns),
-        sum(one.is_binary and one.accepted for one in read.readings),
+        tuple(figures),
+        files,
     )

@@ -162,7 +162,7 @@ def judge(analyzed: AnalyzedTranscript, rules: Iterable[Rule]) -> Judged:
     of_exchanges, of_all = _by_subjects(tuple(rules), transcript.selected)
     numbered: list[tuple[int, Finding]] = []
     lacking: set[int] = set()
-    for part in _parts(answered):
+    for part in answered.parts():
         numbered += _findings(of_exchanges, part, lacking)
     numbered += _findings(of_all, answered, lacking)
     findings = [finding for _, finding in sorted(numbered, key=itemgetter(0))]
@@ -170,24 +170,6 @@ def judge(analyzed: AnalyzedTranscript, rules: Iterable[Rule]) -> Judged:
         tuple(finding for finding in findings if finding.rule not in transcript.ignored),
         tuple(finding for finding in findings if finding.rule in transcript.ignored),
     )
-
-
-_AT_ONCE = 50
-
-
-def _parts(analyzed: AnalyzedTranscript) -> Iterator[AnalyzedTranscript]:
-    """Yield a transcript in parts of some turns; of several, each forgets what was parsed for it.
-
-    Otherwise the parsed bodies of a long transcript would fill the memory.
-    """
-    if len(analyzed.turns) <= _AT_ONCE:
-        yield analyzed
-        return
-    for start in range(0, len(analyzed.turns), _AT_ONCE):
-        part = replace(analyzed, turns=analyzed.turns[start : start + _AT_ONCE])
-        yield part
-        for reading in part.readings:
-            reading.forget()
 
 
 _Groups = tuple[tuple[Subjects, list[tuple[int, Rule]]], ...]

@@ -117,11 +117,12 @@ _SIZE = re.compile(r"([0-9]{1,5})[x*X×]([0-9]{1,5})")
 def image_has_asked_size(analyzed: AnalyzedTranscript) -> Iterator[Finding]:
     """Check that a fetched picture has the size that was requested."""
     by_turn: dict[int | None, list[AnalyzedExchange]] = {}
-    for reading in analyzed.readings:
-        by_turn.setdefault(reading.turn, []).append(reading)
     for turn in answered(analyzed):
         requested = turn.requested("size")
         match = _SIZE.fullmatch(requested) if isinstance(requested, str) else None
+        if match and not by_turn:
+            for reading in analyzed.readings:
+                by_turn.setdefault(reading.turn, []).append(reading)
         for reading in by_turn[turn.answer.turn] if match else ():
             info = inspect_image(reading.exchange.response.body) if is_picture(reading) else None
             if match is None or not info or not info.width:

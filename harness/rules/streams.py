@@ -247,9 +247,10 @@ def _is_of_one_day(reading: AnalyzedExchange, other: AnalyzedExchange) -> bool:
 
 
 def _is_comparable(reading: AnalyzedExchange, *, is_stream: bool) -> bool:
+    if reading.is_stream is not is_stream:
+        return False  # of a long transcript, nothing is parsed again for this
     endpoint = reading.checked_endpoint
-    is_chat = endpoint is not None and endpoint.role is Role.ANSWER and bool(endpoint.event)
-    if not is_chat or reading.is_stream is not is_stream:
+    if endpoint is None or endpoint.role is not Role.ANSWER or not endpoint.event:
         return False
     has_request = isinstance(reading.request_json.value, dict)
     return has_request and isinstance(reading.outcome, Reply)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from weakref import ref
 
 import pytest
 from exchanges import recogniser
@@ -289,10 +290,21 @@ def test_an_event_of_a_long_stream_is_read_as_that_of_a_short_one() -> None:
 
 
 def test_a_long_transcript_keeps_what_is_asked_of_each_request_without_its_body() -> None:
-    """The model, and whether there is a history, are known; the body is parsed again if needed."""
+    """What rules ask of each is known; the body is parsed again if needed."""
     one = reading(STRANGE)
     body = one.request_json
     one.forget()
     assert not {"request_json", "parts", "response_json"} & one.__dict__.keys()
-    assert {"outcome", "model", "has_history"} <= one.__dict__.keys()
+    assert {"outcome", "model", "has_history", "is_stream"} == one.__dict__.keys()
     assert one.request_json == body
+
+
+def test_a_transcript_is_freed_as_soon_as_it_is_not_used() -> None:
+    """It does not refer to itself, or a long one would stay until objects are looked through."""
+    cassette = Cassette((STRANGE,), Provenance())
+    transcript = transcript_of(cassette, RECOGNISE)
+    analyzed = analyze(transcript, RECOGNISE)
+    assert analyzed.answered is analyzed.distinct is analyzed
+    freed = ref(analyzed)
+    del analyzed
+    assert freed() is None

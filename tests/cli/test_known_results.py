@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.checks.cache import ResultCache
+from harness.checks.cache import ResultCache, _has_secret
 from harness.cli import parse
 from harness.cli.scan import ScannedFile, _scanned
 from harness.config import surroundings
@@ -174,6 +174,15 @@ def test_a_result_with_a_secret_is_not_kept(place: Path, monkeypatch: pytest.Mon
     assert b"a known key" in content
     assert KEY.encode() not in content
     assert OURS.encode() not in content
+
+
+@pytest.mark.parametrize("before", [0, 1000, 2**20 - 40, 2**20, 2**21 - 8])
+def test_a_secret_anywhere_in_a_long_result_is_found(before: int) -> None:
+    """It is searched in slices, of which one has the whole secret."""
+    secret = b'", "api_key": "a8f5f167f44f4964e6c998dee827110c"'
+    long = "\u597d".encode() * 2**20
+    assert not _has_secret(long)
+    assert _has_secret(long[: before // 3 * 3] + secret + long[before // 3 * 3 :])
 
 
 _WRITE = """
