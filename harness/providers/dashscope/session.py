@@ -60,12 +60,12 @@ if TYPE_CHECKING:
 # ------------------------------------------------------------------------------------- JSON bodies
 
 
-def body_of(call: Call) -> dict[str, Any]:
-    """Return the JSON body of *call*, with parameters in the format of the API."""
+def body_of(call: Call, endpoint: Endpoint) -> dict[str, Any]:
+    """Return the JSON body of *call* to *endpoint*, with parameters in the format of the API."""
     parameters = sdk_parameters({"parameters": dict(call.parameters)})
     if isinstance(parameters.get("size"), str):
         parameters["size"] = parameters["size"].replace("x", "*")
-    given = _input(call, endpoints.endpoint_of(call))
+    given = _input(call, endpoint)
     for name in ("voice", "language_type") if call.kind is CallKind.SPEECH else ():
         if name in parameters:
             given[name] = parameters.pop(name)
@@ -257,7 +257,8 @@ class DashScopeSession:
         return replace(part, value=self._uploads[place], path=None)
 
     def _answer(self, call: Call) -> Outcome:
-        endpoint, body = endpoints.endpoint_of(call), body_of(self._with_uploads(call))
+        endpoint = endpoints.endpoint_of(call)
+        body = body_of(self._with_uploads(call), endpoint)
         paths, streamed = _paths(call, endpoint), call.mode is Mode.STREAM
         views: list[View] = []
         for response in self._responses(call, endpoint, body, streamed=streamed):
@@ -292,7 +293,8 @@ class DashScopeSession:
         return self._loop.run(coroutine)
 
     def _task(self, call: Call) -> Outcome:
-        endpoint, body = endpoints.endpoint_of(call), body_of(self._with_uploads(call))
+        endpoint = endpoints.endpoint_of(call)
+        body = body_of(self._with_uploads(call), endpoint)
         (response,) = self._responses(call, endpoint, body)
         refusal = _refusal(endpoint, response)
         if refusal is not None:
