@@ -329,6 +329,7 @@ def application(services: Sequence[Upstream], stored: Stored) -> ASGIApp:
         except (*_NETWORK_ERRORS, InterceptError) as error:
             message = f"{service.origin} could not be asked: {type(error).__name__}: {error}"
             refusal = error_response(Request(method, target), 502, "upstream_failed", message)
+            del refusal.headers["x-should-retry"]  # an SDK retries as it would without the proxy
             await refusal(scope, receive, send)
             return
         await _forward(response, capture, scope, receive, send, stored)

@@ -29,6 +29,9 @@ KEPT = 2.0
 Servers close it five seconds after their last byte, which may have waited here for a while.
 """
 
+_SAFE = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing and cost nothing (RFC 9110, section 9.2.1)."""
+
 _READ = 2**16
 """Bytes that may wait here before no more is taken from a service, or given to it."""
 
@@ -74,6 +77,9 @@ class Service:
     ) -> UpstreamResponse:
         """Send a request, and return the response as soon as its head has arrived.
 
+        A service may close a kept connection while a request is on its way there. Nobody can tell
+        whether it has read that request, so only a request of a safe method is sent again.
+
         Raises an exception of httpcore if there is no response.
         """
         url = httpcore.URL(
@@ -82,7 +88,19 @@ class Service:
         request = httpcore.Request(
             method, url, headers=headers, content=body, extensions={"timeout": TIMEOUT}
         )
-        connection = await self._connection()
+        kept = await self._kept()
+        if kept is None:
+            return await self._send_by(self._new(), request)
+        try:
+            return await self._send_by(kept, request)
+        except (httpcore.NetworkError, httpcore.RemoteProtocolError):
+            if method not in _SAFE:
+                raise
+        return await self._send_by(self._new(), request)
+
+    async def _send_by(
+        self, connection: _Connection, request: httpcore.Request
+    ) -> UpstreamResponse:
         try:
             response = await connection.handle_async_request(request)
         except BaseException:
@@ -90,14 +108,14 @@ class Service:
             raise
         return UpstreamResponse(response, connection, self._idle)
 
-    async def _connection(self) -> _Connection:
-        """Return the connection that was used last, or a new one."""
+    async def _kept(self) -> _Connection | None:
+        """Return the connection that was used last, if it is still open."""
         while self._idle:
             connection = self._idle.pop()
             if isinstance(connection, httpcore.AsyncConnectionPool) or not connection.has_expired():
                 return connection
             await connection.aclose()
-        return self._new()
+        return None
 
     def _new(self) -> _Connection:
         options: dict[str, Any] = {"ssl_context": self._context, "keepalive_expiry": KEPT}

@@ -31,6 +31,7 @@ from harness.intercept.context import intercept
 from harness.providers.servers import PROVIDER_SERVERS
 from harness.sandbox.scripted_server import Script, serve_scripts
 from harness.sandbox.server import run_in_thread
+from harness.serve import upstream
 from harness.serve.proxy import (
     GroupCommit,
     PackedCapture,
@@ -354,6 +355,83 @@ def test_a_service_that_cannot_be_reached_is_an_error_in_its_form(tmp_path: Path
     assert "http://127.0.0.1:9 could not be asked: ConnectError" in done.stdout
     [failed] = read(path).exchanges  # a replay repeats the failure
     assert failed.broken_off is not None
+
+
+@contextmanager
+def closing_kept_connections(seen: list[bytes]) -> Iterator[str]:
+    """Run a service that closes each connection, unannounced, when a second request is read.
+
+    *seen* gets the method of each request.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            seen.append(self.command.encode())
+            self.rfile.read(int(self.headers.get("content-length", "0")))
+            if getattr(self, "is_used", False):
+                self.close_connection = True
+                return
+            self.is_used = True
+            self.send_response(200)
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as service:
+        thread = threading.Thread(target=service.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{service.server_port}"
+        finally:
+            service.shutdown()
+            thread.join()
+
+
+ASK = """
+import sys, urllib.error, urllib.request
+address, method, *_ = sys.argv[1:]
+for number in range(3):
+    request = urllib.request.Request(address, b"{}" if method == "POST" else None, method=method)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            print(answer.status, answer.read().decode())
+    except urllib.error.HTTPError as error:
+        print(error.code, error.headers["x-should-retry"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "answers", "requests"),
+    [("GET", "200 ok\n200 ok\n200 ok\n", 5), ("POST", "200 ok\n502 None\n200 ok\n", 3)],
+)
+def test_a_kept_connection_that_the_service_closes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, answers: str, requests: int
+) -> None:
+    """A safe request is sent again; whether another is, which may cost money, the client decides.
+
+    Its 502 has no header that would keep an SDK from a retry, as none would without the proxy.
+    """
+    monkeypatch.setattr(upstream, "KEPT", 600.0)
+    seen: list[bytes] = []
+    with (
+        closing_kept_connections(seen) as address,
+        ProxyCassette(tmp_path / "closed.yaml", "all") as block,
+        proxying(f"{address}/v1", block.stored) as base,
+    ):
+        command = [sys.executable, "-c", ASK, f"{base}/tasks/1", method]
+        assert subprocess.check_output(command, text=True) == answers  # noqa: S603
+    assert seen == [method.encode()] * requests
+    recorded = read(tmp_path / "closed.yaml").exchanges
+    assert [exchange.broken_off is None for exchange in recorded] == [
+        line.startswith("200") for line in answers.splitlines()
+    ]
 
 
 MANY = """
