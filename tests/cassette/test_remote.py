@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import os
 import pickle
 import re
 import shutil
+import signal
+import socket
+import socketserver
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -26,6 +34,7 @@ from harness.cassette.oss import OssStore
 from harness.cassette.remote import RemotePath, located, location
 from harness.cassette.store import Store, find, read, write_cassette
 from harness.errors import BadCassette, CannotWrite, HarnessError, MissingExtra
+from harness.sandbox.scripted_server import Script, serve_scripts
 from harness.types import Cassette, Exchange, Request, Response, Target
 
 if TYPE_CHECKING:
@@ -321,6 +330,180 @@ def test_recorders_at_once_lose_nothing(bucket: Bucket) -> None:
     assert sorted(lines) == [f"{name}{number}" for name in "ab" for number in range(5)]
 
 
+RECORD = """
+import sys
+import httpx
+from harness import use_cassette
+
+with use_cassette(sys.argv[1], record="missing"):
+    for url in sys.argv[2:]:
+        httpx.get(url)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bucket", ["s3"], indirect=True)
+def test_a_recorder_that_is_killed_while_it_puts_a_cassette(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cassette is as it was; the next run puts it whole, and asks for nothing again."""
+    asked: list[bytes] = []
+    long = b" ".join(hashlib.sha256(b"%d" % n).hexdigest()[:9].encode() for n in range(100_000))
+
+    def respond(head: bytes, body: bytes) -> Script:
+        asked.append(head.split()[1])
+        text = long if asked[-1] == b"/long" else b"ok"
+        return [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(text) + text]
+
+    with serve_scripts(respond) as service, between(os.environ["AWS_ENDPOINT_URL"]) as store:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", store.address)
+        command = [sys.executable, "-c", RECORD, f"{bucket.address}/one.yaml"]
+        short, both = [f"{service}/short"], [f"{service}/short", f"{service}/long"]
+        subprocess.run([*command, *short], check=True)  # noqa: S603
+        before = bucket.files.cat_file(f"{bucket.address.partition('://')[2]}/one.yaml")
+        store.kill_after(len(long) // 2)
+        with subprocess.Popen([*command, *both]) as recorder:  # noqa: S603
+            store.client = recorder
+        assert recorder.returncode == -signal.SIGKILL
+        assert bucket.names() == ["one.yaml"]
+        assert bucket.files.cat_file(f"{bucket.address.partition('://')[2]}/one.yaml") == before
+        subprocess.run([*command, *both], check=True)  # noqa: S603
+        bodies = [
+            one.response.body for one in read(location(bucket.address) / "one.yaml").exchanges
+        ]
+    assert bodies == [b"ok", long]
+    assert asked == [b"/short", b"/long"]
+
+
+class Between:
+    """A server that passes connections on to a store.
+
+    Attributes:
+        address: Its address.
+        client: The process that is killed when it has sent so many bytes.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.client: subprocess.Popen[bytes] | None = None
+        self._left: float = math.inf
+
+    def kill_after(self, count: int) -> None:
+        """Kill the client after *count* bytes from now on, once."""
+        self._left = count
+
+    def passed(self, data: bytes) -> bytes:
+        """Return what the store gets of *data*, which the client has sent."""
+        whole = len(data) < self._left
+        self._left -= len(data)
+        if whole or self.client is None:
+            return data
+        self._left = math.inf
+        self.client.kill()
+        return data[: len(data) // 2]
+
+
+@contextmanager
+def between(address: str) -> Iterator[Between]:
+    """Run such a server in front of the store at *address*."""
+    place = urlsplit(address)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as tcp:
+        passing = Between(f"http://127.0.0.1:{tcp.server_address[1]}")
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                with socket.create_connection((str(place.hostname), place.port or 80)) as store:
+                    back = threading.Thread(target=self._pass_back, args=(store,))
+                    back.start()
+                    with suppress(OSError):
+                        while data := self.request.recv(65_536):
+                            store.sendall(passing.passed(data))
+                    with suppress(OSError):
+                        store.shutdown(socket.SHUT_RDWR)
+                    back.join()
+
+            def _pass_back(self, store: socket.socket) -> None:
+                with suppress(OSError):
+                    while data := store.recv(65_536):
+                        self.request.sendall(data)
+
+        tcp.daemon_threads, tcp.RequestHandlerClass = True, Handler
+        thread = threading.Thread(target=tcp.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield passing
+        finally:
+            tcp.shutdown()
+            thread.join()
+
+
+RECORD_MANY = """
+import sys
+import httpx
+from harness import use_cassette
+from harness.errors import CannotWrite, CassetteInUse, NotRecordable
+
+folder, service, name = sys.argv[1:]
+
+def record(cassette, number):
+    with use_cassette(f"{folder}/{cassette}.yaml", record="missing", allow_unused=True):
+        httpx.get(f"{service}/{name}/{number}")
+
+for number in range(50):
+    record(f"{name}-{number}", number)
+    while number % 10 == 0:
+        try:
+            record("both", number)
+            break
+        except (CannotWrite, CassetteInUse, NotRecordable):
+            pass
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bucket", ["s3", "oss"], indirect=True)
+def test_two_recorders_into_one_bucket_lose_nothing(bucket: Bucket, tmp_path: Path) -> None:
+    """As on two machines: each has its own copies and journals."""
+    record_by_two(bucket.address, tmp_path / "caches-a", tmp_path / "caches-b")
+
+
+@pytest.mark.slow
+def test_two_recorders_into_one_folder_lose_nothing(tmp_path: Path) -> None:
+    """On one machine."""
+    record_by_two(str(tmp_path / "tapes"), tmp_path / "caches", tmp_path / "caches")
+
+
+def record_by_two(folder: str, *caches: Path) -> None:
+    """Record 50 cassettes from each of two processes, and one to which both add.
+
+    All are complete, and each answer was asked for once.
+    """
+    asked: list[str] = []
+
+    def respond(head: bytes, body: bytes) -> Script:
+        asked.append(head.split()[1].decode())
+        return [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"]
+
+    with serve_scripts(respond) as service:
+        recorders = [
+            subprocess.Popen(  # noqa: S603 - ours
+                [sys.executable, "-c", RECORD_MANY, folder, service, name],
+                env={**os.environ, "XDG_CACHE_HOME": str(cache)},
+            )
+            for name, cache in zip("ab", caches, strict=True)
+        ]
+        assert [recorder.wait() for recorder in recorders] == [0, 0]
+    every = [f"/{name}/{number}" for name in "ab" for number in range(50)]
+    shared = [path for path in every if path.endswith("0")]
+    found = {
+        path.stem: [urlsplit(one.request.uri).path for one in read(path).exchanges]
+        for path in find([Path(folder)])
+    }
+    assert sorted(found.pop("both")) == sorted(shared)
+    assert found == {path[1:].replace("/", "-"): [path] for path in every}
+    assert sorted(asked) == sorted(every + shared)
+
+
 @pytest.mark.parametrize("bucket", ["s3"], indirect=True)
 def test_s3_compares_the_version_itself(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the look at the version and the write there may be another writer."""
@@ -388,6 +571,32 @@ def test_marked_tests_use_a_store(
     assert read(location(bucket.address) / "test_mine/test_one.yaml").provenance.test == (
         "test_mine.py::test_one"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bucket", ["s3"], indirect=True)
+def test_marked_tests_use_a_store_from_several_processes(
+    bucket: Bucket, server: Server, pytester: pytest.Pytester
+) -> None:
+    """pytest-xdist records all, and then replays all."""
+    pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+    pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -p no:asyncio\n")
+    source = f"""
+        import httpx
+        import pytest
+
+        @pytest.mark.parametrize("number", range(3))
+        @pytest.mark.cassette(folder="{bucket.address}")
+        def test_it(number):
+            assert httpx.get(f"{server.base}/json?{{number}}").json()
+        """
+    pytester.makepyfile(**{f"test_{name}": source for name in "abcd"})
+    parallel = ("-n", "4", "--dist", "loadfile")
+    recorded = pytester.runpytest_subprocess(*parallel, "--record=missing")
+    recorded.assert_outcomes(passed=12)
+    assert len(bucket.names()) == 12
+    pytester.runpytest_subprocess(*parallel).assert_outcomes(passed=12)
+    assert len(server.requests) == 12
 
 
 @pytest.mark.parametrize(
