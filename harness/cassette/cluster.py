@@ -159,7 +159,7 @@ def _do(code: tuple[str, str], folder: str, do: bytes, items: Sequence[Any]) -> 
 
 
 def _serve() -> None:
-    """Run the tasks that standard input brings, and write their results, until it ends."""
+    """Run the tasks that standard input brings, and write their results, until the worker ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -172,8 +172,11 @@ def _serve() -> None:
             answer: Any = _do(*order), None
         except Exception as error:  # noqa: BLE001 - raised where the results are taken
             answer = None, error
-        pickle.dump(answer, answers)
-        answers.flush()
+        try:
+            pickle.dump(answer, answers)
+            answers.flush()
+        except BrokenPipeError:  # the worker was killed; another one does the task
+            os._exit(1)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import shutil
 import signal
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from harness.cassette.cluster import ClusterTask
 from harness.cassette.workers import in_order
 from harness.errors import HarnessError
 
@@ -146,6 +148,21 @@ def test_a_killed_worker_costs_its_own_retry(
     done = [int(item) for item in log.read_text().split()]
     assert done.count(30) == 2
     assert len(done) <= 64 + 16, "results that were not fetched yet are lost with a worker"
+
+
+def test_the_process_of_a_killed_worker_ends_quietly() -> None:
+    """Although its worker does not take the result of what it was doing."""
+    command = [sys.executable, "-m", "harness.cassette.cluster"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:  # noqa: S603
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        pickle.dump((*ClusterTask(str)._order, [1]), process.stdin)
+        process.stdin.flush()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (1, b"")
 
 
 def test_a_killed_scheduler_is_one_sentence(
