@@ -11,11 +11,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Executor
+from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from harness.cassette.workers import Caught, caught
 from harness.config.extras import extra
@@ -25,12 +25,26 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _PATIENCE = 10
-"""Seconds in which a scheduler answers and has a worker."""
+"""Seconds in which a scheduler answers and has a worker, also after all workers have ended."""
+
+
+class Cluster(NamedTuple):
+    """The workers of a Dask scheduler.
+
+    Attributes:
+        executor: Gives tasks to them.
+        threads: The number of their threads.
+        result: Waits for the result of a task of the executor, and returns it.
+    """
+
+    executor: Executor
+    threads: int
+    result: Callable[[Future[Any]], Any]
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[tuple[Executor, int]]:
-    """Yield (executor, number of threads) for the workers of a Dask scheduler.
+def cluster(address: str) -> Iterator[Cluster]:
+    """Yield the workers of a Dask scheduler.
 
     *address* is the address of the scheduler, such as `tcp://10.0.0.1:8786`. If a worker ends,
     other workers run its jobs that are unfinished, or whose results were not fetched.
@@ -45,10 +59,20 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
         client = Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError):
         raise HarnessError(f"{address}: no Dask scheduler answers at this address") from None
+
+    def result(future: Future[Any]) -> Any:
+        while True:
+            try:
+                return future.result(_PATIENCE)
+            except TimeoutError:
+                if future.done() or not client.nthreads():
+                    raise
+
     with _quiet(), client:
         try:
             client.wait_for_workers(1, timeout=_PATIENCE)
-            yield client.get_executor(pure=False), sum(client.nthreads().values())
+            threads = sum(client.nthreads().values())
+            yield Cluster(client.get_executor(pure=False), threads, result)
         except TimeoutError:
             raise HarnessError(f"{address}: this Dask scheduler has no workers") from None
         except KilledWorker:

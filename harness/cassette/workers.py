@@ -82,9 +82,9 @@ def in_order(do: Callable[[T], R], items: Sequence[T], workers: Workers) -> Gene
 def _on_cluster(do: Callable[[T], R], items: Sequence[T], address: str) -> Iterator[R]:
     from harness.cassette.cluster import ClusterTask, cluster
 
-    with cluster(address) as (executor, number):
+    with cluster(address) as (executor, number, result):
         parts = _parts(items, number, _MOST_AT_ONCE)
-        for results in _results(executor, ClusterTask(do), parts, number * _AHEAD):
+        for results in _results(executor, ClusterTask(do), parts, number * _AHEAD, result):
             yield from results
 
 
@@ -100,7 +100,8 @@ def _in_processes(do: Callable[[T], R], items: Sequence[T], number: int) -> Iter
     executor = ProcessPoolExecutor(number, method, _begin, (do,))
     is_complete = False
     try:
-        for results in _results(executor, _run, _parts(items, number, _AT_ONCE), number * _AHEAD):
+        parts = _parts(items, number, _AT_ONCE)
+        for results in _results(executor, _run, parts, number * _AHEAD, Future.result):
             yield from results
         is_complete = True
     except BrokenProcessPool:
@@ -120,9 +121,16 @@ Caught = tuple[R, list[tuple[str, type[Warning]]]]
 
 
 def _results(
-    executor: Executor, run: Callable[[T], Caught[R]], items: Iterable[T], ahead: int
+    executor: Executor,
+    run: Callable[[T], Caught[R]],
+    items: Iterable[T],
+    ahead: int,
+    result_of: Callable[[Future[Caught[R]]], Caught[R]],
 ) -> Iterator[R]:
-    """Yield the result of each item in order, with at most *ahead* of them given out."""
+    """Yield the result of each item in order, with at most *ahead* of them given out.
+
+    *result_of* waits for the result of a future of *executor*.
+    """
     pending: deque[Future[Caught[R]]] = deque()
     todo = iter(items)
     while True:
@@ -133,7 +141,7 @@ def _results(
             pending.extend(executor.submit(run, item) for item in few)
         if not pending:
             return
-        result, given = pending.popleft().result()
+        result, given = result_of(pending.popleft())
         for text, category in given:
             warnings.warn(text, category, stacklevel=2)
         yield result

@@ -183,6 +183,25 @@ def test_a_killed_scheduler_is_one_sentence(
     assert capfd.readouterr().err == ""
 
 
+def test_the_end_of_all_workers_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may come for a while; then there is nothing to wait for."""
+
+    def slow(item: int) -> int:
+        time.sleep(0.05)
+        return item
+
+    with running(tmp_path) as one:
+        results = in_order(slow, range(1000), one.address)
+        assert next(results) == 0
+        for worker in one.processes[1:]:
+            worker.kill()
+        monkeypatch.setattr("harness.cassette.cluster._PATIENCE", 0.5)
+        with pytest.raises(HarnessError, match="this Dask scheduler has no workers"):
+            list(results)
+
+
 def test_other_code_on_a_worker_is_refused(tmp_path: Path) -> None:
     """Of the same version too, since it may judge otherwise."""
     copy = tmp_path / "other"
