@@ -212,7 +212,7 @@ bench: $(READY)
 	@$(VENV)/bench/bin/python -m pip install --quiet --editable '.[bench]'
 	@$(VENV)/bench/bin/python -m benchmarks $(OPTIONS)
 
-# The ratios of now, beside those of benchmarks/baseline.json.
+# The ratios of now, beside those of benchmarks/baseline.json; bench OPTIONS='--quick --save' renews them.
 bench-check:
 	@$(MAKE) --no-print-directory bench OPTIONS='--quick --check $(OPTIONS)'
 

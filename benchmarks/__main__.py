@@ -90,9 +90,11 @@ def _save(rows: list[Row]) -> None:
 def _check(rows: list[Row], known: figures.Baseline) -> int:
     """Print the verdict; return the exit code: 0, 1 if a ratio is worse, 2 without a verdict."""
     worse, compared = list(figures.worse(rows, known)), len(figures.comparable(rows, known))
-    missing = f"{len(rows) - compared} of {len(rows)} are too noisy or not in the baseline"
-    verdict = f"{compared} ratios compared, {len(worse)} worse than in the baseline; {missing}"
-    print(*worse, verdict if compared else f"no verdict: {missing}", sep="\n")  # noqa: T201
+    ours = [row.label for row in rows if OURS in row.samples]
+    unknown = sum(label not in known for label in ours)
+    others = f"{len(ours) - compared - unknown} too noisy, {unknown} not in the baseline"
+    verdict = f"{compared} ratios compared, {len(worse)} worse than in the baseline; {others}"
+    print(*worse, verdict if compared else f"no verdict: {others}", sep="\n")  # noqa: T201
     return (1 if worse else 0) if compared else 2
 
 

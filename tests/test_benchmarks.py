@@ -57,6 +57,29 @@ def test_a_ratio_that_is_worse_than_the_baseline() -> None:
     assert list(worse([slower], {})) == []
 
 
+@pytest.mark.parametrize(
+    ("rows", "code", "said"),
+    [
+        ([QUIET], 0, "1 ratios compared, 0 worse than in the baseline; 0 too noisy, 0 not in"),
+        (
+            [replace(QUIET, samples={"floor": [1.0], OURS: [1.5]}), replace(QUIET, label="new")],
+            1,
+            "a call: 1.50 x, not 1.20 x as in the baseline\n1 ratios compared, 1 worse than in the "
+            "baseline; 0 too noisy, 1 not in the baseline",
+        ),
+        ([NOISY, replace(QUIET, label="new")], 2, "no verdict: 1 too noisy, 1 not in the baseline"),
+        ([Row("memory", "B", {"before": [1.0], "after": [2.0]}, "before")], 2, "no verdict: 0 too"),
+    ],
+    ids=["no change", "worse", "no verdict", "without a ratio"],
+)
+def test_the_verdict_of_a_check(
+    capsys: pytest.CaptureFixture[str], rows: list[Row], code: int, said: str
+) -> None:
+    """Its exit code, and how many ratios it is of."""
+    assert program._check(rows, baseline([QUIET])) == code
+    assert capsys.readouterr().out.startswith(said)
+
+
 def test_a_row_whose_base_is_this_tool() -> None:
     """Its ratio is that to the best other."""
     row = Row("load", "s", {OURS: [1.0, 1.0], "vcrpy": [4.0, 4.0], "cassetter": [2.0, 2.0]}, OURS)
