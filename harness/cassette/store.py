@@ -21,6 +21,7 @@ from harness.cassette.reader import loads
 from harness.cassette.remote import RemotePath, located, location
 from harness.cassette.writer import spliced
 from harness.config.files import LARGEST as LARGEST
+from harness.config.files import file_parts as local_parts
 from harness.config.files import read_ends, read_file
 from harness.errors import BadCassette, CannotWrite, HarnessError, NoCassette
 from harness.types import Artefact, Cassette, Origin, Provenance, Target
@@ -212,6 +213,12 @@ def file_bytes(path: Path) -> bytes:
     """
     remote.fetch(path)
     return read_file(path, LARGEST)
+
+
+def file_parts(path: Path) -> Iterator[bytes]:
+    """Yield the bytes of a regular file in parts. Raises OSError if `file_bytes` does."""
+    remote.fetch(path)
+    yield from local_parts(path, LARGEST)
 
 
 def artefact_path(cassette: Path, name: str) -> Path:

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from harness.cassette.artefacts import FILE_NAME
-from harness.cassette.store import artefact_path, file_bytes, file_stamp
+from harness.cassette.store import artefact_path, file_bytes, file_parts, file_stamp
 from harness.config import surroundings
 from harness.config.settings import load_settings
 from harness.providers.masking import environment_secrets, text_masker
@@ -184,8 +184,13 @@ def _keys(
     for path in filter(_is_file, files):
         stamp = file_stamp(path)
         with suppress(OSError):
-            content = file_bytes(path)
-            parts = [common, os.fsencode(str(path)), content, *_artefacts(path, content)]
+            content, names = hashlib.sha256(), set[bytes]()
+            end = b""
+            for part in file_parts(path):
+                content.update(part)
+                names |= _artefact_names(end + part)
+                end = part[-_LONGEST_NAME:]
+            parts = [common, os.fsencode(str(path)), content.digest(), *_artefacts(path, names)]
             of_file = [_digest(own[path])] if path in own else []
             yield path, (_digest([*parts, *of_file]), stamp)
 
@@ -203,13 +208,20 @@ _AS_HEX = bytes(ord("a") if byte in b"0123456789abcdef" else ord(" ") for byte i
 _LONG_HEX = b"a" * 64
 
 
-def _artefacts(path: Path, content: bytes) -> Iterator[bytes]:
-    """Yield a digest of each artefact that a cassette's *content* names."""
-    starts = range(0, len(content), _SLICE)
-    slices = (content[at : at + _SLICE + len(_LONG_HEX)] for at in starts)
-    if not any(_LONG_HEX in part.translate(_AS_HEX) for part in slices):
-        return  # the pattern takes half as long as all else that is done for a known result
-    for name in sorted(set(_ARTEFACT.findall(content))):
+_LONGEST_NAME = 80
+"""More bytes than the name of an artefact has."""
+
+
+def _artefact_names(content: bytes) -> set[bytes]:
+    """Return the names of artefacts in *content*, a part of a cassette."""
+    if _LONG_HEX not in content.translate(_AS_HEX):
+        return set()  # the pattern takes half as long as all else that is done for a known result
+    return set(_ARTEFACT.findall(content))
+
+
+def _artefacts(path: Path, names: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a digest of each artefact of a cassette, by its name."""
+    for name in sorted(names):
         try:
             yield _digest([file_bytes(artefact_path(path, os.fsdecode(name)))])
         except OSError:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from datetime import date
+from io import FileIO
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,10 +32,28 @@ def read_file(path: Path, largest: int = LARGEST) -> bytes:
 
     Raises OSError if it is not a regular file, cannot be read, or has more than *largest* bytes.
     """
+    with _opened(path, largest) as opened:
+        return opened.readall()
+
+
+def file_parts(path: Path, largest: int = LARGEST) -> Iterator[bytes]:
+    """Yield the bytes of the regular file at *path* in parts, so that few are in memory.
+
+    Raises OSError if `read_file` does.
+    """
+    with _opened(path, largest) as opened:
+        while part := opened.read(_PART):
+            yield part
+
+
+_PART = 2**20
+
+
+def _opened(path: Path, largest: int) -> FileIO:
+    """Return the regular file at *path*, opened. Raises OSError if `read_file` does."""
     if _size(path) > largest:
         raise OSError(errno.EFBIG, f"larger than {largest // 2**20} MiB", str(path))
-    with open(path, "rb", buffering=0) as opened:
-        return opened.readall()
+    return open(path, "rb", buffering=0)
 
 
 def read_ends(path: Path, first: int, last: int) -> tuple[bytes, bytes]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.checks.cache import ResultCache, _has_secret
+from harness.checks.cache import ResultCache, _has_secret, _keys
 from harness.cli import parse
 from harness.cli.scan import ScannedFile, _scanned
 from harness.config import surroundings
@@ -174,6 +174,18 @@ def test_a_result_with_a_secret_is_not_kept(place: Path, monkeypatch: pytest.Mon
     assert b"a known key" in content
     assert KEY.encode() not in content
     assert OURS.encode() not in content
+
+
+@pytest.mark.parametrize("before", [0, 2**20 - 70, 2**20 - 64, 2**20])
+def test_an_artefact_named_anywhere_in_a_long_file_counts(tmp_path: Path, before: int) -> None:
+    """A file is read in parts, between which its name may stand."""
+    name = f"{'a' * 64}.png"
+    path, artefact = tmp_path / "long.yaml", tmp_path / "artefacts" / name
+    path.write_bytes(b"-" * before + name.encode())
+    keys = dict(_keys([path], [], {}))
+    artefact.parent.mkdir()
+    artefact.write_bytes(b"picture")
+    assert dict(_keys([path], [], {})) != keys
 
 
 @pytest.mark.parametrize("before", [0, 1000, 2**20 - 40, 2**20, 2**21 - 8])
