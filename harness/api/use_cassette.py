@@ -22,7 +22,7 @@ from harness.cassette.remote import home, location
 from harness.cassette.store import file_stamp, parsed, read_content, write_cassette
 from harness.config.environment import without_proxies
 from harness.config.hosts import AllowedHosts
-from harness.config.settings import Settings, load_settings
+from harness.config.settings import Settings, examined_once, load_settings
 from harness.errors import (
     CannotWrite,
     CassetteMiss,
@@ -305,10 +305,16 @@ class CassetteContext:
         if self._origin is not provenance.recorded_from:
             provenance = replace(provenance, recorded_from=self._origin)
         passed = Cassette(self.exchanges, provenance)
-        transcript = transcript_of(passed, endpoints.recognise, source=str(self.path))
-        return judge(project_rules(os.getcwd()).apply_to(transcript))
+        with examined_once():
+            transcript = transcript_of(passed, endpoints.recognise, source=str(self.path))
+            return judge(project_rules(os.getcwd()).apply_to(transcript))
 
     def __enter__(self) -> Self:
+        with examined_once():
+            self._enter()
+        return self
+
+    def _enter(self) -> None:
         redactor = recording_redactor(self.secrets)
         head = JournalHead(Provenance(volatile=tuple(self.volatile)))
         self._journal = Journal(self.path, head, overwrite=self.record == "all")
@@ -330,7 +336,6 @@ class CassetteContext:
             self._block = Block(self._with_faults(), self._hosts)
             stack.enter_context(use_block(self._block))
             self._open = stack.pop_all()
-        return self
 
     def __exit__(
         self,

@@ -288,6 +288,8 @@ class Journal:
     def close(self) -> None:
         """Close the journal, and remove it if it has no exchanges; repeated calls do nothing."""
         with self._lock:
+            if self._file is None and not self._new_folders:
+                return
             if not self._records:
                 self.remove()
             self._close_file()

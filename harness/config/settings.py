@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -105,13 +107,46 @@ def load_settings(folder: str | os.PathLike[str]) -> Settings:
     Raises:
         BadSettings: A key is unknown or a value invalid; the message has the file's path.
     """
-    path = os.fspath(folder)
+    path, known = os.fspath(folder), _known_times.get()
     for file in _candidates(path if os.path.isabs(path) else os.path.join(os.getcwd(), path)):
-        if os.access(file, os.F_OK):
-            status = os.stat(file)
-            if stat.S_ISREG(status.st_mode):
-                return _read(file, status.st_mtime_ns)
+        if known is None:
+            time = _modification_time(file)
+        elif file in known:
+            time = known[file]
+        else:
+            time = known[file] = _modification_time(file)
+        if time is not None:
+            return _read(file, time)
     return NO_SETTINGS
+
+
+_known_times: ContextVar[dict[str, int | None] | None] = ContextVar("known_times", default=None)
+"""What `_modification_time` returned in the block of `examined_once`; None outside of it."""
+
+
+@contextmanager
+def examined_once() -> Iterator[None]:
+    """Have `load_settings` examine each path once in the `with` block, instead of at each call.
+
+    It looks for a file in all folders up to the root, and is called several times to open a
+    cassette or to judge one. Use it for such a step only: a change in the block is not noticed.
+    """
+    if _known_times.get() is not None:
+        yield
+        return
+    token = _known_times.set({})
+    try:
+        yield
+    finally:
+        _known_times.reset(token)
+
+
+def _modification_time(file: str) -> int | None:
+    """Return when a regular file was modified, in nanoseconds; None if it is not one."""
+    if not os.access(file, os.F_OK):  # faster than the exception of `stat`
+        return None
+    status = os.stat(file)
+    return status.st_mtime_ns if stat.S_ISREG(status.st_mode) else None
 
 
 @lru_cache(maxsize=64)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from harness.api.use_cassette import CassetteContext
     from harness.faults import InjectedFault
     from harness.intercept.hooks import BeforeRecord, NormalizeRequest
+    from harness.rules import Judged
 
 MARK = (
     "cassette(path='', *, folder='cassettes', volatile=(), secrets=(), allow_unused=False, "
@@ -337,15 +338,24 @@ def _finish(item: pytest.Item) -> None:
         return
     if context.replayed:
         check_age(item, str(context.path), context.provenance)
-    known, content = item.config.stash[CLEAN_CASSETTES], context.replayed_file
-    if known.has(content):
-        return
-    with _errors_as_failures:
-        judged = context.judged
-    if not judged.findings and not judged.ignored:
-        known.add(content)
-    else:
+    judged = _judged(item, context)
+    if judged is not None:
         report_findings(item, judged, fails=item.stash[_OPTIONS].findings == "fail")
+
+
+def _judged(item: pytest.Item, context: CassetteContext) -> Judged | None:
+    """Return the findings in a test's exchanges; None if there are none, now or in another run."""
+    from harness.config.settings import examined_once
+
+    known, content = item.config.stash[CLEAN_CASSETTES], context.replayed_file
+    with examined_once(), _errors_as_failures:
+        if known.has(content):
+            return None
+        judged = context.judged
+        if judged.findings or judged.ignored:
+            return judged
+        known.add(content)
+        return None
 
 
 def _check_owner(context: CassetteContext) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from harness.config.settings import RuleSelection, Settings, load_settings
+from harness.config.settings import RuleSelection, Settings, examined_once, load_settings
 from harness.errors import BadSettings
 from harness.providers.rules import project_rules
 from harness.types import Severity
@@ -126,3 +127,29 @@ def test_an_unknown_rule_is_an_error(tmp_path: Path, text: str, message: str) ->
         project_rules(folder)
     start = f"{tmp_path / 'pyproject.toml'}: [tool.harness] rules: there is no rule "
     assert str(raised.value).startswith(start + message)
+
+
+def test_a_step_examines_each_path_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening a cassette asks for the settings of its folder and of the working folder."""
+    examined, access = list[str](), os.access
+
+    def noted(path: str, mode: int) -> bool:
+        examined.append(path)
+        return access(path, mode)
+
+    monkeypatch.setattr(os, "access", noted)
+    inside = project(tmp_path, '[tool.harness]\nvolatile = ["/seed"]\n')
+    with examined_once(), examined_once():
+        assert load_settings(inside) == load_settings(inside.parent)
+    assert len(examined) == len(set(examined)) == 3
+
+
+def test_a_change_is_noticed_after_the_step(tmp_path: Path) -> None:
+    """A test may write the settings that the next step reads."""
+    inside = project(tmp_path, "")
+    with examined_once():
+        assert load_settings(inside) == Settings()
+        (inside / "pyproject.toml").write_text('[tool.harness]\nvolatile = ["/seed"]\n')
+    assert load_settings(inside) == Settings(volatile=("/seed",))
+    with examined_once():
+        assert load_settings(inside) == Settings(volatile=("/seed",))
