@@ -10,7 +10,6 @@ import asyncio
 import math
 import os
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -345,7 +344,7 @@ def is_installed(file: str) -> bool:
     return file.startswith((*_INSTALLED, "<")) or not _PACKAGES.isdisjoint(Path(file).parts)
 
 
-_INSTALLED = (str(Path(__file__).parents[1]) + os.sep, sysconfig.get_path("stdlib") + os.sep)
+_INSTALLED = (str(Path(__file__).parents[1]) + os.sep, os.path.dirname(os.__file__) + os.sep)
 _PACKAGES = frozenset(("site-packages", "dist-packages"))
 
 

@@ -163,7 +163,7 @@ class _Patches:
         made_for += [part for owner, name, _ in clocks for part in (owner, name)]
         if self._fit_again(made_for) and not any(map(unsupported, loaded)):
             self._patched, self._before = self._before, []
-            for owner, name, *_, patch in self._patched:
+            for owner, name, _, _, patch in self._patched:
                 setattr(owner, name, patch)
             return
         self._made_for, self._libraries = made_for, []
@@ -197,7 +197,7 @@ class _Patches:
 
     def _are_in_place(self) -> bool:
         """Return whether patches are installed, and nothing has replaced them since."""
-        for owner, name, *_, patch in self._patched:
+        for owner, name, _, _, patch in self._patched:
             if owner.__dict__.get(name) is not patch:
                 return False
         return bool(self._patched)
@@ -205,7 +205,7 @@ class _Patches:
     def _remove(self) -> None:
         self._imports.stop()
         if self._patched:
-            for owner, name, own, *_ in reversed(self._patched):
+            for owner, name, own, _, _ in reversed(self._patched):
                 if own is _INHERITED:
                     delattr(owner, name)
                 else:
