@@ -31,10 +31,12 @@ def has_only(text: str, letters: bytes) -> bool:
 
     It takes a fourth of the time of `str.isprintable`, and no copy of a long text.
     """
-    return text.isascii() and not any(
-        text[start : start + _SLICE].encode().translate(None, letters)
-        for start in range(0, len(text), _SLICE)
-    )
+    if not text.isascii():
+        return False
+    if len(text) <= _SLICE:
+        return not text.encode().translate(None, letters)
+    parts = (text[start : start + _SLICE] for start in range(0, len(text), _SLICE))
+    return not any(part.encode().translate(None, letters) for part in parts)
 
 
 def plain(text: str) -> str:
