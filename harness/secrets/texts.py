@@ -469,6 +469,11 @@ def _base64_packer(text: str, start: int, end: int) -> Callable[[str], str]:
 
 def base64_bytes(text: str) -> bytes | None:
     """Return the decoded bytes of a text that is entirely base64; None for any other text."""
+    if len(text) >= _LONG_BASE64:
+        from pybase64 import b64decode  # ten times as fast as binascii
+
+        with suppress(ValueError):  # its letters or its padding are not quite those of base64
+            return b64decode(text, validate=True)
     if not text.isascii() or any(sign in text for sign in _OTHER_SIGNS):
         text = "".join(text.split()).replace("-", "+").replace("_", "/")
     if len(text) % 4 or text.endswith("==="):
@@ -481,6 +486,7 @@ def base64_bytes(text: str) -> bytes | None:
         return None
 
 
+_LONG_BASE64 = 2**12
 _OTHER_SIGNS = "-_ \t\r\n\v\f\x1c\x1d\x1e\x1f"
 
 

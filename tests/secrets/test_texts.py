@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import random
 import re
 import zlib
@@ -11,7 +12,7 @@ import pytest
 
 from harness.secrets import texts
 from harness.secrets.runs import long_runs
-from harness.secrets.texts import DecodedRuns, packed
+from harness.secrets.texts import DecodedRuns, base64_bytes, packed
 
 CHANCE = random.Random(1)  # noqa: S311
 
@@ -73,3 +74,29 @@ def test_equal_base64_in_another_text_is_decoded_once() -> None:
     more = [*packed(text, long_runs(text), seen)]
     assert len(parts) == 1
     assert [part.start for part in more] == [text.index(second)]
+
+
+def by_binascii(text: str) -> bytes | None:
+    """Return what Python's own reader of base64 returns for a text, padded as it has to be."""
+    letters = "".join(text.split()).replace("-", "+").replace("_", "/").rstrip("=")
+    letters = letters[: len(letters) - (len(letters) % 4 == 1)]
+    try:
+        return binascii.a2b_base64(letters + "=" * (-len(letters) % 4))
+    except ValueError:
+        return None
+
+
+def test_long_base64_is_decoded_as_python_does() -> None:
+    """With any last letters, also those with bits that are lost, any padding and any sign in it."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    long = base64.b64encode(CHANCE.randbytes(3 * 2**12)).decode()
+    ends = [one + other for one in alphabet for other in alphabet]
+    for end in (*ends, *(end + third for end in CHANCE.sample(ends, 64) for third in alphabet)):
+        padded = long + end + "=" * (-len(end) % 4)
+        assert base64_bytes(padded) == binascii.a2b_base64(padded), end
+    for sign in ("", "-", "_", "=", "==", "\n", " ", ".", "*", "\x80", "A"):
+        for at in (0, 1, 2, 3, 5000, len(long) - 1, len(long)):
+            for end in ("", "=", "==", "===", "A", "AB", "AB=", "AB==", "ABC", "ABC="):
+                text = f"{long[:at]}{sign}{long[at:]}{end}"
+                if set(text.rstrip("=")) <= {*alphabet, *"-_ \n"}:
+                    assert base64_bytes(text) == by_binascii(text), (sign, at, end)
