@@ -353,7 +353,7 @@ def _with_har_names(leaves: Iterable[Leaf]) -> Iterator[Leaf]:
             yield _named(kept[0], leaf.text) if is_named else kept[0]
             yield from _with_har_names(kept[1:])
             kept = []
-        elif _is_member(leaf, "name"):
+        if _is_member(leaf, "name"):
             names[inside] = leaf.text
         if not _is_member(leaf, "value"):
             yield leaf

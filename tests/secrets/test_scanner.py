@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from test_redactor import (
     AWS,
@@ -425,6 +425,7 @@ def listed(text: str) -> list[Leaf]:
         ),
     )
 )
+@example([{"value": "a"}, {"name": "b", "value": "a"}])
 def test_a_value_has_the_name_in_its_object(document: Json) -> None:
     """Wherever in the object the name stands, and whatever is between the two."""
     expected = []
