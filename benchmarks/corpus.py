@@ -14,16 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.shapes import DASHSCOPE, ZHIPU, chat, exchange, user
+from benchmarks.texts import WORDS, chinese, english
 from harness.cassette.artefacts import to_files
 from harness.cassette.store import write_cassette
 from harness.types import Cassette, Exchange, Json, Provenance
 
 FILES = 1_400
-_SENTENCE = (
-    "the model answers a question with words that a reader knows and a list of numbers which say "
-    "how long each step took before it was done"
-)
-_WORDS = tuple(_SENTENCE.split(" "))
 _SENT = (
     ("Accept", "application/json"),
     ("Accept-Encoding", "gzip, deflate, zstd"),
@@ -48,18 +44,6 @@ _RECEIVED = (
     ("x-process-time", "1.2345"),
     ("Server", "nginx"),
 )
-_CHARACTERS = "今天天气很好模型回答问题用词语和数字说明每一步需要多少时间以及结果是否正确"
-
-
-def english(source: random.Random, length: int) -> str:
-    """Return a text of about *length* characters, in paragraphs."""
-    words = (source.choice(_WORDS) + ("\n\n" if n % 60 == 59 else " ") for n in range(length // 6))
-    return "".join(words)
-
-
-def chinese(source: random.Random, length: int) -> str:
-    """Return a text of *length* characters."""
-    return "".join(source.choice(_CHARACTERS) for _ in range(length))
 
 
 def streamed(source: random.Random, number: int, events: int) -> Exchange:
@@ -70,7 +54,7 @@ def streamed(source: random.Random, number: int, events: int) -> Exchange:
         last = index == events - 1
         choice: dict[str, Json] = {
             "index": 0,
-            "delta": {"role": "assistant", "content": source.choice(_WORDS) + " "},
+            "delta": {"role": "assistant", "content": source.choice(WORDS) + " "},
         }
         event: dict[str, Json] = {**common, "choices": [choice]}
         if last:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.corpus import chinese, english
+from benchmarks.texts import chinese, english
 from harness.cassette.store import Store
 from harness.config.environment import Environment, without_proxies
 from harness.runner import batch

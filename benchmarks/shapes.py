@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from benchmarks.texts import WORDS, chinese, english
 from harness.cassette.artefacts import to_files
 from harness.cassette.store import write_cassette
 from harness.types import Cassette, Exchange, Json, Provenance, Request, Response, Timing
@@ -98,18 +99,18 @@ def one_text(megabytes: int) -> Iterator[Exchange]:
 
 
 def many_words(megabytes: int) -> Iterator[Exchange]:
-    """One answer with a text of many words."""
-    yield chat([user("hello")], "word " * (megabytes * 2**20 // 5))
+    """One answer with a text of English; its first megabyte comes again and again."""
+    yield chat([user("hello")], english(_source(), 2**20) * megabytes)
 
 
 def many_escapes(megabytes: int) -> Iterator[Exchange]:
-    """One answer with a text of Chinese, which its JSON spells in escapes."""
-    yield chat([user("hello")], "今天天气很好，" * (megabytes * 2**20 // 42))
+    """One answer with a text of Chinese, which its JSON spells in escapes, of six bytes each."""
+    yield chat([user("hello")], chinese(_source(), 2**20 // 6) * megabytes)
 
 
 def one_picture(megabytes: int) -> Iterator[Exchange]:
     """One answer with a picture in base64."""
-    data = base64.b64encode(random.Random(1).randbytes(megabytes * 2**20 * 3 // 4))  # noqa: S311
+    data = base64.b64encode(_source().randbytes(megabytes * 2**20 * 3 // 4))
     request: Json = {"model": "gpt-image-1", "prompt": "a cat", "size": "1024x1024"}
     answer: Json = {"created": 1, "data": [{"b64_json": data.decode()}]}
     uri = "https://api.openai.com/v1/images/generations"
@@ -117,17 +118,26 @@ def one_picture(megabytes: int) -> Iterator[Exchange]:
 
 
 def one_stream(megabytes: int) -> Iterator[Exchange]:
-    """One stream of many events."""
-    choice: Json = {"index": 0, "delta": {"role": "assistant", "content": "word "}}
-    event = json.dumps({"id": "id-1", "created": 1, "model": "glm-4", "choices": [choice]})
-    body = f"data: {event}\n\n" * (megabytes * 2**20 // len(event)) + "data: [DONE]\n\n"
+    """One stream of many events, no two of which are the same."""
+    event: dict[str, Json] = {"id": "id-1", "created": 1, "model": "glm-4"}
+    lines = []
+    for index, word in enumerate(_source().choices(WORDS, k=megabytes * _EVENTS)):
+        delta: Json = {"role": "assistant", "content": f"{word} {index}"}
+        event["choices"] = [{"index": 0, "delta": delta}]
+        lines.append(f"data: {json.dumps(event)}\n\n")
     request: Json = {"model": "glm-4", "messages": [user("hello")], "stream": True}
+    body = "".join(lines) + "data: [DONE]\n\n"
     yield exchange(ZHIPU + "chat/completions", request, body, "text/event-stream")
+
+
+_EVENTS = 7_350
+"""The events of a megabyte of `one_stream`, about."""
 
 
 def one_vector(megabytes: int) -> Iterator[Exchange]:
     """One answer with a vector of many numbers."""
-    numbers: list[Json] = [0.123456789] * (megabytes * 2**20 // 13)
+    source = _source()
+    numbers: list[Json] = [round(source.random(), 9) for _ in range(megabytes * 2**20 // 13)]
     answer: Json = {
         "output": {"embeddings": [{"embedding": numbers, "text_index": 0}]},
         "usage": {"total_tokens": 1},
@@ -135,6 +145,11 @@ def one_vector(megabytes: int) -> Iterator[Exchange]:
     }
     request: Json = {"model": "text-embedding-v4", "input": {"texts": ["hello"]}}
     yield exchange(DASHSCOPE, request, json.dumps(answer))
+
+
+def _source() -> random.Random:
+    """Return a source of numbers, the same each time."""
+    return random.Random(1)  # noqa: S311 - no secret
 
 
 COUNTED = (separate, continued, pictures, many_choices, many_findings)
