@@ -245,13 +245,27 @@ _NO_ESCAPE = lazy_pattern(r'[^\\A-Za-z0-9%&#;"/]|(?<!\\)\\u(?![Dd][C-Fc-f])')
 
 def _without(escape: _Escape, text: str) -> str:
     """Return *text* without an escape, slice by slice: `sub` keeps all that is between matches."""
-    slices, start = [], 0
-    while start < len(text):
+    plain, slices = "", list[str]()
+    for start, end in _slices(text):
+        slices.append(escape.without(text[start:end]))
+        if len(slices) == _JOINED or end == len(text):
+            plain += "".join(slices)  # in a loop of `for`, CPython lets the text grow in its place
+            slices.clear()
+    return plain
+
+
+def _slices(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where slices of *text* start and end; no escape goes on from one to the next."""
+    end = 0
+    while end < len(text):
+        start = end
         cut = _NO_ESCAPE.search(text, start + _SLICE)
         end = cut.start() if cut else len(text)
-        slices.append(escape.without(text[start:end]))
-        start = end
-    return "".join(slices)
+        yield start, end
+
+
+_JOINED = 64
+"""The number of slices that are joined at once: all of them would be a second copy of the text."""
 
 
 # ------------------------------------------------------------------------------- known secrets
