@@ -343,7 +343,7 @@ def _with_har_names(leaves: Iterable[Leaf]) -> Iterator[Leaf]:
         if not kept and leaf.path[-1:] not in _OF_HAR:
             yield leaf  # as most are
             continue
-        inside = leaf.path[:-1]
+        inside, is_named = leaf.path[:-1], False
         if kept:
             around = kept[0].path[:-1]
             is_named = inside == around and _is_member(leaf, "name")
@@ -353,7 +353,7 @@ def _with_har_names(leaves: Iterable[Leaf]) -> Iterator[Leaf]:
             yield _named(kept[0], leaf.text) if is_named else kept[0]
             yield from _with_har_names(kept[1:])
             kept = []
-        if _is_member(leaf, "name"):
+        if _is_member(leaf, "name") and not is_named:
             names[inside] = leaf.text
         if not _is_member(leaf, "value"):
             yield leaf
