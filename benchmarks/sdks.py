@@ -15,6 +15,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +81,13 @@ def _sdks(answer: Answer) -> dict[str, tuple[Ask, ...]]:
     """Return functions that make a request, by the end of its address; first the recording SDK."""
     from dashscope import Client, Generation, TextEmbedding
     from openai import OpenAI
-    from zai import ZhipuAiClient
-    from zhipuai import ZhipuAI
 
     zhipu = [
-        sdk(api_key=KEY, max_retries=0, http_client=_http(answer, _ZHIPU))
-        for sdk in (ZhipuAI, ZhipuAiClient)
+        getattr(import_module(name), client)(
+            api_key=KEY, max_retries=0, http_client=_http(answer, _ZHIPU)
+        )
+        for name, client in (("zhipuai", "ZhipuAI"), ("zai", "ZhipuAiClient"))
+        if find_spec(name)  # `parse` asks those that are installed, too
     ]
     openai = OpenAI(api_key=KEY, max_retries=0, base_url=_ZHIPU, http_client=_http(answer, _ZHIPU))
     native = Client(
